@@ -1,0 +1,106 @@
+"""What an image is to the engine: pixels for a window, and where they lie on the ground."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.grid.window import Window
+
+__all__ = ["Georeference", "ImageInfo", "Pixels", "Source"]
+
+
+@dataclass(frozen=True)
+class Georeference:
+    """Where pixels lie: every field is absent when the image does not say."""
+
+    crs: str | None = None
+    """Coordinate reference system as WKT."""
+    transform: tuple[float, float, float, float, float, float] | None = None
+    """Affine ``a, b, c, d, e, f``: x = a * col + b * row + c, y = d * col + e * row + f."""
+    gcps: tuple[tuple[float, float, float, float, float], ...] = ()
+    """Ground control points ``row, col, x, y, z`` in ``gcp_crs``."""
+    gcp_crs: str | None = None
+    """Coordinate reference system of ``gcps`` as WKT."""
+    rpcs: tuple[tuple[str, str], ...] = ()
+    """Rational polynomial coefficients as GDAL's RPC metadata items, sorted by name."""
+    pixel_size: tuple[float, float] | None = None
+    """Height and width of a pixel in micrometres, for microscope images."""
+
+
+@dataclass(frozen=True)
+class ImageInfo:
+    """What is known about an image before a pixel is read."""
+
+    uri: str
+    """Path, URL, or a description such as ``<numpy array>``."""
+    kind: str
+    """Format as its reader names it: ``GTiff``, ``Zarr v3``, ``SVS``, ``numpy`` ..."""
+    height: int
+    width: int
+    bands: int
+    dtype: np.dtype[Any]
+    block: tuple[int, int]
+    """Rows and columns of the unit that the format decodes at once."""
+    nodata: float | None = None
+    """Value that marks missing pixels, if one does."""
+    masked: bool = False
+    """Whether pixels can be missing: by nodata, alpha, a mask band or NaN."""
+    georeference: Georeference = field(default_factory=Georeference)
+    band_names: tuple[str, ...] = ()
+    identity: tuple[tuple[str, str], ...] = ()
+    """Names and values (path, size, time of change ...) that differ when the image differs."""
+
+    @property
+    def window(self) -> Window:
+        """The whole image."""
+        return Window(0, 0, self.height, self.width)
+
+    @property
+    def pixels(self) -> int:
+        """Number of pixels."""
+        return self.height * self.width
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Pixels of a window."""
+
+    values: NDArray[Any]
+    """``(height, width, bands)`` in the image's own dtype."""
+    valid: NDArray[np.bool_] | None
+    """``(height, width)``, False where a pixel is missing; None when all are valid."""
+
+
+class Source(Protocol):
+    """An image that is read by windows, from one thread at a time."""
+
+    @property
+    def info(self) -> ImageInfo:
+        """What is known about the image."""
+        ...
+
+    def read(self, window: Window) -> Pixels:
+        """Read ``window``, which lies inside the image.
+
+        Raises:
+            SourceError: the pixels cannot be read or decoded.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of files and caches."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

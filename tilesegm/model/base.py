@@ -1,0 +1,70 @@
+"""What a network is to the engine: a turner of tiles into class scores, and what is known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ClassInfo", "ModelSpec", "Predictor"]
+
+
+@dataclass(frozen=True)
+class ClassInfo:
+    """One class of a class map."""
+
+    name: str
+    colour: tuple[int, int, int]
+    """Red, green, blue; 0 to 255."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What must be known about a network to plan with it, without opening it."""
+
+    name: str
+    bands: int | None
+    """Bands that the network expects; None when it takes any number."""
+    classes: tuple[ClassInfo, ...]
+    """One entry a class, in the order of the scores."""
+    stride: int = 1
+    """Total stride in pixels: tiles must be multiples of it and start at multiples of it."""
+    radius: int | None = None
+    """Largest distance in pixels at which an input pixel changes a score; None when unknown."""
+    inexact: tuple[str, ...] = ()
+    """Why a tiled result cannot equal one pass over the whole image; empty when it can."""
+    probabilities: bool = False
+    """Whether scores are probabilities already; otherwise they are logits."""
+    tile: tuple[int, int] | None = None
+    """The only height and width that the network accepts; None when it takes any."""
+    bytes_per_pixel: int = 0
+    """Estimated working memory of one pass, per pixel of a tile."""
+    identity: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """Names and values (hash of weights, normalisation, precision ...) that differ when scores would."""
+
+
+class Predictor(Protocol):
+    """Turns tiles into scores. Called from one thread at a time, always with the same shape."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What is known about the network."""
+        ...
+
+    def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
+        """Score a batch.
+
+        Args:
+            tiles: ``(N, height, width, bands)`` pixel values as read, in the image's dtype.
+
+        Returns:
+            ``(N, classes, height, width)`` float32, C-contiguous: class planes make blending and
+            deciding several times faster than interleaved scores.
+
+        Raises:
+            ModelError: the network fails on this input or gives scores of a wrong shape.
+            MemoryError: the device ran out of memory; a smaller batch may fit.
+        """
+        ...

@@ -15,21 +15,21 @@ No gradient passes through a distance transform.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from keras import ops
 
 from tilesegm.errors import InputError
+from tilesegm.losses.targets import Tensor
 
-__all__ = ["distance_transform", "signed_distance", "squared_distance_to"]
+__all__ = ["bounded", "distance_transform", "parts", "signed_distance", "squared_distance_to"]
 
 
-def squared_distance_to(seeds: Any, radius: float | None = None) -> Any:
+def squared_distance_to(seeds: Tensor, radius: float | None = None) -> Tensor:
     """Squared distance of each pixel to the nearest seed of its image (and channel).
 
     Args:
-        seeds: boolean, (N, H, W) or (N, H, W, K); H and W must be known when traced.
-        radius: greatest distance of interest, in pixels. Work grows with it, and greater distances
+        seeds: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``; H and W must be known when traced.
+        radius: Greatest distance of interest, in pixels. Work grows with it, and greater distances
             come back as ``radius``. Without it the transform is exact.
 
     Returns:
@@ -56,7 +56,7 @@ def squared_distance_to(seeds: Any, radius: float | None = None) -> Any:
     return ops.stop_gradient(ops.moveaxis(squared, 1, -1) if channels else squared)
 
 
-def distance_transform(mask: Any, radius: float | None = None) -> Any:
+def distance_transform(mask: Tensor, radius: float | None = None) -> Tensor:
     """Distance of each foreground pixel to the nearest background pixel, 0 in the background.
 
     Equals ``scipy.ndimage.distance_transform_edt(mask)`` for every mask that has background. For a
@@ -64,47 +64,60 @@ def distance_transform(mask: Any, radius: float | None = None) -> Any:
     diagonal √(H² + W²).
 
     Args:
-        mask: boolean, (N, H, W) or (N, H, W, K).
-        radius: clip distances here, in pixels; None for the exact transform.
+        mask: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
+        radius: Clip distances here, in pixels; None for the exact transform.
 
     Returns:
         float32 of the same shape, in pixels.
 
     Raises:
-        InputError: see :func:`squared_distance_to`.
+        InputError: See :func:`squared_distance_to`.
     """
     return ops.sqrt(squared_distance_to(ops.logical_not(ops.cast(mask, "bool")), radius))
 
 
-def signed_distance(mask: Any, radius: float | None = None) -> Any:
-    """Level-set function of a mask: above 0 outside, below or equal 0 inside.
+def signed_distance(mask: Tensor, valid: Tensor | None = None, radius: float | None = None) -> Tensor:
+    """Level-set function of a mask: above 0 outside, 0 or below inside.
 
     Outside it is the distance to the mask; inside it is ``-(d - 1)`` with d the distance to the
     background, so that pixels on the rim of the mask have 0 (Kervadec et al. 2019). A mask that is
-    empty or that fills the image has no boundary and gives 0 everywhere.
+    empty or that fills its image has no boundary and gives 0 everywhere.
 
     Args:
-        mask: boolean, (N, H, W) or (N, H, W, K).
-        radius: clip both sides here, in pixels; None for exact distances.
+        mask: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
+        valid: Boolean of a shape that broadcasts to the mask's. Elsewhere nothing is known: such
+            pixels belong neither to the mask nor to its background.
+        radius: Clip both sides here, in pixels; None for exact distances.
 
     Returns:
         float32 of the same shape, in pixels.
 
     Raises:
-        InputError: see :func:`squared_distance_to`.
+        InputError: See :func:`squared_distance_to`.
     """
+    mask, rest = parts(mask, valid)
+    outside = ops.sqrt(squared_distance_to(mask, radius))
+    inside = ops.sqrt(squared_distance_to(rest, radius)) - 1.0
+    return ops.where(bounded(mask, rest), ops.where(mask, -inside, outside), 0.0)
+
+
+def parts(mask: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the mask and its background, both cut down to the pixels that are ``valid``."""
     mask = ops.cast(mask, "bool")
-    outside = distance_transform(ops.logical_not(mask), radius)
-    inside = distance_transform(mask, radius)
-    phi = outside - ops.where(mask, inside - 1.0, 0.0)
-    bounded = ops.logical_and(
-        ops.any(mask, axis=(1, 2), keepdims=True),
-        ops.any(ops.logical_not(mask), axis=(1, 2), keepdims=True),
+    rest = ops.logical_not(mask)
+    if valid is None:
+        return mask, rest
+    return ops.logical_and(mask, valid), ops.logical_and(rest, valid)
+
+
+def bounded(mask: Tensor, rest: Tensor) -> Tensor:
+    """Whether each image (and channel) has pixels of both, so that there is a boundary."""
+    return ops.logical_and(
+        ops.any(mask, axis=(1, 2), keepdims=True), ops.any(rest, axis=(1, 2), keepdims=True)
     )
-    return ops.where(bounded, phi, 0.0)
 
 
-def _static_sides(seeds: Any) -> tuple[int, int]:
+def _static_sides(seeds: Tensor) -> tuple[int, int]:
     if len(seeds.shape) not in (3, 4):
         raise InputError(
             f"a mask of shape {tuple(seeds.shape)} was passed; (N, H, W) or (N, H, W, K) is "
@@ -119,7 +132,7 @@ def _static_sides(seeds: Any) -> tuple[int, int]:
     return int(H), int(W)
 
 
-def _column_distance(seeds: Any, far: float, reach: int) -> Any:
+def _column_distance(seeds: Tensor, far: float, reach: int) -> Tensor:
     """Squared distance along axis 1 to the nearest seed of the column, at most ``far``."""
     H = int(seeds.shape[1])
     rows = ops.reshape(ops.arange(H, dtype="float32"), (1, H, 1))
@@ -134,7 +147,7 @@ def _column_distance(seeds: Any, far: float, reach: int) -> Any:
     return ops.minimum(ops.square(ops.minimum(rows - above, below - rows)), far)
 
 
-def _shifted(planes: Any, step: int, fill: float) -> Any:
+def _shifted(planes: Tensor, step: int, fill: float) -> Tensor:
     """Rows moved down by ``step`` (up if negative), with ``fill`` where none arrives."""
     H = planes.shape[1]
     if step > 0:
@@ -142,7 +155,7 @@ def _shifted(planes: Any, step: int, fill: float) -> Any:
     return ops.pad(planes[:, -step:], ((0, 0), (0, -step), (0, 0)), constant_values=fill)
 
 
-def _row_envelope(columns: Any, reach: int) -> Any:
+def _row_envelope(columns: Tensor, reach: int) -> Tensor:
     """Least of ``columns[..., j'] + (j - j')²`` over the row, for each j."""
     W = int(columns.shape[2])
     last = min(W - 1, reach)
@@ -152,11 +165,11 @@ def _row_envelope(columns: Any, reach: int) -> Any:
     # A plane without seeds never gets nearer and must not keep the others waiting.
     seeded = ops.cast(ops.any(columns == 0, axis=(1, 2), keepdims=True), "float32")
 
-    def unfinished(shift: Any, least: Any) -> Any:
+    def unfinished(shift: Tensor, least: Tensor) -> Tensor:
         nearest_unseen = ops.cast(shift * shift, "float32")
         return ops.logical_and(shift <= last, nearest_unseen < ops.max(least * seeded))
 
-    def widen(shift: Any, least: Any) -> tuple[Any, Any]:
+    def widen(shift: Tensor, least: Tensor) -> tuple[Tensor, Tensor]:
         left = ops.slice(padded, (0, 0, last - shift), shape)
         right = ops.slice(padded, (0, 0, last + shift), shape)
         offset = ops.cast(shift * shift, "float32")

@@ -33,12 +33,20 @@ class ModelSpec:
     """Total stride in pixels: tiles must be multiples of it and start at multiples of it."""
     radius: int | None = None
     """Largest distance in pixels at which an input pixel changes a score; None when unknown."""
+    halo: int | None = None
+    """Margin of a tile on the stride's grid that its edge changes, in pixels; None when unknown.
+
+    Never above the radius, and below it where positions within a stride see unevenly far.
+    """
     inexact: tuple[str, ...] = ()
     """Why a tiled result cannot equal one pass over the whole image; empty when it can."""
     probabilities: bool = False
     """Whether scores are probabilities already; otherwise they are logits."""
     tile: tuple[int, int] | None = None
     """The only height and width that the network accepts; None when it takes any."""
+    fill: tuple[float, ...] = (0.0,)
+    """Pixel value, one for all bands or one a band, that is zero after normalisation: what missing
+    pixels become, so that the network meets them as it meets the outside of the image."""
     bytes_per_pixel: int = 0
     """Estimated working memory of one pass, per pixel of a tile."""
     identity: tuple[tuple[str, str], ...] = field(default=(), repr=False)

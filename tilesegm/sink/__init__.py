@@ -1,0 +1,24 @@
+"""Where results go: staged durably while a run lasts, finished as GeoTIFF or OME-Zarr."""
+
+from tilesegm.sink.caption import Caption
+from tilesegm.sink.check import SUFFIXES, check_output, check_space
+from tilesegm.sink.estimate import OutputBytes, estimate_bytes
+from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.staging import Staging, staging_folder
+
+__all__ = [
+    "SUFFIXES",
+    "Caption",
+    "Layer",
+    "OutputBytes",
+    "Staging",
+    "TiffOptions",
+    "check_output",
+    "check_space",
+    "estimate_bytes",
+    "finish_geotiff",
+    "finish_zarr",
+    "staging_folder",
+]

@@ -1,0 +1,172 @@
+"""Zarr arrays and OME-Zarr images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+
+from tilesegm.errors import SettingsError, SourceError
+from tilesegm.grid.window import Window
+from tilesegm.source.open import open_source
+
+from .conftest import pixels
+
+
+def write_ome(path: Path, version: str, image: np.ndarray, unit: str = "micrometer") -> None:
+    """Write ``(t, c, z, y, x)`` and its half resolution by the rules of NGFF ``version``."""
+    group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
+    datasets: list[dict[str, Any]] = []
+    for level, step in enumerate((1, 2)):
+        group.create_array(
+            f"s{level}", data=image[..., ::step, ::step], chunks=(1, 1, 1, 16, 16)
+        )
+        scale = [1.0, 1.0, 3.0, 0.5 * step, 0.25 * step]
+        transforms = [{"type": "scale", "scale": scale}]
+        datasets.append({"path": f"s{level}", "coordinateTransformations": transforms})
+    axes = [
+        {"name": "t", "type": "time"},
+        {"name": "c", "type": "channel"},
+        *({"name": name, "type": "space", "unit": unit} for name in "zyx"),
+    ]
+    multiscales = [{"name": "cells", "axes": axes, "datasets": datasets}]
+    omero = {"channels": [{"label": "nuclei"}, {"label": "membrane"}]}
+    if version == "0.4":
+        multiscales[0]["version"] = version
+        group.attrs.update({"multiscales": multiscales, "omero": omero})
+    else:
+        group.attrs["ome"] = {"version": version, "multiscales": multiscales, "omero": omero}
+
+
+CUBE = pixels(2 * 2 * 3, 40, 50, "uint16").reshape(2, 2, 3, 40, 50)
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("level", [0, 1])
+def test_ome_zarr(version: str, level: int, tmp_path: Path) -> None:
+    path = tmp_path / "cells.ome.zarr"
+    write_ome(path, version, CUBE)
+    step = level + 1
+    truth = CUBE[0, :, 0, ::step, ::step].transpose(1, 2, 0)
+    with open_source(path, level=level) as source:
+        info = source.info
+        assert info.kind == f"OME-Zarr {version}"
+        assert (info.height, info.width, info.bands) == truth.shape
+        assert info.block == (16, 16)
+        assert info.band_names == ("nuclei", "membrane")
+        assert info.georeference.pixel_size == (0.5 * step, 0.25 * step)
+        np.testing.assert_array_equal(source.read(info.window).values, truth)
+    with open_source(path, level=level, bands=[2]) as source:
+        assert source.info.band_names == ("membrane",)
+        np.testing.assert_array_equal(source.read(source.info.window).values, truth[..., 1:])
+
+
+def test_pixel_size_in_other_units(tmp_path: Path) -> None:
+    write_ome(tmp_path / "a.zarr", "0.5", CUBE, unit="nanometer")
+    write_ome(tmp_path / "b.zarr", "0.5", CUBE, unit="parsec")
+    with open_source(tmp_path / "a.zarr") as source:
+        assert source.info.georeference.pixel_size == pytest.approx((5e-4, 2.5e-4))
+    with open_source(tmp_path / "b.zarr") as source:
+        assert source.info.georeference.pixel_size is None
+
+
+def test_level_that_is_not_there(tmp_path: Path) -> None:
+    write_ome(tmp_path / "cells.zarr", "0.5", CUBE)
+    with pytest.raises(SourceError, match=r"level=2 .* has 2 levels; choose from 0 to 1"):
+        open_source(tmp_path / "cells.zarr", level=2)
+    with pytest.raises(SettingsError, match="a single array has level 0 alone"):
+        open_source(tmp_path / "cells.zarr" / "s0", level=1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "expected"),
+    [
+        ((7, 5), None, (7, 5, 1)),
+        ((7, 5, 3), None, (7, 5, 3)),
+        ((3, 7, 5), None, (7, 5, 3)),
+        # Equal ends: bands last.
+        ((5, 7, 5), None, (5, 7, 5)),
+        # Names overrule the guess.
+        ((9, 7, 5), ("band", "y", "x"), (7, 5, 9)),
+        ((9, 7, 5), ("x", "y", "c"), (7, 9, 5)),
+        ((9, 7), ("x", "y"), (7, 9, 1)),
+        ((2, 7, 5), ("time", "lat", "lon"), (7, 5, 1)),
+    ],
+)
+def test_axes(
+    shape: tuple[int, ...],
+    names: tuple[str, ...] | None,
+    expected: tuple[int, int, int],
+) -> None:
+    data = np.arange(np.prod(shape), dtype=np.int32).reshape(shape)
+    array = zarr.create_array({}, data=data, dimension_names=names)
+    with open_source(array) as source:
+        info = source.info
+        assert (info.height, info.width, info.bands) == expected
+        read = source.read(info.window).values
+    if names is None:
+        order = (1, 2, 0) if shape[0] < shape[-1] else tuple(range(len(shape)))
+        truth = data.transpose(order) if len(shape) == 3 else data[..., None]
+    else:
+        space = [next(i for i, n in enumerate(names) if n in pair) for pair in ("y lat", "x lon")]
+        band = [i for i, n in enumerate(names) if n in ("band", "c")]
+        rest = [i for i in range(len(names)) if i not in space + band]
+        moved = data.transpose(rest + space + band)
+        moved = moved[0] if rest else moved
+        truth = moved if band else moved[..., None]
+    np.testing.assert_array_equal(read, truth)
+
+
+def test_names_of_xarray_in_v2(tmp_path: Path) -> None:
+    array = zarr.create_array(tmp_path / "a.zarr", data=pixels(9, 7, 5), zarr_format=2)
+    array.attrs["_ARRAY_DIMENSIONS"] = ["band", "y", "x"]
+    array.attrs["_FillValue"] = 3
+    with open_source(tmp_path / "a.zarr") as source:
+        assert (source.info.height, source.info.width, source.info.bands) == (7, 5, 9)
+        assert source.info.nodata == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "message"),
+    [
+        ((9,), None, r"shape \(9,\); expected \(H, W\), \(H, W, bands\) or \(bands, H, W\)"),
+        ((2, 3, 4, 5), None, "or names of the axes"),
+        ((4, 5), ("t", "x"), "axes t, x; expected one called y and one x"),
+    ],
+)
+def test_axes_that_make_no_image(shape: Any, names: Any, message: str) -> None:
+    array = zarr.create_array({}, shape=shape, dtype="uint8", dimension_names=names)
+    with pytest.raises(SourceError, match=message):
+        open_source(array)
+
+
+def test_plain_group_names_its_arrays(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "group.zarr")
+    group.create_array("trees", data=pixels(4, 4, 1))
+    group.create_array("roads", data=pixels(4, 4, 1))
+    with pytest.raises(SourceError, match="pass one of its arrays: roads, trees"):
+        open_source(tmp_path / "group.zarr")
+    with open_source(tmp_path / "group.zarr" / "trees") as source:
+        assert source.info.height == 4
+
+
+def test_folder_without_zarr_in_it(tmp_path: Path) -> None:
+    (tmp_path / "empty.zarr").mkdir()
+    with pytest.raises(SourceError, match=r"empty\.zarr: no Zarr array or group can be opened"):
+        open_source(tmp_path / "empty.zarr")
+    with pytest.raises(SourceError, match=r"absent\.zarr: no such folder"):
+        open_source(tmp_path / "absent.zarr")
+
+
+def test_damaged_chunk_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "image.zarr"
+    zarr.create_array(path, data=pixels(32, 32, 3), chunks=(16, 16, 3))
+    chunk = path / "c" / "1" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:9])
+    with open_source(path) as source:
+        source.read(Window(0, 0, 16, 32))
+        with pytest.raises(SourceError, match=r"image\.zarr: .*Window\(row=16.* damaged"):
+            source.read(Window(16, 0, 16, 16))

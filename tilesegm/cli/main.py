@@ -1,0 +1,74 @@
+"""The command line: one thin file a command, errors in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import tilesegm
+from tilesegm.cli.bench import bench_app
+from tilesegm.cli.demo import demo
+from tilesegm.cli.info import info
+from tilesegm.cli.losses import losses_app
+from tilesegm.cli.plan import plan
+from tilesegm.cli.predict import predict
+from tilesegm.errors import TilesegmError
+
+__all__ = ["app", "main"]
+
+EPILOG = (
+    "Exit codes: 0 done; 1 some images of a batch failed; 2 bad input or settings; 3 the output "
+    "cannot be written; 4 not enough memory allowed; 5 unfinished work that differs or is in use; "
+    "130 interrupted."
+)
+
+app = typer.Typer(
+    name="tilesegm",
+    help="Semantic segmentation of images too big to segment.",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (predict, plan, info, demo):
+    app.command(epilog=EPILOG if command is predict else None)(command)
+app.add_typer(bench_app, name="bench")
+app.add_typer(losses_app, name="losses")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tilesegm {tilesegm.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line."""
+    # TensorFlow greets on standard error; who wants its words sets the variable.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app(prog_name="tilesegm")
+    except TilesegmError as error:
+        sys.exit(fail(str(error), error.exit_code))
+    except KeyboardInterrupt:
+        sys.exit(fail("interrupted; the same command goes on where it stopped", 130))
+    except MemoryError:
+        sys.exit(fail("out of memory; try --memory, smaller tiles or fewer results", 4))
+
+
+def fail(message: str, code: int) -> int:
+    """Print one line on standard error, and return the exit code."""
+    typer.echo(f"tilesegm: {' '.join(message.split())}", err=True)
+    return code

@@ -1,0 +1,140 @@
+"""``tilesegm predict``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tilesegm.cli.progress import ProgressBar
+from tilesegm.cli.shared import (
+    Aoi,
+    AsJson,
+    Augment,
+    Bands,
+    BlendChoice,
+    Images,
+    Level,
+    Memory,
+    Model,
+    Nodata,
+    Normalise,
+    Overlap,
+    PrecisionChoice,
+    Quiet,
+    Tile,
+    make_tiling,
+)
+from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
+from tilesegm.options import Options
+
+__all__ = ["predict"]
+
+
+def predict(
+    images: Images,
+    model: Model,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help=".tif (COG) or .zarr for one image; a folder for several."
+        ),
+    ],
+    tile: Tile = 1024,
+    overlap: Overlap = "192",
+    blend: BlendChoice = "hann",
+    stack: Annotated[
+        bool, typer.Option(help="Take all IMAGES as bands of one image on one grid.")
+    ] = False,
+    bands: Bands = None,
+    nodata: Nodata = None,
+    level: Level = 0,
+    aoi: Aoi = None,
+    normalise: Normalise = None,
+    precision: PrecisionChoice = "float32",
+    tta: Augment = None,
+    confidence: Annotated[
+        str | None,
+        typer.Option(help="Also write top, margin or entropy, as uint8 (254 = certain)."),
+    ] = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(help="Also write all probabilities as uint8, float16 or float32."),
+    ] = None,
+    memory: Memory = None,
+    compress: Annotated[str, typer.Option(help="deflate, zstd or lzw.")] = "deflate",
+    overwrite: Annotated[
+        bool, typer.Option(help="Replace a finished output; drop unfinished work that differs.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Segment images of any size into class maps.
+
+    Interrupted work goes on when the same command is given again.
+
+    Example: tilesegm predict city.tif --model city_model -o city_classes.tif
+    """
+    from tilesegm.batch import segment_many
+    from tilesegm.segment import segment
+
+    options = Options(
+        bands=parse_bands(bands),
+        nodata=nodata,
+        level=level,
+        area=aoi,
+        normalisation=parse_normalisation(normalise),
+        precision=precision,  # type: ignore[arg-type]
+        augment=parse_augment(tta),
+        confidence=confidence,  # type: ignore[arg-type]
+        scores=scores,  # type: ignore[arg-type]
+        memory=parse_bytes(memory),
+        compress=compress,  # type: ignore[arg-type]
+    )
+    tiling = make_tiling(tile, overlap, blend)
+    with ProgressBar(quiet or as_json) as progress:
+        if not stack and (len(images) > 1 or output.suffix.lower() not in (".tif", ".tiff", ".zarr")):
+            report = segment_many(
+                images,
+                model,
+                output,
+                tiling=tiling,
+                options=options,
+                overwrite=overwrite,
+                on_event=progress,
+            )
+            rows = [item.summary() for item in report]
+            failed = sum(item.error is not None for item in report)
+        else:
+            image: Any = images if stack else images[0]
+            result = segment(
+                image,
+                model,
+                output,
+                tiling=tiling,
+                options=options,
+                overwrite=overwrite,
+                on_event=progress,
+            )
+            rows, failed = [result.summary()], 0
+    for row in rows:
+        if as_json:
+            typer.echo(json.dumps(row))
+        elif not quiet or "error" in row:
+            typer.echo(_line(row), err="error" in row)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _line(row: dict[str, Any]) -> str:
+    if "error" in row:
+        return f"{row['image']}: {row['error']}"
+    exact = "exact" if row["exact"] else "not exact"
+    return (
+        f"{row['output']}: {row['width']} x {row['height']} px, {row['classes']} classes, "
+        f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
+        + (f" ({row['skipped']} skipped)" if row["skipped"] else "")
+        + f", redundancy {row['redundancy']:.2f}, {exact}"
+    )

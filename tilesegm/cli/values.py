@@ -1,0 +1,73 @@
+"""Turns words of the command line into values."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, cast
+
+from tilesegm.errors import SettingsError
+from tilesegm.model.normalisation import Normalisation
+
+__all__ = ["parse_augment", "parse_bands", "parse_bytes", "parse_normalisation", "parse_overlap"]
+
+_UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_BINARY_UNITS = {"KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
+
+
+def parse_bytes(text: str | None) -> int | None:
+    """``4GB``, ``800 MiB``, ``1.5g`` or plain bytes."""
+    if text is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    unit = match.group(2).upper().removesuffix("B") if match else "?"
+    factor = (_UNITS | _BINARY_UNITS).get(unit)
+    if match is None or factor is None:
+        raise SettingsError(f"memory is {text!r}; give a size such as 4GB or 800MiB")
+    return int(float(match.group(1)) * factor)
+
+
+def parse_bands(text: str | None) -> tuple[int, ...] | None:
+    """``3,2,1``."""
+    if text is None:
+        return None
+    try:
+        return tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise SettingsError(f"bands is {text!r}; give numbers such as 3,2,1") from None
+
+
+def parse_overlap(text: str) -> int | Literal["exact"]:
+    """A number of pixels, or ``exact``."""
+    if text == "exact":
+        return "exact"
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingsError(f"overlap is {text!r}; give a number of pixels or 'exact'") from None
+
+
+def parse_augment(text: str | None) -> tuple[str | float, ...]:
+    """``flips,0.75,1.25``."""
+    if not text:
+        return ()
+    words = [word.strip() for word in text.split(",")]
+    return tuple(
+        cast("str | float", float(word) if re.fullmatch(r"\d*\.?\d+", word) else word)
+        for word in words
+    )
+
+
+def parse_normalisation(text: str | None) -> Normalisation | None:
+    """``0:255`` maps the first value to 0 and the second to 1; ``a:b,c:d`` does so by band."""
+    if text is None:
+        return None
+    try:
+        ranges = [tuple(float(end) for end in part.split(":")) for part in text.split(",")]
+        offsets = tuple(low for low, _ in ranges)
+        scales = tuple(1 / (high - low) for low, high in ranges)
+    except (ValueError, ZeroDivisionError):
+        raise SettingsError(
+            f"normalise is {text!r}; give the values that become 0 and 1, such as 0:255, or one "
+            "such pair a band, such as 0:255,0:4095"
+        ) from None
+    return Normalisation(offsets, scales)

@@ -1,0 +1,181 @@
+"""Reads an image from top to bottom, each row once, and hands out batches of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.grid.axis import Axis
+from tilesegm.grid.tiles import TileGrid
+from tilesegm.grid.window import Window
+from tilesegm.source.area import Area
+from tilesegm.source.base import ImageInfo, Source
+
+__all__ = ["Batch", "Reading", "RowEnd", "read_batches"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tiles of one row of the grid, in order from left to right."""
+
+    row: int
+    cols: tuple[int, ...]
+    """Columns of the grid; fewer than tiles when the last batch of a row is filled up."""
+    tiles: NDArray[Any]
+    """``(N, height, width, bands)`` in the image's dtype, missing pixels filled."""
+
+
+@dataclass(frozen=True)
+class RowEnd:
+    """All tiles of a row of the grid have been handed out."""
+
+    row: int
+    wanted: NDArray[np.bool_] | None
+    """Pixels to be classified, for all rows that the tiles of this row decide; None for all."""
+    skipped: int
+    """Tiles of this row that hold no wanted pixel and were not handed out."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What of an image is read, and how."""
+
+    source: Source
+    grid: TileGrid
+    batch: int
+    """Tiles in a batch."""
+    fill: tuple[float, ...]
+    """Value, one for all bands or one a band, of missing pixels and of those outside the image."""
+    area: Area | None = None
+    """Pixels of interest; None for all."""
+
+
+def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
+    """Yield the tiles that decide ``window``, row by row of the grid.
+
+    A batch never spans two rows of the grid, so what is computed together, and with it every
+    rounding, does not depend on where a run began.
+    """
+    rows, cols = reading.grid.rows, reading.grid.cols
+    row_numbers = rows.cover(window.row, window.stop_row)
+    col_numbers = cols.cover(window.col, window.stop_col)
+    strip = _Strip(
+        reading,
+        first_row=rows.spans[row_numbers[0]].start,
+        cols=(cols.spans[col_numbers[0]].start, cols.spans[col_numbers[-1]].start + cols.tile),
+    )
+    for row in row_numbers:
+        strip.advance(rows.spans[row].start, rows.tile)
+        low, high = _decided(rows, row)
+        kept = [
+            col
+            for col in col_numbers
+            if strip.any_wanted(low, high, cols.spans[col].first, cols.spans[col].last)
+        ]
+        for start in range(0, len(kept), reading.batch):
+            chosen = tuple(kept[start : start + reading.batch])
+            yield Batch(row, chosen, strip.tiles([cols.spans[col].start for col in chosen]))
+        yield RowEnd(
+            row,
+            strip.wanted_rows(low, high, window.col, window.stop_col),
+            len(col_numbers) - len(kept),
+        )
+
+
+def _decided(axis: Axis, number: int) -> tuple[int, int]:
+    """Rows that a row of the grid contributes to."""
+    span = axis.spans[number]
+    return span.first, min(span.last, axis.size)
+
+
+class _Strip:
+    """The rows of an image that the current row of tiles needs.
+
+    New rows are read in whole blocks of the file, so no block is decoded a second time for the
+    rows below.
+    """
+
+    def __init__(self, reading: Reading, first_row: int, cols: tuple[int, int]) -> None:
+        self._reading = reading
+        info = reading.source.info
+        self._left = cols[0]
+        self._width = min(cols[1], info.width) - cols[0]
+        self._height = info.height
+        self._block_rows = info.block[0]
+        tile = reading.grid.rows.tile
+        capacity = min(info.height, tile + self._block_rows - 1)
+        self._values = np.empty((capacity, self._width, info.bands), info.dtype)
+        self._fill = _fill(reading.fill, info)
+        masked = info.masked or reading.area is not None
+        self._wanted = np.empty((capacity, self._width), bool) if masked else None
+        self._top = first_row
+        self._stop = first_row
+
+    def advance(self, row: int, height: int) -> None:
+        """Hold rows ``[row, row + height)``, as far as the image goes."""
+        kept = self._stop - row
+        moved = slice(row - self._top, self._stop - self._top)
+        self._values[:kept] = self._values[moved]
+        if self._wanted is not None:
+            self._wanted[:kept] = self._wanted[moved]
+        self._top = row
+        needed = min(row + height, self._height)
+        while self._stop < needed:
+            edge = (self._stop // self._block_rows + 1) * self._block_rows
+            self._read(min(edge, self._height))
+
+    def _read(self, stop: int) -> None:
+        window = Window(self._stop, self._left, stop - self._stop, self._width)
+        pixels = self._reading.source.read(window)
+        place = slice(self._stop - self._top, stop - self._top)
+        self._values[place] = pixels.values
+        if pixels.valid is not None:
+            self._values[place][~pixels.valid] = self._fill
+        if self._wanted is not None:
+            self._wanted[place] = True if pixels.valid is None else pixels.valid
+            if self._reading.area is not None:
+                self._wanted[place] &= self._reading.area.mask(window)
+        self._stop = stop
+
+    def any_wanted(self, low: int, high: int, left: int, right: int) -> bool:
+        """Tell whether a pixel of these rows and columns is to be classified."""
+        return self._wanted is None or bool(self._view(low, high, left, right).any())
+
+    def wanted_rows(self, low: int, high: int, left: int, right: int) -> NDArray[np.bool_] | None:
+        """Return the wanted pixels of these rows and columns, or None when all are."""
+        if self._wanted is None:
+            return None
+        view = self._view(low, high, left, right)
+        return None if view.all() else view.copy()
+
+    def _view(self, low: int, high: int, left: int, right: int) -> NDArray[np.bool_]:
+        assert self._wanted is not None
+        return self._wanted[
+            low - self._top : high - self._top, max(left - self._left, 0) : right - self._left
+        ]
+
+    def tiles(self, starts: list[int]) -> NDArray[Any]:
+        """Cut tiles that begin at these columns; a batch is filled up to its fixed size."""
+        height, width = self._reading.grid.tile
+        rows = min(height, self._stop - self._top)
+        shape = (self._reading.batch, height, width, len(self._fill))
+        batch = np.empty(shape, self._values.dtype)
+        for n, start in enumerate(starts):
+            cut = self._values[:rows, start - self._left :][:, :width]
+            batch[n, :rows, : cut.shape[1]] = cut
+            batch[n, rows:] = self._fill
+            batch[n, :, cut.shape[1] :] = self._fill
+        batch[len(starts) :] = self._fill
+        return batch
+
+
+def _fill(values: tuple[float, ...], info: ImageInfo) -> NDArray[Any]:
+    filled = np.broadcast_to(np.asarray(values, float), (info.bands,))
+    if info.dtype.kind in "iu":
+        limits = np.iinfo(info.dtype)
+        filled = np.clip(np.rint(filled), limits.min, limits.max)
+    return filled.astype(info.dtype)

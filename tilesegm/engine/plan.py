@@ -1,0 +1,162 @@
+"""What a run will do, known before a pixel is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tilesegm.engine.decide import Decision, class_dtype
+from tilesegm.engine.memory import MemoryPlan, Needs, fit
+from tilesegm.engine.regions import Region, plan_regions
+from tilesegm.errors import BudgetError
+from tilesegm.grid.tiles import Footprint, TileGrid, plan_grid
+from tilesegm.grid.tiling import Tiling
+from tilesegm.grid.window import Window
+from tilesegm.model.base import ModelSpec
+from tilesegm.sink.layer import Layer
+from tilesegm.source.amplification import read_amplification
+from tilesegm.source.base import ImageInfo
+
+__all__ = ["CHUNK", "Plan", "make_plan", "result_layers"]
+
+CHUNK = 1024
+"""Side of a chunk of the store, and height of a region: the most that a kill can cost."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Tiles, regions and memory of one image with one network."""
+
+    info: ImageInfo
+    spec: ModelSpec
+    tiling: Tiling
+    grid: TileGrid
+    layers: tuple[Layer, ...]
+    memory: MemoryPlan
+    panels: tuple[tuple[Region, ...], ...]
+
+    @property
+    def tiles(self) -> int:
+        """Tiles that are computed, those at the edges of panels once for each panel."""
+        cols = self.grid.cols
+        return len(self.grid.rows.spans) * sum(
+            len(cols.cover(panel[0].window.col, panel[0].window.stop_col)) for panel in self.panels
+        )
+
+    @property
+    def redundancy(self) -> float:
+        """Pixels computed / pixels of the image."""
+        return self.tiles * self.grid.rows.tile * self.grid.cols.tile / self.info.pixels
+
+    @property
+    def read_amplification(self) -> float:
+        """Pixels decoded / pixels of the image."""
+        info = self.info
+        return read_amplification(self._reads(), (info.height, info.width), info.block)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the result equals one pass over the whole image, to float rounding."""
+        radius = self.spec.radius
+        if self.grid.tiles == 1:
+            return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
+        return not self.spec.inexact and radius is not None and self.grid.margin >= radius
+
+    @property
+    def output_bytes(self) -> int:
+        """Bytes of the results before compression, with overviews."""
+        pixel = sum(layer.planes * layer.dtype.itemsize for layer in self.layers)
+        return self.info.pixels * pixel * 4 // 3
+
+    def _reads(self) -> Iterator[Window]:
+        rows, cols = self.grid.rows, self.grid.cols
+        block = self.info.block[0]
+        for panel in self.panels:
+            numbers = cols.cover(panel[0].window.col, panel[0].window.stop_col)
+            left = cols.spans[numbers[0]].start
+            right = min(cols.spans[numbers[-1]].start + cols.tile, self.info.width)
+            for top in range(0, rows.size, block):
+                yield Window(top, left, min(block, rows.size - top), right - left)
+
+
+def result_layers(decision: Decision) -> tuple[Layer, ...]:
+    """Describe the rasters that a decision makes."""
+    dtype = class_dtype(decision.classes)
+    layers = [
+        Layer("classes", dtype, nodata=int(np.iinfo(dtype).max), overview="mode"),
+    ]
+    if decision.confidence:
+        layers.append(Layer("confidence", np.dtype(np.uint8), nodata=255, scale=1 / 254))
+    if decision.scores:
+        quantised = decision.scores == "uint8"
+        layers.append(
+            Layer(
+                "scores",
+                np.dtype(decision.scores),
+                planes=decision.classes,
+                nodata=255 if quantised else float("nan"),
+                scale=1 / 254 if quantised else 1.0,
+            )
+        )
+    return tuple(layers)
+
+
+def make_plan(
+    info: ImageInfo,
+    spec: ModelSpec,
+    *,
+    tiling: Tiling,
+    decision: Decision,
+    cache: int,
+    budget: int | None = None,
+) -> Plan:
+    """Plan one image.
+
+    Args:
+        info: the image.
+        spec: the network.
+        tiling: size, overlap and blending of tiles.
+        decision: what is made of the scores.
+        cache: bytes of the block cache.
+        budget: most bytes that the process may hold; None for a modest default.
+
+    Raises:
+        SettingsError: the tiling does not suit the network.
+        ModelError: an exact result was asked for and the network allows none.
+        BudgetError: the smallest plan needs more than ``budget``.
+    """
+    network = Footprint(spec.stride, spec.radius, spec.inexact, spec.tile)
+    grid = plan_grid(info.height, info.width, tiling, network)
+    layers = result_layers(decision)
+    needs = Needs(
+        info=info,
+        grid=grid,
+        layers=layers,
+        classes=decision.classes,
+        network_bytes=spec.bytes_per_pixel,
+        chunk=CHUNK,
+        cache=cache,
+    )
+    memory = fit(needs, budget)
+    if budget is not None and memory.peak > budget:
+        raise BudgetError(
+            f"memory is limited to {_mb(budget)} and this needs {_mb(memory.peak)} "
+            f"(process {_mb(memory.process)}, tiles and network {_mb(memory.batches)}, rows "
+            f"{_mb(memory.stream)}, block cache {_mb(memory.cache)}); allow more, or take smaller "
+            "tiles or fewer results"
+        )
+    return Plan(
+        info=info,
+        spec=spec,
+        tiling=tiling,
+        grid=grid,
+        layers=layers,
+        memory=memory,
+        panels=plan_regions(info.height, info.width, CHUNK, memory.panel),
+    )
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"

@@ -1,0 +1,59 @@
+"""Rectangles that are streamed and made durable on their own."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from tilesegm.grid.window import Window
+
+__all__ = ["Region", "pending_runs", "plan_regions"]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of the result whose edges are chunk edges of the store, or the image's own."""
+
+    number: int
+    window: Window
+
+
+def plan_regions(height: int, width: int, chunk: int, panel: int) -> tuple[tuple[Region, ...], ...]:
+    """Divide an image into panels of columns, and each panel into regions one chunk high.
+
+    Args:
+        height: rows of the image.
+        width: columns of the image.
+        chunk: side of a chunk of the store.
+        panel: columns of a panel, a multiple of ``chunk``.
+
+    Returns:
+        For each panel its regions from top to bottom; numbers count through all panels.
+    """
+    rows = range(0, height, chunk)
+    return tuple(
+        tuple(
+            Region(
+                number=len(rows) * p + n,
+                window=Window(row, col, min(chunk, height - row), min(panel, width - col)),
+            )
+            for n, row in enumerate(rows)
+        )
+        for p, col in enumerate(range(0, width, panel))
+    )
+
+
+def pending_runs(
+    panels: tuple[tuple[Region, ...], ...], done: Collection[int]
+) -> Iterator[tuple[Region, ...]]:
+    """Yield runs of neighbouring regions that are still to be computed, panel by panel."""
+    for panel in panels:
+        run: list[Region] = []
+        for region in panel:
+            if region.number not in done:
+                run.append(region)
+            elif run:
+                yield tuple(run)
+                run = []
+        if run:
+            yield tuple(run)

@@ -1,0 +1,66 @@
+"""What the engine reports while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = [
+    "Event",
+    "OnEvent",
+    "PixelsDone",
+    "RunEnded",
+    "RunStarted",
+    "StageProgress",
+    "StageStarted",
+    "ignore",
+]
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """An image begins."""
+
+    uri: str
+    pixels: int
+    """Pixels of the image."""
+    resumed: int
+    """Pixels of it that an earlier run has finished."""
+
+
+@dataclass(frozen=True)
+class PixelsDone:
+    """More pixels are finished and safe."""
+
+    pixels: int
+
+
+@dataclass(frozen=True)
+class StageStarted:
+    """A part of the work begins that is not counted in pixels."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class StageProgress:
+    """How far such a part is."""
+
+    fraction: float
+    """From 0 to 1."""
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """An image is finished and its outputs are in place."""
+
+    uri: str
+    seconds: float
+
+
+Event = RunStarted | PixelsDone | StageStarted | StageProgress | RunEnded
+OnEvent = Callable[[Event], None]
+
+
+def ignore(event: Event) -> None:
+    """Report to nobody."""

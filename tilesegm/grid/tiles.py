@@ -1,0 +1,111 @@
+"""The tiles of an image: two axes, and the numbers that follow from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tilesegm.errors import ModelError, SettingsError
+from tilesegm.grid.axis import Axis, plan_axis
+from tilesegm.grid.tiling import Tiling
+
+__all__ = ["Footprint", "TileGrid", "plan_grid"]
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What tiling must know of a network."""
+
+    stride: int = 1
+    """Total stride in pixels."""
+    radius: int | None = None
+    """Receptive-field radius in pixels; None when unknown."""
+    inexact: tuple[str, ...] = ()
+    """Why no halo makes tiles exact; empty when one does."""
+    tile: tuple[int, int] | None = None
+    """The only height and width that the network accepts; None when it takes any."""
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Overlapping tiles of one shape over an image."""
+
+    rows: Axis
+    cols: Axis
+    overlap: int
+    """Least number of pixels that neighbours share."""
+    margin: int
+    """Pixels at a tile's inner edges that are computed for context only."""
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Height and width of every tile."""
+        return self.rows.tile, self.cols.tile
+
+    @property
+    def tiles(self) -> int:
+        """Number of tiles."""
+        return len(self.rows.spans) * len(self.cols.spans)
+
+    @property
+    def redundancy(self) -> float:
+        """Pixels computed / pixels of the image."""
+        computed = self.tiles * self.rows.tile * self.cols.tile
+        return computed / (self.rows.size * self.cols.size)
+
+
+def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> TileGrid:
+    """Lay tiles over ``height`` x ``width`` pixels.
+
+    An image smaller than a tile gets one tile of its own size, rounded up to the stride. Where
+    the network accepts one size only, that size is taken and the rest is filled.
+
+    Raises:
+        SettingsError: the tile is no multiple of the stride, or the receptive field leaves
+            nothing of it.
+        ModelError: an exact result was asked for and the network allows none.
+    """
+    stride = network.stride
+    tile_height, tile_width = network.tile or (tiling.tile, tiling.tile)
+    for side in (tile_height, tile_width):
+        if side % stride:
+            raise SettingsError(
+                f"tile is {side} pixels and the network halves its input down to 1/{stride}; "
+                f"tile must be a multiple of {stride}, such as {-(-side // stride) * stride}"
+            )
+    overlap, margin = _overlap(tiling, network, min(tile_height, tile_width))
+
+    def axis(size: int, tile: int) -> Axis:
+        if not network.tile:
+            tile = min(tile, -(-size // stride) * stride)
+        shared = min(overlap, tile - 1)
+        inner = min(margin, shared // 2)
+        return plan_axis(size, tile, shared, stride=stride, margin=inner, blend=tiling.blend)
+
+    return TileGrid(axis(height, tile_height), axis(width, tile_width), overlap, margin)
+
+
+def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
+    """Overlap in whole strides, and the margin of it that has no weight."""
+    if tiling.overlap == "exact":
+        if network.inexact:
+            raise ModelError(f"not exact because {'; '.join(network.inexact)}")
+        if network.radius is None:
+            raise ModelError(
+                "overlap is 'exact' and the receptive field of this network is unknown; "
+                "give an overlap in pixels"
+            )
+        wanted = 2 * network.radius
+    else:
+        wanted = tiling.overlap
+    overlap = -(-wanted // network.stride) * network.stride
+    if overlap >= tile:
+        raise SettingsError(
+            f"overlap is {overlap} pixels for this network and tile is {tile}; "
+            f"take a tile larger than {overlap}, such as {4 * max(overlap, 64)}"
+        )
+    if tiling.overlap == "exact" or tiling.blend == "crop":
+        return overlap, overlap // 2
+    # A fade over contaminated pixels is no truer than a cut: keep a quarter of the overlap, or
+    # all that the receptive field does not touch, to fade in.
+    margin = 3 * overlap // 8
+    return overlap, margin if network.radius is None else min(margin, network.radius)

@@ -1,0 +1,46 @@
+"""How an image is cut into tiles, as the user says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from tilesegm.errors import SettingsError
+
+__all__ = ["Blend", "Tiling"]
+
+Blend = Literal["hann", "linear", "gaussian", "crop"]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """Size of tiles, their overlap, and how overlapping scores become one.
+
+    The defaults were chosen on a trained U-Net: see ``docs/tiling.md`` for what they cost and
+    how often they change a class against one pass over the whole image.
+    """
+
+    tile: int = 1024
+    """Side of a tile in pixels; a multiple of the network's total stride."""
+    overlap: int | Literal["exact"] = 192
+    """Pixels shared by neighbouring tiles, or ``"exact"`` to take what the receptive field asks."""
+    blend: Blend = "hann"
+    """Shape of the fade between neighbours; ``"crop"`` cuts in the middle of the overlap."""
+
+    def __post_init__(self) -> None:
+        if self.tile < 1:
+            raise SettingsError(f"tile is {self.tile} pixels; it must be at least 1")
+        if self.blend not in get_args(Blend):
+            raise SettingsError(
+                f"blend is {self.blend!r}; it must be one of {', '.join(get_args(Blend))}"
+            )
+        if isinstance(self.overlap, str):
+            if self.overlap != "exact":
+                raise SettingsError(
+                    f"overlap is {self.overlap!r}; it must be a number of pixels or 'exact'"
+                )
+        elif not 0 <= self.overlap < self.tile:
+            raise SettingsError(
+                f"overlap is {self.overlap} and tile is {self.tile}; overlap must be at least 0 "
+                "and smaller than the tile"
+            )

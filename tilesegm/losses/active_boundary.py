@@ -1,0 +1,174 @@
+"""Active boundary loss: predicted borders are told in which direction to move."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.boundary import check_radius
+from tilesegm.losses.contour import contour
+from tilesegm.losses.edt import squared_distance_to
+from tilesegm.losses.morphology import dilate
+from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["ActiveBoundary", "active_boundary", "predicted_border"]
+
+_AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
+_NEVER = -1e9
+_FAR = 1e9
+
+
+def active_boundary(
+    target: Tensor,
+    log_probability: Tensor,
+    weight: Tensor,
+    *,
+    reach: float = 20.0,
+    fraction: float = 0.01,
+    smoothing: float = 0.2,
+) -> Tensor:
+    """Return the mean cross-entropy of the directions in which predicted borders should move.
+
+    For a pixel on the predicted border, the eight numbers ``KL(p_j || p)`` over its neighbours j
+    are logits of a direction: the border is where the neighbour differs most. Its label is the
+    neighbour nearest to the true contour, its factor the distance to that, clipped at ``reach``,
+    over ``reach``. Neighbours lend their probabilities without taking gradient.
+
+    All pixels are computed and a mask selects, so shapes stay static. Weights act in the mean; which
+    pixels are on the predicted border they decide only where they are 0. An image without a true
+    contour adds nothing.
+
+    Args:
+        target: ``(N, H, W, C)`` fractions of the classes.
+        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
+        weight: ``(N, H, W)`` pixel weights.
+        reach: Distance in pixels from which a border counts fully.
+        fraction: See :func:`predicted_border`.
+        smoothing: Part of each direction label that is spread over all directions.
+    """
+    valid = weight > 0
+    edge = contour(target, weight)
+    squared = squared_distance_to(edge)
+    inside = [_shift(ops.cast(valid, "float32"), step, 0.0) > 0.0 for step in _AROUND]
+    ahead = [
+        ops.where(known, _shift(squared, step, _FAR), _FAR)
+        for known, step in zip(inside, _AROUND, strict=True)
+    ]
+    allowed = ops.cast(ops.stack(inside, axis=-1), "float32")
+    direction = ops.one_hot(ops.argmin(ops.stack(ahead, axis=-1), axis=-1), 8, dtype="float32")
+    spread = allowed / ops.maximum(ops.sum(allowed, axis=-1, keepdims=True), 1.0)
+    label = (1.0 - smoothing) * direction + smoothing * spread
+
+    lent = ops.stop_gradient(log_probability)
+    contrast = [_divergence(_shift(lent, step, 0.0), log_probability) for step in _AROUND]
+    logits = ops.where(allowed > 0.0, ops.stack(contrast, axis=-1), _NEVER)
+    # log-softmax is only read where allowed: 0 times the huge rest would still be finite.
+    loss = -ops.sum(label * ops.where(allowed > 0.0, ops.log_softmax(logits, axis=-1), 0.0), axis=-1)
+
+    factor = ops.minimum(ops.sqrt(squared), reach) / reach
+    border = predicted_border(log_probability, weight, fraction=fraction)
+    counts = ops.logical_and(border, ops.any(edge, axis=(1, 2), keepdims=True))
+    return weighted_mean(factor * loss, weight * ops.cast(counts, "float32"))
+
+
+def predicted_border(log_probability: Tensor, weight: Tensor, *, fraction: float = 0.01) -> Tensor:
+    """Return where the prediction changes most, thickened to 3 pixels.
+
+    Args:
+        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
+        weight: ``(N, H, W)``; pixels without weight are no neighbours.
+        fraction: Part of the pixels of each image that are taken before thickening: those with the
+            largest divergence from the pixels below and to the right.
+
+    Returns:
+        Boolean ``(N, H, W)``. No gradient passes.
+    """
+    log_probability = ops.stop_gradient(log_probability)
+    valid = weight > 0
+    change = ops.zeros_like(weight)
+    for step in ((1, 0), (0, 1)):
+        both = ops.logical_and(valid, _shift(ops.cast(valid, "float32"), step, 0.0) > 0.0)
+        contrast = _divergence(_shift(log_probability, step, 0.0), log_probability)
+        change = change + ops.where(both, contrast, 0.0)
+    H, W = weight.shape[1], weight.shape[2]
+    count = max(1, math.ceil(fraction * H * W))
+    least = ops.top_k(ops.reshape(change, (-1, H * W)), count)[0][:, -1]
+    strong = ops.logical_and(change >= ops.reshape(least, (-1, 1, 1)), change > 1e-6)
+    thick = dilate(ops.cast(strong, "float32")[..., None], valid[..., None])
+    return thick[..., 0] > 0.0
+
+
+def _divergence(log_other: Tensor, log_own: Tensor) -> Tensor:
+    """KL divergence of the own distribution from the other one, over the last axis."""
+    return ops.sum(ops.exp(log_other) * (log_other - log_own), axis=-1)
+
+
+def _shift(maps: Tensor, step: tuple[int, int], fill: float) -> Tensor:
+    """The value ``step`` rows and columns further on, for each pixel; ``fill`` beyond the edge."""
+    H, W = maps.shape[1], maps.shape[2]
+    rest = ((0, 0),) * (len(maps.shape) - 3)
+    padded = ops.pad(maps, ((0, 0), (1, 1), (1, 1), *rest), constant_values=fill)
+    return padded[:, 1 + step[0] : 1 + step[0] + H, 1 + step[1] : 1 + step[1] + W]
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class ActiveBoundary(SegmentationLoss):
+    """Active boundary loss (Wang et al. 2022, AAAI), in a form with static shapes.
+
+    Corrects borders that exist already: add it to cross-entropy once training has settled, with a
+    small weight. On images without a true border it is 0, with zero gradient.
+
+    Args:
+        reach: Distance in pixels from which a misplaced border counts fully.
+        fraction: Part of the pixels of an image that may be predicted border.
+        smoothing: Label smoothing of the directions.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: An argument is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        reach: float = 20.0,
+        fraction: float = 0.01,
+        smoothing: float = 0.2,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(**common)
+        check_radius(reach)
+        if not 0.0 < fraction <= 1.0 or not 0.0 <= smoothing < 1.0:
+            raise SettingsError(
+                f"fraction is {fraction} and smoothing {smoothing}; expected fraction in (0, 1]"
+                " and smoothing in [0, 1)"
+            )
+        self.reach = reach
+        self.fraction = fraction
+        self.smoothing = smoothing
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return :func:`active_boundary` of the batch."""
+        return active_boundary(
+            batch.classes,
+            batch.log_probability,
+            batch.weight,
+            reach=self.reach,
+            fraction=self.fraction,
+            smoothing=self.smoothing,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {
+            **super().get_config(),
+            "reach": self.reach,
+            "fraction": self.fraction,
+            "smoothing": self.smoothing,
+        }

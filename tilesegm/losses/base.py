@@ -1,0 +1,136 @@
+"""The contract that every loss of this package keeps.
+
+A loss is called ``loss(y_true, y_pred, sample_weight=None)`` and returns a float32 scalar.
+
+============== =====================================================================================
+y_true         ``(N, H, W)`` or ``(N, H, W, 1)`` label ids, or ``(N, H, W, K)`` one-hot or soft
+y_pred         ``(N, H, W, K)`` logits (``from_logits=True``, the default) or probabilities;
+               K = 1 is a binary problem through a sigmoid, K > 1 goes through a softmax
+sample_weight  a number a pixel ``(N, H, W)``, or an image ``(N,)`` or ``(N, 1, 1)``
+============== =====================================================================================
+
+* **Precision.** Everything is computed in float32, whatever the policy and the dtype of inputs.
+* **Weights.** Weight 2 equals the pixel twice: in numerators, denominators and counts. So means
+  are ``sum(w * l) / sum(w)``, and only ratios between weights matter. Weight 0 equals no pixel.
+  Where a loss averages over images, an image counts by the sum of its weights.
+* **Ignored pixels** have weight 0: they change neither value nor gradient, whatever is predicted
+  there, NaN included. Ignored are the label ``ignore``, all-zero pixels of one-hot labels and, in
+  a compiled graph, label ids out of range; outside a graph those are an :class:`InputError`.
+* **Nothing left.** A batch in which every pixel is ignored gives 0 with zero gradient.
+* **Absent classes** follow an argument of the loss, documented with its gradient.
+* **Shapes are static** and no operation depends on values, so XLA compiles every loss.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import keras
+from keras import ops
+
+from tilesegm.losses.targets import Batch, Tensor, prepare
+
+if TYPE_CHECKING:
+    from tilesegm.losses.compound import Compound
+
+__all__ = ["Common", "SegmentationLoss"]
+
+
+class Common(TypedDict, total=False):
+    """The arguments that every loss takes, for ``**common: Unpack[Common]``."""
+
+    from_logits: bool
+    ignore: int | None
+    name: str | None
+
+
+class SegmentationLoss(keras.losses.Loss):  # type: ignore[misc]
+    """Base of all losses: brings a batch into one form, then asks :meth:`compute` for the value.
+
+    A subclass is thin. It keeps its own arguments, repeats them in :meth:`get_config`, and
+    implements :meth:`compute` by a pure function of tensors that stands beside it::
+
+        @keras.saving.register_keras_serializable(package="tilesegm")
+        class Dice(SegmentationLoss):
+            def __init__(self, *, smooth=1e-5, **common: Unpack[Common]):
+                super().__init__(**common)
+                self.smooth = smooth
+
+            def compute(self, batch):
+                return dice(batch.target, batch.probability, batch.weight, smooth=self.smooth)
+
+            def get_config(self):
+                return {**super().get_config(), "smooth": self.smooth}
+
+    The base already cuts off pixels without weight and batches without pixels, so ``compute`` only
+    has to weigh: ``batch.weight`` must multiply every sum, those of denominators included.
+
+    Args:
+        from_logits: Whether ``y_pred`` are logits rather than probabilities.
+        ignore: Label id whose pixels count for nothing.
+        name: Name in logs; the class name in snake case if None.
+    """
+
+    minimum: float = 0.0
+    """No value of this loss is below; ``-inf`` where there is no such bound.
+
+    Rules that weigh losses by their values (uncertainty, DWA, geometric mean) rely on it.
+    """
+
+    def __init__(
+        self, *, from_logits: bool = True, ignore: int | None = None, name: str | None = None
+    ) -> None:
+        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z]|[A-Z]{2})", "_", type(self).__name__).lower()
+        super().__init__(name=name or snake, reduction="sum", dtype="float32")
+        self.from_logits = from_logits
+        self.ignore = ignore
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the value of the loss, a float32 scalar.
+
+        Args:
+            batch: Labels, scores and weights as :class:`~tilesegm.losses.targets.Batch` describes.
+        """
+        raise NotImplementedError
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of one batch, a float32 scalar.
+
+        Args:
+            y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` ids, or ``(N, H, W, K)`` one-hot or soft.
+            y_pred: ``(N, H, W, K)`` scores.
+            sample_weight: Weight of each pixel ``(N, H, W)`` or image ``(N,)``.
+
+        Raises:
+            InputError: Shapes, labels or weights do not fit (see
+                :func:`~tilesegm.losses.targets.prepare`).
+        """
+        with keras.name_scope(self.name):
+            batch = prepare(
+                y_true, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
+            )
+            value = self.compute(batch)
+            return ops.where(ops.any(batch.weight > 0), value, 0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {"from_logits": self.from_logits, "ignore": self.ignore, "name": self.name}
+
+    def __add__(self, other: SegmentationLoss) -> Compound:
+        """Add two losses: ``CrossEntropy() + Dice()``."""
+        from tilesegm.losses.compound import Compound
+
+        return Compound([self]) + other
+
+    def __mul__(self, factor: float) -> Compound:
+        """Weigh a loss: ``Dice() * 0.5``."""
+        from tilesegm.losses.compound import Compound
+
+        return Compound([self]) * factor
+
+    def __rmul__(self, factor: float) -> Compound:
+        """Weigh a loss: ``0.5 * Dice()``."""
+        return self * factor

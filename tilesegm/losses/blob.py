@@ -1,0 +1,166 @@
+"""Blob loss: every object counts the same, however small it is."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+from scipy import ndimage
+
+from tilesegm.errors import InputError, SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.targets import Batch, Tensor, prepare
+
+__all__ = ["BlobLoss", "blob_dice", "number_blobs"]
+
+_STRIDE = 1024
+"""A numbered label is ``class + 1024 * blob``: plain class maps keep their meaning."""
+
+
+def number_blobs(
+    class_map: npt.NDArray[Any], *, ignore: int | None = None, background: int | None = 0
+) -> npt.NDArray[np.int32]:
+    """Number the connected objects of a class map, in one map that still tells the class.
+
+    Run it once on the whole image, before tiling, so that an object cut by a tile's edge stays one
+    object. The result is a label map like any other: cut it, flip it, warp it by nearest
+    neighbour. Numbers begin at 1; pixels that touch at a corner belong together.
+
+    Args:
+        class_map: ``(H, W)`` class ids below 1024.
+        ignore: Id whose pixels stay as they are.
+        background: Id whose pixels are no objects and stay as they are; None if every class has
+            objects.
+
+    Returns:
+        int32 ``(H, W)``: ``class + 1024 * number``, the label map for :class:`BlobLoss`.
+
+    Raises:
+        InputError: An id is negative or 1024 and more, other than ``ignore``.
+    """
+    numbered = np.asarray(class_map).astype(np.int32)
+    found = 0
+    for label in np.unique(numbered).tolist():
+        if label in (ignore, background):
+            continue
+        if not 0 <= label < _STRIDE:
+            raise InputError(f"class_map holds {label}; expected ids 0 to {_STRIDE - 1}: relabel it")
+        blobs, count = ndimage.label(class_map == label, structure=np.ones((3, 3)))
+        numbered += np.where(blobs > 0, (blobs + found) * _STRIDE, 0).astype(np.int32)
+        found += count
+    return numbered
+
+
+def blob_dice(
+    target: Tensor, probability: Tensor, weight: Tensor, blobs: Tensor, *, limit: int = 128
+) -> Tensor:
+    """Return the mean over objects of the Dice loss of each, the others of its class masked out.
+
+    For object b of class k that is ``1 - 2 I / (I + P + S)`` with S its size, I the probability of
+    the class inside it and P that outside all objects of the class: three segment sums, no loop.
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes.
+        probability: ``(N, H, W, K)``.
+        weight: ``(N, H, W)`` pixel weights; they count pixels, every object counts once.
+        blobs: ``(N, H, W)`` int32 numbers of the objects, 0 for pixels of none.
+        limit: Numbers are taken modulo this; objects of one image and class that share a remainder
+            are treated as one.
+
+    Returns:
+        A scalar in [0, 1]; 0 without objects.
+    """
+    K = int(target.shape[-1])
+    images = ops.shape(target)[0]
+    image = ops.reshape(ops.arange(images, dtype="int32"), (-1, 1, 1))
+    segment = ops.reshape(image * limit + blobs % limit, (-1,))
+    size = weight[..., None] * target
+    both = ops.concatenate([size, size * probability], axis=-1)
+    sums = ops.segment_sum(ops.reshape(both, (-1, 2 * K)), segment, num_segments=images * limit)
+    sums = ops.reshape(sums, (-1, limit, 2 * K))
+    sizes, inside = sums[..., :K], sums[..., K:]
+    outside = weight[..., None] * (1.0 - target) * probability
+    outside = ops.sum(outside, axis=(1, 2))[:, None]
+    present = sizes > 0.0
+    union = ops.where(present, inside + outside + sizes, 1.0)
+    return weighted_mean((outside + sizes - inside) / union, ops.cast(present, "float32"))
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class BlobLoss(SegmentationLoss):
+    """Blob loss over soft Dice (Kofler et al. 2023, IPMI): small objects count as much as large.
+
+    ``y_true`` is the map of :func:`number_blobs`. A plain class map works too: all pixels of a class
+    then are one object. It says nothing about tiles without objects, where value and gradient are
+    0, and is meant beside a global loss (the paper: ``2 * global + 1 * blob``).
+
+    Args:
+        limit: Most objects in a tile that are told apart, 1 or more; costs memory, not time.
+        background: Whether class 0 counts as an object where K > 1.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``limit`` is below 1.
+    """
+
+    def __init__(
+        self, *, limit: int = 128, background: bool = False, **common: Unpack[Common]
+    ) -> None:
+        super().__init__(**common)
+        if limit < 1:
+            raise SettingsError(f"limit is {limit}; expected 1 object or more")
+        self.limit = limit
+        self.background = background
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of one batch, a float32 scalar.
+
+        Args:
+            y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` numbered or plain labels, or ``(N, H, W, K)``
+                one-hot or soft labels, each class one object.
+            y_pred: ``(N, H, W, K)`` scores.
+            sample_weight: Weight of each pixel ``(N, H, W)`` or image ``(N,)``.
+
+        Raises:
+            InputError: Shapes, labels or weights do not fit (see
+                :func:`~tilesegm.losses.targets.prepare`).
+        """
+        labels, blobs = _split(ops.convert_to_tensor(y_true))
+        with keras.name_scope(self.name):
+            batch = prepare(
+                labels, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
+            )
+            return self._of(batch, ops.zeros_like(batch.weight, "int32") if blobs is None else blobs)
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the loss where each class of an image is one object."""
+        return self._of(batch, ops.zeros_like(batch.weight, "int32"))
+
+    def _of(self, batch: Batch, blobs: Tensor) -> Tensor:
+        target, probability = batch.target, batch.probability
+        if not self.background and batch.channels > 1:
+            target, probability = target[..., 1:], probability[..., 1:]
+        return blob_dice(target, probability, batch.weight, blobs, limit=self.limit)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "limit": self.limit, "background": self.background}
+
+
+def _split(labels: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Return the class ids and the object numbers of numbered labels."""
+    if len(labels.shape) == 4 and labels.shape[-1] == 1:
+        labels = ops.squeeze(labels, axis=-1)
+    if len(labels.shape) != 3:
+        return labels, None
+    codes = ops.cast(labels, "int32")
+    numbered = codes >= _STRIDE
+    blobs = ops.where(numbered, codes // _STRIDE, 0)
+    # Soft foreground fractions stay what they are.
+    return ops.where(numbered, ops.cast(codes % _STRIDE, labels.dtype), labels), blobs

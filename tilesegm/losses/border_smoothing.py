@@ -1,0 +1,84 @@
+"""Labels that are soft near borders, where annotators disagree, and hard elsewhere."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.cross_entropy import cross_entropy
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["BorderSmoothing", "smooth_borders"]
+
+
+def smooth_borders(target: Tensor, valid: Tensor, *, sigma: float = 1.0, radius: int = 1) -> Tensor:
+    """Mix each label with those around it, the centre having half of the say.
+
+    The Gaussian kernel gets the sum of its other entries as centre (spatially varying label
+    smoothing, Islam and Glocker 2021, IPMI). Pixels that are ignored or outside the tile have no
+    say, and the rest is scaled to one, so a label in the interior of its object stays exactly hard.
+
+    Args:
+        target: ``(N, H, W, C)`` fractions of the classes.
+        valid: ``(N, H, W)``, 1 where the pixel has a label, else 0.
+        sigma: Standard deviation of the kernel in pixels.
+        radius: The kernel has ``2 * radius + 1`` pixels a side.
+
+    Returns:
+        ``(N, H, W, C)`` soft labels, zero at pixels that are not valid.
+    """
+    line = [math.exp(-(i**2) / (2.0 * sigma**2)) for i in range(-radius, radius + 1)]
+    around = sum(line) ** 2 - 1.0
+    total = 2.0 * around
+    mask = valid[..., None]
+    blurred = _blur(target * mask, line) + (around - 1.0) * target * mask
+    share = _blur(mask, line) + (around - 1.0) * mask
+    return mask * blurred / ops.maximum(share, 1e-6 * total)
+
+
+def _blur(maps: Tensor, line: list[float]) -> Tensor:
+    """Correlate maps ``(N, H, W, C)`` with the outer product of ``line``, zeros outside."""
+    radius = len(line) // 2
+    height, width = maps.shape[1], maps.shape[2]
+    padded = ops.pad(maps, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
+    rows = sum(tap * padded[:, i : i + height] for i, tap in enumerate(line))
+    return sum(tap * rows[:, :, i : i + width] for i, tap in enumerate(line))
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class BorderSmoothing(SegmentationLoss):
+    """Cross-entropy against labels that are softened near borders only.
+
+    Uniform label smoothing doubts every pixel alike; this one doubts those within ``radius`` of
+    another class, which keeps the network calibrated where hand-drawn borders are uncertain.
+
+    Args:
+        sigma: Standard deviation of the kernel in pixels.
+        radius: The kernel has ``2 * radius + 1`` pixels a side.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``sigma`` or ``radius`` is not positive.
+    """
+
+    def __init__(self, *, sigma: float = 1.0, radius: int = 1, **common: Unpack[Common]) -> None:
+        super().__init__(**common)
+        if sigma <= 0.0 or radius < 1:
+            raise SettingsError(f"sigma is {sigma}, radius {radius}; expected both above 0")
+        self.sigma = sigma
+        self.radius = radius
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the cross-entropy against :func:`smooth_borders` of the labels."""
+        valid = ops.cast(batch.weight > 0, "float32")
+        soft = smooth_borders(batch.classes, valid, sigma=self.sigma, radius=self.radius)
+        return cross_entropy(soft, batch.log_probability, batch.weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "sigma": self.sigma, "radius": self.radius}

@@ -1,0 +1,108 @@
+"""Boundary loss: how far from the true boundary the probability lies."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.edt import signed_distance
+from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["Boundary", "boundary", "check_radius", "length_unit"]
+
+
+def boundary(
+    target: Tensor,
+    probability: Tensor,
+    weight: Tensor,
+    *,
+    radius: float | None = None,
+    normalise: bool = True,
+) -> Tensor:
+    """Return the weighted mean of ``phi * p`` over pixels and classes, a scalar.
+
+    ``phi`` is the signed distance to the boundary of each class, positive outside
+    (:func:`~tilesegm.losses.edt.signed_distance`).
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes; a class has the pixels where it holds
+            more than half.
+        probability: ``(N, H, W, K)``.
+        weight: ``(N, H, W)`` pixel weights.
+        radius: Distance in pixels at which ``phi`` is clipped; None to leave it exact.
+        normalise: Divide ``phi`` by its greatest possible size, so that it lies in [-1, 1].
+    """
+    phi = signed_distance(target > 0.5, (weight > 0)[..., None], radius)
+    if normalise:
+        phi = phi / length_unit(target, radius)
+    return weighted_mean(ops.mean(phi * probability, axis=-1), weight)
+
+
+def length_unit(maps: Tensor, radius: float | None) -> float:
+    """Return the greatest distance possible: the radius, or the diagonal of ``(N, H, W, K)``."""
+    diagonal = math.hypot(maps.shape[1], maps.shape[2])
+    return diagonal if radius is None else min(float(radius), diagonal)
+
+
+def check_radius(radius: float | None) -> None:
+    """Refuse a radius that is not above 0.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    if radius is not None and not radius > 0.0:
+        raise SettingsError(f"radius is {radius}; expected pixels above 0, or None for no limit")
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class Boundary(SegmentationLoss):
+    """Boundary loss (Kervadec et al. 2019, MIDL).
+
+    Its gradient is ``phi`` itself: it pulls probability back to the true object from afar, on an
+    almost empty tile as strongly as on a full one. It is **negative** where it is good, and needs
+    a companion that pins down the region, Dice or cross-entropy, with a small weight at first that
+    grows over the epochs.
+
+    A class that is absent from an image, or that fills it, has no boundary there: ``phi`` is 0 and
+    so is the gradient. The companion must push back there.
+
+    Args:
+        radius: Distance in pixels at which ``phi`` is clipped: pixels further away all count the
+            same, and the loss does not grow with the tile. None for the paper's distances.
+        normalise: Divide ``phi`` by ``radius``, or by the diagonal of the tile without one. False
+            gives pixels, as in the paper.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``radius`` is not above 0.
+    """
+
+    minimum: ClassVar[float] = -math.inf
+
+    def __init__(
+        self, *, radius: float | None = None, normalise: bool = True, **common: Unpack[Common]
+    ) -> None:
+        super().__init__(**common)
+        check_radius(radius)
+        self.radius = radius
+        self.normalise = normalise
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return :func:`boundary` of the batch."""
+        return boundary(
+            batch.target,
+            batch.probability,
+            batch.weight,
+            radius=self.radius,
+            normalise=self.normalise,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "radius": self.radius, "normalise": self.normalise}

@@ -1,0 +1,103 @@
+"""Soft Dice: overlap over the mean size of prediction and truth."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.reductions import divide
+from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
+from tilesegm.losses.targets import Tensor
+
+__all__ = ["Dice", "dice", "dice_sums"]
+
+
+def dice_sums(
+    target: Tensor, probability: Tensor, weight: Tensor, *, power: int = 1, pool: Pool = "batch"
+) -> tuple[Tensor, Tensor]:
+    """Return numerator and denominator of the Dice coefficient, each ``(G, K)``.
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes.
+        probability: ``(N, H, W, K)`` predicted probabilities.
+        weight: ``(N, H, W)`` pixel weights.
+        power: 1 for ``2 sum min(p, g)`` over ``sum p + sum g``, 2 for ``2 sum p g`` over
+            ``sum p^2 + sum g^2``.
+        pool: Over the whole batch or over each image.
+    """
+    if power == 1:
+        count = overlap(target, probability, weight, pool)
+        return 2.0 * count.both, 2.0 * count.both + count.extra + count.missed
+    squares = ops.square(probability) + ops.square(target)
+    product = 2.0 * probability * target
+    return pixel_sum(product, weight, pool), pixel_sum(squares, weight, pool)
+
+
+def dice(
+    target: Tensor,
+    probability: Tensor,
+    weight: Tensor,
+    *,
+    power: int = 1,
+    smooth: float = 1e-5,
+    pool: Pool = "batch",
+) -> Tensor:
+    """Return ``1 - (2 sum p g + s) / (sum p^k + sum g^k + s)`` of each group and class.
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes.
+        probability: ``(N, H, W, K)`` predicted probabilities.
+        weight: ``(N, H, W)`` pixel weights.
+        power: k, 1 or 2.
+        smooth: s, in pixels; in the numerator too, so an empty prediction of an empty class is 0.
+        pool: Over the whole batch or over each image.
+
+    Returns:
+        ``(G, K)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
+    """
+    shared, sizes = dice_sums(target, probability, weight, power=power, pool=pool)
+    # Written as the difference over the sum: 1 - (a + s) / (b + s) loses digits near the optimum.
+    return divide(sizes - shared, sizes + smooth)
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class Dice(RegionLoss):
+    """Soft Dice loss (Drozdzal et al. 2016 for power 1; Milletari et al. 2016, 3DV, for power 2).
+
+    Balances classes of any size. Its gradient depends on the whole batch: pair it with
+    :class:`~tilesegm.losses.CrossEntropy`, which judges every pixel.
+
+    Args:
+        power: 1 or 2, of the sizes in the denominator. With 1, soft labels have their optimum at
+            p = g because the overlap is ``min(p, g)``; with 2 they have it anyway.
+        smooth: Added to numerator and denominator, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every
+            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+
+    Raises:
+        SettingsError: An argument is out of range.
+    """
+
+    def __init__(
+        self, *, power: int = 1, smooth: float = 1e-5, **region: Unpack[RegionOptions]
+    ) -> None:
+        super().__init__(**region)
+        if power not in (1, 2):
+            raise SettingsError(f"power is {power}; expected 1 or 2")
+        if smooth < 0.0:
+            raise SettingsError(f"smooth is {smooth}; expected a number >= 0")
+        self.power = power
+        self.smooth = smooth
+
+    def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
+        """Return :func:`dice` of each group and class, ``(G, K)``."""
+        return dice(
+            target, probability, weight, power=self.power, smooth=self.smooth, pool=self.pool
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "power": self.power, "smooth": self.smooth}

@@ -1,0 +1,81 @@
+"""Cross-entropy that looks closer at the borders between classes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.contour import contour
+from tilesegm.losses.cross_entropy import cross_entropy
+from tilesegm.losses.edt import squared_distance_to
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["BorderWeighted", "distance_weights"]
+
+_NEGLIGIBLE = 1e-4
+
+
+def distance_weights(
+    classes: Tensor, weight: Tensor, *, w0: float = 10.0, sigma: float = 5.0
+) -> Tensor:
+    """Return ``1 + w0 * exp(-d² / (2 sigma²))``, d the distance to the nearest border.
+
+    d is 0 for the pixels on either side of a border. A term below 1e-4 is left out, so a tile
+    without borders has weight 1 everywhere.
+
+    Args:
+        classes: ``(N, H, W, C)`` fractions of the classes.
+        weight: ``(N, H, W)`` pixel weights; pixels without weight have no borders.
+        w0: Height of the ridge along borders.
+        sigma: Its width in pixels.
+
+    Returns:
+        ``(N, H, W)``, float32.
+    """
+    if w0 <= _NEGLIGIBLE:
+        return ops.ones_like(weight)
+    reach = sigma * math.sqrt(2.0 * math.log(w0 / _NEGLIGIBLE))
+    squared = squared_distance_to(contour(classes, weight), reach)
+    ridge = w0 * ops.exp(-squared / (2.0 * sigma**2))
+    return 1.0 + ops.where(ridge > 1.01 * _NEGLIGIBLE, ridge, 0.0)
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class BorderWeighted(SegmentationLoss):
+    """Cross-entropy with weights that rise towards the borders between classes.
+
+    The weights come from ``y_true`` inside the graph, so augmentation and tiling need no care. It
+    is ``CrossEntropy()`` with :func:`distance_weights` as sample weight, and a ``sample_weight``
+    multiplies them. The maps of the U-Net papers, which look at the gap between *objects*, need
+    instance ids: compute them by :mod:`tilesegm.losses.border_weights` and pass them as
+    ``sample_weight`` to ``CrossEntropy()``, or here with ``w0=0``, which is the same.
+
+    Args:
+        w0: Height of the ridge along borders; a border pixel counts ``1 + w0`` times.
+        sigma: Width of the ridge in pixels.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``w0`` is negative, or ``sigma`` is not above 0.
+    """
+
+    def __init__(self, *, w0: float = 10.0, sigma: float = 5.0, **common: Unpack[Common]) -> None:
+        super().__init__(**common)
+        if w0 < 0.0 or sigma <= 0.0:
+            raise SettingsError(f"w0 is {w0} and sigma {sigma}; expected w0 >= 0 and sigma > 0")
+        self.w0 = w0
+        self.sigma = sigma
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the cross-entropy under :func:`distance_weights` of the labels."""
+        near = distance_weights(batch.classes, batch.weight, w0=self.w0, sigma=self.sigma)
+        return cross_entropy(batch.classes, batch.log_probability, batch.weight * near)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "w0": self.w0, "sigma": self.sigma}

@@ -1,0 +1,96 @@
+"""Exponential logarithmic losses: the logarithm of what is right, to a small power."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.cross_entropy import class_weight_map, pixel_cross_entropy
+from tilesegm.losses.dice import dice
+from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.region import RegionLoss, RegionOptions
+from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tversky import power_of_loss
+
+__all__ = ["ExpLogCrossEntropy", "ExpLogDice"]
+
+_LARGEST_LOSS = 1.0 - 1e-6
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class ExpLogDice(RegionLoss):
+    """Mean over classes of ``(-log Dice) ** gamma`` (Wong et al. 2018, MICCAI).
+
+    Args:
+        gamma: Exponent; below 1 the loss of classes that are nearly right weighs more.
+        smooth: Added to numerator and denominator of Dice, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every
+            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+
+    Raises:
+        SettingsError: An argument is out of range.
+    """
+
+    def __init__(
+        self, *, gamma: float = 0.3, smooth: float = 1.0, **region: Unpack[RegionOptions]
+    ) -> None:
+        super().__init__(**region)
+        if gamma <= 0.0 or smooth < 0.0:
+            raise SettingsError(f"gamma is {gamma}, smooth {smooth}; expected > 0 and >= 0")
+        self.gamma = gamma
+        self.smooth = smooth
+
+    def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
+        """Return ``(-log Dice) ** gamma`` of each group and class, ``(G, K)``."""
+        loss = dice(target, probability, weight, smooth=self.smooth, pool=self.pool)
+        return power_of_loss(-ops.log1p(-ops.minimum(loss, _LARGEST_LOSS)), self.gamma)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "gamma": self.gamma, "smooth": self.smooth}
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class ExpLogCrossEntropy(SegmentationLoss):
+    """Weighted mean over pixels of ``(-log p_t) ** gamma`` (Wong et al. 2018, MICCAI).
+
+    Args:
+        gamma: Exponent; 1 gives cross-entropy.
+        class_weights: One weight a class, background first; the paper takes the root of all
+            pixels over those of the class.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``gamma`` is not above 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 0.3,
+        class_weights: Sequence[float] | None = None,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(**common)
+        if gamma <= 0.0:
+            raise SettingsError(f"gamma is {gamma}; expected a number above 0")
+        self.gamma = gamma
+        self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the weighted mean of ``(-log p_t) ** gamma``."""
+        weight = batch.weight
+        if self.class_weights is not None:
+            weight = weight * class_weight_map(batch.classes, self.class_weights)
+        pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
+        return weighted_mean(power_of_loss(pixels, self.gamma), weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        own = {"gamma": self.gamma, "class_weights": self.class_weights}
+        return {**super().get_config(), **own}

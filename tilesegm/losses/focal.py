@@ -1,0 +1,99 @@
+"""Focal loss: cross-entropy that forgets what the network already knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["Focal", "focal", "miss"]
+
+_SMALLEST_MISS = 1e-7
+
+
+def miss(log_probability: Tensor) -> Tensor:
+    """Return ``1 - p``, exact for p close to 1 and never below 1e-7.
+
+    The floor keeps the gradient of ``(1 - p) ** gamma`` finite for any gamma; at the floor it is 0.
+    """
+    return ops.maximum(-ops.expm1(log_probability), _SMALLEST_MISS)
+
+
+def focal(
+    target: Tensor,
+    log_probability: Tensor,
+    weight: Tensor,
+    *,
+    gamma: float = 2.0,
+    alpha: Sequence[float] | None = None,
+) -> Tensor:
+    """Return the weighted mean of ``-sum_c alpha_c t_c (1 - p_c)^gamma log p_c``, a scalar.
+
+    Args:
+        target: ``(N, H, W, C)`` fractions of the classes.
+        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
+        weight: ``(N, H, W)`` pixel weights.
+        gamma: How strongly pixels that are right already fade; 0 gives cross-entropy.
+        alpha: One factor a class, C in all. Unlike class weights it does not divide the mean.
+
+    Raises:
+        SettingsError: ``alpha`` has not C numbers.
+    """
+    pixels = -target * miss(log_probability) ** gamma * log_probability
+    if alpha is not None:
+        if len(alpha) != int(target.shape[-1]):
+            raise SettingsError(
+                f"alpha has {len(alpha)} numbers for {int(target.shape[-1])} classes; pass one a"
+                " class, or a single number for the foreground of a binary problem"
+            )
+        pixels = pixels * ops.convert_to_tensor(alpha, dtype="float32")
+    return weighted_mean(ops.sum(pixels, axis=-1), weight)
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class Focal(SegmentationLoss):
+    """Focal loss (Lin et al. 2017, ICCV, equation 5) for binary, categorical and sparse labels.
+
+    Args:
+        gamma: How strongly pixels that are right already fade; 0 gives cross-entropy.
+        alpha: One factor a class, background first; a single number a in ``[0, 1]`` is the factor
+            of the foreground of a two-class problem, and means ``(1 - a, a)``.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``gamma`` or ``alpha`` is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 2.0,
+        alpha: float | Sequence[float] | None = None,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(**common)
+        if gamma < 0.0:
+            raise SettingsError(f"gamma is {gamma}; expected a number >= 0")
+        if isinstance(alpha, int | float):
+            alpha = (1.0 - alpha, float(alpha))
+        if alpha is not None and min(alpha, default=-1.0) < 0.0:
+            raise SettingsError(f"alpha is {alpha}; expected factors >= 0, at most 1 if single")
+        self.gamma = gamma
+        self.alpha = None if alpha is None else [float(a) for a in alpha]
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return :func:`focal` of the batch."""
+        return focal(
+            batch.classes, batch.log_probability, batch.weight, gamma=self.gamma, alpha=self.alpha
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "gamma": self.gamma, "alpha": self.alpha}

@@ -1,0 +1,82 @@
+"""Generalised Dice: one ratio for all classes, each weighed by its size."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.reductions import divide, weighted_mean
+from tilesegm.losses.region import Pool, overlap, pixel_sum
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["GeneralizedDice", "generalized_dice"]
+
+
+def generalized_dice(
+    target: Tensor, probability: Tensor, weight: Tensor, *, pool: Pool = "batch"
+) -> Tensor:
+    """Return ``1 - 2 sum_c w_c |P G| / sum_c w_c (|P| + |G|)`` with ``w_c = 1 / |G|^2``.
+
+    A class without pixels would weigh infinitely; it gets the largest weight of the classes that
+    have some, so that predicting it still costs. A group without any class (an empty tile of a
+    binary problem) has the mean probability as its loss.
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes.
+        probability: ``(N, H, W, K)`` predicted probabilities.
+        weight: ``(N, H, W)`` pixel weights.
+        pool: Over the whole batch or over each image.
+
+    Returns:
+        ``(G, 1)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
+    """
+    count = overlap(target, probability, weight, pool)
+    area = ops.maximum(pixel_sum(ops.ones_like(target), weight, pool), 1e-7)
+    # Sizes as parts of the area keep the squares within float32 for tiles of any size.
+    size = pixel_sum(target, weight, pool) / area
+    some = size > 0.0
+    finite = ops.where(some, 1.0 / ops.square(ops.where(some, size, 1.0)), 0.0)
+    class_weight = ops.where(some, finite, ops.max(finite, axis=-1, keepdims=True))
+    errors = ops.sum(class_weight * (count.extra + count.missed), axis=-1, keepdims=True)
+    shared = ops.sum(class_weight * 2.0 * count.both, axis=-1, keepdims=True)
+    wrong = ops.mean(count.extra / area, axis=-1, keepdims=True)
+    return ops.where(
+        ops.any(some, axis=-1, keepdims=True), divide(errors, shared + errors), wrong
+    )
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class GeneralizedDice(SegmentationLoss):
+    """Generalised Dice loss (Sudre et al. 2017).
+
+    The rarest class leads: one pixel in a tile of a million outweighs a class of a thousand pixels
+    a million times, and the loss jumps when it comes or goes. Prefer the mean of
+    :class:`~tilesegm.losses.Dice` over classes unless a comparison asks for this one.
+
+    Args:
+        pool: One ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``pool`` is unknown.
+    """
+
+    def __init__(self, *, pool: Pool = "batch", **common: Unpack[Common]) -> None:
+        super().__init__(**common)
+        if pool not in ("batch", "image"):
+            raise SettingsError(f"pool is {pool!r}; expected 'batch' or 'image'")
+        self.pool = pool
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return :func:`generalized_dice`, averaged over groups by their weight."""
+        losses = generalized_dice(batch.target, batch.probability, batch.weight, pool=self.pool)
+        area = pixel_sum(ops.ones_like(batch.target[..., :1]), batch.weight, self.pool)
+        return weighted_mean(losses, area)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "pool": self.pool}

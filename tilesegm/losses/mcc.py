@@ -1,0 +1,84 @@
+"""Matthews correlation: the one measure of overlap in which all four counts take part."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
+from tilesegm.losses.targets import Tensor
+
+__all__ = ["MCC", "matthews"]
+
+
+def matthews(
+    target: Tensor,
+    probability: Tensor,
+    weight: Tensor,
+    *,
+    smooth: float = 1e-6,
+    pool: Pool = "batch",
+) -> Tensor:
+    """Return one minus Matthews' correlation of each group and class.
+
+    ``MCC = (TP TN - FP FN) / sqrt((TP + FP) (TP + FN) (TN + FP) (TN + FN))``, with counts as parts
+    of the area: the product of four counts overflows, and the correlation does not depend on scale.
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes.
+        probability: ``(N, H, W, K)`` predicted probabilities.
+        weight: ``(N, H, W)`` pixel weights.
+        smooth: Added to each of the four factors, as part of the area; keeps the gradient finite
+            where nothing or everything is predicted.
+        pool: Over the whole batch or over each image.
+
+    Returns:
+        ``(G, K)`` losses in ``[0, 2]``; 1 means no better than chance.
+    """
+    area = ops.maximum(pixel_sum(ops.ones_like(target), weight, pool), 1e-7)
+    count = overlap(target, probability, weight, pool)
+    tp, fp, fn = count.both / area, count.extra / area, count.missed / area
+    tn = pixel_sum(1.0 - target, weight, pool) / area - fp
+    spread = 1.0
+    for factor in (tp + fp, tp + fn, tn + fp, tn + fn):
+        spread = spread * ops.sqrt(ops.maximum(factor, 0.0) + smooth)
+    return 1.0 - (tp * tn - fp * fn) / spread
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class MCC(RegionLoss):
+    """Matthews correlation loss (Abhishek and Hamarneh 2021, ISBI), one against the rest.
+
+    Unlike Dice it also rewards background that is right. A class that fills its group is as
+    undefined as one that is absent, and follows ``absent`` too.
+
+    Args:
+        smooth: Added to each factor of the denominator, as part of the area; above 0.
+        **region: ``pool``, ``absent``, ``background`` as for every
+            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+
+    Raises:
+        SettingsError: ``smooth`` is not above 0.
+    """
+
+    def __init__(self, *, smooth: float = 1e-6, **region: Unpack[RegionOptions]) -> None:
+        super().__init__(**region)
+        if smooth <= 0.0:
+            raise SettingsError(f"smooth is {smooth}; expected a number above 0")
+        self.smooth = smooth
+
+    def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
+        """Return :func:`matthews` of each group and class, ``(G, K)``."""
+        return matthews(target, probability, weight, smooth=self.smooth, pool=self.pool)
+
+    def defined(self, target: Tensor, weight: Tensor) -> Tensor:
+        """Tell where the class is there and does not fill its group, ``(G, K)`` bool."""
+        elsewhere = pixel_sum(1.0 - target, weight, self.pool) > 0.0
+        return ops.logical_and(super().defined(target, weight), elsewhere)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "smooth": self.smooth}

@@ -1,0 +1,164 @@
+"""What all losses of overlap share: the sums, and the mean over images and classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Unpack, get_args
+
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.reductions import divide, weighted_mean
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["Absent", "Overlap", "Pool", "RegionLoss", "RegionOptions", "overlap", "pixel_sum"]
+
+Pool = Literal["batch", "image"]
+"""Over which pixels a ratio is formed: all of the batch, or those of each image."""
+
+Absent = Literal["area", "skip", "formula"]
+"""What a class without any pixel in the batch (or image) adds to the mean; see `RegionLoss`."""
+
+
+class RegionOptions(Common, total=False):
+    """The arguments that every loss of overlap takes, for ``**region: Unpack[RegionOptions]``."""
+
+    pool: Pool
+    absent: Absent
+    background: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Soft counts of pixels for each group of pixels and class, ``(G, K)`` float32.
+
+    Attributes:
+        both: Predicted and true (true positives).
+        extra: Predicted, not true (false positives).
+        missed: True, not predicted (false negatives).
+    """
+
+    both: Tensor
+    extra: Tensor
+    missed: Tensor
+
+
+def pixel_sum(values: Tensor, weight: Tensor, pool: Pool = "batch") -> Tensor:
+    """Sum ``weight * values`` over the pixels of each group.
+
+    Args:
+        values: ``(N, H, W, K)``.
+        weight: ``(N, H, W)`` pixel weights.
+        pool: Over the whole batch or over each image.
+
+    Returns:
+        ``(1, K)`` for the batch, ``(N, K)`` for images.
+    """
+    weighted = weight[..., None] * values
+    if pool == "image":
+        return ops.sum(weighted, axis=(1, 2))
+    return ops.sum(weighted, axis=(0, 1, 2))[None]
+
+
+def overlap(target: Tensor, probability: Tensor, weight: Tensor, pool: Pool = "batch") -> Overlap:
+    """Count how prediction and target overlap, right for soft labels too.
+
+    A pixel shares ``min(p, g)``. For hard labels that is the usual ``p g``; for a soft label the
+    product would be largest at p = 1, while the minimum is best at p = g (Wang et al. 2023,
+    NeurIPS, "Jaccard metric losses").
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes.
+        probability: ``(N, H, W, K)`` predicted probabilities.
+        weight: ``(N, H, W)`` pixel weights.
+        pool: Over the whole batch or over each image.
+    """
+    difference = probability - target
+    # min(p, g) through |p - g|, whose gradient at p = g is 0 on every backend; that of
+    # `minimum` is not the same everywhere.
+    apart = ops.abs(difference)
+    return Overlap(
+        both=pixel_sum(0.5 * (probability + target - apart), weight, pool),
+        extra=pixel_sum(0.5 * (apart + difference), weight, pool),
+        missed=pixel_sum(0.5 * (apart - difference), weight, pool),
+    )
+
+
+class RegionLoss(SegmentationLoss):
+    """Base of losses that are a ratio of sums for each class.
+
+    A subclass gives :meth:`per_class`; this one chooses the classes and takes the mean over
+    groups (by their weight) and classes.
+
+    **Absent classes.** On a tile without a class, a ratio has no numerator: Dice with smoothing s
+    is ``1 - s / (sum p + s)`` there, with a gradient of ``s / (sum p + s)^2``, which is nothing
+    when the tile is large. So false positives on empty tiles go unpunished. ``absent`` decides:
+
+    * ``"area"`` (default): the class adds the mean of ``|p - g|``, that is the part of the area
+      wrongly given to it; gradient ``w / sum(w)`` per pixel, as strong as that of cross-entropy.
+    * ``"skip"``: it is left out of the mean; no value, no gradient.
+    * ``"formula"``: whatever the formula with its smoothing gives, as most libraries do.
+
+    Args:
+        pool: ``"batch"`` forms one ratio for all pixels of the batch, so a tile without the class
+            still counts through the others; ``"image"`` one for each image.
+        absent: See above.
+        background: Whether class 0 counts where K > 1.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``pool`` or ``absent`` is unknown.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: Pool = "batch",
+        absent: Absent = "area",
+        background: bool = True,
+        **common: Unpack[Common],
+    ) -> None:
+        super().__init__(**common)
+        for name, value, allowed in (("pool", pool, Pool), ("absent", absent, Absent)):
+            if value not in get_args(allowed):
+                raise SettingsError(f"{name} is {value!r}; expected one of {get_args(allowed)}")
+        self.pool = pool
+        self.absent = absent
+        self.background = background
+
+    def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
+        """Return the loss of each group and class, ``(G, K)``, best 0."""
+        raise NotImplementedError
+
+    def defined(self, target: Tensor, weight: Tensor) -> Tensor:
+        """Tell for each group and class, ``(G, K)`` bool, whether the ratio means something."""
+        return pixel_sum(target, weight, self.pool) > 0.0
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the mean of :meth:`per_class` over groups and classes."""
+        target, probability, weight = batch.target, batch.probability, batch.weight
+        if not self.background and batch.channels > 1:
+            target, probability = target[..., 1:], probability[..., 1:]
+        losses = self.per_class(target, probability, weight)
+        return self.mean(losses, target, probability, weight)
+
+    def mean(self, losses: Tensor, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
+        """Return the mean of ``losses`` ``(G, K)``, absent classes treated as asked."""
+        area = pixel_sum(ops.ones_like(target), weight, self.pool)
+        if self.absent == "formula":
+            return weighted_mean(losses, area)
+        defined = self.defined(target, weight)
+        if self.absent == "skip":
+            return weighted_mean(losses, area * ops.cast(defined, "float32"))
+        wrong = divide(pixel_sum(ops.abs(probability - target), weight, self.pool), area)
+        return weighted_mean(ops.where(defined, losses, wrong), area)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {
+            **super().get_config(),
+            "pool": self.pool,
+            "absent": self.absent,
+            "background": self.background,
+        }

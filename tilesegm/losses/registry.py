@@ -1,0 +1,72 @@
+"""All losses by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tilesegm.errors import InputError
+from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
+from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.border_smoothing import BorderSmoothing
+from tilesegm.losses.cross_entropy import CrossEntropy
+from tilesegm.losses.dice import Dice
+from tilesegm.losses.exp_log import ExpLogCrossEntropy, ExpLogDice
+from tilesegm.losses.focal import Focal
+from tilesegm.losses.generalized_dice import GeneralizedDice
+from tilesegm.losses.lovasz import Lovasz, LovaszHinge
+from tilesegm.losses.mcc import MCC
+from tilesegm.losses.names import find
+from tilesegm.losses.poly import Poly1
+from tilesegm.losses.recipes import RECIPES, recipe
+from tilesegm.losses.relaxation import BoundaryRelaxation
+from tilesegm.losses.top_k import TopK
+from tilesegm.losses.tversky import FocalTversky, Jaccard, Tversky
+
+__all__ = ["LOSSES", "get"]
+
+LOSSES: dict[str, type[SegmentationLoss]] = {
+    cls.__name__: cls
+    for cls in (
+        CrossEntropy,
+        BorderSmoothing,
+        Focal,
+        Poly1,
+        TopK,
+        BoundaryRelaxation,
+        ExpLogCrossEntropy,
+        AsymmetricFocal,
+        Dice,
+        GeneralizedDice,
+        Jaccard,
+        Tversky,
+        FocalTversky,
+        ExpLogDice,
+        AsymmetricFocalTversky,
+        Lovasz,
+        LovaszHinge,
+        MCC,
+    )
+}
+"""Every loss class by its name, in the order of the documentation."""
+
+
+def get(name: str, **arguments: Any) -> SegmentationLoss:
+    """Make a loss, or a recipe of losses, by its name.
+
+    Args:
+        name: A name of :data:`LOSSES` or :data:`~tilesegm.losses.recipes.RECIPES`; case, hyphens
+            and underscores do not matter, so ``"focal_tversky"`` is ``FocalTversky``.
+        **arguments: The arguments of the class, or of
+            :func:`~tilesegm.losses.recipes.recipe`.
+
+    Raises:
+        InputError: There is no such name, in which case the message proposes the nearest, or the
+            loss takes no such argument.
+    """
+    key = find(name, [*LOSSES, *RECIPES], "loss")
+    if key in RECIPES:
+        return recipe(key, **arguments)
+    try:
+        return LOSSES[key](**arguments)
+    except TypeError as error:
+        raise InputError(f"{key} cannot be made: {error}") from error

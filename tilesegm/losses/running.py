@@ -1,0 +1,128 @@
+"""Dice over many batches: sums that fade slowly instead of the few pixels of one batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.dice import dice_sums
+from tilesegm.losses.reductions import divide, weighted_mean
+from tilesegm.losses.region import pixel_sum
+from tilesegm.losses.targets import Tensor, prepare
+
+__all__ = ["RunningDice", "running_dice"]
+
+
+def running_dice(
+    shared: Tensor, sizes: Tensor, state: Tensor, *, decay: float, smooth: float = 1e-5
+) -> tuple[Tensor, Tensor]:
+    """Return the Dice loss of this batch and all before it, and the new state.
+
+    Numerator and denominator are sums over batches, those of t batches ago times ``decay^t``; the
+    gradient goes through this batch alone. A batch without the class still has a gradient,
+    ``2 I / D^2``, because D remembers the batches that had it.
+
+    Args:
+        shared: ``(1, K)`` numerators of this batch, as :func:`~tilesegm.losses.dice.dice_sums` has
+            them.
+        sizes: ``(1, K)`` denominators of this batch.
+        state: ``(2, K)`` numerators and denominators of all batches before; zeros at first.
+        decay: How much of the state remains, in ``[0, 1)``; 0 is Dice over the batch. About
+            ``1 / (1 - decay)`` batches count.
+        smooth: Added to numerator and denominator, in pixels.
+
+    Returns:
+        ``(1, K)`` losses and the ``(2, K)`` state.
+    """
+    past = decay * ops.stop_gradient(state)
+    shared, sizes = past[:1] + shared, past[1:] + sizes
+    after = ops.stop_gradient(ops.concatenate([shared, sizes], axis=0))
+    return divide(sizes - shared, sizes + smooth), after
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class RunningDice(keras.layers.Layer):  # type: ignore[misc]
+    """Dice over a fading window of batches, for classes that most batches lack.
+
+    It is a layer and no ``Loss``: state inside a loss silently stops changing on JAX, while the
+    weights of a layer travel with the model on every backend. So the model owns it::
+
+        class Net(keras.Model):
+            def __init__(self):
+                ...
+                self.running_dice = RunningDice(6, decay=0.9)
+
+            def compute_loss(self, x, y, y_pred, sample_weight, training=True):
+                return self.running_dice(y, y_pred, sample_weight, training=training)
+
+    Outside training the state neither counts nor changes. A class not seen so far has the mean of
+    its probability as loss, as with ``absent="area"`` of
+    :class:`~tilesegm.losses.region.RegionLoss`.
+
+    Args:
+        channels: K, the channels of the scores.
+        decay: How much of the state remains at each batch, in ``[0, 1)``.
+        from_logits: Whether ``y_pred`` are logits rather than probabilities.
+        ignore: Label id whose pixels count for nothing.
+        name: Name of the layer.
+
+    Raises:
+        SettingsError: ``channels`` or ``decay`` is out of range.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        decay: float = 0.9,
+        from_logits: bool = True,
+        ignore: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, dtype="float32")
+        if channels < 1 or not 0.0 <= decay < 1.0:
+            raise SettingsError(f"channels is {channels}, decay {decay}; expected >= 1 and 0 to 1")
+        self.channels = channels
+        self.decay = decay
+        self.from_logits = from_logits
+        self.ignore = ignore
+        self.sums = self.add_weight(
+            shape=(2, channels), initializer="zeros", trainable=False, name="sums"
+        )
+        self.built = True
+
+    def call(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        sample_weight: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
+        """Return the loss, a float32 scalar, and while training remember the batch."""
+        batch = prepare(
+            y_true, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
+        )
+        shared, sizes = dice_sums(batch.target, batch.probability, batch.weight)
+        state = self.sums if training else ops.zeros_like(self.sums)
+        losses, after = running_dice(
+            shared, sizes, ops.convert_to_tensor(state), decay=self.decay
+        )
+        if training:
+            self.sums.assign(after)
+        area = pixel_sum(ops.ones_like(batch.target), batch.weight)
+        wrong = divide(pixel_sum(ops.abs(batch.probability - batch.target), batch.weight), area)
+        # A numerator above 0 means that some batch had a pixel of the class.
+        return weighted_mean(ops.where(after[:1] > 0.0, losses, wrong), area)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this layer."""
+        return {
+            "channels": self.channels,
+            "decay": self.decay,
+            "from_logits": self.from_logits,
+            "ignore": self.ignore,
+            "name": self.name,
+        }

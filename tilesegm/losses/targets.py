@@ -1,0 +1,205 @@
+"""What every loss sees of one training step: labels, scores and weights in one agreed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from keras import ops
+
+from tilesegm.errors import InputError
+from tilesegm.losses.tracing import concrete
+
+__all__ = ["Batch", "Tensor", "prepare"]
+
+Tensor: TypeAlias = Any
+"""A tensor of the active Keras backend, or anything that converts to one."""
+
+_SMALLEST_PROBABILITY = 1e-7
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch in the form that :func:`prepare` gives it; all tensors are float32.
+
+    A pixel without weight is not there: its target and its scores are zero, and no gradient
+    reaches its scores, whatever a loss does with them.
+
+    Attributes:
+        target: ``(N, H, W, K)`` fractions of each class, one-hot for hard labels; for K = 1 the
+            fraction of the foreground.
+        scores: ``(N, H, W, K)`` logits, or probabilities where ``from_logits`` is False.
+        weight: ``(N, H, W)``, zero at ignored pixels; 2 means that the pixel counts twice.
+        from_logits: What ``scores`` are.
+    """
+
+    target: Tensor
+    scores: Tensor
+    weight: Tensor
+    from_logits: bool
+
+    @property
+    def channels(self) -> int:
+        """K, the last axis of the scores; 1 means a binary problem."""
+        return int(self.scores.shape[-1])
+
+    @cached_property
+    def probability(self) -> Tensor:
+        """``(N, H, W, K)``: softmax of the logits, or their sigmoid where K = 1."""
+        if not self.from_logits:
+            return self.scores
+        return ops.sigmoid(self.scores) if self.channels == 1 else ops.softmax(self.scores, axis=-1)
+
+    @cached_property
+    def log_probability(self) -> Tensor:
+        """``(N, H, W, C)`` with C = max(K, 2): a binary problem has background and foreground.
+
+        From logits it is exact at any confidence; probabilities are clipped to 1e-7 first.
+        """
+        if self.from_logits:
+            if self.channels > 1:
+                return ops.log_softmax(self.scores, axis=-1)
+            return ops.log_sigmoid(ops.concatenate([-self.scores, self.scores], axis=-1))
+        scores = self.scores
+        if self.channels == 1:
+            scores = ops.concatenate([1.0 - scores, scores], axis=-1)
+        return ops.log(ops.clip(scores, _SMALLEST_PROBABILITY, 1.0))
+
+    @cached_property
+    def classes(self) -> Tensor:
+        """The target as ``(N, H, W, C)``, the channels of :attr:`log_probability`."""
+        if self.channels > 1:
+            return self.target
+        # A pixel that is not there stays zero in both channels.
+        present = ops.cast(self.weight > 0, "float32")[..., None]
+        return ops.concatenate([present - self.target, self.target], axis=-1)
+
+
+def prepare(
+    y_true: Tensor,
+    y_pred: Tensor,
+    sample_weight: Tensor | None = None,
+    *,
+    from_logits: bool = True,
+    ignore: int | None = None,
+) -> Batch:
+    """Bring one batch into the form that all losses share.
+
+    Args:
+        y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` label ids of any dtype, or ``(N, H, W, K)``
+            one-hot or soft labels. For K = 1 ids and the soft fraction of the foreground are the
+            same thing.
+        y_pred: ``(N, H, W, K)`` scores of any float dtype.
+        sample_weight: None, ``(N,)``, ``(N, 1, 1)``, ``(N, H, W)`` or ``(N, H, W, 1)``, not
+            negative.
+        from_logits: Whether ``y_pred`` are logits rather than probabilities.
+        ignore: Id of the label whose pixels count for nothing. In one-hot labels those are the
+            pixels where that class holds more than half.
+
+    Returns:
+        The batch. Pixels without a class weigh nothing: the ignored ones, all-zero pixels of
+        one-hot labels and, inside a compiled graph, ids outside ``[0, K)``.
+
+    Raises:
+        InputError: Shapes do not belong together; or, where values can be seen (outside a
+            compiled graph), a label is out of range and not ``ignore``, or a weight is negative.
+    """
+    scores = ops.cast(ops.convert_to_tensor(y_pred), "float32")
+    labels = ops.convert_to_tensor(y_true)
+    _check_shapes(labels, scores)
+    soft = len(labels.shape) == 4 and labels.shape[-1] != 1
+    target, valid = (_soft if soft else _ids)(labels, int(scores.shape[-1]), ignore)
+    weight = ops.cast(valid, "float32")
+    if sample_weight is not None:
+        weight = weight * _pixel_weight(sample_weight, scores)
+    present = (weight > 0)[..., None]
+    # Cut off here, a pixel without weight can reach no loss, not even through its neighbours,
+    # and a NaN in it stays there.
+    return Batch(
+        target=ops.where(present, target, 0.0),
+        scores=ops.where(present, scores, 0.0),
+        weight=weight,
+        from_logits=from_logits,
+    )
+
+
+def _ids(labels: Tensor, channels: int, ignore: int | None) -> tuple[Tensor, Tensor]:
+    """Return target and validity of label ids."""
+    if len(labels.shape) == 4:
+        labels = ops.squeeze(labels, axis=-1)
+    _check_range(labels, max(channels - 1, 1), ignore)
+    if channels == 1:
+        ids = ops.cast(labels, "float32")
+        target = ids[..., None]
+        valid = ops.logical_and(ids >= 0.0, ids <= 1.0)
+    else:
+        ids = ops.cast(labels, "int32")
+        target = ops.cast(ops.equal(ids[..., None], ops.arange(channels, dtype="int32")), "float32")
+        valid = ops.logical_and(ids >= 0, ids < channels)
+    if ignore is not None:
+        valid = ops.logical_and(valid, ops.not_equal(ids, ignore))
+    return target, valid
+
+
+def _soft(labels: Tensor, channels: int, ignore: int | None) -> tuple[Tensor, Tensor]:
+    """Return target and validity of one-hot or soft labels."""
+    _check_range(labels, 1, None)
+    target = ops.cast(labels, "float32")
+    valid = ops.sum(target, axis=-1) > 0.0
+    if ignore is not None and 0 <= ignore < channels:
+        valid = ops.logical_and(valid, target[..., ignore] <= 0.5)
+    return target, valid
+
+
+def _pixel_weight(sample_weight: Tensor, scores: Tensor) -> Tensor:
+    """Return the weights as a float32 tensor that broadcasts to ``(N, H, W)``."""
+    weight = ops.cast(ops.convert_to_tensor(sample_weight), "float32")
+    shape = tuple(weight.shape)
+    if len(shape) == 4 and shape[-1] == 1:
+        weight = ops.squeeze(weight, axis=-1)
+    elif len(shape) == 1:
+        weight = ops.reshape(weight, (-1, 1, 1))
+    sizes = zip(weight.shape, scores.shape[:3], strict=False)
+    fits = all(have in (None, 1, want) or want is None for have, want in sizes)
+    if len(weight.shape) != 3 or not fits:
+        raise InputError(
+            f"sample_weight has shape {shape}, which does not fit y_pred {tuple(scores.shape)};"
+            " pass (N,), (N, 1, 1) or (N, H, W)"
+        )
+    seen = concrete(weight)
+    if seen is not None and seen.size and seen.min() < 0:
+        raise InputError(f"sample_weight holds {seen.min():g}; weights must not be negative")
+    return weight
+
+
+def _check_shapes(labels: Tensor, scores: Tensor) -> None:
+    """Refuse labels and scores that do not describe the same pixels."""
+    true, pred = tuple(labels.shape), tuple(scores.shape)
+    if len(pred) != 4 or pred[-1] is None:
+        raise InputError(
+            f"y_pred has shape {pred}; expected (N, H, W, K), with K = 1 for a binary problem"
+        )
+    fits = len(true) in (3, 4) and all(
+        a is None or b is None or a == b for a, b in zip(true[:3], pred[:3], strict=False)
+    )
+    if not fits or (len(true) == 4 and true[-1] not in (1, pred[-1])):
+        raise InputError(
+            f"y_true has shape {true} and y_pred {pred}; expected y_true (N, H, W), (N, H, W, 1)"
+            " or (N, H, W, K)"
+        )
+
+
+def _check_range(labels: Tensor, highest: int, ignore: int | None) -> None:
+    """Refuse labels outside ``[0, highest]`` other than ``ignore``, where they can be seen."""
+    seen = concrete(labels)
+    if seen is None:
+        return
+    wrong = seen[(seen < 0) | (seen > highest) | (seen != seen)]  # NaN differs from itself
+    if ignore is not None:
+        wrong = wrong[wrong != ignore]
+    if wrong.size:
+        raise InputError(
+            f"y_true holds the label {wrong.flat[0]:g}, expected 0 to {highest};"
+            " relabel those pixels, or pass their id as ignore"
+        )

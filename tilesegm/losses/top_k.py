@@ -1,0 +1,66 @@
+"""Cross-entropy of the hardest pixels only (online hard example mining)."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.cross_entropy import pixel_cross_entropy
+from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["TopK", "hardest_mean"]
+
+
+def hardest_mean(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
+    """Return the mean of the largest values that together hold ``fraction`` of the weight.
+
+    The value on which the limit falls counts with the part of its weight that is inside, so weight
+    2 is exactly the value twice, and a value without weight takes no place.
+
+    Args:
+        values: Values of any shape, float32, not negative.
+        weight: Weights of the same shape.
+        fraction: In ``(0, 1]``.
+    """
+    flat, share = ops.reshape(values, (-1,)), ops.reshape(weight, (-1,))
+    # Which pixels are hardest is a choice, not a function to differentiate.
+    order = ops.argsort(-ops.stop_gradient(flat))
+    flat, share = ops.take(flat, order), ops.take(share, order)
+    before = ops.cumsum(share) - share
+    return weighted_mean(flat, ops.clip(fraction * ops.sum(share) - before, 0.0, share))
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class TopK(SegmentationLoss):
+    """Mean cross-entropy of the hardest part of all pixels of a batch (Wu et al. 2016).
+
+    Easy background stops drowning a rare class, but mislabelled pixels are hardest of all: with
+    noisy labels keep ``fraction`` large, and add a loss that sees every pixel. Costs a sort.
+
+    Args:
+        fraction: Part of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``fraction`` is out of range.
+    """
+
+    def __init__(self, *, fraction: float = 0.1, **common: Unpack[Common]) -> None:
+        super().__init__(**common)
+        if not 0.0 < fraction <= 1.0:
+            raise SettingsError(f"fraction is {fraction}; expected 0 < fraction <= 1")
+        self.fraction = fraction
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return :func:`hardest_mean` of the pixels' cross-entropy."""
+        pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
+        return hardest_mean(pixels, batch.weight, self.fraction)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "fraction": self.fraction}

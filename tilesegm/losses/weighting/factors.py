@@ -1,0 +1,53 @@
+"""Rules whose weights are numbers that the model holds: fixed ones, to begin with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tilesegm.losses.targets import Tensor
+from tilesegm.losses.weighting.rule import Rule
+
+__all__ = ["Factors", "Fixed"]
+
+
+class Factors(Rule):
+    """Base of rules that hold one factor a term: the total is ``sum(factors * values)``.
+
+    Attributes:
+        factors: float32 ``(T,)`` variable, not trained by the optimizer. What is assigned to it
+            between steps holds from the next step on, on every backend; on JAX only between
+            epochs, where Keras hands the state of the step back to the model.
+    """
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Make the factors."""
+        self.factors = self.add_weight(
+            name="factors", shape=input_shape, initializer="ones", trainable=False
+        )
+        self.factors.assign(self.start(input_shape[0]))
+        super().build(input_shape)
+
+    def start(self, terms: int) -> np.ndarray:
+        """Return the factors before the first step: ones, unless a rule begins otherwise."""
+        return np.ones(terms, "float32")
+
+    def combine(self, values: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+        """Return the weighted sum and the factors."""
+        factors = ops.convert_to_tensor(self.factors)
+        return ops.sum(factors * values), factors
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class Fixed(Factors):
+    """The compound as it was written: every factor stays 1 until someone assigns another.
+
+    The first baseline that an adaptive rule has to beat. ``model.rule.factors.assign([1.0, 0.2])``
+    from a callback makes it a hand-driven schedule.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)

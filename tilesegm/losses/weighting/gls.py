@@ -1,0 +1,45 @@
+"""The geometric mean of losses, which has no weights at all."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from tilesegm.losses.targets import Tensor
+from tilesegm.losses.weighting.rule import Rule
+
+__all__ = ["GLS", "geometric_mean"]
+
+
+def geometric_mean(values: Tensor) -> tuple[Tensor, Tensor]:
+    """``prod(L) ** (1/T)``, through logarithms (GLS, Chennupati et al. 2019).
+
+    Args:
+        values: ``(T,)`` positive terms.
+
+    Returns:
+        The mean, a scalar, and its derivatives ``mean / (T L)``, ``(T,)``.
+    """
+    mean = ops.exp(ops.mean(ops.log(values)))
+    return mean, ops.stop_gradient(mean / (values.shape[0] * values))
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class GLS(Rule):
+    """Minimise the geometric mean of the terms (GLS, Chennupati et al. 2019).
+
+    Free of scales: a term in other units, or with another factor in the compound, trains the
+    network in the same way. One term near zero takes all the weight.
+
+    Args:
+        kwargs: ``shift`` and what else :class:`Rule` takes.
+    """
+
+    @property
+    def needs_positive(self) -> bool:
+        """True: see :class:`Rule`."""
+        return True
+
+    def combine(self, values: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+        """Return the mean and its derivatives."""
+        return geometric_mean(self.positive(values))

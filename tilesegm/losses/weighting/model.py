@@ -1,0 +1,212 @@
+"""A model that trains its network by several losses whose weights it holds itself."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.compound import Compound
+from tilesegm.losses.targets import Tensor, prepare
+from tilesegm.losses.weighting.class_adaptive import ClassAdaptive
+from tilesegm.losses.weighting.factors import Fixed
+from tilesegm.losses.weighting.gradnorm import GradNorm
+from tilesegm.losses.weighting.learning import learn_before_step, shared_variables
+from tilesegm.losses.weighting.rule import Rule
+from tilesegm.losses.weighting.trajectory import Trajectory
+
+__all__ = ["WeightedModel"]
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class WeightedModel(keras.Model):  # type: ignore[misc]
+    """Wrap a network for training by several losses under a rule.
+
+    ::
+
+        model = WeightedModel(network, CrossEntropy() + Dice(), Uncertainty())
+        model.compile("adam", metrics=[...])
+        history = model.fit(tiles, epochs=50, validation_data=validation)
+        history.history["weight_dice"]        # how the weight went
+        network.save("network.keras")         # what prediction needs: trained in place
+
+    Each epoch logs the mean of every term, ``loss_<name>``, after its factor in the compound and
+    before the rule, and of its effective weight, ``weight_<name>``; with class weights also
+    ``weight_class_<id>``. The total is no measure of progress when its weights move: choose
+    checkpoints by a metric or by one ``val_loss_<name>``.
+
+    The model is saved and loaded by ``keras.saving`` like any other, with loss, rule and the state
+    of the rule, and goes on training where it was.
+
+    Args:
+        network: Gives ``(N, H, W, K)`` scores; it keeps no trace of this model.
+        loss: The losses to weigh.
+        rule: How to weigh them; None for :class:`Fixed`, the compound as it is written.
+        class_weights: Weights of classes, besides those of losses.
+        kwargs: ``name`` and what else ``keras.Model`` takes.
+
+    Raises:
+        SettingsError: The rule cannot weigh these losses, or weighs others already.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        loss: SegmentationLoss,
+        rule: Rule | None = None,
+        *,
+        class_weights: ClassAdaptive | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.network = network
+        self.compound = loss if isinstance(loss, Compound) else Compound([loss])
+        self.rule = rule or Fixed()
+        self.class_weights = class_weights
+        terms = self.compound.terms
+        self.rule.check(terms)
+        if isinstance(self.rule, GradNorm) and network.built:
+            shared_variables(network, self.rule.layer)
+        if not self.rule.built:
+            self.rule.build((len(terms),))
+        if self.rule.size != len(terms):
+            raise SettingsError(
+                f"this {type(self.rule).__name__} weighs {self.rule.size} losses already and cannot"
+                f" weigh {len(terms)}: make a new one for each model"
+            )
+        names = _distinct([term.name for term in terms])
+        self.term_losses = Trajectory("loss", names)
+        self.term_weights = Trajectory("weight", names)
+        if class_weights is not None:
+            ids = [str(index) for index in range(class_weights.classes)]
+            self.class_trajectory = Trajectory("weight_class", ids)
+        self.built = network.built
+
+    def build(self, input_shape: Any) -> None:
+        """Build the network."""
+        if not self.network.built:
+            self.network.build(input_shape)
+        self.built = True
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """Return what the network returns."""
+        return self.network(inputs, training=training)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Configure optimizer and metrics as in Keras; losses were given to the model itself.
+
+        Raises:
+            SettingsError: A loss or loss weights are passed.
+        """
+        bound = inspect.signature(super().compile).bind(*args, **kwargs).arguments
+        for name in ("loss", "loss_weights"):
+            if bound.get(name) is not None:
+                raise SettingsError(
+                    f"{name} was passed to compile, where it would not be weighed by the rule:"
+                    " pass the losses to WeightedModel(network, loss, rule)"
+                )
+        super().compile(*args, **kwargs)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile a loaded model as it was; Keras leaves this out where compile is overridden."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def values(
+        self, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None, training: bool
+    ) -> Tensor:
+        """Return the ``(T,)`` terms that the rule weighs, each times its factor in the compound."""
+        loss = self.compound
+        if self.class_weights is not None:
+            batch = prepare(
+                y, y_pred, sample_weight, from_logits=loss.from_logits, ignore=loss.ignore
+            )
+            sample_weight = self.class_weights.weigh(batch, training)
+        factors = ops.convert_to_tensor(loss.weights, dtype="float32")
+        return factors * loss.values(y, y_pred, sample_weight)
+
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor | None = None,
+        training: bool = True,
+    ) -> Tensor:
+        """Return the total under the rule, plus what layers of the network add."""
+        values = self.values(y, y_pred, sample_weight, training)
+        total, weights = self.rule.combine(values, training)
+        size = ops.shape(keras.tree.flatten(y_pred)[0])[0]
+        self.term_losses.update_state(values, size)
+        self.term_weights.update_state(weights, size)
+        if self.class_weights is not None:
+            self.class_trajectory.update_state(self.class_weights.weights_now(), size)
+        return sum((ops.sum(ops.cast(added, "float32")) for added in self.losses), total)
+
+    def train_step(self, *args: Any) -> Any:
+        """Take one step; before it, GradNorm learns from the gradients of the terms."""
+        if isinstance(self.rule, GradNorm):
+            args = learn_before_step(self.rule, self, args)
+        return super().train_step(*args)
+
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        """Train as in Keras, with the rule turning from epoch to epoch."""
+        bound = inspect.signature(super().fit).bind(*args, **kwargs)
+        given = bound.arguments.get("callbacks") or []
+        if isinstance(given, keras.callbacks.CallbackList):
+            given.append(_Turn())
+        else:
+            given = given if isinstance(given, (list, tuple)) else [given]
+            # First, so that a checkpoint at the end of an epoch has the weights of the next one.
+            bound.arguments["callbacks"] = [_Turn(), *given]
+        return super().fit(*bound.args, **bound.kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return network, losses and rules, serialised."""
+        serialize = keras.saving.serialize_keras_object
+        parts = {
+            "network": self.network,
+            "loss": self.compound,
+            "rule": self.rule,
+            "class_weights": self.class_weights,
+        }
+        return {"name": self.name, **{key: serialize(part) for key, part in parts.items()}}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> WeightedModel:
+        """Rebuild from :meth:`get_config`."""
+        deserialize = keras.saving.deserialize_keras_object
+        parts = {
+            key: deserialize(part, custom_objects=custom_objects)
+            for key, part in config.items()
+            if key != "name"
+        }
+        return cls(**parts, name=config["name"])
+
+
+class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells the rule of a model when epochs begin and end."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.model.rule.begin_epoch(epoch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = logs or {}
+        keys = self.model.term_losses.keys
+        self.model.rule.end_epoch(np.asarray([float(logs[key]) for key in keys]))
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Number the names that occur more than once: dice_1, dice_2."""
+    return [
+        f"{name}_{names[: index + 1].count(name)}" if names.count(name) > 1 else name
+        for index, name in enumerate(names)
+    ]

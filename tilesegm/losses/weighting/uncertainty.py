@@ -1,0 +1,102 @@
+"""Weights from learned uncertainty."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.targets import Tensor
+from tilesegm.losses.weighting.rule import Rule
+
+__all__ = ["Uncertainty", "uncertainty_total"]
+
+Form = Literal["classification", "regression"]
+_SCALE = {"classification": 1.0, "regression": 0.5}
+
+
+def uncertainty_total(values: Tensor, log_variance: Tensor, form: Form) -> tuple[Tensor, Tensor]:
+    """Negative log-likelihood of several tasks with learned noise.
+
+    ``sum(c L exp(-s) + s / 2)`` with ``c`` 1 for classification and 1/2 for regression, and ``s``
+    the logarithm of the variance (Kendall, Gal and Cipolla 2018, equations 7 and 10).
+
+    Args:
+        values: ``(T,)`` terms, not negative.
+        log_variance: ``(T,)`` values of s.
+        form: Likelihood behind the terms.
+
+    Returns:
+        The total, a scalar, and the ``(T,)`` weights ``c exp(-s)``.
+    """
+    weights = _SCALE[form] * ops.exp(-log_variance)
+    return ops.sum(weights * values + 0.5 * log_variance), ops.stop_gradient(weights)
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class Uncertainty(Rule):
+    """Learn one log-variance s a term along with the network (Kendall, Gal and Cipolla 2018).
+
+    At rest ``s = log(2 L)`` in the classification form and ``s = log(L)`` in the regression form,
+    so each term contributes 1/2 plus half its logarithm: uncertainty weighting slowly becomes the
+    logarithm of the geometric mean (:class:`GLS`), and the choice of form changes the
+    scale of the weights, not the balance between terms. Cross-entropies are classification terms;
+    squared or absolute errors are regression terms; Dice is neither, and either is a convention.
+
+    The total can be negative, because s can. While all terms fall, all weights grow, and act as a
+    growing learning rate; the floor on the terms (:meth:`Rule.positive`) ends that at 1e7.
+    Weight decay would pull the weights to 1: call
+    ``optimizer.exclude_from_weight_decay(var_names=["log_variance"])`` with AdamW.
+
+    Args:
+        form: ``"classification"`` or ``"regression"``.
+        initial: Value of s before the first step, the same for each term.
+        pace: The trained variable is ``s / pace``. Under Adam, whose steps have about the length
+            of the learning rate whatever the gradient, s moves ``pace`` times as far a step.
+        kwargs: ``shift`` and what else :class:`Rule` takes.
+
+    Raises:
+        SettingsError: ``form`` is unknown or ``pace`` is not positive.
+    """
+
+    def __init__(
+        self,
+        form: Form = "classification",
+        *,
+        initial: float = 0.0,
+        pace: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if form not in _SCALE:
+            raise SettingsError(f"form is {form!r}; expected one of {', '.join(_SCALE)}")
+        if not pace > 0:
+            raise SettingsError(f"pace is {pace:g}; expected a number above 0")
+        self.form: Form = form
+        self.initial = initial
+        self.pace = pace
+
+    @property
+    def needs_positive(self) -> bool:
+        """True: see :class:`Rule`."""
+        return True
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Make the trained variable."""
+        start = keras.initializers.Constant(self.initial / self.pace)
+        self.log_variance = self.add_weight(
+            name="log_variance", shape=input_shape, initializer=start
+        )
+        super().build(input_shape)
+
+    def combine(self, values: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+        """Return the likelihood and the weights of the terms in it."""
+        log_variance = self.pace * ops.convert_to_tensor(self.log_variance)
+        return uncertainty_total(self.positive(values), log_variance, self.form)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this rule."""
+        own = {"form": self.form, "initial": self.initial, "pace": self.pace}
+        return {**super().get_config(), **own}

@@ -1,0 +1,34 @@
+"""Whether a network ends in probabilities or in logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tilesegm.model.layer_graph import trace
+
+__all__ = ["gives_probabilities"]
+
+_PROBABILITIES = frozenset({"softmax", "sigmoid"})
+# Layers that hand values on unchanged.
+_PASSING = frozenset({"Cast", "Dropout", "Identity", "SpatialDropout2D", "Cropping2D"})
+_RESHAPING = frozenset({"Reshape", "Permute", "Transpose", "ZeroPadding2D", "Resizing"})
+
+
+def gives_probabilities(model: Any) -> bool:
+    """Tell from the last activation whether the scores are probabilities.
+
+    Layers that only pass or move values, and linear activations, are stepped over. A network that
+    cannot be opened is taken to give logits.
+    """
+    graph = trace(model)
+    producers = {key: step for step in graph.steps for key in step.outputs}
+    step = producers.get(graph.outputs[0])
+    while step is not None:
+        layer, kind = step.layer, type(step.layer).__name__
+        activation = getattr(getattr(layer, "activation", None), "__name__", None)
+        if kind.lower() in _PROBABILITIES or activation in _PROBABILITIES:
+            return True
+        if kind not in _PASSING | _RESHAPING and not (kind == "Activation" and activation == "linear"):
+            return False
+        step = producers.get(step.inputs[0]) if step.inputs else None
+    return False

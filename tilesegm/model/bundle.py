@@ -1,0 +1,224 @@
+"""A bundle: a network in a folder, with all that is needed to use it rightly.
+
+    NAME/
+        model.keras     architecture and weights
+        bundle.json     bands, normalisation, classes, receptive field, provenance, hash of the above
+
+It is read without Keras, so planning needs no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from tilesegm.errors import ModelError, OutputError
+from tilesegm.model.base import ClassInfo, ModelSpec
+from tilesegm.model.normalisation import Normalisation
+
+__all__ = ["Bundle", "BundleInfo", "is_bundle", "read_bundle", "save_bundle"]
+
+_WEIGHTS = "model.keras"
+_CARD = "bundle.json"
+_FORMAT = "tilesegm bundle"
+_VERSION = 1
+# What the card repeats of the spec as it is.
+_PLAIN = ("bands", "stride", "radius", "halo", "probabilities", "bytes_per_pixel")
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """What is known about a network beyond its layers."""
+
+    classes: tuple[ClassInfo, ...] = ()
+    """One entry a class, in the order of the scores; empty for numbered names."""
+    normalisation: Normalisation = field(default_factory=Normalisation)
+    band_names: tuple[str, ...] = ()
+    ignore: int | None = None
+    """Label that training left out."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Where the weights come from: anything that JSON can hold."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle that was read."""
+
+    path: Path
+    spec: ModelSpec
+    info: BundleInfo
+    sha256: str
+    """Of the file of weights."""
+    versions: Mapping[str, str]
+    """Packages that it was written with."""
+
+    @property
+    def weights(self) -> Path:
+        """The Keras file."""
+        return self.path / _WEIGHTS
+
+    def verify(self) -> None:
+        """Compare the file of weights with its hash.
+
+        Raises:
+            ModelError: it is missing or is not the one that was saved.
+        """
+        if not self.weights.is_file():
+            raise ModelError(f"{self.path} is damaged: {_WEIGHTS} is missing; copy it again")
+        found = sha256_of(self.weights)
+        if found != self.sha256:
+            raise ModelError(
+                f"{self.path} is damaged: {_WEIGHTS} has the SHA-256 {found[:12]}… and "
+                f"{_CARD} says {self.sha256[:12]}…; copy the folder again"
+            )
+
+
+def is_bundle(path: Path) -> bool:
+    """Tell whether ``path`` is a bundle folder."""
+    return (path / _CARD).is_file()
+
+
+def save_bundle(
+    path: str | Path, model: Any, info: BundleInfo | None = None, *, overwrite: bool = False
+) -> Path:
+    """Save a Keras model as a bundle.
+
+    The folder appears under its name when it is whole.
+
+    Args:
+        path: the folder.
+        model: a built Keras model that is a segmentation.
+        info: what is known about it beyond its layers.
+        overwrite: whether an existing bundle is replaced.
+
+    Raises:
+        ModelError: the model is no segmentation, or ``info`` does not fit it.
+        OutputError: the folder exists, or cannot be written.
+    """
+    from tilesegm.model.keras_model import describe
+
+    target = Path(path)
+    if target.exists() and not (overwrite and is_bundle(target)):
+        hint = "pass overwrite=True" if is_bundle(target) else "it is no bundle, choose another name"
+        raise OutputError(f"{target} exists; {hint}")
+    info = info or BundleInfo()
+    spec = describe(model, target.name)
+    _check_fit(info, spec)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    try:
+        model.save(partial / _WEIGHTS)
+        card = _card_of(spec, info, sha256_of(partial / _WEIGHTS))
+        (partial / _CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        partial.chmod(0o777 & ~_umask())
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return target
+
+
+def read_bundle(path: str | Path) -> Bundle:
+    """Read what a bundle says about its network, without opening the network.
+
+    Raises:
+        ModelError: not a bundle, damaged, or written by a newer version.
+    """
+    folder = Path(path)
+    try:
+        card = json.loads((folder / _CARD).read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a bundle: it has no {_CARD}") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{folder} is damaged: {_CARD} cannot be read ({error})") from error
+    if not isinstance(card, dict) or card.get("format") != _FORMAT:
+        raise ModelError(f"{folder} is not a bundle: {_CARD} does not say so")
+    if card.get("version") != _VERSION:
+        raise ModelError(
+            f"{folder} is a bundle of version {card.get('version')} and this tilesegm reads "
+            f"version {_VERSION}; update tilesegm"
+        )
+    try:
+        return _bundle_of(folder, card)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder} is damaged: {_CARD} lacks or garbles {error}") from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_fit(info: BundleInfo, spec: ModelSpec) -> None:
+    if info.classes and len(info.classes) != len(spec.classes):
+        raise ModelError(
+            f"{len(info.classes)} classes are named and the network scores {len(spec.classes)}"
+        )
+    for what, count in (
+        ("band names", len(info.band_names) or None),
+        ("offsets and scales", info.normalisation.bands),
+    ):
+        if count is not None and spec.bands is not None and count != spec.bands:
+            raise ModelError(f"{count} {what} are given and the network takes {spec.bands} bands")
+
+
+def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "network": {name: getattr(spec, name) for name in _PLAIN}
+        | {"inexact": list(spec.inexact), "tile": spec.tile and list(spec.tile)},
+        "classes": [asdict(entry) for entry in info.classes or spec.classes],
+        "normalisation": asdict(info.normalisation),
+        "band_names": list(info.band_names),
+        "ignore": info.ignore,
+        "training": dict(info.training),
+        "versions": {name: metadata.version(name) for name in ("tilesegm", "keras", "numpy")},
+        "sha256": sha256,
+    }
+
+
+def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
+    normalisation = Normalisation(
+        tuple(card["normalisation"]["offset"]), tuple(card["normalisation"]["scale"])
+    )
+    classes = tuple(
+        ClassInfo(str(entry["name"]), (entry["colour"][0], entry["colour"][1], entry["colour"][2]))
+        for entry in card["classes"]
+    )
+    info = BundleInfo(
+        classes, normalisation, tuple(card["band_names"]), card["ignore"], card["training"]
+    )
+    network = card["network"]
+    tile = network["tile"]
+    spec = ModelSpec(
+        name=folder.name,
+        classes=classes,
+        inexact=tuple(network["inexact"]),
+        tile=(tile[0], tile[1]) if tile else None,
+        fill=normalisation.offset,
+        identity=(("model", card["sha256"]),),
+        **{name: network[name] for name in _PLAIN},
+    )
+    return Bundle(folder, spec, info, card["sha256"], card["versions"])
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

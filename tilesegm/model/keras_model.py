@@ -1,0 +1,143 @@
+"""A Keras model, given or from a file, as a predictor with all that is known about it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tilesegm.errors import ModelError
+from tilesegm.model.activation import gives_probabilities
+from tilesegm.model.base import ModelSpec
+from tilesegm.model.classes import default_classes
+from tilesegm.model.compile import has_accelerator
+from tilesegm.model.keras_predictor import KerasPredictor, with_settings
+from tilesegm.model.layer_graph import trace
+from tilesegm.model.memory import bytes_per_pixel
+from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.precision import GuardedPredictor, choose_precision, in_precision
+from tilesegm.model.receptive_field import receptive_field
+
+__all__ = ["describe", "hash_of_weights", "predictor_of", "uses_xla"]
+
+
+def describe(model: Any, name: str) -> ModelSpec:
+    """Work out from its layers all that is known about a Keras model, apart from its identity.
+
+    Raises:
+        ModelError: it is not built, has several inputs or outputs, or is no segmentation.
+    """
+    bands, tile = _input_of(model, name)
+    channels = _channels_of(model, name)
+    field = receptive_field(model)
+    if field.misfit:
+        raise ModelError(
+            f"{name} is not a dense segmentation: {field.misfit}; use padding='same' so that "
+            f"every pixel gets a score"
+        )
+    if tile and (tile[0] % field.stride or tile[1] % field.stride):
+        raise ModelError(f"{name} takes tiles of {tile}, no multiple of its stride {field.stride}")
+    classes = 2 if channels == 1 else channels
+    return ModelSpec(
+        name=name,
+        bands=bands,
+        classes=default_classes(classes),
+        stride=field.stride,
+        radius=field.radius,
+        halo=field.halo,
+        inexact=field.inexact,
+        probabilities=gives_probabilities(model),
+        tile=tile,
+        bytes_per_pixel=bytes_per_pixel(model, classes),
+    )
+
+
+def predictor_of(
+    model: Any, spec: ModelSpec, normalisation: Normalisation, precision: str
+) -> KerasPredictor | GuardedPredictor:
+    """Make a predictor of a Keras model.
+
+    Args:
+        model: the model.
+        spec: what is known of it; what its settings change is changed here.
+        normalisation: what pixel values go through first.
+        precision: ``"float32"``, ``"bfloat16"`` or ``"auto"``.
+
+    Raises:
+        ModelError: the model cannot be rebuilt in the precision.
+        SettingsError: the normalisation is for another number of bands.
+    """
+    chosen = choose_precision(precision)
+    asked = precision if precision == chosen else f"{precision}: {chosen}"
+    spec = with_settings(spec, normalisation, asked)
+
+    def build(name: str) -> KerasPredictor:
+        network = in_precision(model, name)
+        call = partial(network, training=False)
+        return KerasPredictor(call, spec, normalisation, name, uses_xla(network, spec))
+
+    if precision != "auto":
+        return build(precision)
+    if chosen == "float32":
+        return GuardedPredictor(build("float32"), None, "bfloat16 is not native on this device")
+    try:
+        fast = build("bfloat16")
+    except ModelError as error:
+        return GuardedPredictor(build("float32"), None, str(error))
+    return GuardedPredictor(build("float32"), fast)
+
+
+def hash_of_weights(model: Any) -> str:
+    """Return a SHA-256 of the layers' settings and weights."""
+    digest = hashlib.sha256(str(model.to_json()).encode())
+    for weight in model.weights:
+        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+    return digest.hexdigest()
+
+
+def uses_xla(model: Any, spec: ModelSpec) -> bool:
+    """Choose between XLA and TensorFlow's own graph, without timing so that reruns agree.
+
+    On a GPU XLA is chosen, except for interpolated upsampling in mixed precision, which XLA cannot
+    compile. On a CPU it is chosen for networks that look at single pixels: there it fuses all into
+    one loop, while it makes spatial convolutions slower than oneDNN's.
+    """
+    if not has_accelerator():
+        return spec.radius == 0 and not spec.inexact
+    return not any(
+        getattr(step.layer, "interpolation", "nearest") != "nearest"
+        and getattr(step.layer, "compute_dtype", "float32") != "float32"
+        for step in trace(model).steps
+    )
+
+
+def _input_of(model: Any, name: str) -> tuple[int | None, tuple[int, int] | None]:
+    inputs = model.inputs
+    if not inputs:
+        raise ModelError(f"{name} has no input shape yet; call it once on an image or build it")
+    if len(inputs) > 1:
+        raise ModelError(f"{name} has {len(inputs)} inputs; a segmentation takes one image")
+    shape = tuple(inputs[0].shape)
+    if len(shape) != 4:
+        raise ModelError(f"{name} takes inputs of shape {shape}, expected (N, H, W, bands)")
+    height, width = shape[1], shape[2]
+    if (height is None) != (width is None):
+        raise ModelError(f"{name} fixes one side of its input {shape}; fix both or neither")
+    return shape[3], None if height is None or width is None else (height, width)
+
+
+def _channels_of(model: Any, name: str) -> int:
+    outputs = model.outputs
+    if len(outputs) > 1:
+        raise ModelError(
+            f"{name} has {len(outputs)} outputs; choose one: keras.Model(m.inputs, m.outputs[0])"
+        )
+    shape = tuple(outputs[0].shape)
+    if len(shape) != 4 or not shape[3]:
+        raise ModelError(
+            f"{name} is not a segmentation: its scores have the shape {shape}, "
+            f"expected (N, height, width, classes)"
+        )
+    return int(shape[3])

@@ -1,0 +1,105 @@
+"""A Keras network as a predictor: bytes in, class planes out, everything between compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.errors import ModelError, SettingsError
+from tilesegm.model.base import ModelSpec
+from tilesegm.model.compile import ArrayFunction, compile_function
+from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.planes import check_planes, check_tiles
+
+__all__ = ["KerasPredictor", "with_settings"]
+
+# The dtypes that every backend can cast on every device; others become float32 beforehand.
+_CAST_IN_GRAPH = frozenset({"uint8", "int8", "int16", "int32", "float16", "float32"})
+
+
+class KerasPredictor:
+    """Scores tiles with a Keras network.
+
+    Casting, normalising, the network, a second plane for networks of one channel, and the
+    transpose to class planes are one compiled program for each shape and dtype of tiles.
+
+    Args:
+        network: turns a float32 tensor ``(N, H, W, bands)`` of the running Keras backend into
+            scores ``(N, H, W, channels)``.
+        spec: what is known about it.
+        normalisation: what pixel values go through first.
+        precision: of its computation, ``"float32"`` or ``"bfloat16"``.
+        xla: whether TensorFlow compiles it with XLA.
+    """
+
+    def __init__(
+        self,
+        network: Callable[[Any], Any],
+        spec: ModelSpec,
+        normalisation: Normalisation,
+        precision: str = "float32",
+        xla: bool = False,
+    ) -> None:
+        self.precision = precision
+        """Precision of its computation."""
+        self._network = network
+        self._spec = spec
+        self._normalisation = normalisation
+        self._run: ArrayFunction = compile_function(self._score, xla)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What is known about the network."""
+        return self._spec
+
+    def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
+        """Score a batch; see `Predictor`. The scores may be a read-only array."""
+        check_tiles(self._spec, tiles)
+        if tiles.dtype.name not in _CAST_IN_GRAPH and not (
+            tiles.dtype == np.uint16 and tiles.dtype.isnative
+        ):
+            tiles = tiles.astype(np.float32)
+        try:
+            scores = self._run(np.ascontiguousarray(tiles))
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ModelError(
+                f"{self._spec.name} fails on tiles of shape {tiles.shape}: {reason}"
+            ) from error
+        return check_planes(self._spec, tiles.shape, scores)
+
+    def _score(self, pixels: Any) -> Any:
+        """Turn a tensor of pixels into a tensor of class planes; runs while tracing."""
+        from keras import ops
+
+        values = ops.cast(pixels, "float32")
+        if not self._normalisation.is_identity:
+            offset = np.asarray(self._normalisation.offset, np.float32)
+            scale = np.asarray(self._normalisation.scale, np.float32)
+            values = (values - offset) * scale
+        scores = ops.cast(self._network(values), "float32")
+        if scores.shape[-1] == 1:
+            other = 1.0 - scores if self._spec.probabilities else ops.zeros_like(scores)
+            scores = ops.concatenate([other, scores], axis=-1)
+        return ops.transpose(scores, (0, 3, 1, 2))
+
+
+def with_settings(spec: ModelSpec, normalisation: Normalisation, precision: str) -> ModelSpec:
+    """Return the spec of a network that is used with these settings.
+
+    Raises:
+        SettingsError: the normalisation is for another number of bands.
+    """
+    if normalisation.bands not in (None, spec.bands):
+        raise SettingsError(
+            f"the normalisation is for {normalisation.bands} bands and {spec.name} takes "
+            f"{spec.bands or 'any number'}; give one offset and one scale a band, or one for all"
+        )
+    settings = (("normalisation", repr(normalisation)), ("precision", precision))
+    return replace(spec, fill=normalisation.offset, identity=(*spec.identity, *settings))

@@ -1,0 +1,127 @@
+"""Opens whatever holds a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tilesegm.errors import ModelError, SettingsError
+from tilesegm.model.base import ModelSpec, Predictor
+from tilesegm.model.bundle import is_bundle, read_bundle, sha256_of
+from tilesegm.model.callable_predictor import CallablePredictor
+from tilesegm.model.keras_file import load_keras
+from tilesegm.model.keras_model import describe, hash_of_weights, predictor_of
+from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.precision import check_precision
+from tilesegm.model.saved_model import is_saved_model, open_saved_model
+from tilesegm.model.tta import AugmentedPredictor, parse_augment
+
+__all__ = ["open_model", "read_spec"]
+
+_KINDS = "a bundle folder, a .keras file or a SavedModel folder"
+
+
+def open_model(
+    model: str | Path | Predictor | Callable[[Any], Any],
+    *,
+    normalisation: Normalisation | None = None,
+    precision: str = "float32",
+    augment: Sequence[str | float] = (),
+    bands: int | None = None,
+    tile: tuple[int, int] = (64, 64),
+) -> Predictor:
+    """Open a network for prediction.
+
+    Args:
+        model: path of a bundle folder, a ``.keras`` file or a SavedModel folder; a Keras model;
+            a function ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``; or a predictor,
+            which is returned as it is.
+        normalisation: what pixel values go through before the network. A bundle brings its own;
+            for anything else None leaves values as they are.
+        precision: ``"float32"``, ``"bfloat16"``, or ``"auto"`` for bfloat16 where it is native and
+            agrees with float32 on the first batch. Only layers can be rebuilt: anything but a
+            bundle or a Keras model stays float32, and refuses ``"bfloat16"``.
+        augment: test-time augmentation: ``"flips"``, ``"rotations"``, ``"scales"``, or numbers.
+        bands: bands of the image: a function is tried on zeros of as many.
+        tile: height and width of those zeros.
+
+    Raises:
+        ModelError: the model cannot be opened or is no segmentation.
+        SettingsError: a setting is out of range or does not suit the model.
+    """
+    variants = parse_augment(augment)
+    check_precision(precision)
+    predictor: Predictor
+    if isinstance(model, str | Path):
+        predictor = _open_path(Path(model), normalisation, precision)
+    elif isinstance(getattr(model, "spec", None), ModelSpec):
+        if normalisation is not None or precision != "float32" or augment:
+            raise SettingsError(
+                "a predictor is used as it is; give normalisation, precision and augment when "
+                "opening the model"
+            )
+        return model  # type: ignore[return-value]
+    elif _is_keras(model):
+        predictor = _open_object(model, normalisation or Normalisation(), precision)
+    elif callable(model):
+        _refuse_bfloat16(precision, "a function")
+        if bands is None:
+            raise SettingsError("a function says nothing of its bands; pass bands=, as in the image")
+        predictor = CallablePredictor(model, bands, tile, normalisation or Normalisation())
+    else:
+        raise ModelError(f"{model!r:.80} is no model; pass {_KINDS}, a Keras model or a function")
+    return AugmentedPredictor(predictor, variants) if len(variants) > 1 else predictor
+
+
+def read_spec(path: str | Path) -> ModelSpec | None:
+    """Return what is known about a network without opening it; None where only opening tells.
+
+    Only bundles tell, and they need no Keras.
+
+    Raises:
+        ModelError: the bundle is damaged or of a newer version.
+    """
+    folder = Path(path)
+    return read_bundle(folder).spec if is_bundle(folder) else None
+
+
+def _open_path(path: Path, normalisation: Normalisation | None, precision: str) -> Predictor:
+    if is_bundle(path):
+        return _open_bundle(path, normalisation, precision)
+    normalisation = normalisation or Normalisation()
+    if is_saved_model(path):
+        _refuse_bfloat16(precision, "a SavedModel")
+        return open_saved_model(path, normalisation)
+    model = load_keras(path)
+    spec = replace(describe(model, path.name), identity=(("model", sha256_of(path)),))
+    return predictor_of(model, spec, normalisation, precision)
+
+
+def _open_bundle(path: Path, normalisation: Normalisation | None, precision: str) -> Predictor:
+    bundle = read_bundle(path)
+    if normalisation not in (None, bundle.info.normalisation):
+        raise SettingsError(f"{path} brings its own normalisation; leave normalisation out")
+    bundle.verify()
+    model = load_keras(bundle.weights)
+    return predictor_of(model, bundle.spec, bundle.info.normalisation, precision)
+
+
+def _open_object(model: Any, normalisation: Normalisation, precision: str) -> Predictor:
+    spec = describe(model, model.name)
+    spec = replace(spec, identity=(("model", hash_of_weights(model)),))
+    return predictor_of(model, spec, normalisation, precision)
+
+
+def _is_keras(model: Any) -> bool:
+    # Without importing Keras: a model of it can only come from where it is imported already.
+    return any(
+        base.__module__.startswith("keras.") and base.__name__ == "Model"
+        for base in type(model).__mro__
+    )
+
+
+def _refuse_bfloat16(precision: str, what: str) -> None:
+    if precision == "bfloat16":
+        raise SettingsError(f"{what} cannot be rebuilt in bfloat16; use precision='float32'")

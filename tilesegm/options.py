@@ -1,0 +1,57 @@
+"""What a user can ask of a segmentation, beside the image, the model and the tiling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from tilesegm.engine.decide import Confidence, ScoreType
+from tilesegm.errors import SettingsError
+from tilesegm.model.normalisation import Normalisation
+
+__all__ = ["Compression", "Options", "Precision"]
+
+Precision = Literal["float32", "bfloat16", "auto"]
+Compression = Literal["deflate", "zstd", "lzw"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything optional, with defaults that suit most images."""
+
+    bands: tuple[int, ...] | None = None
+    """Bands to read, counted from 1, in the order that the network expects; None: all."""
+    nodata: float | None = None
+    """Value of missing pixels, in place of what the image says; may be NaN."""
+    level: int = 0
+    """Resolution level of an image that has several; 0 is the finest."""
+    area: str | Path | None = None
+    """Polygon file (any CRS) or mask raster; pixels outside become nodata, uncomputed."""
+    normalisation: Normalisation | None = None
+    """What a bare network's pixels go through first; a bundle carries its own."""
+    precision: Precision = "float32"
+    """``"auto"`` takes bfloat16 where it is native and agrees with float32 on the first tiles."""
+    augment: tuple[str | float, ...] = ()
+    """Test-time augmentation: ``"flips"``, ``"rotations"``, and scales such as ``0.75``."""
+    confidence: Confidence | None = None
+    """Also write the highest probability, its margin, or one minus the entropy, as uint8."""
+    scores: ScoreType | None = None
+    """Also write the probabilities of all classes."""
+    memory: int | None = None
+    """Most bytes that the process may hold; None for about 1 GB beside the network's own."""
+    compress: Compression = "deflate"
+    """Codec of GeoTIFF outputs."""
+
+    def __post_init__(self) -> None:
+        for name, value, allowed in (
+            ("precision", self.precision, Precision),
+            ("confidence", self.confidence, Confidence),
+            ("scores", self.scores, ScoreType),
+            ("compress", self.compress, Compression),
+        ):
+            if value is not None and value not in get_args(allowed):
+                choices = ", ".join(get_args(allowed))
+                raise SettingsError(f"{name} is {value!r}; it must be one of {choices}")
+        if self.memory is not None and self.memory < 1:
+            raise SettingsError(f"memory is {self.memory} bytes; it must be positive")

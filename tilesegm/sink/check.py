@@ -1,0 +1,70 @@
+"""What can be said against an output before any work."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from tilesegm.errors import OutputError
+from tilesegm.sink.staging import staging_folder
+
+__all__ = ["SUFFIXES", "check_output", "check_space"]
+
+SUFFIXES = (".tif", ".tiff", ".zarr")
+
+
+def check_output(output: Path | str, source: str | None = None, overwrite: bool = False) -> None:
+    """Refuse an output that cannot be written or must not be.
+
+    A finished output is refused without ``overwrite``, unless unfinished work lies beside it: then
+    a run that may replace it was interrupted, and goes on.
+
+    Args:
+        output: Path of the file, or of the ``.zarr`` folder.
+        source: Path or URL of the image.
+        overwrite: Whether a finished output may be replaced.
+
+    Raises:
+        OutputError: with what is wrong and how to mend it.
+    """
+    path = Path(output)
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(
+            f"cannot tell the format of output {path}; expected a name that ends in "
+            f"{', '.join(SUFFIXES)}"
+        )
+    if source is not None and _same(path, source):
+        raise OutputError(f"output {path} is the input image; give the output another name")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise OutputError(f"folder {folder} of output {path.name} does not exist; create it first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"folder {folder} of output {path.name} is not writable; choose another")
+    if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):
+        found = "a folder" if path.is_dir() else "a file"
+        raise OutputError(f"output {path} is already {found}, of another kind; use another name")
+    if path.exists() and not overwrite and not staging_folder(path).exists():
+        raise OutputError(f"output {path} exists; replace it with --overwrite or give another name")
+
+
+def check_space(output: Path | str, needed: int) -> None:
+    """Refuse an output whose disk has less than ``needed`` bytes free.
+
+    Raises:
+        OutputError: with the numbers.
+    """
+    folder = Path(output).absolute().parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OutputError(
+            f"{folder} has {free / 1e9:.2f} GB free and the run may need {needed / 1e9:.2f} GB; "
+            "free space there or write to another disk"
+        )
+
+
+def _same(path: Path, source: str) -> bool:
+    try:
+        return path.samefile(source.removeprefix("file://"))
+    except (OSError, ValueError):
+        return False

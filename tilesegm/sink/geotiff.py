@@ -1,0 +1,170 @@
+"""Finished GeoTIFF files, laid out as Cloud Optimized GeoTIFF by GDAL's own driver."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import rasterio
+import rasterio.shutil
+import tifffile
+
+from tilesegm.sink.caption import Caption
+from tilesegm.sink.durable import flush, output_errors, replace
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.staging import Staging
+from tilesegm.sink.vrt import layer_vrt
+
+__all__ = ["BLOCK", "TiffOptions", "finish_geotiff"]
+
+BLOCK = 512
+"""Side of a block of a finished GeoTIFF."""
+
+_POLL = 0.2  # seconds between two reports of progress
+
+
+@dataclass(frozen=True)
+class TiffOptions:
+    """How a GeoTIFF is compressed."""
+
+    compress: Literal["deflate", "zstd", "lzw"] = "deflate"
+    """Every reader knows deflate and lzw; zstd is smaller and faster where it is known."""
+    level: int | None = None
+    """Effort of deflate (1 to 12) or zstd (1 to 22); None for the codec's default."""
+    cache: int = 64 << 20
+    """Bytes of GDAL's block cache while the file is made."""
+
+
+def finish_geotiff(
+    staging: Staging,
+    outputs: Mapping[str, Path],
+    caption: Caption,
+    options: TiffOptions | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Make one file for each layer, and put them in place when all are complete.
+
+    The first output is put in place last: where it is, the others are too. Class names of a
+    class map go into the file's tags, and into the ``.aux.xml`` beside it where GDAL programs
+    look for them. The staging folder is left alone.
+
+    Args:
+        staging: Complete results.
+        outputs: Path of the file for each layer's name.
+        caption: What the files say about their pixels.
+        options: How to compress.
+        progress: Called with the fraction done, an estimate, from 0 to 1.
+
+    Raises:
+        OutputError: a file cannot be written; nothing of it is under its final name.
+    """
+    options = options or TiffOptions()
+    report = progress or (lambda fraction: None)
+    layers = {layer.name: layer for layer in staging.layers}
+    drafts = {name: _draft(Path(path)) for name, path in outputs.items()}
+    try:
+        staging.complete_overviews()
+        sizes = {name: _stored_bytes(staging, layers[name]) for name in outputs}
+        total, before = sum(sizes.values()), 0
+        for name, draft in drafts.items():
+            source = staging.folder / f"{name}.vrt"
+            with output_errors(Path(outputs[name])):
+                source.write_text(layer_vrt(staging, layers[name], caption), encoding="utf-8")
+                for written in _copy(
+                    source, draft, _creation(layers[name], options), options.cache
+                ):
+                    report((before + min(written, sizes[name])) / (total + 1))
+                _check(draft)
+                flush(draft)
+            before += sizes[name]
+        for name in reversed(list(outputs)):
+            with output_errors(Path(outputs[name])):
+                _place(drafts[name], Path(outputs[name]))
+        report(1.0)
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)
+            _sidecar(draft).unlink(missing_ok=True)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.draft{path.suffix}")
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(path.name + ".aux.xml")
+
+
+def _stored_bytes(staging: Staging, layer: Layer) -> int:
+    return sum(
+        array.stored_bytes()
+        for plane in range(layer.planes)
+        for array in staging.levels(layer.name, plane)
+    )
+
+
+def _creation(layer: Layer, options: TiffOptions) -> dict[str, Any]:
+    creation: dict[str, Any] = {
+        "COMPRESS": options.compress.upper(),
+        # Differences of neighbours compress measurements, and spoil the runs of equal ids.
+        "PREDICTOR": "NO" if layer.overview == "mode" else "YES",
+        "BLOCKSIZE": BLOCK,
+        "BIGTIFF": "IF_SAFER",
+        "NUM_THREADS": "ALL_CPUS",
+        "OVERVIEWS": "AUTO",
+    }
+    if options.level is not None:
+        creation["LEVEL"] = options.level
+    if layer.dtype.itemsize == 2 and layer.dtype.kind == "f":
+        creation["NBITS"] = 16
+    return creation
+
+
+def _copy(source: Path, draft: Path, creation: dict[str, Any], cache: int) -> Iterator[int]:
+    """Copy ``source`` to a COG on a thread of its own, and yield how large the file is by now."""
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            with rasterio.Env(GDAL_CACHEMAX=cache):
+                rasterio.shutil.copy(str(source), str(draft), driver="COG", **creation)
+        except Exception as error:
+            failures.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    while worker.is_alive():
+        worker.join(_POLL)
+        yield draft.stat().st_size if draft.exists() else 0
+    for error in failures:
+        raise OSError(" ".join(str(error).split())) from error
+
+
+def _check(draft: Path) -> None:
+    """Find a file that lacks pixels: GDAL does not report every failure to write."""
+    size = draft.stat().st_size
+    try:
+        with tifffile.TiffFile(draft) as tiff:
+            ends = [
+                offset + count if count else size + 1
+                for page in tiff.pages
+                for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
+            ]
+    except (tifffile.TiffFileError, IndexError, struct.error) as error:
+        raise OSError(f"the file is not complete ({error})") from error
+    if max(ends, default=size + 1) > size:
+        raise OSError("the file is not complete")
+
+
+def _place(draft: Path, final: Path) -> None:
+    # Names first: readers that find the raster find them too.
+    if _sidecar(draft).exists():
+        flush(_sidecar(draft))
+        replace(_sidecar(draft), _sidecar(final))
+    else:
+        _sidecar(final).unlink(missing_ok=True)
+    replace(draft, final)

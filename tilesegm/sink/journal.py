@@ -1,0 +1,66 @@
+"""A file that remembers, line by line, what is finished."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """Lines of JSON, each behind its checksum, that are on disk once `append` returns.
+
+    A line that a kill or a power cut left unfinished fails its checksum; it and all that follows
+    are dropped when the journal is opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.entries: list[dict[str, Any]] = []
+        # Unbuffered: nothing of a failed line may be written later, behind a torn one.
+        self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by `close`
+        self._file.seek(0)
+        good = 0
+        for line in self._file.readall().splitlines(keepends=True):
+            entry = _parse(line)
+            if entry is None:
+                break
+            self.entries.append(entry)
+            good += len(line)
+        self._end = good
+        self._file.truncate(good)
+
+    def append(self, entry: Mapping[str, Any]) -> None:
+        """Write a line and wait until it is on disk.
+
+        Raises:
+            OSError: the line could not be written; the journal is as it was.
+        """
+        text = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
+        line = b"%08x %s\n" % (zlib.crc32(text), text)
+        try:
+            written = self._file.write(line)
+            if written != len(line):
+                raise OSError(28, "No space left on device")
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(self._end)
+            raise
+        self._end += len(line)
+        self.entries.append(json.loads(text))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+        return None
+    entry: dict[str, Any] = json.loads(text)
+    return entry

@@ -1,0 +1,191 @@
+"""Finished results as OME-Zarr (NGFF 0.5 on Zarr v3) that xarray opens with its georeference.
+
+    OUT.zarr/                     multiscales of the class map, its colours and names
+    ├── 0/                        full size: opens as an xarray Dataset
+    │   ├── classes               (y, x)
+    │   ├── y, x                  pixel centres, where the transform has no rotation
+    │   └── spatial_ref           CRS and transform as CF and GDAL write them
+    ├── 1/ 2/ ...                 overviews: the array alone
+    ├── confidence/0/confidence   the same for every other layer, each an OME-Zarr of its own
+    └── scores/0/scores           (c, y, x)
+
+Each level is a group, as a Dataset cannot hold two sizes of one dimension.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from tilesegm.sink.caption import Caption
+from tilesegm.sink.durable import flush, flush_tree, output_errors
+from tilesegm.sink.georeference import cf_attributes, pixel_centres
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.staged_array import StagedArray
+from tilesegm.sink.staging import Staging
+
+__all__ = ["finish_zarr"]
+
+
+def finish_zarr(
+    staging: Staging,
+    output: Path,
+    caption: Caption,
+    progress: Callable[[float], None] | None = None,
+) -> None:
+    """Make one OME-Zarr of all layers, and put it in place when it is complete.
+
+    The first layer describes the root group; the others lie in groups of their name. The staging
+    folder is left alone.
+
+    Args:
+        staging: Complete results.
+        output: Path of the folder to make. What is there is replaced.
+        caption: What to say about the pixels.
+        progress: Called with the fraction done, from 0 to 1.
+
+    Raises:
+        OutputError: it cannot be written; nothing of it is under its final name.
+    """
+    output = Path(output)
+    draft = output.with_name(f".{output.stem}.draft{output.suffix}")
+    report = progress or (lambda fraction: None)
+    total = sum(_pixels(staging, layer) for layer in staging.layers)
+    written = 0
+    try:
+        with output_errors(output):
+            staging.complete_overviews()
+            shutil.rmtree(draft, ignore_errors=True)
+            root = zarr.create_group(draft, zarr_format=3)
+            for layer in staging.layers:
+                group = root if layer is staging.layers[0] else root.create_group(layer.name)
+                group.attrs.update(_attributes(staging, layer, caption))
+                for level, arrays in enumerate(_levels(staging, layer)):
+                    target = _create(group.create_group(str(level)), layer, arrays[0], caption)
+                    for plane, array in enumerate(arrays):
+                        for band in array.bands():
+                            place = band.slices if layer.planes == 1 else (plane, *band.slices)
+                            target[place] = array.read(band)
+                            written += band.pixels
+                            report(0.99 * written / total)
+                _add_coordinates(group["0"], staging.size, caption)
+            flush_tree(draft)
+            _place(draft, output)
+            report(1.0)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _levels(staging: Staging, layer: Layer) -> list[tuple[StagedArray, ...]]:
+    planes = (staging.levels(layer.name, plane) for plane in range(layer.planes))
+    return list(zip(*planes, strict=True))
+
+
+def _pixels(staging: Staging, layer: Layer) -> int:
+    return layer.planes * sum(
+        array.shape[0] * array.shape[1] for array in staging.levels(layer.name)
+    )
+
+
+def _create(group: zarr.Group, layer: Layer, array: StagedArray, caption: Caption) -> Any:
+    stacked = layer.planes > 1
+    target = group.create_array(
+        layer.name,
+        shape=(layer.planes, *array.shape) if stacked else array.shape,
+        chunks=(1, array.chunk, array.chunk) if stacked else (array.chunk, array.chunk),
+        dtype=array.dtype,
+        fill_value=layer.fill,
+        dimension_names=("c", "y", "x") if stacked else ("y", "x"),
+    )
+    target.attrs.update(_variable(layer, caption))
+    return target
+
+
+def _variable(layer: Layer, caption: Caption) -> dict[str, Any]:
+    """Attributes of an array by the CF conventions."""
+    attributes: dict[str, Any] = {}
+    if layer.nodata is not None and layer.dtype.kind == "u":
+        attributes["_FillValue"] = int(layer.nodata)
+    if (layer.scale, layer.offset) != (1.0, 0.0):
+        attributes |= {"scale_factor": layer.scale, "add_offset": layer.offset}
+    if layer.overview == "mode" and caption.classes:
+        attributes["flag_values"] = list(range(len(caption.classes)))
+        attributes["flag_meanings"] = " ".join(
+            "_".join(info.name.split()) for info in caption.classes
+        )
+    if cf_attributes(caption.georeference):
+        attributes["grid_mapping"] = "spatial_ref"
+    return attributes
+
+
+def _attributes(staging: Staging, layer: Layer, caption: Caption) -> dict[str, Any]:
+    ome: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(staging, layer, caption)]}
+    if layer.overview == "mode":
+        classes = list(enumerate(caption.classes))
+        ome["image-label"] = {
+            "colors": [{"label-value": i, "rgba": [*info.colour, 255]} for i, info in classes],
+            "properties": [{"label-value": i, "name": info.name} for i, info in classes],
+        }
+    said = {key: value for key, value in asdict(caption.georeference).items() if value}
+    names = [info.name for info in caption.classes]
+    own = {"tags": dict(caption.tags), "class_names": names, "georeference": said}
+    return {"ome": ome, "tilesegm": own}
+
+
+def _multiscale(staging: Staging, layer: Layer, caption: Caption) -> dict[str, Any]:
+    size = caption.georeference.pixel_size
+    axes: list[dict[str, str]] = [{"name": name, "type": "space"} for name in ("y", "x")]
+    if size is not None:
+        axes = [axis | {"unit": "micrometer"} for axis in axes]
+    leading = [1.0] if layer.planes > 1 else []
+    if leading:
+        axes.insert(0, {"name": "c", "type": "channel"})
+    unit = size or (1.0, 1.0)
+    datasets = []
+    for level in range(len(staging.levels(layer.name))):
+        step = 2.0**level
+        scale = [*leading, *(step * side for side in unit)]
+        # An overview's first pixel covers several of the image: its centre lies further in.
+        shift = [*(0.0 for _ in leading), *((step - 1) / 2 * side for side in unit)]
+        datasets.append(
+            {
+                "path": f"{level}/{layer.name}",
+                "coordinateTransformations": [
+                    {"type": "scale", "scale": scale},
+                    {"type": "translation", "translation": shift},
+                ],
+            }
+        )
+    return {"name": layer.name, "axes": axes, "datasets": datasets, "type": layer.overview}
+
+
+def _add_coordinates(group: Any, size: tuple[int, int], caption: Caption) -> None:
+    reference = cf_attributes(caption.georeference)
+    if not reference:
+        return
+    array = group.create_array("spatial_ref", shape=(), dtype="int64", fill_value=0)
+    array.attrs.update(reference)
+    centres = pixel_centres(caption.georeference, size)
+    for name, values in centres.items():
+        axis = group.create_array(
+            name, shape=values.shape, chunks=values.shape, dtype="float64", dimension_names=(name,)
+        )
+        axis[:] = np.asarray(values)
+        axis.attrs["axis"] = name.upper()
+
+
+def _place(draft: Path, output: Path) -> None:
+    # A folder cannot replace a full one in one step: the old one steps aside first.
+    aside = output.with_name(f".{output.stem}.old{output.suffix}")
+    shutil.rmtree(aside, ignore_errors=True)
+    if output.exists():
+        output.rename(aside)
+    draft.rename(output)
+    flush(output.parent)
+    shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,107 @@
+"""A plane of results on disk: a Zarr v2 array that is written chunk by chunk.
+
+Chunks are written as files of their own, without a Zarr library in between: the writer must know
+which files to flush, and GDAL reads the same folder as a raster when a GeoTIFF is made of it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numcodecs import Zstd
+from numpy.typing import NDArray
+
+from tilesegm.grid.window import Window
+
+__all__ = ["StagedArray"]
+
+# Zstandard at level 1 writes and reads class maps about as fast as no compression at all, at a
+# tenth of the bytes; GDAL reads it, and does not read LZ4 in every build.
+_CODEC = Zstd(level=1)
+
+
+class StagedArray:
+    """A two-dimensional Zarr v2 array, written and read by windows."""
+
+    def __init__(
+        self, folder: Path, shape: tuple[int, int], chunk: int, dtype: np.dtype[Any], fill: float
+    ) -> None:
+        self.folder = folder
+        self.shape = shape
+        self.chunk = chunk
+        self.dtype = dtype.newbyteorder("<")
+        self.fill = fill
+
+    def create(self) -> Path:
+        """Make the folder and its description; chunks already there stay.
+
+        Returns:
+            The description, to be flushed.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        head = self.folder / ".zarray"
+        head.write_text(
+            json.dumps(
+                {
+                    "zarr_format": 2,
+                    "shape": self.shape,
+                    "chunks": (self.chunk, self.chunk),
+                    "dtype": self.dtype.str,
+                    "compressor": _CODEC.get_config(),
+                    "fill_value": "NaN" if np.isnan(self.fill) else self.fill,
+                    "order": "C",
+                    "filters": None,
+                }
+            )
+        )
+        return head
+
+    def write(self, row: int, col: int, values: NDArray[Any]) -> Iterator[Path]:
+        """Write ``(h, w)`` values whose upper left corner starts a chunk.
+
+        Yields:
+            The files as they are written.
+        """
+        size = self.chunk
+        for top in range(0, values.shape[0], size):
+            for left in range(0, values.shape[1], size):
+                chunk = values[top : top + size, left : left + size].astype(self.dtype, copy=False)
+                if chunk.shape != (size, size):
+                    chunk = self._padded(chunk)
+                file = self.folder / f"{(row + top) // size}.{(col + left) // size}"
+                file.write_bytes(_CODEC.encode(np.ascontiguousarray(chunk)))
+                yield file
+
+    def read(self, window: Window) -> NDArray[Any]:
+        """Read ``(height, width)`` values; chunks that were never written read as the fill."""
+        out = np.full((window.height, window.width), self.fill, self.dtype)
+        size = self.chunk
+        for i in range(window.row // size, -(-window.stop_row // size)):
+            for j in range(window.col // size, -(-window.stop_col // size)):
+                part = Window(i * size, j * size, size, size).intersect(window)
+                file = self.folder / f"{i}.{j}"
+                if part is None or not file.exists():
+                    continue
+                chunk = np.frombuffer(_CODEC.decode(file.read_bytes()), self.dtype)
+                there = part.shift(-window.row, -window.col).slices
+                out[there] = chunk.reshape(size, size)[part.shift(-i * size, -j * size).slices]
+        return out
+
+    def bands(self) -> Iterator[Window]:
+        """Windows of one row of chunks each, from top to bottom."""
+        height, width = self.shape
+        for row in range(0, height, self.chunk):
+            yield Window(row, 0, min(self.chunk, height - row), width)
+
+    def stored_bytes(self) -> int:
+        """Bytes of all chunks on disk."""
+        return sum(file.stat().st_size for file in self.folder.iterdir())
+
+    def _padded(self, chunk: NDArray[Any]) -> NDArray[Any]:
+        whole = np.full((self.chunk, self.chunk), self.fill, self.dtype)
+        whole[: chunk.shape[0], : chunk.shape[1]] = chunk
+        return whole

@@ -1,0 +1,72 @@
+"""What tells an image from another, or from itself before a change, without reading all of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.grid.window import Window
+from tilesegm.source.remote import is_http, is_remote, probe
+
+__all__ = ["Identity", "address_identity", "array_identity", "folder_identity"]
+
+Identity = tuple[tuple[str, str], ...]
+
+_PATCH = 64
+"""Side in pixels of the samples of an array."""
+
+
+def address_identity(uri: str) -> Identity:
+    """Return path, size and time of change of a file; what the server tells of a URL.
+
+    Raises:
+        SourceError: a web server does not serve ``uri``.
+    """
+    if is_http(uri):
+        return (("path", uri), *probe(uri))
+    if is_remote(uri) or not Path(uri).is_file():
+        return (("path", uri),)
+    state = os.stat(uri)
+    return (
+        ("path", str(Path(uri).resolve())),
+        ("size", str(state.st_size)),
+        ("mtime_ns", str(state.st_mtime_ns)),
+    )
+
+
+def folder_identity(folder: Path) -> Identity:
+    """Return the path of a folder and a digest of the names, sizes and times of its files."""
+    digest = blake2b(digest_size=16)
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            path = os.path.join(parent, name)
+            state = os.stat(path)
+            line = f"{os.path.relpath(path, folder)}\0{state.st_size}\0{state.st_mtime_ns}\n"
+            digest.update(line.encode())
+    return (("path", str(folder.resolve())), ("files", digest.hexdigest()))
+
+
+def array_identity(height: int, width: int, load: Callable[[Window], NDArray[Any]]) -> Identity:
+    """Return a digest of nine samples, at corners, sides and centre, of 64 x 64 pixels each.
+
+    A change between the samples goes unnoticed: hashing all of an image larger than memory would
+    take as long as reading it.
+
+    Args:
+        height: of the array.
+        width: of the array.
+        load: gives the pixels of a window.
+    """
+    digest = blake2b(digest_size=16)
+    rows, cols = min(height, _PATCH), min(width, _PATCH)
+    for row in (0, (height - rows) // 2, height - rows):
+        for col in (0, (width - cols) // 2, width - cols):
+            digest.update(np.ascontiguousarray(load(Window(row, col, rows, cols))).tobytes())
+    return (("sample", digest.hexdigest()),)

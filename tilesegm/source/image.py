@@ -1,0 +1,96 @@
+"""What all sources share: checks, masks and closing; a source adds how pixels are loaded."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.errors import SourceError
+from tilesegm.grid.window import Window
+from tilesegm.source.base import ImageInfo, Pixels
+from tilesegm.source.missing import Missing
+
+__all__ = ["ImageSource", "Loaded", "check_image"]
+
+Loaded = tuple[NDArray[Any], NDArray[np.bool_] | None]
+"""Values ``(height, width, bands)`` and the mask ``(height, width)`` that the file keeps beside
+them; None where it keeps none or hides nothing."""
+
+
+def check_image(uri: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse what no network can read.
+
+    Args:
+        uri: what the image is called in the error.
+        shape: its sides.
+        dtype: of its pixels.
+
+    Raises:
+        SourceError: a side is zero, or pixels are complex, boolean or no numbers.
+    """
+    if 0 in shape:
+        sides = " x ".join(map(str, shape))
+        raise SourceError(f"{uri}: the image has no pixels (its sides are {sides})")
+    if dtype.kind == "c":
+        raise SourceError(
+            f"{uri}: pixels are complex ({dtype}); pass their amplitude, or parts as bands"
+        )
+    if dtype.kind not in "uif":
+        raise SourceError(
+            f"{uri}: pixels are {dtype}; expected integers or floats, e.g. image.astype('uint8')"
+        )
+
+
+class ImageSource(ABC):
+    """A :class:`~tilesegm.source.base.Source` that leaves only loading to its kinds."""
+
+    def __init__(self, info: ImageInfo, missing: Missing) -> None:
+        self._info = info
+        self._missing = missing
+
+    @property
+    def info(self) -> ImageInfo:
+        """What is known about the image."""
+        return self._info
+
+    @property
+    def missing(self) -> Missing:
+        """How missing pixels are told from their values."""
+        return self._missing
+
+    def read(self, window: Window) -> Pixels:
+        """Read ``window``, which lies inside the image.
+
+        Raises:
+            SourceError: the window leaves the image, or its pixels cannot be read or decoded.
+        """
+        if not self._info.window.contains(window):
+            raise SourceError(f"{self._info.uri}: {window} leaves the image, {self._info.window}")
+        values, mask = self.load(window)
+        return Pixels(values, self._missing.valid(values, mask) if self._info.masked else None)
+
+    @abstractmethod
+    def load(self, window: Window) -> Loaded:
+        """Return C-contiguous values, and the mask that the file keeps, without looking at nodata.
+
+        Raises:
+            SourceError: the pixels cannot be read or decoded.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most kinds hold nothing open
+        """Let go of files and caches."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,108 @@
+"""Which pixels of an image are missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.errors import SettingsError
+from tilesegm.source.options import SourceOptions
+
+__all__ = ["Missing"]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Tells missing pixels from their values.
+
+    In an unsigned image the nodata value (0, 255) is also an honest value of a single band, so a
+    pixel is missing only when *every* band holds it, which is GDAL's dataset mask. In signed and
+    float images it is a mark (-9999) that no network should see, so *any* band suffices. NaN in
+    any band always means missing.
+    """
+
+    dtype: np.dtype[Any]
+    nodata: tuple[float | None, ...]
+    """Nodata value of each band that is read, or None."""
+
+    @classmethod
+    def told(
+        cls, uri: str, dtype: np.dtype[Any], options: SourceOptions, nodata: Sequence[float | None]
+    ) -> Missing:
+        """Take the value asked for in ``options``, else what the image tells of each band.
+
+        Raises:
+            SettingsError: no pixel of ``dtype`` can hold the value asked for.
+        """
+        if options.nodata is None:
+            return cls(dtype, tuple(nodata))
+        if not _holds(dtype, options.nodata):
+            raise SettingsError(
+                f"{uri}: nodata={options.nodata:g} is no value of {dtype}, the image's dtype"
+            )
+        return cls(dtype, (options.nodata,) * len(nodata))
+
+    @cached_property
+    def marks(self) -> tuple[Any, ...]:
+        """Each band's nodata value in the image's dtype; None where no pixel can hold it."""
+        return tuple(
+            None
+            if value is None or math.isnan(value) or not _holds(self.dtype, value)
+            else self.dtype.type(value)
+            for value in self.nodata
+        )
+
+    @property
+    def possible(self) -> bool:
+        """Whether any value can make a pixel missing."""
+        if self.dtype.kind == "f":
+            return True
+        needed = all if self.dtype.kind == "u" else any
+        return needed(mark is not None for mark in self.marks)
+
+    def valid(
+        self, values: NDArray[Any], mask: NDArray[np.bool_] | None
+    ) -> NDArray[np.bool_] | None:
+        """Return which pixels are there.
+
+        Args:
+            values: ``(height, width, bands)``.
+            mask: ``(height, width)``, False where alpha or a mask band hides a pixel; may be
+                written to.
+
+        Returns:
+            ``(height, width)``, or None when every pixel is there.
+        """
+        valid = mask
+        for present in self._by_value(values):
+            valid = present if valid is None else np.logical_and(valid, present, out=valid)
+        return None if valid is None or valid.all() else valid
+
+    def _by_value(self, values: NDArray[Any]) -> list[NDArray[np.bool_]]:
+        if not self.possible:
+            return []
+        bands = [values[..., band] for band in range(values.shape[-1])]
+        if self.dtype.kind == "u":
+            present = bands[0] != self.marks[0]
+            for band, mark in zip(bands[1:], self.marks[1:], strict=True):
+                present |= band != mark
+            return [present]
+        numbers = [~np.isnan(band) for band in bands] if self.dtype.kind == "f" else []
+        marked = zip(bands, self.marks, strict=True)
+        return numbers + [band != mark for band, mark in marked if mark is not None]
+
+
+def _holds(dtype: np.dtype[Any], value: float) -> bool:
+    """Tell whether an array of ``dtype`` can hold ``value``."""
+    if dtype.kind == "f":
+        return True
+    if not math.isfinite(value) or value != int(value):
+        return False
+    limits = np.iinfo(dtype)
+    return bool(limits.min <= value <= limits.max)

@@ -1,0 +1,104 @@
+"""Opens whatever the caller calls an image."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.array import ArraySource
+from tilesegm.source.base import Source
+from tilesegm.source.image import ImageSource
+from tilesegm.source.options import DEFAULT_CACHE_BYTES, SourceOptions
+from tilesegm.source.remote import is_remote
+
+__all__ = ["open_source"]
+
+_SLIDES = (".ome.tif", ".ome.tiff", ".ome.tf8", ".ome.btf", ".svs", ".ndpi", ".scn")
+_ZARR_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
+
+
+def open_source(
+    image: Any,
+    *,
+    bands: Sequence[int] | None = None,
+    nodata: float | str | None = None,
+    level: int = 0,
+    cache_bytes: int = DEFAULT_CACHE_BYTES,
+) -> Source:
+    """Open an image for reading by windows.
+
+    Args:
+        image: path or URL; list of paths of files with one grid, whose bands become one image;
+            or a numpy, zarr, dask or xarray array of shape ``(H, W)`` or ``(H, W, bands)``.
+        bands: numbers of the bands to read, counted from 1, in this order; all when not given.
+            An alpha band is read as a mask unless its number is given.
+        nodata: value that marks missing pixels, in place of the image's own; ``"nan"`` too.
+        level: level of an image of several resolutions; 0 is the full one.
+        cache_bytes: most memory in bytes for decoded blocks.
+
+    Returns:
+        The open image; use it as a context manager.
+
+    Raises:
+        SourceError: the image cannot be opened, or lacks what is asked for.
+        SettingsError: a choice contradicts itself or the image.
+    """
+    options = SourceOptions(
+        bands=None if bands is None else tuple(bands),
+        nodata=_number(nodata),
+        level=level,
+        cache_bytes=cache_bytes,
+    )
+    if isinstance(image, (str, os.PathLike)):
+        return _open_path(os.fspath(image), options)
+    if isinstance(image, (list, tuple)):
+        return _open_several(image, options)
+    if type(image).__module__.startswith("zarr."):
+        from tilesegm.source.zarr import ZarrSource
+
+        return ZarrSource(image, options)
+    return ArraySource(image, options)
+
+
+def _open_several(images: Sequence[Any], options: SourceOptions) -> Source:
+    paths = [os.fspath(image) for image in images if isinstance(image, (str, os.PathLike))]
+    if not paths or len(paths) < len(images):
+        raise SourceError("a list of images must name files: pass paths, or one stacked array")
+    if len(paths) == 1:
+        return _open_path(paths[0], options)
+    from tilesegm.source.stack import StackSource
+
+    return StackSource(paths, options, _open_path)
+
+
+def _open_path(uri: str, options: SourceOptions) -> ImageSource:
+    """Open one file or URL with the reader that knows its format."""
+    name = uri.partition("?")[0].rstrip("/").lower()
+    if _is_zarr(uri):
+        from tilesegm.source.zarr import ZarrSource
+
+        return ZarrSource(uri, options)
+    if name.endswith(_SLIDES) and not is_remote(uri):
+        from tilesegm.source.tiff import TiffSource
+
+        return TiffSource(uri, options)
+    from tilesegm.source.raster import RasterSource
+
+    return RasterSource(uri, options)
+
+
+def _is_zarr(uri: str) -> bool:
+    name = uri.partition("?")[0].rstrip("/")
+    if any(part.endswith(".zarr") for part in name.split("/")[-3:]):
+        return True
+    return any((Path(uri) / document).is_file() for document in _ZARR_DOCUMENTS)
+
+
+def _number(nodata: float | str | None) -> float | None:
+    try:
+        return None if nodata is None else float(nodata)
+    except ValueError:
+        raise SettingsError(f"nodata={nodata!r}: expected a number or 'nan'") from None

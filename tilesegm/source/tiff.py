@@ -1,0 +1,168 @@
+"""Microscope images that tifffile reads: OME-TIFF, SVS and other slide TIFFs."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from tilesegm.errors import SourceError
+from tilesegm.grid.window import Window
+from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.identity import address_identity
+from tilesegm.source.image import ImageSource, Loaded, check_image
+from tilesegm.source.missing import Missing
+from tilesegm.source.options import SourceOptions
+from tilesegm.source.plane import planes_of
+from tilesegm.source.slide import check_codec, microscope, pixel_size
+
+__all__ = ["TiffSource"]
+
+_READ_BYTES = 16 * 2**20
+"""Encoded bytes that are fetched in one go."""
+
+
+class TiffSource(ImageSource):
+    """One level of the largest image of a TIFF file, at time and depth 0.
+
+    Channels in pages of their own and samples within a page both count as bands. Segments (tiles,
+    strips) are decoded by several threads. Those that a window cuts are kept, within
+    ``cache_bytes``, so reading bands from top to bottom decodes each segment once.
+    """
+
+    def __init__(self, path: str, options: SourceOptions) -> None:
+        """Open ``path``.
+
+        Raises:
+            SourceError: there is no such file, it is no such TIFF, or it lacks what is asked for.
+            SettingsError: its dtype cannot hold the nodata value asked for.
+        """
+        if not Path(path).is_file():
+            raise SourceError(f"{path}: no such file; check the path")
+        try:
+            self._file = tifffile.TiffFile(path)
+        except (tifffile.TiffFileError, OSError, ValueError) as error:
+            raise SourceError(f"{path}: not a TIFF file that can be read ({error})") from error
+        try:
+            info, missing = self._describe(path, options)
+        except BaseException:
+            self._file.close()
+            raise
+        super().__init__(info, missing)
+        self._kept: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
+        self._room = options.cache_bytes
+        self._workers = ThreadPoolExecutor(min(8, os.cpu_count() or 1), "tilesegm-tiff")
+        self.decoded = 0
+        """Segments decoded so far."""
+
+    def _describe(self, path: str, options: SourceOptions) -> tuple[ImageInfo, Missing]:
+        series = max(self._file.series, key=lambda one: prod(one.shape))
+        if options.level >= len(series.levels):
+            raise SourceError(
+                f"{path}: level={options.level} was asked for; choose from 0 to "
+                f"{len(series.levels) - 1}"
+            )
+        level = series.levels[options.level]
+        page = level.keyframe
+        check_codec(path, page)
+        check_image(path, level.shape, np.dtype(level.dtype))
+        self._planes, samples = planes_of(path, level)
+        bands = options.select(path, len(self._planes) * samples)
+        self._sources = [divmod(n - 1, samples) for n in bands]
+        dtype = np.dtype(level.dtype).newbyteorder("=")
+        missing = Missing.told(path, dtype, options, (None,) * len(bands))
+        height, width = page.imagelength, page.imagewidth
+        rows, cols = self._planes[0].block
+        info = ImageInfo(
+            uri=path,
+            kind=microscope(self._file),
+            height=height,
+            width=width,
+            bands=len(bands),
+            dtype=dtype,
+            block=(min(rows, height), min(cols, width)),
+            nodata=options.nodata,
+            masked=missing.possible,
+            georeference=Georeference(pixel_size=pixel_size(self._file, series, options.level)),
+            identity=(
+                *address_identity(path),
+                ("level", str(options.level)),
+                ("bands", str(bands)),
+            ),
+        )
+        return info, missing
+
+    def load(self, window: Window) -> Loaded:
+        """Return values of ``window``; see :meth:`ImageSource.load`."""
+        values = np.empty((window.height, window.width, self.info.bands), self.info.dtype)
+        try:
+            for number in sorted({plane for plane, _ in self._sources}):
+                plane = self._planes[number]
+                if plane.page.keyframe.is_memmappable:
+                    self._place(
+                        number, plane.map()[window.slices], Window(0, 0, *values.shape[:2]), values
+                    )
+                else:
+                    self._load_segments(number, window, values)
+        except Exception as error:
+            # Codecs raise what they like.
+            raise SourceError(
+                f"{self.info.uri}: the image cannot be read at {window}, so it is cut short or "
+                f"damaged ({error})"
+            ) from error
+        return values, None
+
+    def _load_segments(self, number: int, window: Window, values: NDArray[Any]) -> None:
+        """Fill the bands of ``values`` that come from a plane, decoding what is not kept."""
+        plane = self._planes[number]
+        wanted = []
+        for index in plane.segments(window):
+            segment = self._kept.pop((number, index), None)
+            if segment is None:
+                wanted.append(index)
+            else:
+                self._use(number, index, segment, window, values)
+        page = plane.page
+        for batch in page.parent.filehandle.read_segments(
+            [page.dataoffsets[index] for index in wanted],
+            [page.databytecounts[index] for index in wanted],
+            wanted,
+            buffersize=_READ_BYTES,
+            flat=False,
+        ):
+            for index, segment in self._workers.map(plane.decode, batch):
+                self.decoded += 1
+                self._use(number, index, segment, window, values)
+
+    def _use(
+        self, number: int, index: int, segment: NDArray[Any], window: Window, values: NDArray[Any]
+    ) -> None:
+        """Copy a segment to ``values``, and keep it if it reaches beyond the window."""
+        place = self._planes[number].place(index)
+        shared = place.intersect(window)
+        if shared is None:
+            return
+        part = segment[shared.shift(-place.row, -place.col).slices]
+        self._place(number, part, shared.shift(-window.row, -window.col), values)
+        if not window.contains(place) and segment.nbytes <= self._room:
+            self._kept[number, index] = segment
+            while sum(kept.nbytes for kept in self._kept.values()) > self._room:
+                self._kept.popitem(last=False)
+
+    def _place(self, number: int, part: NDArray[Any], at: Window, values: NDArray[Any]) -> None:
+        for band, (plane, sample) in enumerate(self._sources):
+            if plane == number:
+                values[(*at.slices, band)] = part[..., sample]
+
+    def close(self) -> None:
+        """Close the file, stop the threads and forget decoded segments."""
+        self._workers.shutdown()
+        self._kept.clear()
+        self._file.close()

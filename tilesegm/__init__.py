@@ -1,3 +1,27 @@
 """Semantic segmentation of images too big to segment."""
 
-__version__ = "0.1.0"
+from tilesegm.batch import BatchItem, segment_many
+from tilesegm.errors import TilesegmError
+from tilesegm.grid.tiling import Tiling
+from tilesegm.grid.window import Window
+from tilesegm.model.normalisation import Normalisation
+from tilesegm.options import Options
+from tilesegm.planning import plan
+from tilesegm.segment import Segmentation, segment
+from tilesegm.source.open import open_source
+from tilesegm.version import __version__
+
+__all__ = [
+    "BatchItem",
+    "Normalisation",
+    "Options",
+    "Segmentation",
+    "TilesegmError",
+    "Tiling",
+    "Window",
+    "__version__",
+    "open_source",
+    "plan",
+    "segment",
+    "segment_many",
+]

@@ -11,8 +11,10 @@ from urllib.parse import urlparse
 from tilesegm.errors import OutputError, SettingsError, TilesegmError
 from tilesegm.events import OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
+from tilesegm.model.base import Predictor
 from tilesegm.options import Options
-from tilesegm.segment import Segmentation, open_image, open_predictor, segment
+from tilesegm.segment import Request, Segmentation, open_predictor, run_request
+from tilesegm.source.base import ImageInfo
 
 __all__ = ["BatchItem", "segment_many"]
 
@@ -44,9 +46,8 @@ def segment_many(
 ) -> list[BatchItem]:
     """Segment many images into a folder, one after the other; the model is opened once.
 
-    An image that fails is reported and does not stop the others. Finished class maps are kept
-    when the same call is made again after an interruption only if ``overwrite`` is not set: they
-    are then reported as errors that say so.
+    An image that fails is reported and does not stop the others. After an interruption the same
+    call goes on: finished images are left as they are, the unfinished one is resumed.
 
     Args:
         images: paths or URLs.
@@ -60,9 +61,8 @@ def segment_many(
     Raises:
         SettingsError: two images would get the same output.
         OutputError: the folder cannot be made.
-        ModelError: the model cannot be opened.
     """
-    options = options or Options()
+    request = Request(tiling or Tiling(), options or Options(), overwrite)
     images = [str(image) for image in images]
     folder = Path(folder)
     outputs = _name_outputs(images, folder)
@@ -70,22 +70,17 @@ def segment_many(
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"folder {folder} cannot be made: {error.strerror}") from error
+    opened: list[Predictor] = []
+
+    def opener(info: ImageInfo) -> Predictor:
+        if not opened:
+            opened.append(open_predictor(model, info, request.options))
+        return opened[0]
+
     items = []
-    opened: Any = None
     for image, output in zip(images, outputs, strict=True):
         try:
-            if opened is None:
-                with open_image(image, options) as source:
-                    opened = open_predictor(model, source.info, options)
-            result = segment(
-                image,
-                opened,
-                output,
-                tiling=tiling,
-                options=options,
-                overwrite=overwrite,
-                on_event=on_event,
-            )
+            result = run_request(image, opener, output, request, on_event)
         except TilesegmError as error:
             items.append(BatchItem(image, error=error))
         else:

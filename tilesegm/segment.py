@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tilesegm
 from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
+from tilesegm.engine.fingerprint import make_fingerprint
 from tilesegm.engine.plan import CHUNK, Plan, make_plan
 from tilesegm.engine.run import run_regions
 from tilesegm.engine.stream import Job
@@ -20,12 +21,17 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.options import Options
 from tilesegm.sink.caption import Caption
-from tilesegm.sink.check import check_output
+from tilesegm.sink.check import check_output, check_space
+from tilesegm.sink.estimate import estimate_bytes
+from tilesegm.sink.finished import FINGERPRINT_TAG, check_finished, digest
+from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
+from tilesegm.sink.ome_zarr import finish_zarr
 from tilesegm.sink.staging import Staging, staging_folder
-from tilesegm.source.area import Area, open_area
+from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
+from tilesegm.version import __version__
 
 __all__ = ["Segmentation", "segment"]
 
@@ -52,6 +58,27 @@ class Segmentation:
     def megapixels_per_second(self) -> float:
         """Pixels of the image that this run finished, in millions a second."""
         return (self.plan.info.pixels - self.resumed) / 1e6 / self.seconds
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for a table or JSON."""
+        plan = self.plan
+        return {
+            "image": plan.info.uri,
+            "output": str(self.output),
+            "extras": {name: str(path) for name, path in self.extras},
+            "height": plan.info.height,
+            "width": plan.info.width,
+            "classes": len(plan.spec.classes),
+            "tiles": self.tiles,
+            "skipped": self.skipped,
+            "redundancy": round(plan.redundancy, 3),
+            "read_amplification": round(plan.read_amplification, 3),
+            "exact": plan.exact,
+            "inexact": list(plan.spec.inexact),
+            "resumed_pixels": self.resumed,
+            "seconds": round(self.seconds, 3),
+            "megapixels_per_second": round(self.megapixels_per_second, 3),
+        }
 
 
 def segment(
@@ -84,22 +111,54 @@ def segment(
         BudgetError: the work needs more memory than allowed.
         ResumeError: unfinished work beside the output differs, or another run is at it.
     """
+    request = Request(tiling or Tiling(), options or Options(), overwrite)
+    return run_request(
+        image, lambda info: open_predictor(model, info, request.options), output, request, on_event
+    )
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of one image or of many."""
+
+    tiling: Tiling
+    options: Options
+    overwrite: bool
+
+
+def run_request(
+    image: Any,
+    opener: Callable[[ImageInfo], Predictor],
+    output: str | Path,
+    request: Request,
+    on_event: OnEvent,
+) -> Segmentation:
+    """Segment one image with the network that ``opener`` gives for it; see `segment`."""
     began = time.monotonic()
-    options = options or Options()
-    output = Path(output)
-    check_output(output, image if isinstance(image, str | os.PathLike) else None, overwrite)
+    options, output = request.options, Path(output)
+    path = os.fspath(image) if isinstance(image, str | os.PathLike) else None
+    check_output(output, path, overwrite=True)
     with open_image(image, options) as source:
-        predictor = open_predictor(model, source.info, options)
+        predictor = opener(source.info)
+        check_bands(predictor.spec, source.info)
         area = open_area(options.area, source.info) if options.area else None
         decision = make_decision(predictor.spec, options)
         plan = make_plan(
             source.info,
             predictor.spec,
-            tiling=tiling or Tiling(),
+            tiling=request.tiling,
             decision=decision,
             cache=DEFAULT_CACHE_BYTES,
             budget=options.memory,
         )
+        fingerprint = make_fingerprint(plan, area)
+        if output.exists() and not request.overwrite:
+            check_finished(output, digest(fingerprint))
+            seconds = time.monotonic() - began
+            return Segmentation(output, (), plan, 0, 0, plan.info.pixels, seconds)
+        # Class maps usually shrink to a tenth; a disk that fills up later is reported then.
+        size = (plan.info.height, plan.info.width)
+        check_space(output, estimate_bytes(size, plan.layers, CHUNK).total // 10)
         job = Job(
             Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill, area),
             predictor,
@@ -108,11 +167,11 @@ def segment(
         )
         with Staging.open(
             staging_folder(output),
-            size=(plan.info.height, plan.info.width),
+            size=size,
             layers=plan.layers,
-            fingerprint=_fingerprint(plan, area),
+            fingerprint=fingerprint,
             chunk=CHUNK,
-            overwrite=overwrite,
+            overwrite=request.overwrite,
         ) as staging:
             resumed = sum(
                 region.window.pixels
@@ -122,7 +181,8 @@ def segment(
             )
             on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
             tally = run_regions(job, plan.panels, staging, on_event)
-            extras = _finish(staging, output, plan, options, on_event)
+            caption = _caption(plan, digest(fingerprint))
+            extras = _finish(staging, output, caption, options, on_event)
             staging.discard()
     seconds = time.monotonic() - began
     on_event(RunEnded(plan.info.uri, seconds))
@@ -142,20 +202,22 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
     """Open a model as the options say, and check that it takes the bands of the image."""
     from tilesegm.model.open import open_model
 
-    predictor = open_model(
+    return open_model(
         model,
         normalisation=options.normalisation,
         precision=options.precision,
         augment=options.augment,
         bands=info.bands,
     )
-    expected = predictor.spec.bands
-    if expected is not None and expected != info.bands:
+
+
+def check_bands(spec: ModelSpec, info: ImageInfo) -> None:
+    """Refuse a network that expects other bands than an image has."""
+    if spec.bands is not None and spec.bands != info.bands:
         raise ModelError(
-            f"{predictor.spec.name} expects {expected} bands and {info.uri} has {info.bands}; "
+            f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; "
             "choose bands that fit, e.g. --bands 1,2,3"
         )
-    return predictor
 
 
 def make_decision(spec: ModelSpec, options: Options) -> Decision:
@@ -163,55 +225,33 @@ def make_decision(spec: ModelSpec, options: Options) -> Decision:
     return Decision(len(spec.classes), spec.probabilities, options.confidence, options.scores)
 
 
-def _fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
-    tiling = plan.tiling
-    return {
-        "image": dict(plan.info.identity),
-        "model": dict(plan.spec.identity),
-        "tiling": {
-            "tile": plan.grid.tile,
-            "overlap": plan.grid.overlap,
-            "margin": plan.grid.margin,
-            "blend": tiling.blend,
-            "batch": plan.memory.batch,
-            "panel": plan.memory.panel,
-        },
-        "area": dict(area.identity) if area else {},
-        "version": tilesegm.__version__,
+def _caption(plan: Plan, fingerprint: str) -> Caption:
+    grid, spec = plan.grid, plan.spec
+    tags = {
+        "TILESEGM_VERSION": __version__,
+        "TILESEGM_MODEL": spec.name,
+        "TILESEGM_IMAGE": plan.info.uri,
+        "TILESEGM_TILING": f"tile {grid.tile[0]} x {grid.tile[1]}, overlap {grid.overlap}, "
+        f"margin {grid.margin}, blend {plan.tiling.blend}",
+        "TILESEGM_EXACT": "yes" if plan.exact else "no",
+        FINGERPRINT_TAG: fingerprint,
     }
+    return Caption(plan.info.georeference, spec.classes, tags)
 
 
 def _finish(
-    staging: Staging, output: Path, plan: Plan, options: Options, on_event: OnEvent
+    staging: Staging, output: Path, caption: Caption, options: Options, on_event: OnEvent
 ) -> tuple[tuple[str, Path], ...]:
-    from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
-    from tilesegm.sink.ome_zarr import finish_zarr
-
     on_event(StageStarted(f"writing {output.name}"))
-    spec = plan.spec
-    caption = Caption(
-        plan.info.georeference,
-        spec.classes,
-        {
-            "TILESEGM_VERSION": tilesegm.__version__,
-            "TILESEGM_MODEL": spec.name,
-            "TILESEGM_IMAGE": plan.info.uri,
-            "TILESEGM_TILING": f"tile {plan.grid.tile}, overlap {plan.grid.overlap}, "
-            f"margin {plan.grid.margin}, {plan.tiling.blend}",
-        },
-    )
+    names = [layer.name for layer in staging.layers]
 
     def report(fraction: float) -> None:
         on_event(StageProgress(fraction))
 
     if output.suffix.lower() == ".zarr":
         finish_zarr(staging, output, caption, report)
-        return tuple((layer.name, output / layer.name) for layer in plan.layers[1:])
-    paths = {
-        layer.name: output
-        if layer.name == "classes"
-        else output.with_name(f"{output.stem}_{layer.name}{output.suffix}")
-        for layer in plan.layers
-    }
+        return tuple((name, output / name) for name in names[1:])
+    paths = {name: output.with_name(f"{output.stem}_{name}{output.suffix}") for name in names}
+    paths[names[0]] = output
     finish_geotiff(staging, paths, caption, TiffOptions(compress=options.compress), report)
-    return tuple((name, path) for name, path in paths.items() if name != "classes")
+    return tuple((name, paths[name]) for name in names[1:])

@@ -54,6 +54,14 @@ def test_a_bad_output_is_refused_in_one_line(tmp_path, name, message):
     assert "\n" not in str(refusal.value)
 
 
+def test_an_input_url_is_compared_by_the_file_it_names(tmp_path):
+    image = tmp_path / "ä b.tif"
+    image.touch()
+    with pytest.raises(OutputError, match="is the input image"):
+        check_output(image, image.as_uri(), overwrite=True)
+    check_output(tmp_path / "out.tif", "https://example.org/ä%20b.tif")
+
+
 def test_overwrite_replaces_results_but_never_the_input(tmp_path):
     (tmp_path / "in.tif").touch()
     (tmp_path / "old.tif").touch()

@@ -16,6 +16,7 @@ from rasterio.transform import Affine
 
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.errors import OutputError
+from tilesegm.model.base import ClassInfo
 from tilesegm.sink import Caption, Layer, TiffOptions, finish_geotiff
 from tilesegm.sink.pyramid import halve_mean, halve_mode
 from tilesegm.source.base import Georeference
@@ -86,9 +87,11 @@ def test_more_than_255_classes(tmp_path, staged):
     layer = Layer("classes", np.dtype("uint16"), nodata=65535, overview="mode")
     ids = np.arange(600, dtype=np.uint16).repeat(1000).reshape(600, 1000)
     ids[:10, :10] = 65535
-    out = tmp_path / "out.tif"
-    finish_geotiff(staged({layer: ids}), {"classes": out}, Caption())
+    classes = tuple(ClassInfo(f"class {i}", (i % 256, i // 256, 7)) for i in range(600))
+    out = tmp_path / 'an "odd" & ô.tif'
+    finish_geotiff(staged({layer: ids}), {"classes": out}, Caption(classes=classes))
     with opened(out) as raster:
+        assert raster.colormap(1)[599] == (87, 2, 7, 255)
         assert raster.dtypes == ("uint16",)
         assert raster.nodata == 65535
         assert np.array_equal(raster.read(1), ids)

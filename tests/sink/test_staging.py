@@ -206,6 +206,37 @@ def test_two_runs_do_not_share_an_output(tmp_path, overwrite):
         assert second.done == {0}
 
 
+def test_a_full_disk_is_one_line_and_the_run_goes_on_later(tmp_path):
+    resource = pytest.importorskip("resource", reason="this system has no limit of file sizes")
+    noise = np.random.default_rng(0).integers(0, 4, (70, 50)).astype(np.uint8)
+    staging = open_small(tmp_path / "run")
+    staging.write("classes", Window(0, 0, 16, 50), noise[:16])
+    staging.commit(0)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        for limit, act in (
+            (20, lambda: staging.write("classes", Window(16, 0, 16, 50), noise[16:32])),
+            ((tmp_path / "run" / "journal").stat().st_size + 9, lambda: staging.commit(1)),
+        ):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+            with pytest.raises(OutputError, match=r"cannot write .*run: .*; free space") as failure:
+                act()
+            assert "\n" not in str(failure.value)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    staging.close()
+    with open_small(tmp_path / "run") as staging:
+        assert staging.done == {0}
+        stage_rows(staging, {"classes": noise}, skip=staging.done)
+        assert np.array_equal(staging.levels("classes")[0].read(Window(0, 0, 70, 50)), noise)
+
+
+def test_leftovers_of_a_killed_discard_are_removed(tmp_path):
+    (tmp_path / "run.trash" / "classes").mkdir(parents=True)
+    open_small(tmp_path / "run").close()
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_discard_leaves_nothing(tmp_path):
     with open_small(tmp_path / "run") as staging:
         stage_rows(staging, {"classes": patches(70, 50)})
@@ -278,6 +309,7 @@ def test_any_kills_end_in_the_same_bytes(tmp_path_factory, kills, seed):
     assert everything(base / "killed") == everything(base / "calm")
 
 
+ROOT = str(Path(__file__).resolve().parents[2])
 RUN = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
@@ -293,7 +325,7 @@ with open_small(Path(sys.argv[1]), size=(4000, 50)) as staging:
 def test_kill_9_frees_the_lock_and_keeps_finished_regions(tmp_path):
     with open_small(tmp_path / "calm", size=(4000, 50)) as staging:
         stage_rows(staging, {"classes": patches(4000, 50)})
-    command = [sys.executable, "-c", RUN, str(tmp_path / "killed"), str(Path.cwd())]
+    command = [sys.executable, "-c", RUN, str(tmp_path / "killed"), ROOT]
     done = []
     for pause in (0.05, 0.15, 0.02):
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""A web server on loopback that serves ranges of the files of a folder, and counts what it sends."""
+"""A web server on loopback that serves ranges of files and counts what it sends."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.open import open_source
 from tilesegm.source.orientation import Orientation
@@ -92,3 +93,54 @@ def test_damaged_tag_is_no_reason_to_refuse_a_photo(tmp_path: Path) -> None:
     Image.fromarray(image).save(path, exif=b"Exif\0\0nonsense")
     with open_source(path) as source:
         np.testing.assert_array_equal(source.read(source.info.window).values, image)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_photo_is_decoded_once(tag: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "photo.png"
+    image = pixels(600, 300, 3)
+    exif = Image.Exif()
+    exif[274] = tag
+    Image.fromarray(image).save(path, exif=exif)
+    decoded: list[Window] = []
+    with open_source(path) as source:
+        info = source.info
+        assert info.block == (1, info.width)
+        decode = type(source)._decode
+        monkeypatch.setattr(
+            type(source), "_decode", lambda self, at: (decoded.append(at), decode(self, at))[1]
+        )
+        for row in range(0, info.height, 64):
+            source.read(Window(row, 0, min(64, info.height - row), info.width))
+    # Stored rows from top to bottom, each once.
+    assert [at.row for at in decoded] == sorted(at.row for at in decoded)
+    assert sum(at.pixels for at in decoded) == image.shape[0] * image.shape[1]
+
+
+def test_damaged_photo_on_its_side_leaves_no_copy(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(pixels(300, 200, 3)).save(path, exif=exif)
+    path.write_bytes(path.read_bytes()[:-2000])
+    with open_source(path) as source:
+        for _ in range(2):
+            with pytest.raises(SourceError, match="cut short, damaged"):
+                source.read(Window(0, 0, 10, 10))
+
+
+def test_full_temporary_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "photo.png"
+    exif = Image.Exif()
+    exif[274] = 3
+    Image.fromarray(pixels(30, 20, 3)).save(path, exif=exif)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tilesegm.source.spool.TemporaryFile", full)
+    with (
+        open_source(path) as source,
+        pytest.raises(SourceError, match=r"photo\.png: .*No space left.*; free space there"),
+    ):
+        source.read(Window(0, 0, 10, 10))

@@ -72,7 +72,11 @@ def _stack(folder: Path, write: WriteRaster) -> Any:
 def _ome_tiff(folder: Path, write: WriteRaster) -> Any:
     path = folder / "image.ome.tif"
     tifffile.imwrite(
-        path, TRUTH.transpose(2, 0, 1), tile=(16, 32), compression="zlib", metadata={"axes": "CYX"},
+        path,
+        TRUTH.transpose(2, 0, 1),
+        tile=(16, 32),
+        compression="zlib",
+        metadata={"axes": "CYX"},
         photometric="minisblack",
     )
     return path
@@ -87,8 +91,12 @@ def _slide_samples(folder: Path, write: WriteRaster) -> Any:
 def _slide_planar(folder: Path, write: WriteRaster) -> Any:
     path = folder / "planar.ome.tif"
     tifffile.imwrite(
-        path, TRUTH.transpose(2, 0, 1), photometric="rgb", planarconfig="separate",
-        tile=(32, 16), compression="lzw",
+        path,
+        TRUTH.transpose(2, 0, 1),
+        photometric="rgb",
+        planarconfig="separate",
+        tile=(32, 16),
+        compression="lzw",
     )
     return path
 
@@ -103,9 +111,7 @@ def _zarr(zarr_format: int, bands_first: bool) -> Callable[[Path, WriteRaster], 
     def make(folder: Path, write: WriteRaster) -> Any:
         data = TRUTH.transpose(2, 0, 1) if bands_first else TRUTH
         chunks = (1, 16, 20) if bands_first else (16, 20, 3)
-        zarr.create_array(
-            folder / "image.zarr", data=data, chunks=chunks, zarr_format=zarr_format
-        )
+        zarr.create_array(folder / "image.zarr", data=data, chunks=chunks, zarr_format=zarr_format)
         return folder / "image.zarr"
 
     return make
@@ -178,9 +184,7 @@ def test_bands_come_in_the_order_asked_for(
 ) -> None:
     with open_source(KINDS[kind](tmp_path, write_raster), bands=[3, 1]) as source:
         window = Window(3, 5, 40, 30)
-        np.testing.assert_array_equal(
-            source.read(window).values, TRUTH[window.slices][..., [2, 0]]
-        )
+        np.testing.assert_array_equal(source.read(window).values, TRUTH[window.slices][..., [2, 0]])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -192,9 +196,7 @@ def test_a_band_that_is_not_there_is_refused(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_window_outside_is_refused(
-    kind: str, tmp_path: Path, write_raster: WriteRaster
-) -> None:
+def test_a_window_outside_is_refused(kind: str, tmp_path: Path, write_raster: WriteRaster) -> None:
     with (
         open_source(KINDS[kind](tmp_path, write_raster)) as source,
         pytest.raises(SourceError, match="leaves the image"),
@@ -209,6 +211,4 @@ def test_nodata_given_by_the_user(kind: str, tmp_path: Path, write_raster: Write
     with open_source(image, bands=[1], nodata=value) as source:
         assert source.info.masked
         assert source.info.nodata == value
-        np.testing.assert_array_equal(
-            source.read(source.info.window).valid, TRUTH[..., 0] != value
-        )
+        np.testing.assert_array_equal(source.read(source.info.window).valid, TRUTH[..., 0] != value)

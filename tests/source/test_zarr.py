@@ -21,9 +21,7 @@ def write_ome(path: Path, version: str, image: np.ndarray, unit: str = "micromet
     group = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
     datasets: list[dict[str, Any]] = []
     for level, step in enumerate((1, 2)):
-        group.create_array(
-            f"s{level}", data=image[..., ::step, ::step], chunks=(1, 1, 1, 16, 16)
-        )
+        group.create_array(f"s{level}", data=image[..., ::step, ::step], chunks=(1, 1, 1, 16, 16))
         scale = [1.0, 1.0, 3.0, 0.5 * step, 0.25 * step]
         transforms = [{"type": "scale", "scale": scale}]
         datasets.append({"path": f"s{level}", "coordinateTransformations": transforms})
@@ -170,3 +168,13 @@ def test_damaged_chunk_is_named(tmp_path: Path) -> None:
         source.read(Window(0, 0, 16, 32))
         with pytest.raises(SourceError, match=r"image\.zarr: .*Window\(row=16.* damaged"):
             source.read(Window(16, 0, 16, 16))
+
+
+def test_zip_store(tmp_path: Path) -> None:
+    path = tmp_path / "image.zarr.zip"
+    image = pixels(20, 30, 3)
+    with zarr.storage.ZipStore(path, mode="w") as store:
+        zarr.create_array(store, data=image, chunks=(16, 16, 3))
+    with open_source(path) as source:
+        np.testing.assert_array_equal(source.read(source.info.window).values, image)
+        assert dict(source.info.identity)["size"] == str(path.stat().st_size)

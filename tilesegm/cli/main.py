@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-import tilesegm
 from tilesegm.cli.bench import bench_app
 from tilesegm.cli.demo import demo
 from tilesegm.cli.info import info
@@ -16,6 +15,7 @@ from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
 from tilesegm.cli.predict import predict
 from tilesegm.errors import TilesegmError
+from tilesegm.version import __version__
 
 __all__ = ["app", "main"]
 
@@ -41,7 +41,7 @@ app.add_typer(losses_app, name="losses")
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"tilesegm {tilesegm.__version__}")
+        typer.echo(f"tilesegm {__version__}")
         raise typer.Exit
 
 

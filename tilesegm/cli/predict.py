@@ -95,7 +95,9 @@ def predict(
     )
     tiling = make_tiling(tile, overlap, blend)
     with ProgressBar(quiet or as_json) as progress:
-        if not stack and (len(images) > 1 or output.suffix.lower() not in (".tif", ".tiff", ".zarr")):
+        if not stack and (
+            len(images) > 1 or output.suffix.lower() not in (".tif", ".tiff", ".zarr")
+        ):
             report = segment_many(
                 images,
                 model,

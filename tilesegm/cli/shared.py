@@ -31,7 +31,8 @@ __all__ = [
 
 Image = Annotated[str, typer.Argument(help="Path or URL of an image.", show_default=False)]
 Images = Annotated[
-    list[str], typer.Argument(help="Paths or URLs of images.", metavar="IMAGE...", show_default=False)
+    list[str],
+    typer.Argument(help="Paths or URLs of images.", metavar="IMAGE...", show_default=False),
 ]
 Model = Annotated[
     str,
@@ -56,7 +57,8 @@ Normalise = Annotated[
 ]
 PrecisionChoice = Annotated[str, typer.Option("--precision", help="float32, bfloat16 or auto.")]
 Augment = Annotated[
-    str | None, typer.Option("--tta", help="Test-time augmentation: flips, rotations, scales (0.75).")
+    str | None,
+    typer.Option("--tta", help="Test-time augmentation: flips, rotations, scales (0.75)."),
 ]
 Memory = Annotated[str | None, typer.Option(help="Most memory of the process, such as 4GB.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]

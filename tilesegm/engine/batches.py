@@ -15,7 +15,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.base import ImageInfo, Source
 
-__all__ = ["Batch", "Reading", "RowEnd", "read_batches"]
+__all__ = ["Batch", "Reading", "RowEnd", "read_batches", "read_tiles"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,13 @@ def _decided(axis: Axis, number: int) -> tuple[int, int]:
     """Rows that a row of the grid contributes to."""
     span = axis.spans[number]
     return span.first, min(span.last, axis.size)
+
+
+def read_tiles(reading: Reading, row: int, col: int) -> NDArray[Any]:
+    """Read one tile anywhere in the image, as a batch that is filled up to its fixed size."""
+    strip = _Strip(reading, first_row=row, cols=(col, col + reading.grid.cols.tile))
+    strip.advance(row, reading.grid.rows.tile)
+    return strip.tiles([col])
 
 
 class _Strip:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tilesegm.engine.decide import Decision, class_dtype
+from tilesegm.engine.decide import Confidence, Decision, class_dtype
 from tilesegm.engine.memory import MemoryPlan, Needs, fit
 from tilesegm.engine.regions import Region, plan_regions
 from tilesegm.errors import BudgetError
@@ -36,6 +36,7 @@ class Plan:
     layers: tuple[Layer, ...]
     memory: MemoryPlan
     panels: tuple[tuple[Region, ...], ...]
+    confidence: Confidence | None = None
 
     @property
     def tiles(self) -> int:
@@ -59,10 +60,10 @@ class Plan:
     @property
     def exact(self) -> bool:
         """Whether the result equals one pass over the whole image, to float rounding."""
-        radius = self.spec.radius
+        reach = self.spec.radius if self.spec.halo is None else self.spec.halo
         if self.grid.tiles == 1:
             return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
-        return not self.spec.inexact and radius is not None and self.grid.margin >= radius
+        return not self.spec.inexact and reach is not None and self.grid.margin >= reach
 
     @property
     def output_bytes(self) -> int:
@@ -127,7 +128,8 @@ def make_plan(
         ModelError: an exact result was asked for and the network allows none.
         BudgetError: the smallest plan needs more than ``budget``.
     """
-    network = Footprint(spec.stride, spec.radius, spec.inexact, spec.tile)
+    reach = spec.radius if spec.halo is None else spec.halo
+    network = Footprint(spec.stride, reach, spec.inexact, spec.tile)
     grid = plan_grid(info.height, info.width, tiling, network)
     layers = result_layers(decision)
     needs = Needs(
@@ -155,6 +157,7 @@ def make_plan(
         layers=layers,
         memory=memory,
         panels=plan_regions(info.height, info.width, CHUNK, memory.panel),
+        confidence=decision.confidence,
     )
 
 

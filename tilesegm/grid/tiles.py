@@ -18,7 +18,7 @@ class Footprint:
     stride: int = 1
     """Total stride in pixels."""
     radius: int | None = None
-    """Receptive-field radius in pixels; None when unknown."""
+    """Margin in pixels that the edge of a tile changes; None when unknown."""
     inexact: tuple[str, ...] = ()
     """Why no halo makes tiles exact; empty when one does."""
     tile: tuple[int, int] | None = None

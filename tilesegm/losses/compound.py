@@ -50,7 +50,8 @@ class Compound(SegmentationLoss):
         super().__init__(from_logits=terms[0].from_logits, ignore=terms[0].ignore, name=name)
         self.terms = tuple(terms)
         self.weights = factors
-        self.minimum = sum(w * term.minimum for w, term in zip(factors, terms, strict=True) if w)
+        pairs = zip(factors, self.terms, strict=True)
+        self.minimum = sum(w * term.minimum for w, term in pairs if w)
 
     def values(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None

@@ -1,4 +1,4 @@
-"""The gradient of a scalar function of one tensor, on whichever backend is active."""
+"""Value and gradient of a scalar function of one tensor, on whichever backend is active."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilesegm.losses.targets import Tensor
 
-__all__ = ["value_and_gradient"]
+__all__ = ["Differentiated", "differentiate"]
 
-Scalar: TypeAlias = Callable[[Tensor], Tensor]
+Differentiated: TypeAlias = Callable[[ArrayLike], tuple[float, NDArray[np.float32]]]
+"""Maps an array to the value and to the gradient, which is float32 of the same shape."""
 
 
-def value_and_gradient(
-    function: Scalar, at: ArrayLike, *, compiled: bool = False
-) -> tuple[float, NDArray[np.float32]]:
-    """Return value and gradient of ``function`` at one point.
+def differentiate(
+    function: Callable[[Tensor], Tensor], *, compiled: bool = False
+) -> Differentiated:
+    """Return the function that gives value and gradient of ``function`` at a point.
 
     Args:
-        function: Maps a tensor to a scalar, by ``keras.ops``.
-        at: Where, an array of any float dtype; the function sees that dtype.
-        compiled: Whether XLA compiles it first (``jax.jit``, ``tf.function(jit_compile=True)``);
-            Torch has no such step and stays eager.
-
-    Returns:
-        The value, and the gradient in the shape of ``at`` as float32.
+        function: Maps a tensor, in the dtype of the point, to a scalar by ``keras.ops``.
+        compiled: Whether XLA compiles it for each shape at its first call (``jax.jit``,
+            ``tf.function(jit_compile=True)``); Torch has no such step and stays eager.
     """
-    point = ops.convert_to_tensor(at)
-    value, gradient = _DIFFERENTIATE[keras.backend.backend()](function, point, compiled)
-    return float(value), ops.convert_to_numpy(ops.cast(gradient, "float32"))
+    both = _BACKENDS[keras.backend.backend()](function, compiled)
+
+    def at(point: ArrayLike) -> tuple[float, NDArray[np.float32]]:
+        value, gradient = both(ops.convert_to_tensor(point))
+        return float(value), ops.convert_to_numpy(ops.cast(gradient, "float32"))
+
+    return at
 
 
-def _tensorflow(function: Scalar, point: Any, compiled: bool) -> tuple[Any, Any]:
+def _tensorflow(function: Callable[[Any], Any], compiled: bool) -> Callable[[Any], Any]:
     import tensorflow as tf
 
     def both(x: Any) -> tuple[Any, Any]:
@@ -45,25 +46,30 @@ def _tensorflow(function: Scalar, point: Any, compiled: bool) -> tuple[Any, Any]
             value = function(x)
         return value, tape.gradient(value, x, unconnected_gradients="zero")
 
-    return (tf.function(both, jit_compile=True) if compiled else both)(point)  # type: ignore[no-any-return]
+    graph: Callable[[Any], Any] = tf.function(both, jit_compile=True)
+    return graph if compiled else both
 
 
-def _jax(function: Scalar, point: Any, compiled: bool) -> tuple[Any, Any]:
+def _jax(function: Callable[[Any], Any], compiled: bool) -> Callable[[Any], Any]:
     import jax
 
-    both = jax.value_and_grad(function)
-    return (jax.jit(both) if compiled else both)(point)  # type: ignore[no-any-return]
+    both: Callable[[Any], Any] = jax.value_and_grad(function)
+    jitted: Callable[[Any], Any] = jax.jit(both)
+    return jitted if compiled else both
 
 
-def _torch(function: Scalar, point: Any, compiled: bool) -> tuple[Any, Any]:
+def _torch(function: Callable[[Any], Any], _: bool) -> Callable[[Any], Any]:
     import torch
 
-    x = point.detach().requires_grad_()
-    value = function(x)
-    if not value.requires_grad:
-        return value.detach(), torch.zeros_like(x)
-    (gradient,) = torch.autograd.grad(value, x, allow_unused=True)
-    return value.detach(), torch.zeros_like(x) if gradient is None else gradient
+    def both(point: Any) -> tuple[Any, Any]:
+        x = point.detach().requires_grad_()
+        value = function(x)
+        if not value.requires_grad:
+            return value, torch.zeros_like(x)
+        (gradient,) = torch.autograd.grad(value, x, materialize_grads=True)
+        return value.detach(), gradient
+
+    return both
 
 
-_DIFFERENTIATE = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
+_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

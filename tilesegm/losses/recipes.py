@@ -18,7 +18,7 @@ from tilesegm.losses.top_k import TopK
 __all__ = ["RECIPES", "recipe"]
 
 
-def recipe(name: str, **common: Unpack[Common]) -> Compound:
+def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
     """Return a sum of losses by its name.
 
     ================= ============================================================================
@@ -39,9 +39,9 @@ def recipe(name: str, **common: Unpack[Common]) -> Compound:
         InputError: There is no such recipe; the message proposes the nearest.
     """
     key = find(name, RECIPES, "recipe")
-    title = common.pop("name", None)
+    title = common.pop("name", None) or key
     total = RECIPES[key](common)
-    return Compound(total.terms, total.weights, name=title or key)
+    return Compound(total.terms, total.weights, name=title)
 
 
 def _dice_ce(common: Common) -> Compound:
@@ -57,15 +57,16 @@ def _dice_focal(common: Common) -> Compound:
 
 
 def _combo(common: Common) -> Compound:
-    return 0.25 * CrossEntropy(**common) + 0.5 * Dice(smooth=1.0, **common)
+    return Compound([CrossEntropy(**common), Dice(smooth=1.0, **common)], [0.25, 0.5])
 
 
 def _exp_log(common: Common) -> Compound:
-    return 0.8 * ExpLogDice(**common) + 0.2 * ExpLogCrossEntropy(**common)
+    return Compound([ExpLogDice(**common), ExpLogCrossEntropy(**common)], [0.8, 0.2])
 
 
 def _unified_focal(common: Common) -> Compound:
-    return 0.5 * AsymmetricFocal(**common) + 0.5 * AsymmetricFocalTversky(**common)
+    terms = [AsymmetricFocal(**common), AsymmetricFocalTversky(**common)]
+    return Compound(terms, [0.5, 0.5])
 
 
 RECIPES: dict[str, Callable[[Common], Compound]] = {

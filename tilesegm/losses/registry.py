@@ -5,22 +5,34 @@ from __future__ import annotations
 from typing import Any
 
 from tilesegm.errors import InputError
+from tilesegm.losses.active_boundary import ActiveBoundary
 from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
 from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.blob import BlobLoss
 from tilesegm.losses.border_smoothing import BorderSmoothing
+from tilesegm.losses.boundary import Boundary
+from tilesegm.losses.boundary_dou import BoundaryDoU
+from tilesegm.losses.cldice import ClDice
 from tilesegm.losses.cross_entropy import CrossEntropy
+from tilesegm.losses.deep_supervision import DeepSupervision
 from tilesegm.losses.dice import Dice
+from tilesegm.losses.distance_weighted import BorderWeighted
 from tilesegm.losses.exp_log import ExpLogCrossEntropy, ExpLogDice
 from tilesegm.losses.focal import Focal
 from tilesegm.losses.generalized_dice import GeneralizedDice
+from tilesegm.losses.hausdorff import HausdorffDT
 from tilesegm.losses.lovasz import Lovasz, LovaszHinge
 from tilesegm.losses.mcc import MCC
+from tilesegm.losses.ms_ssim import MSSSIM
 from tilesegm.losses.names import find
 from tilesegm.losses.poly import Poly1
+from tilesegm.losses.pyramid import Pyramid
 from tilesegm.losses.recipes import RECIPES, recipe
 from tilesegm.losses.relaxation import BoundaryRelaxation
+from tilesegm.losses.skeleton_recall import SkeletonRecall
 from tilesegm.losses.top_k import TopK
 from tilesegm.losses.tversky import FocalTversky, Jaccard, Tversky
+from tilesegm.losses.unet3plus import UNet3PlusHybrid
 
 __all__ = ["LOSSES", "get"]
 
@@ -45,28 +57,45 @@ LOSSES: dict[str, type[SegmentationLoss]] = {
         Lovasz,
         LovaszHinge,
         MCC,
+        BorderWeighted,
+        Boundary,
+        HausdorffDT,
+        BoundaryDoU,
+        ActiveBoundary,
+        ClDice,
+        SkeletonRecall,
+        BlobLoss,
+        DeepSupervision,
+        Pyramid,
+        MSSSIM,
+        UNet3PlusHybrid,
     )
 }
 """Every loss class by its name, in the order of the documentation."""
 
+_AROUND_ANOTHER = ("DeepSupervision", "Pyramid")
 
-def get(name: str, **arguments: Any) -> SegmentationLoss:
+
+def get(name: str, /, **arguments: Any) -> SegmentationLoss:
     """Make a loss, or a recipe of losses, by its name.
 
     Args:
         name: A name of :data:`LOSSES` or :data:`~tilesegm.losses.recipes.RECIPES`; case, hyphens
             and underscores do not matter, so ``"focal_tversky"`` is ``FocalTversky``.
-        **arguments: The arguments of the class, or of
-            :func:`~tilesegm.losses.recipes.recipe`.
+        **arguments: The arguments of the class, or of :func:`~tilesegm.losses.recipes.recipe`.
+            ``DeepSupervision`` and ``Pyramid`` are made around ``Dice`` if ``base`` is not given.
 
     Raises:
         InputError: There is no such name, in which case the message proposes the nearest, or the
             loss takes no such argument.
     """
     key = find(name, [*LOSSES, *RECIPES], "loss")
-    if key in RECIPES:
-        return recipe(key, **arguments)
     try:
+        if key in RECIPES:
+            return recipe(key, **arguments)
+        if key in _AROUND_ANOTHER and "base" not in arguments:
+            common = {k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments}
+            arguments["base"] = Dice(**common)
         return LOSSES[key](**arguments)
     except TypeError as error:
         raise InputError(f"{key} cannot be made: {error}") from error

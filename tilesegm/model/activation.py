@@ -10,8 +10,9 @@ __all__ = ["gives_probabilities"]
 
 _PROBABILITIES = frozenset({"softmax", "sigmoid"})
 # Layers that hand values on unchanged.
-_PASSING = frozenset({"Cast", "Dropout", "Identity", "SpatialDropout2D", "Cropping2D"})
-_RESHAPING = frozenset({"Reshape", "Permute", "Transpose", "ZeroPadding2D", "Resizing"})
+_PASSING = frozenset(
+    {"Cast", "Cropping2D", "Dropout", "Identity", "Permute", "Reshape", "SpatialDropout2D"}
+)
 
 
 def gives_probabilities(model: Any) -> bool:
@@ -28,7 +29,7 @@ def gives_probabilities(model: Any) -> bool:
         activation = getattr(getattr(layer, "activation", None), "__name__", None)
         if kind.lower() in _PROBABILITIES or activation in _PROBABILITIES:
             return True
-        if kind not in _PASSING | _RESHAPING and not (kind == "Activation" and activation == "linear"):
+        if kind not in _PASSING and (kind, activation) != ("Activation", "linear"):
             return False
         step = producers.get(step.inputs[0]) if step.inputs else None
     return False

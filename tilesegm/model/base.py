@@ -50,7 +50,7 @@ class ModelSpec:
     bytes_per_pixel: int = 0
     """Estimated working memory of one pass, per pixel of a tile."""
     identity: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-    """Names and values (hash of weights, normalisation, precision ...) that differ when scores would."""
+    """Names and values (hash of weights, normalisation ...) that differ when scores would."""
 
 
 class Predictor(Protocol):

@@ -2,7 +2,7 @@
 
     NAME/
         model.keras     architecture and weights
-        bundle.json     bands, normalisation, classes, receptive field, provenance, hash of the above
+        bundle.json     bands, normalisation, classes, receptive field, provenance, hash of weights
 
 It is read without Keras, so planning needs no TensorFlow.
 """
@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,7 @@ def save_bundle(
 
     target = Path(path)
     if target.exists() and not (overwrite and is_bundle(target)):
-        hint = "pass overwrite=True" if is_bundle(target) else "it is no bundle, choose another name"
+        hint = "pass overwrite=True" if is_bundle(target) else "choose a name that is free"
         raise OutputError(f"{target} exists; {hint}")
     info = info or BundleInfo()
     spec = describe(model, target.name)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ArrayFunction", "compile_function", "has_accelerator"]
+__all__ = ["ArrayFunction", "compile_function"]
 
 ArrayFunction = Callable[[NDArray[Any]], NDArray[Any]]
 
@@ -32,13 +32,6 @@ def compile_function(function: Callable[[Any], Any], xla: bool) -> ArrayFunction
     if backend == "jax":
         return _jax(function)
     return _torch(function)
-
-
-def has_accelerator() -> bool:
-    """Tell whether the running Keras backend computes on something other than a CPU."""
-    import keras
-
-    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
 
 
 def _tensorflow(function: Callable[[Any], Any], xla: bool) -> ArrayFunction:

@@ -12,15 +12,44 @@ from tilesegm.errors import ModelError
 from tilesegm.model.activation import gives_probabilities
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.classes import default_classes
-from tilesegm.model.compile import has_accelerator
+from tilesegm.model.device import has_accelerator
+from tilesegm.model.guard import GuardedPredictor
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.layer_graph import trace
 from tilesegm.model.memory import bytes_per_pixel
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.precision import GuardedPredictor, choose_precision, in_precision
+from tilesegm.model.precision import choose_precision, in_precision
 from tilesegm.model.receptive_field import receptive_field
 
-__all__ = ["describe", "hash_of_weights", "predictor_of", "uses_xla"]
+__all__ = ["as_graph", "describe", "hash_of_weights", "predictor_of", "uses_xla"]
+
+
+def as_graph(model: Any, bands: int | None) -> Any:
+    """Return a model written as a class as one layer of a Functional model.
+
+    Functional and built Sequential models are returned as they are.
+
+    Args:
+        model: a Keras model.
+        bands: bands of the image; needed where the model does not say.
+
+    Raises:
+        ModelError: the model cannot be called on an image of any size.
+    """
+    if getattr(model, "inputs", None):
+        return model
+    if bands is None:
+        raise ModelError(f"{model.name} does not say how many bands it takes; pass bands=")
+    import keras
+
+    image = keras.Input((None, None, bands))
+    try:
+        return keras.Model(image, model(image), name=model.name)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"{model.name} cannot be called on an image of {bands} bands and any size: {reason}"
+        ) from error
 
 
 def describe(model: Any, name: str) -> ModelSpec:
@@ -115,8 +144,6 @@ def uses_xla(model: Any, spec: ModelSpec) -> bool:
 
 def _input_of(model: Any, name: str) -> tuple[int | None, tuple[int, int] | None]:
     inputs = model.inputs
-    if not inputs:
-        raise ModelError(f"{name} has no input shape yet; call it once on an image or build it")
     if len(inputs) > 1:
         raise ModelError(f"{name} has {len(inputs)} inputs; a segmentation takes one image")
     shape = tuple(inputs[0].shape)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["LayerGraph", "Step", "trace"]
+__all__ = ["Key", "LayerGraph", "Step", "trace"]
 
 Key = tuple[str, int]
 """Name of a tensor: path of the nested model and identity of the symbolic tensor."""
@@ -38,14 +38,14 @@ class LayerGraph:
 def trace(model: Any) -> LayerGraph:
     """List the layer calls of a model.
 
-    A Functional or Sequential model is opened, and so are such models inside it. Any other model
-    is one opaque step, since its Python code is not a graph.
+    Functional and Sequential models inside it are opened. A model written as a class is one step,
+    since its Python code is no graph.
 
     Args:
-        model: a built ``keras.Model``.
+        model: a Functional model, or a built Sequential one.
     """
     steps: list[Step] = []
-    inputs = tuple(("", index) for index in range(len(model.inputs or [None])))
+    inputs = tuple(("", index) for index in range(len(model.inputs)))
     outputs = _open(model, inputs, "", steps)
     return LayerGraph(inputs, tuple(steps), outputs)
 
@@ -54,9 +54,7 @@ def _open(model: Any, inputs: tuple[Key, ...], path: str, steps: list[Step]) -> 
     """Append the steps of ``model`` fed with ``inputs``; return the keys of its outputs."""
     # A built Sequential holds its graph as a Functional model of its own.
     function = getattr(model, "_functional", None) or model
-    nodes_by_depth = getattr(function, "_nodes_by_depth", None)
-    if nodes_by_depth is None:
-        return _append(model, inputs, path, model.outputs or [None], {}, steps)
+    nodes_by_depth = function._nodes_by_depth
     keys = {id(tensor): key for tensor, key in zip(function.inputs, inputs, strict=True)}
     for depth in sorted(nodes_by_depth, reverse=True):
         for node in nodes_by_depth[depth]:

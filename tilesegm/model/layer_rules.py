@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from tilesegm.model.layer_graph import Step
+from tilesegm.model.layer_graph import Key, LayerGraph, Step
 from tilesegm.model.reach import Crop, Interpolate, Pad, Repeat, Resampling, Slide, Spread
 
-__all__ = ["Effect", "effect_of"]
+__all__ = ["Effect", "effects_of"]
 
 
 @dataclass(frozen=True)
@@ -28,31 +28,45 @@ class Effect:
 
 
 _STAYS = Effect()
-_POINTWISE_LAYERS = frozenset(
-    "Activation ActivityRegularization Add AlphaDropout Average Dropout ELU GaussianDropout "
-    "GaussianNoise Identity LeakyReLU Masking Maximum Minimum Multiply ReLU Rescaling "
-    "SpatialDropout2D Subtract".split()
-)
-_POINTWISE_OPERATIONS = frozenset(
-    "Abs Absolute Add Cast Celu Clip Divide Elu Erf Exp Expm1 Gelu HardShrink HardSigmoid HardSilu "
-    "HardTanh LeakyRelu Log Log1p LogSigmoid Maximum Minimum Multiply Negative Power Reciprocal "
-    "Relu Relu6 Rsqrt Selu Sigmoid Sign Silu SoftShrink Softplus Softsign Sqrt Square SquaredReLU "
-    "SparsePlus Subtract Tanh TanhShrink Threshold TrueDivide Where".split()
-)
-_ALONG_AXIS = frozenset(
-    "Amax Amin Concatenate LogSoftmax Logsumexp Max Mean Min Softmax Std Sum Var".split()
-)
-_RANDOM_LAYERS = frozenset(
-    "AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout2D".split()
-)
+_VECTOR = Effect(collapses=True)
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_POINTWISE_LAYERS = _names("""
+    Activation ActivityRegularization Add AlphaDropout Average Dropout ELU GaussianDropout
+    GaussianNoise Identity LeakyReLU Maximum Minimum Multiply ReLU Rescaling SpatialDropout2D
+    Subtract
+""")
+_POINTWISE_OPERATIONS = _names("""
+    Abs Absolute Add Cast Clip Divide Elu Erf Exp Expm1 Gelu HardSigmoid HardSilu LeakyRelu Log
+    Log1p LogSigmoid Maximum Minimum Multiply Negative Power Reciprocal Relu Relu6 Rsqrt Selu
+    Sigmoid Sign Silu Softplus Softsign Sqrt Square Subtract Tanh TrueDivide Where
+""")
+_ALONG_AXIS = _names("Amax Amin Concatenate LogSoftmax Logsumexp Max Mean Min Softmax Std Sum Var")
+_RANDOM_LAYERS = _names("AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout2D")
 _SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 
-def effect_of(step: Step) -> Effect:
-    """Return what a layer call does to the position of pixels.
+def effects_of(graph: LayerGraph) -> list[Effect]:
+    """Return what each step does to the position of pixels.
 
-    Layers from outside Keras are not known, whatever their name.
+    What happens to vectors, such as the weights of squeeze-and-excitation, moves no pixel. Layers
+    from outside Keras are not known, whatever their name.
     """
+    maps: set[Key] = set(graph.inputs)
+    effects = []
+    for step in graph.steps:
+        effect = _effect_of(step) if maps.intersection(step.inputs) else _VECTOR
+        if not effect.collapses:
+            maps.update(step.outputs)
+        effects.append(effect)
+    return effects
+
+
+def _effect_of(step: Step) -> Effect:
     layer = step.layer
     kind = type(layer).__name__
     if not type(layer).__module__.startswith("keras."):
@@ -117,12 +131,13 @@ def _upsamples(step: Step) -> Effect:
     layer = step.layer
     if not _channels_last(layer):
         return _unknown(layer, type(layer).__name__)
+    rows, cols = layer.size
     if layer.interpolation == "nearest":
-        return Effect(*(Repeat(factor) for factor in layer.size))
+        return Effect(Repeat(rows), Repeat(cols))
     support = _SUPPORT.get(layer.interpolation)
     if support is None:
         return _unknown(layer, type(layer).__name__)
-    return Effect(*(Interpolate(factor, support) for factor in layer.size))
+    return Effect(Interpolate(rows, support), Interpolate(cols, support))
 
 
 def _pads(step: Step) -> Effect:

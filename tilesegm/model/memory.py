@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from tilesegm.model.layer_graph import Key, trace
-from tilesegm.model.layer_rules import effect_of
+from tilesegm.model.layer_rules import effects_of
 
 __all__ = ["bytes_per_pixel"]
 
@@ -27,12 +27,10 @@ def bytes_per_pixel(model: Any, classes: int) -> int:
     last_use = {key: index for index, step in enumerate(graph.steps) for key in step.inputs}
     last_use.update(dict.fromkeys(graph.outputs, len(graph.steps)))
     area: dict[Key, Fraction] = dict.fromkeys(graph.inputs, Fraction(1))
-    shape = model.inputs[0].shape if model.inputs else (None,)
-    bands = shape[-1] or 1
+    bands = model.inputs[0].shape[-1] or 1
     alive: dict[Key, Fraction] = dict.fromkeys(graph.inputs, Fraction(4 * bands))
     peak = sum(alive.values())
-    for index, step in enumerate(graph.steps):
-        effect = effect_of(step)
+    for index, (step, effect) in enumerate(zip(graph.steps, effects_of(graph), strict=True)):
         scale = Fraction(1)
         for axis in (effect.rows, effect.cols):
             scale *= axis.scale if axis else 1

@@ -12,7 +12,7 @@ from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.bundle import is_bundle, read_bundle, sha256_of
 from tilesegm.model.callable_predictor import CallablePredictor
 from tilesegm.model.keras_file import load_keras
-from tilesegm.model.keras_model import describe, hash_of_weights, predictor_of
+from tilesegm.model.keras_model import as_graph, describe, hash_of_weights, predictor_of
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.precision import check_precision
 from tilesegm.model.saved_model import is_saved_model, open_saved_model
@@ -44,7 +44,7 @@ def open_model(
             agrees with float32 on the first batch. Only layers can be rebuilt: anything but a
             bundle or a Keras model stays float32, and refuses ``"bfloat16"``.
         augment: test-time augmentation: ``"flips"``, ``"rotations"``, ``"scales"``, or numbers.
-        bands: bands of the image: a function is tried on zeros of as many.
+        bands: bands of the image, for models that do not say: a function is tried on zeros.
         tile: height and width of those zeros.
 
     Raises:
@@ -55,7 +55,7 @@ def open_model(
     check_precision(precision)
     predictor: Predictor
     if isinstance(model, str | Path):
-        predictor = _open_path(Path(model), normalisation, precision)
+        predictor = _open_path(Path(model), normalisation, precision, bands)
     elif isinstance(getattr(model, "spec", None), ModelSpec):
         if normalisation is not None or precision != "float32" or augment:
             raise SettingsError(
@@ -64,11 +64,14 @@ def open_model(
             )
         return model  # type: ignore[return-value]
     elif _is_keras(model):
-        predictor = _open_object(model, normalisation or Normalisation(), precision)
+        graph = as_graph(model, bands)
+        predictor = _open_object(graph, normalisation or Normalisation(), precision)
     elif callable(model):
         _refuse_bfloat16(precision, "a function")
         if bands is None:
-            raise SettingsError("a function says nothing of its bands; pass bands=, as in the image")
+            raise SettingsError(
+                "a function says nothing of its bands; pass bands=, as in the image"
+            )
         predictor = CallablePredictor(model, bands, tile, normalisation or Normalisation())
     else:
         raise ModelError(f"{model!r:.80} is no model; pass {_KINDS}, a Keras model or a function")
@@ -87,14 +90,16 @@ def read_spec(path: str | Path) -> ModelSpec | None:
     return read_bundle(folder).spec if is_bundle(folder) else None
 
 
-def _open_path(path: Path, normalisation: Normalisation | None, precision: str) -> Predictor:
+def _open_path(
+    path: Path, normalisation: Normalisation | None, precision: str, bands: int | None
+) -> Predictor:
     if is_bundle(path):
         return _open_bundle(path, normalisation, precision)
     normalisation = normalisation or Normalisation()
     if is_saved_model(path):
         _refuse_bfloat16(precision, "a SavedModel")
         return open_saved_model(path, normalisation)
-    model = load_keras(path)
+    model = as_graph(load_keras(path), bands)
     spec = replace(describe(model, path.name), identity=(("model", sha256_of(path)),))
     return predictor_of(model, spec, normalisation, precision)
 

@@ -30,7 +30,9 @@ def check_tiles(spec: ModelSpec, tiles: NDArray[Any]) -> None:
         )
     size = (tiles.shape[1], tiles.shape[2])
     if spec.tile is not None and size != spec.tile:
-        raise ModelError(f"{spec.name} takes tiles of {_by(spec.tile)} pixels only, not {_by(size)}")
+        raise ModelError(
+            f"{spec.name} takes tiles of {_by(spec.tile)} pixels only, not {_by(size)}"
+        )
     if size[0] % spec.stride or size[1] % spec.stride:
         raise ModelError(
             f"{spec.name} needs tiles that are a multiple of its stride of {spec.stride} pixels; "

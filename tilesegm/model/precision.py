@@ -1,50 +1,19 @@
-"""Computing in bfloat16: where it is native, how a network is rebuilt for it, whether it agrees."""
+"""The number format that a network computes in, and how it is rebuilt for another one."""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tilesegm.errors import ModelError, SettingsError
-from tilesegm.model.base import ModelSpec, Predictor
-from tilesegm.model.layer_graph import trace
+from tilesegm.model.device import native_bfloat16
+from tilesegm.model.layer_graph import Key, Step, trace
 
-__all__ = [
-    "GuardedPredictor",
-    "check_precision",
-    "choose_precision",
-    "in_precision",
-    "native_bfloat16",
-]
+__all__ = ["check_precision", "choose_precision", "in_precision"]
 
 _PRECISIONS = ("float32", "bfloat16", "auto")
 
 # Layers that meet raw pixel values, which bfloat16 tells apart up to 256 only.
 _RAW = frozenset({"InputLayer", "Rescaling", "Normalization"})
-
-
-def native_bfloat16() -> bool:
-    """Tell whether the device of the running Keras backend multiplies bfloat16 natively.
-
-    True for a TPU, for NVIDIA GPUs of compute capability 8 or more, and for CPUs whose flags name
-    ``avx512_bf16`` or ``amx_bf16``.
-    """
-    import keras
-
-    devices = keras.distribution.list_devices()
-    if any(name.startswith("tpu") for name in devices):
-        return True
-    if any(not name.startswith("cpu") for name in devices):
-        return _gpu_capability() >= 8
-    try:
-        flags = Path("/proc/cpuinfo").read_text("ascii", "replace")
-    except OSError:
-        return False
-    return re.search(r"\b(avx512_bf16|amx_bf16)\b", flags) is not None
 
 
 def check_precision(asked: str) -> None:
@@ -102,90 +71,7 @@ def in_precision(model: Any, precision: str) -> Any:
     return twin
 
 
-class GuardedPredictor:
-    """Scores in bfloat16 if the first batch agrees with float32, otherwise in float32.
-
-    It agrees when at least 99.5 % of the pixels keep their class and no probability changes by
-    more than 0.1. Give `settle` the same tiles to get the same decision in every run.
-
-    Args:
-        exact: the network in float32.
-        fast: the same in bfloat16; None settles for float32 at once.
-        reason: why there is no ``fast``.
-    """
-
-    least_agreement = 0.995
-    largest_difference = 0.1
-
-    def __init__(
-        self, exact: Predictor, fast: Predictor | None, reason: str = "not compared yet"
-    ) -> None:
-        self._exact: Predictor | None = exact
-        self._fast = fast
-        self._spec = exact.spec
-        self.reason = reason
-        """Why it computes as it does."""
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What is known about the network."""
-        return self._spec
-
-    @property
-    def precision(self) -> str:
-        """``"float32"`` or ``"bfloat16"`` once settled, ``"auto"`` before."""
-        if self._fast and self._exact:
-            return "auto"
-        return "bfloat16" if self._fast else "float32"
-
-    def settle(self, tiles: NDArray[Any]) -> str:
-        """Compare both precisions on ``tiles``, keep one for good, and return its name."""
-        if self._fast and self._exact:
-            agreement, difference = compare(
-                self._fast(tiles), self._exact(tiles), self._spec.probabilities
-            )
-            self.reason = (
-                f"bfloat16 keeps the class of {agreement:.2%} of the pixels of the first tiles; "
-                f"the largest change of a probability is {difference:.3f}"
-            )
-            agrees = agreement >= self.least_agreement and difference <= self.largest_difference
-            if agrees:
-                self._exact = None
-            else:
-                self._fast = None
-        return self.precision
-
-    def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
-        """Score a batch; see `Predictor`. The first one settles the precision."""
-        self.settle(tiles)
-        chosen = self._fast or self._exact
-        assert chosen is not None
-        return chosen(tiles)
-
-
-def compare(
-    planes: NDArray[np.float32], reference: NDArray[np.float32], probabilities: bool
-) -> tuple[float, float]:
-    """Return the share of pixels of equal class and the largest difference of a probability.
-
-    Args:
-        planes: scores ``(N, classes, H, W)``.
-        reference: scores of the same shape.
-        probabilities: whether scores are probabilities; otherwise they are logits.
-    """
-    agreement = float((planes.argmax(axis=1) == reference.argmax(axis=1)).mean())
-    if not probabilities:
-        planes, reference = _softmax(planes), _softmax(reference)
-    return agreement, float(np.abs(planes - reference).max())
-
-
-def _softmax(planes: NDArray[np.float32]) -> NDArray[np.float32]:
-    raised = np.exp(planes - planes.max(axis=1, keepdims=True))
-    result: NDArray[np.float32] = raised / raised.sum(axis=1, keepdims=True)
-    return result
-
-
-def _head(steps: tuple[Any, ...], outputs: tuple[Any, ...]) -> frozenset[str]:
+def _head(steps: tuple[Step, ...], outputs: tuple[Key, ...]) -> frozenset[str]:
     """Names of the last layer with weights and of what follows it."""
     producers = {key: step for step in steps for key in step.outputs}
     names = set()
@@ -196,30 +82,3 @@ def _head(steps: tuple[Any, ...], outputs: tuple[Any, ...]) -> frozenset[str]:
             break
         step = producers.get(step.inputs[0]) if step.inputs else None
     return frozenset(names)
-
-
-def _gpu_capability() -> int:
-    """Major compute capability of the weakest GPU; 0 when the backend does not say."""
-    import keras
-
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        details = [
-            tf.config.experimental.get_device_details(device)
-            for device in tf.config.list_physical_devices("GPU")
-        ]
-        return min((detail.get("compute_capability", (0, 0))[0] for detail in details), default=0)
-    if backend == "torch":
-        import torch
-
-        if not torch.cuda.is_available():
-            return 0
-        return min(torch.cuda.get_device_capability(n)[0] for n in range(torch.cuda.device_count()))
-    import jax
-
-    return min(
-        int(str(getattr(device, "compute_capability", "0")).partition(".")[0])
-        for device in jax.devices()
-    )

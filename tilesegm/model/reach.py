@@ -213,4 +213,6 @@ class Crop:
 
     def apply(self, reach: Reach) -> Reach:
         """See `Resampling`."""
-        return reach.gather(np.arange(self.before, len(reach) - self.after, dtype=np.int64)[:, None])
+        return reach.gather(
+            np.arange(self.before, len(reach) - self.after, dtype=np.int64)[:, None]
+        )

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from tilesegm.model.layer_graph import Key, LayerGraph, Step, trace
-from tilesegm.model.layer_rules import Effect, effect_of
+from tilesegm.model.layer_graph import Key, LayerGraph, trace
+from tilesegm.model.layer_rules import Effect, effects_of
 from tilesegm.model.reach import Reach
 
 __all__ = ["ReceptiveField", "receptive_field"]
@@ -49,11 +49,11 @@ def receptive_field(model: Any) -> ReceptiveField:
     """Work out how far a Keras model sees.
 
     Args:
-        model: a built ``keras.Model``; Functional and Sequential models are opened, nested ones
-            too, any other is reported as not known.
+        model: a Functional model, or a built Sequential one; such models inside are opened, any
+            other is reported as not known.
     """
     graph = trace(model)
-    effects = [effect_of(step) for step in graph.steps]
+    effects = effects_of(graph)
     inexact = tuple(dict.fromkeys(effect.reason for effect in effects if effect.reason))
     stride = _stride(graph, effects)
     if not all(effect.known for effect in effects):

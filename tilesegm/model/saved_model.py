@@ -46,7 +46,9 @@ def open_saved_model(path: Path, normalisation: Normalisation) -> KerasPredictor
         raise ModelError(f"{path} cannot be loaded as a SavedModel: {reason}") from error
     if _SIGNATURE not in loaded.signatures:
         names = ", ".join(loaded.signatures) or "none"
-        raise ModelError(f"{path} has no signature {_SIGNATURE!r} (it has: {names}); export it anew")
+        raise ModelError(
+            f"{path} has no signature {_SIGNATURE!r} (it has: {names}); export it anew"
+        )
     signature = loaded.signatures[_SIGNATURE]
     inputs = signature.structured_input_signature[1]
     spec = _describe(path, [i.shape for i in inputs.values()], signature.output_shapes)

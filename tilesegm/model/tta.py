@@ -1,4 +1,4 @@
-"""Test-time augmentation: the mean of the scores of turned, mirrored and resized copies of a tile."""
+"""Test-time augmentation: mean scores of turned, mirrored and resized tiles."""
 
 from __future__ import annotations
 

@@ -84,11 +84,12 @@ def _level(x: Any, filters: int, norm: str, name: str) -> Any:
     return x
 
 
-def _check(
-    bands: int, classes: int, filters: int, depth: int, dropout: float, norm: str
-) -> None:
+def _check(bands: int, classes: int, filters: int, depth: int, dropout: float, norm: str) -> None:
     for name, value in {
-        "bands": bands, "classes": classes, "filters": filters, "depth": depth
+        "bands": bands,
+        "classes": classes,
+        "filters": filters,
+        "depth": depth,
     }.items():
         if value < 1:
             raise SettingsError(f"{name} is {value}; a U-Net needs at least 1")

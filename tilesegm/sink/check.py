@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from urllib.request import url2pathname
 
 from tilesegm.errors import OutputError
 from tilesegm.sink.staging import staging_folder
@@ -65,6 +66,6 @@ def check_space(output: Path | str, needed: int) -> None:
 
 def _same(path: Path, source: str) -> bool:
     try:
-        return path.samefile(source.removeprefix("file://"))
+        return path.samefile(url2pathname(source[7:]) if source.startswith("file://") else source)
     except (OSError, ValueError):
         return False

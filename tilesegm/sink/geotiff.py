@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -74,10 +74,9 @@ def finish_geotiff(
             source = staging.folder / f"{name}.vrt"
             with output_errors(Path(outputs[name])):
                 source.write_text(layer_vrt(staging, layers[name], caption), encoding="utf-8")
-                for written in _copy(
-                    source, draft, _creation(layers[name], options), options.cache
-                ):
-                    report((before + min(written, sizes[name])) / (total + 1))
+                creation = _creation(layers[name], options)
+                show = _growth(report, before, sizes[name], total)
+                _copy(source, draft, creation, options.cache, show)
                 _check(draft)
                 flush(draft)
             before += sizes[name]
@@ -89,6 +88,13 @@ def finish_geotiff(
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
             _sidecar(draft).unlink(missing_ok=True)
+
+
+def _growth(
+    report: Callable[[float], None], before: int, expected: int, total: int
+) -> Callable[[int], None]:
+    # A compressed file grows to about the bytes that were staged, give or take a third.
+    return lambda size: report((before + min(size, expected)) / (total + 1))
 
 
 def _draft(path: Path) -> Path:
@@ -124,8 +130,14 @@ def _creation(layer: Layer, options: TiffOptions) -> dict[str, Any]:
     return creation
 
 
-def _copy(source: Path, draft: Path, creation: dict[str, Any], cache: int) -> Iterator[int]:
-    """Copy ``source`` to a COG on a thread of its own, and yield how large the file is by now."""
+def _copy(
+    source: Path,
+    draft: Path,
+    creation: Mapping[str, Any],
+    cache: int,
+    report: Callable[[int], None],
+) -> None:
+    """Copy ``source`` to a COG on a thread of its own, and report how large the file is by now."""
     failures: list[Exception] = []
 
     def work() -> None:
@@ -135,13 +147,17 @@ def _copy(source: Path, draft: Path, creation: dict[str, Any], cache: int) -> It
         except Exception as error:
             failures.append(error)
 
-    worker = threading.Thread(target=work, daemon=True)
+    worker = threading.Thread(target=work)
     worker.start()
-    while worker.is_alive():
-        worker.join(_POLL)
-        yield draft.stat().st_size if draft.exists() else 0
+    try:
+        while worker.is_alive():
+            worker.join(_POLL)
+            report(draft.stat().st_size if draft.exists() else 0)
+    finally:
+        worker.join()  # GDAL cannot be stopped half-way; its file must not appear after us
     for error in failures:
-        raise OSError(" ".join(str(error).split())) from error
+        said = " ".join(str(error).split())
+        raise OSError(f"GDAL could not complete the file, as on a full disk ({said})") from error
 
 
 def _check(draft: Path) -> None:
@@ -155,9 +171,9 @@ def _check(draft: Path) -> None:
                 for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
             ]
     except (tifffile.TiffFileError, IndexError, struct.error) as error:
-        raise OSError(f"the file is not complete ({error})") from error
+        raise OSError(f"the file lacks pixels, as on a full disk ({error})") from error
     if max(ends, default=size + 1) > size:
-        raise OSError("the file is not complete")
+        raise OSError("the file lacks pixels, as on a full disk")
 
 
 def _place(draft: Path, final: Path) -> None:

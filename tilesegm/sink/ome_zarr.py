@@ -69,10 +69,10 @@ def finish_zarr(
                 for level, arrays in enumerate(_levels(staging, layer)):
                     target = _create(group.create_group(str(level)), layer, arrays[0], caption)
                     for plane, array in enumerate(arrays):
-                        for band in array.bands():
-                            place = band.slices if layer.planes == 1 else (plane, *band.slices)
-                            target[place] = array.read(band)
-                            written += band.pixels
+                        for part in array.windows():
+                            place = part.slices if layer.planes == 1 else (plane, *part.slices)
+                            target[place] = array.read(part)
+                            written += part.pixels
                             report(0.99 * written / total)
                 _add_coordinates(group["0"], staging.size, caption)
             flush_tree(draft)

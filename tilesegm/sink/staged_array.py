@@ -23,6 +23,8 @@ __all__ = ["StagedArray"]
 # tenth of the bytes; GDAL reads it, and does not read LZ4 in every build.
 _CODEC = Zstd(level=1)
 
+_TOGETHER = 16  # chunks that are read at once: enough to share the cost, few enough for any width
+
 
 class StagedArray:
     """A two-dimensional Zarr v2 array, written and read by windows."""
@@ -91,11 +93,13 @@ class StagedArray:
                 out[there] = chunk.reshape(size, size)[part.shift(-i * size, -j * size).slices]
         return out
 
-    def bands(self) -> Iterator[Window]:
-        """Windows of one row of chunks each, from top to bottom."""
+    def windows(self) -> Iterator[Window]:
+        """Windows of whole chunks, few at a time, that cover the array in reading order."""
         height, width = self.shape
+        step = _TOGETHER * self.chunk
         for row in range(0, height, self.chunk):
-            yield Window(row, 0, min(self.chunk, height - row), width)
+            for col in range(0, width, step):
+                yield Window(row, col, min(self.chunk, height - row), min(step, width - col))
 
     def stored_bytes(self) -> int:
         """Bytes of all chunks on disk."""

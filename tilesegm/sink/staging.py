@@ -95,6 +95,7 @@ class Staging:
         with output_errors(staging.folder):
             staging._acquire()
             try:
+                shutil.rmtree(_trash(staging.folder), ignore_errors=True)
                 staging._begin(plain(fingerprint), overwrite)
             except BaseException:
                 staging._lock.release()
@@ -283,17 +284,21 @@ class Staging:
 
 
 def _fill_overview(below: StagedArray, above: StagedArray, layer: Layer) -> None:
-    for band in above.bands():
-        height, width = below.shape
-        rows = min(2 * band.height, height - 2 * band.row)
-        values = below.read(Window(2 * band.row, 0, rows, width))
-        for _ in above.write(band.row, 0, halve(values, layer)):
+    whole = Window(0, 0, *below.shape)
+    for part in above.windows():
+        twice = Window(2 * part.row, 2 * part.col, 2 * part.height, 2 * part.width)
+        values = below.read(twice.intersect(whole) or whole)
+        for _ in above.write(part.row, part.col, halve(values, layer)):
             pass
+
+
+def _trash(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".trash")
 
 
 def _remove(folder: Path) -> None:
     # Renamed first: a folder that is removed half could be taken for a run to go on with.
-    trash = folder.with_name(folder.name + ".trash")
+    trash = _trash(folder)
     shutil.rmtree(trash, ignore_errors=True)
     with suppress(FileNotFoundError):
         os.replace(folder, trash)

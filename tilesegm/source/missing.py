@@ -51,12 +51,13 @@ class Missing:
     @cached_property
     def marks(self) -> tuple[Any, ...]:
         """Each band's nodata value in the image's dtype; None where no pixel can hold it."""
-        return tuple(
-            None
-            if value is None or math.isnan(value) or not _holds(self.dtype, value)
-            else self.dtype.type(value)
-            for value in self.nodata
-        )
+        with np.errstate(over="ignore"):  # a double that float32 holds as infinity
+            return tuple(
+                None
+                if value is None or math.isnan(value) or not _holds(self.dtype, value)
+                else self.dtype.type(value)
+                for value in self.nodata
+            )
 
     @property
     def possible(self) -> bool:

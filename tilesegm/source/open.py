@@ -92,7 +92,7 @@ def _open_path(uri: str, options: SourceOptions) -> ImageSource:
 
 def _is_zarr(uri: str) -> bool:
     name = uri.partition("?")[0].rstrip("/")
-    if any(part.endswith(".zarr") for part in name.split("/")[-3:]):
+    if any(part.endswith((".zarr", ".zarr.zip")) for part in name.split("/")[-3:]):
         return True
     return any((Path(uri) / document).is_file() for document in _ZARR_DOCUMENTS)
 

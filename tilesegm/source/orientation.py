@@ -38,6 +38,11 @@ class Orientation:
         """Whether upright rows and columns run against the stored order."""
         return self.tag in (3, 4, 7, 8), self.tag in (2, 3, 6, 7)
 
+    @property
+    def disordered(self) -> bool:
+        """Whether upright rows from top to bottom are no stored rows from top to bottom."""
+        return self.transposed or self.flips[0]
+
     def size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Turn a stored height and width (of an image, a block) to upright; its own inverse."""
         return (size[1], size[0]) if self.transposed else size

@@ -101,5 +101,7 @@ def planes_of(path: str, level: Any) -> tuple[list[Plane], int]:
     channels = np.arange(len(level.pages)).reshape([n for _, n in outer] or [1])
     index = tuple(slice(None) if axis == "C" else 0 for axis, _ in outer) or (slice(None),)
     pages = [level.pages[int(number)] for number in np.atleast_1d(channels[index])]
+    if None in pages:
+        raise SourceError(f"{path}: a page is absent; the image may be spread over files not here")
     separate, _, _, _, together = frame.shaped
     return [Plane(page, s) for page in pages for s in range(separate)], together

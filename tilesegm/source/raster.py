@@ -14,7 +14,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from rasterio.windows import Window as RasterioWindow
+from tifffile import COMPRESSION
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
@@ -25,6 +25,7 @@ from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
+from tilesegm.source.spool import Spool
 
 __all__ = ["RasterSource"]
 
@@ -50,6 +51,7 @@ class RasterSource(ImageSource):
         identity = _identity(uri)
         self._uri = uri
         self._environment = _environment(uri, options)
+        self._spool: Spool | None = None
         with self._gdal("cannot be opened"):
             self._dataset = _open(uri, options.level)
         try:
@@ -70,9 +72,9 @@ class RasterSource(ImageSource):
         self._bands = options.select(uri, dataset.count, default=colours or None)
         # An alpha band that was asked for by number is an input like any other.
         self._alpha = alpha[0] if alpha and alpha[0] not in self._bands else None
-        self._mask_band = self._find_mask_band()
+        self._mask_bands = self._find_mask_bands()
         dtypes = [np.dtype(_dtype_name(dataset.dtypes[n - 1])) for n in self._bands]
-        dtype = np.result_type(*dtypes)
+        dtype = self._dtype = np.result_type(*dtypes)
         check_image(uri, dataset.shape, dtype)
         told = [dataset.nodatavals[n - 1] for n in self._bands]
         missing = Missing.told(uri, dtype, options, told)
@@ -81,6 +83,7 @@ class RasterSource(ImageSource):
         placed = georeference != Georeference()
         self._orientation = Orientation() if placed else read_orientation(uri, dataset.driver)
         height, width = self._orientation.size(dataset.shape)
+        block = dataset.block_shapes[self._bands[0] - 1]
         return ImageInfo(
             uri=uri,
             kind=dataset.driver,
@@ -88,48 +91,56 @@ class RasterSource(ImageSource):
             width=width,
             bands=len(self._bands),
             dtype=dtype,
-            block=self._orientation.size(dataset.block_shapes[self._bands[0] - 1]),
+            block=(1, width) if self._orientation.disordered else block,
             nodata=missing.nodata[0],
-            masked=missing.possible or bool(self._alpha or self._mask_band),
+            masked=missing.possible or bool(self._alpha or self._mask_bands),
             georeference=georeference,
             band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
             identity=(*identity, ("level", str(options.level)), ("bands", str(self._bands))),
         ), missing
 
-    def _find_mask_band(self) -> int | None:
-        """Return the band whose mask (a .msk file or one inside the file) is no alpha band."""
-        for band in self._bands:
-            flags = self._dataset.mask_flag_enums[band - 1]
-            if MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags:
-                return band
-        return None
+    def _find_mask_bands(self) -> list[int]:
+        """Return the bands whose masks (.msk files, or inside the file) hide pixels.
+
+        Alpha and nodata are masks to GDAL too, but are read from the bands themselves.
+        """
+        flags = [(band, self._dataset.mask_flag_enums[band - 1]) for band in self._bands]
+        shared = [n for n, f in flags if MaskFlags.per_dataset in f and MaskFlags.alpha not in f]
+        return shared[:1] + [n for n, f in flags if not f]
 
     def load(self, window: Window) -> Loaded:
         """Return values and mask of ``window``; see :meth:`ImageSource.load`."""
-        stored = self._orientation.stored(window, (self.info.height, self.info.width))
-        at = RasterioWindow(stored.col, stored.row, stored.width, stored.height)
-        with self._gdal(f"cannot be read at {window}, so it is cut short or damaged"):
+        at = self._orientation.stored(window, (self.info.height, self.info.width))
+        with self._gdal(f"cannot be read at {window}: cut short, damaged or out of reach"):
             values, mask = self._read(at)
         upright = self._orientation.upright
         return upright(values), None if mask is None else upright(mask)
 
-    def _read(self, at: RasterioWindow) -> Loaded:
-        indexes = [*self._bands, *([self._alpha] if self._alpha else [])]
-        buffer = np.empty((at.height, at.width, len(indexes)), self.info.dtype)
-        # GDAL interleaves into the strided view itself, sparing a transposed copy.
-        self._dataset.read(indexes, window=at, out=buffer.transpose(2, 0, 1))
+    def _read(self, at: Window) -> Loaded:
+        """Return values and mask of a window of the image as it is stored."""
+        if self._orientation.disordered and self._spool is None:
+            self._spool = Spool(self._dataset.shape, self._decode, self._uri)
+        pixels = self._decode(at) if self._spool is None else self._spool.read(at)
         mask: NDArray[np.bool_] | None = None
         if self._alpha:
-            # Alpha is read along with the colours so that no block is decoded for it again.
-            mask = buffer[..., -1] != 0
-            buffer = buffer[..., :-1]
-        if self._mask_band:
-            shown = self._dataset.read_masks(self._mask_band, window=at) != 0
+            mask, pixels = pixels[..., -1] != 0, pixels[..., :-1]
+        for band in self._mask_bands:
+            shown = self._dataset.read_masks(band, window=_slices(at)) != 0
             mask = shown if mask is None else mask & shown
-        return buffer, mask
+        return pixels, mask
+
+    def _decode(self, at: Window) -> NDArray[Any]:
+        """Return the bands, and behind them alpha, so that no block is decoded for it again."""
+        indexes = [*self._bands, *([self._alpha] if self._alpha else [])]
+        pixels = np.empty((at.height, at.width, len(indexes)), self._dtype)
+        # GDAL interleaves into the strided view itself, sparing a transposed copy.
+        self._dataset.read(indexes, window=_slices(at), out=pixels.transpose(2, 0, 1))
+        return pixels
 
     def close(self) -> None:
         """Close the file."""
+        if self._spool:
+            self._spool.close()
         with self._gdal("cannot be closed"):
             self._dataset.close()
 
@@ -137,8 +148,7 @@ class RasterSource(ImageSource):
     def _gdal(self, trouble: str) -> Iterator[None]:
         """Run GDAL with this image's settings in any thread; turn its errors to ours."""
         try:
-            with rasterio.Env(**self._environment), warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.Env(**self._environment):
                 yield
         except (RasterioError, ValueError) as error:
             if isinstance(error, SourceError):
@@ -159,6 +169,8 @@ def _environment(uri: str, options: SourceOptions) -> dict[str, Any]:
         "GDAL_CACHEMAX": options.cache_bytes,
         # A JPEG that is cut short is a warning and grey pixels otherwise.
         "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
+        # Decodes a PNG whole, and leaves the buffer unwritten without a word when it is cut short.
+        "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     }
     if is_remote(uri):
         return settings | GDAL_REMOTE
@@ -168,17 +180,28 @@ def _environment(uri: str, options: SourceOptions) -> dict[str, Any]:
 
 
 def _open(uri: str, level: int) -> Any:
-    dataset = rasterio.open(uri, sharing=False)
+    dataset = _open_quietly(uri)
     if not level:
         return dataset
-    levels = dataset.overviews(1)
+    levels = len(dataset.overviews(1)) if dataset.count else 0
     dataset.close()
-    if level > len(levels):
+    if level > levels:
         raise SourceError(
-            f"{uri}: level={level} was asked for, but the image has {len(levels)} overviews; "
-            f"choose from 0 to {len(levels)}"
+            f"{uri}: level={level} was asked for, but the image has {levels} overviews; "
+            f"choose from 0 to {levels}"
         )
-    return rasterio.open(uri, sharing=False, OVERVIEW_LEVEL=level - 1)
+    return _open_quietly(uri, OVERVIEW_LEVEL=level - 1)
+
+
+def _open_quietly(uri: str, **options: Any) -> Any:
+    """Open without a warning about a missing georeference, which a photo never has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(uri, sharing=False, **options)
+
+
+def _slices(at: Window) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (at.row, at.stop_row), (at.col, at.stop_col)
 
 
 def _dtype_name(name: str) -> str:
@@ -209,8 +232,9 @@ def _explain(uri: str, trouble: str, error: Exception) -> str:
     reason = " ".join(str(error.__cause__ or error).split())
     codec = re.search(r"missing codec (?:of code )?(\S+?)\.?$", reason)
     if codec:
+        name = COMPRESSION(int(codec[1])).name if codec[1].isdigit() else codec[1]
         return (
-            f"{uri}: this GDAL has no codec {codec[1]}; install rasterio from conda-forge, "
+            f"{uri}: this GDAL has no codec {name}; install rasterio from conda-forge, "
             "or convert the image with a GDAL that has it: gdal_translate -co COMPRESS=DEFLATE"
         )
     if "not recognized as being in a supported file format" in reason:

@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from tilesegm.errors import SourceError
+from tilesegm.errors import SourceError, TilesegmError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.identity import address_identity
@@ -52,9 +52,13 @@ class TiffSource(ImageSource):
             raise SourceError(f"{path}: not a TIFF file that can be read ({error})") from error
         try:
             info, missing = self._describe(path, options)
-        except BaseException:
+        except TilesegmError:
             self._file.close()
             raise
+        except Exception as error:
+            # tifffile raises what it stumbles over in broken metadata.
+            self._file.close()
+            raise SourceError(f"{path}: its metadata cannot be understood ({error!r})") from error
         super().__init__(info, missing)
         self._kept: OrderedDict[tuple[int, int], NDArray[Any]] = OrderedDict()
         self._room = options.cache_bytes
@@ -114,8 +118,8 @@ class TiffSource(ImageSource):
         except Exception as error:
             # Codecs raise what they like.
             raise SourceError(
-                f"{self.info.uri}: the image cannot be read at {window}, so it is cut short or "
-                f"damaged ({error})"
+                f"{self.info.uri}: the image cannot be read at {window}: cut short, "
+                f"damaged or out of reach ({error})"
             ) from error
         return values, None
 
@@ -153,8 +157,13 @@ class TiffSource(ImageSource):
         self._place(number, part, shared.shift(-window.row, -window.col), values)
         if not window.contains(place) and segment.nbytes <= self._room:
             self._kept[number, index] = segment
-            while sum(kept.nbytes for kept in self._kept.values()) > self._room:
+            while self.kept_bytes > self._room:
                 self._kept.popitem(last=False)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory in bytes of the segments that are kept."""
+        return sum(segment.nbytes for segment in self._kept.values())
 
     def _place(self, number: int, part: NDArray[Any], at: Window, values: NDArray[Any]) -> None:
         for band, (plane, sample) in enumerate(self._sources):

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import zarr
+from zarr.storage import ZipStore
 
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.axes import Axes
 from tilesegm.source.base import Georeference, ImageInfo
-from tilesegm.source.identity import Identity, array_identity, folder_identity
+from tilesegm.source.identity import Identity, address_identity, array_identity, folder_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
@@ -57,7 +58,7 @@ class ZarrSource(ImageSource):
             raise SourceError(f"{uri}: OME-Zarr metadata name no {error}") from error
         array, axes = level.array, level.axes
         check_image(uri, array.shape, array.dtype)
-        self._array, self._axes = array, axes
+        self._uri, self._array, self._axes, self._owned = uri, array, axes, path is not None
         bands = options.select(uri, axes.count)
         self._span = slice(min(bands) - 1, max(bands))
         picked = [n - min(bands) for n in bands]
@@ -87,6 +88,8 @@ class ZarrSource(ImageSource):
     def _identity(self, path: str | None, array: Any) -> Identity:
         if path and Path(path).is_dir():
             return folder_identity(Path(path))
+        if path and Path(path).is_file():
+            return address_identity(path)
         metadata = json.dumps(array.metadata.to_dict(), sort_keys=True, default=str)
         return (
             ("path", path or array.path),
@@ -98,13 +101,18 @@ class ZarrSource(ImageSource):
         """Return values of ``window``; see :meth:`ImageSource.load`."""
         return self._take(window), None
 
+    def close(self) -> None:
+        """Close the store if it was opened here."""
+        if self._owned:
+            self._array.store.close()
+
     def _take(self, window: Window) -> np.ndarray[Any, Any]:
         try:
             part = self._array[self._axes.index(window, self._span)]
         except Exception as error:
             # Codecs and stores raise what they like.
             raise SourceError(
-                f"the Zarr array {self._array.store}: {window} cannot be read, so a chunk is "
+                f"{self._uri}: the image cannot be read at {window}: cut short, "
                 f"damaged or out of reach ({error})"
             ) from error
         values = self._axes.arrange(np.asarray(part))
@@ -130,7 +138,8 @@ def _open(path: str) -> Any:
             return open_remote_zarr(path)
         if not Path(path).exists():
             raise SourceError(f"{path}: no such folder; check the path")
-        return zarr.open(path, mode="r")
+        zipped = Path(path).is_file()
+        return zarr.open(ZipStore(path, mode="r") if zipped else path, mode="r")
     except SourceError:
         raise
     except Exception as error:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.precision import native_bfloat16
 from tilesegm.model.unet import unet
 from tilesegm.training.precision import bfloat16_twin
 from tilesegm.training.sample import Sample, measure_normalisation
@@ -92,7 +93,10 @@ def fit(
     normalisation = measure_normalisation(
         sampler.samples, settings.ignore, seed=settings.seed
     )
-    network = bfloat16_twin(model) if settings.precision == "bfloat16" else model
+    halved = settings.precision == "bfloat16" or (
+        settings.precision == "auto" and native_bfloat16()
+    )
+    network = bfloat16_twin(model) if halved else model
     optimizer = keras.optimizers.AdamW(
         settings.learning_rate, weight_decay=settings.weight_decay, global_clipnorm=1.0
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import tensorflow as tf
 
 __all__ = ["bfloat16_twin"]
 
@@ -18,6 +17,8 @@ class _FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        import tensorflow as tf
+
         gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
         if not training or not self.trainable:
             outputs, _, _ = tf.compat.v1.nn.fused_batch_norm(
@@ -59,9 +60,10 @@ def bfloat16_twin(model: keras.Model) -> keras.Model:
 
 
 def _is_fusible(layer: keras.layers.Layer) -> bool:
-    """Tell whether a layer normalises the last of four axes, as the fused kernel does."""
+    """Tell whether a layer normalises the last of four axes, as TensorFlow's fused kernel does."""
     return (
-        type(layer) is keras.layers.BatchNormalization
+        keras.backend.backend() == "tensorflow"
+        and type(layer) is keras.layers.BatchNormalization
         and layer.axis in (-1, 3)
         and len(layer.input.shape) == 4
         and layer.scale

@@ -44,8 +44,9 @@ class TrainingSettings:
     ignore: int = 255
     """Label of pixels that are not learnt from."""
     augmentation: Augmentation = field(default_factory=Augmentation)
-    precision: str = "float32"
-    """``"float32"`` or ``"bfloat16"``; weights, loss and result are float32 in both."""
+    precision: str = "auto"
+    """``"float32"``, ``"bfloat16"``, or ``"auto"``: bfloat16 where the device has it natively.
+    Weights, loss and the trained network are float32 in any case."""
     minutes: float | None = None
     """Time after which training ends, with the schedule shortened to match."""
     seed: int = 0
@@ -60,5 +61,7 @@ class TrainingSettings:
             raise SettingsError(f"learning_rate is {self.learning_rate}; pass a positive number")
         if self.minutes is not None and self.minutes <= 0:
             raise SettingsError(f"minutes is {self.minutes}; pass a positive number, or None")
-        if self.precision not in ("float32", "bfloat16"):
-            raise SettingsError(f"precision is {self.precision!r}; pass 'float32' or 'bfloat16'")
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise SettingsError(
+                f"precision is {self.precision!r}; pass 'auto', 'float32' or 'bfloat16'"
+            )

@@ -44,7 +44,8 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     of the rule, and goes on training where it was.
 
     Args:
-        network: Gives ``(N, H, W, K)`` scores; it keeps no trace of this model.
+        network: Gives ``(N, H, W, K)`` scores, or a list of them for ``DeepSupervision``. It keeps
+            no trace of this model.
         loss: The losses to weigh.
         rule: How to weigh them; None for :class:`Fixed`, the compound as it is written.
         class_weights: Weights of classes, besides those of losses.
@@ -121,11 +122,16 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     def values(
         self, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None, training: bool
     ) -> Tensor:
-        """Return the ``(T,)`` terms that the rule weighs, each times its factor in the compound."""
+        """Return the ``(T,)`` terms that the rule weighs, each times its factor in the compound.
+
+        Arguments are those of :meth:`compute_loss`.
+        """
         loss = self.compound
         if self.class_weights is not None:
+            # Of several outputs, the finest one comes first.
+            scores = keras.tree.flatten(y_pred)[0]
             batch = prepare(
-                y, y_pred, sample_weight, from_logits=loss.from_logits, ignore=loss.ignore
+                y, scores, sample_weight, from_logits=loss.from_logits, ignore=loss.ignore
             )
             sample_weight = self.class_weights.weigh(batch, training)
         factors = ops.convert_to_tensor(loss.weights, dtype="float32")

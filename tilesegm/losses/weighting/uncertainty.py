@@ -46,7 +46,7 @@ class Uncertainty(Rule):
     squared or absolute errors are regression terms; Dice is neither, and either is a convention.
 
     The total can be negative, because s can. While all terms fall, all weights grow, and act as a
-    growing learning rate; the floor on the terms (:meth:`Rule.positive`) ends that at 1e7.
+    growing learning rate; the floor on the terms (:meth:`Rule.positive`) ends that at 5e6.
     Weight decay would pull the weights to 1: call
     ``optimizer.exclude_from_weight_decay(var_names=["log_variance"])`` with AdamW.
 

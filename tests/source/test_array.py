@@ -1,0 +1,84 @@
+"""Arrays of numpy, dask and xarray."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray
+
+from tilesegm.errors import SourceError
+from tilesegm.grid.window import Window
+from tilesegm.source.open import open_source
+
+from .conftest import pixels
+
+DTYPES = ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_dtype_is_kept(dtype: str) -> None:
+    image = pixels(6, 5, 2, dtype)
+    with open_source(image) as source:
+        read = source.read(source.info.window).values
+    assert read.dtype == source.info.dtype == dtype
+    np.testing.assert_array_equal(read, image)
+
+
+def test_two_axes_are_one_band() -> None:
+    with open_source(pixels(6, 5, 1)[..., 0]) as source:
+        assert source.info.bands == 1
+        assert source.read(Window(1, 1, 2, 3)).values.shape == (2, 3, 1)
+
+
+def test_dask_computes_only_the_chunks_of_the_window() -> None:
+    computed = []
+
+    def chunk(block_info: Any = None) -> np.ndarray:
+        computed.append(block_info[None]["chunk-location"])
+        return np.ones((8, 8), np.uint8)
+
+    lazy = da.map_blocks(chunk, chunks=((8,) * 9, (8,) * 9), dtype="uint8", meta=np.empty((0, 0)))
+    with open_source(lazy) as source:
+        assert source.info.block == (8, 8)
+        computed.clear()
+        source.read(Window(8, 20, 8, 9))
+    assert sorted(computed) == [(1, 2), (1, 3)]
+
+
+def test_dask_error_names_the_window() -> None:
+    def fail(block: np.ndarray, block_info: Any = None) -> np.ndarray:
+        if block_info and block_info[0]["chunk-location"][0] == 1:
+            raise RuntimeError("the disk is on fire")
+        return block
+
+    lazy = da.ones((900, 90), chunks=(90, 90), dtype="uint8").map_blocks(fail, dtype="uint8")
+    with (
+        open_source(lazy) as source,
+        pytest.raises(SourceError, match=r"Window\(row=90, .*the disk is on fire"),
+    ):
+        source.read(Window(90, 0, 10, 10))
+
+
+@pytest.mark.parametrize("dims", [("y", "x", "band"), ("band", "y", "x"), ("x", "band", "y")])
+def test_xarray_dimensions_in_any_order(dims: tuple[str, ...]) -> None:
+    image = pixels(6, 5, 3)
+    cube = xarray.DataArray(image, dims=("y", "x", "band")).transpose(*dims)
+    with open_source(cube) as source:
+        np.testing.assert_array_equal(source.read(source.info.window).values, image)
+
+
+def test_xarray_of_dask_stays_lazy() -> None:
+    image = pixels(64, 48, 3)
+    lazy = da.from_array(image.transpose(2, 0, 1), chunks=(3, 16, 24))
+    with open_source(xarray.DataArray(lazy, dims=("band", "lat", "lon"))) as source:
+        assert source.info.block == (16, 24)
+        np.testing.assert_array_equal(source.read(Window(10, 9, 20, 30)).values, image[10:30, 9:39])
+
+
+@pytest.mark.parametrize("dims", [("time", "y", "x"), ("a", "b", "c")])
+def test_xarray_of_other_dimensions_is_refused(dims: tuple[str, ...]) -> None:
+    with pytest.raises(SourceError, match="expected y and x, and band if there are several"):
+        open_source(xarray.DataArray(pixels(6, 5, 3), dims=dims))

@@ -1,0 +1,123 @@
+"""Throughput of the engine from file to file, beside the bare loops that bound it."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+from rasterio.windows import Window as RasterWindow
+
+from tilesegm.bench.case import Case, make_network, write_image
+from tilesegm.engine.batches import Reading, read_tiles
+from tilesegm.engine.plan import Plan
+from tilesegm.grid.window import Window
+from tilesegm.model.base import Predictor
+from tilesegm.model.open import open_model
+from tilesegm.segment import segment
+from tilesegm.source.open import open_source
+
+__all__ = ["Timing", "bench_tiling"]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """One row of the table."""
+
+    name: str
+    seconds: float
+    megapixels: float
+    """Pixels of the image, in millions; tiles compute more of them."""
+
+    @property
+    def rate(self) -> float:
+        """Megapixels of the image a second."""
+        return self.megapixels / self.seconds
+
+
+def bench_tiling(case: Case, folder: Path | None = None) -> Iterator[Timing]:
+    """Yield timings of the engine, then of reading, network and writing alone.
+
+    The bare loops do in one thread each what the engine does beside each other: reading the image
+    once by rows of blocks, computing the engine's tiles from memory, and writing the class map as
+    plain tiled GeoTIFF.
+
+    Args:
+        case: what to measure.
+        folder: where files go, and where the image is found again; a temporary one when absent.
+    """
+    with _folder(folder) as place:
+        image = place / f"image_{case.size}.tif"
+        if not image.exists():
+            write_image(image, case.size)
+        predictor = open_model(make_network(case.filters))
+        with open_source(image) as source:
+            # Compiling belongs to no megapixel.
+            tile = min(case.tiling.tile, case.size)
+            predictor(source.read(Window(0, 0, tile, tile)).values[None])
+        output = place / "classes.tif"
+        began = time.perf_counter()
+        result = segment(image, predictor, output, tiling=case.tiling, overwrite=True)
+        yield Timing("engine, file to file", time.perf_counter() - began, case.megapixels)
+        yield Timing("reading alone", _reading(image), case.megapixels)
+        network = _network(image, predictor, result.plan)
+        yield Timing("network alone, same tiles", network, case.megapixels)
+        yield Timing("writing alone", _writing(output, place / "copy.tif"), case.megapixels)
+
+
+@contextmanager
+def _folder(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="tilesegm-bench-") as name:
+        yield Path(name)
+
+
+def _reading(path: Path) -> float:
+    with open_source(path) as source:
+        info = source.info
+        began = time.perf_counter()
+        for row in range(0, info.height, info.block[0]):
+            source.read(Window(row, 0, min(info.block[0], info.height - row), info.width))
+        return time.perf_counter() - began
+
+
+def _network(path: Path, predictor: Predictor, plan: Plan) -> float:
+    with open_source(path) as source:
+        batch = read_tiles(Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill), 0, 0)
+    predictor(batch)
+    calls = -(-plan.tiles // plan.memory.batch)
+    began = time.perf_counter()
+    for _ in range(calls):
+        predictor(batch)
+    return time.perf_counter() - began
+
+
+def _writing(classes: Path, copy: Path) -> float:
+    with rasterio.open(classes) as source:
+        profile = {
+            "driver": "GTiff",
+            "height": source.height,
+            "width": source.width,
+            "count": 1,
+            "dtype": source.dtypes[0],
+            "tiled": True,
+            "blockxsize": 512,
+            "blockysize": 512,
+            "compress": "deflate",
+            "num_threads": "all_cpus",
+            "BIGTIFF": "IF_SAFER",
+        }
+        values = source.read(1)
+    began = time.perf_counter()
+    with rasterio.open(copy, "w", **profile) as target:
+        for row in range(0, values.shape[0], 512):
+            rows = values[row : row + 512]
+            target.write(rows, 1, window=RasterWindow(0, row, rows.shape[1], rows.shape[0]))
+    return time.perf_counter() - began

@@ -1,0 +1,56 @@
+"""``tilesegm bench``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tilesegm.cli.shared import AsJson, BlendChoice, Overlap, Tile, make_tiling
+
+__all__ = ["bench_app"]
+
+bench_app = typer.Typer(help="Measure throughput on this machine.", no_args_is_help=True)
+
+
+@bench_app.callback()
+def _group() -> None:
+    pass
+
+
+@bench_app.command()
+def tiling(
+    size: Annotated[int, typer.Option(min=512, help="Side of the image in pixels.")] = 16384,
+    tile: Tile = 512,
+    overlap: Overlap = "64",
+    blend: BlendChoice = "hann",
+    filters: Annotated[
+        int, typer.Option(help="Filters of a U-Net of depth 4; 0 for one 1 x 1 convolution.")
+    ] = 0,
+    folder: Annotated[
+        Path | None, typer.Option(help="Keep files here; a temporary folder when not given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Time the engine from GeoTIFF to Cloud Optimized GeoTIFF, beside its bare loops.
+
+    Example: tilesegm bench tiling --size 8192
+    """
+    from tilesegm.bench.case import Case
+    from tilesegm.bench.tiling import bench_tiling
+
+    case = Case(size, make_tiling(tile, overlap, blend), filters)
+    table = Table(
+        "", "seconds", "MP/s", title=f"{size} x {size} RGB, tile {tile}, {overlap} shared"
+    )
+    for timing in bench_tiling(case, folder):
+        if as_json:
+            said = {"name": timing.name, "seconds": timing.seconds, "rate": timing.rate}
+            typer.echo(json.dumps(said))
+        table.add_row(timing.name, f"{timing.seconds:.2f}", f"{timing.rate:.1f}")
+    if not as_json:
+        Console().print(table)

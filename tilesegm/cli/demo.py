@@ -1,0 +1,53 @@
+"""``tilesegm demo``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tilesegm.cli.progress import ProgressBar
+from tilesegm.cli.shared import AsJson, Quiet
+
+__all__ = ["demo"]
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("demo"),
+    size: Annotated[int, typer.Option(min=512, help="Side of the scene in pixels.")] = 6144,
+    seed: Annotated[int, typer.Option(help="Another seed draws another scene.")] = 0,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw an aerial scene, train a small U-Net on half of it, map all of it, score the rest.
+
+    Example: tilesegm demo
+    """
+    from tilesegm.demo.run import run_demo
+
+    with ProgressBar(quiet or as_json) as progress:
+        result = run_demo(folder, size=size, seed=seed, on_event=progress)
+    if as_json:
+        said = {
+            "image": str(result.image),
+            "labels": str(result.labels),
+            "model": str(result.model),
+            "class_map": str(result.class_map),
+            "quicklook": str(result.quicklook),
+            "mean_iou": result.mean_iou,
+            "class_iou": dict(result.class_iou),
+            "seconds": dict(result.seconds),
+        }
+        typer.echo(json.dumps(said))
+    elif not quiet:
+        table = Table("class", "IoU", title="on the half that training never saw")
+        for name, value in (*result.class_iou, ("mean", result.mean_iou)):
+            table.add_row(name, f"{value:.3f}")
+        console = Console()
+        console.print(table)
+        steps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.seconds)
+        console.print(f"{steps}\n{result.advice}", soft_wrap=True)

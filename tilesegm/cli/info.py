@@ -1,0 +1,98 @@
+"""``tilesegm info``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tilesegm.cli.shared import AsJson, Bands, Level, Nodata
+from tilesegm.cli.values import parse_bands
+
+__all__ = ["info"]
+
+
+def info(
+    path: Annotated[str, typer.Argument(help="Image, URL, or model bundle.", show_default=False)],
+    bands: Bands = None,
+    nodata: Nodata = None,
+    level: Level = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say what an image or a model bundle is, without opening a network.
+
+    Example: tilesegm info city.tif
+    """
+    from tilesegm.model.open import read_spec
+
+    spec = read_spec(path) if Path(path).is_dir() else None
+    said = _about_image(path, bands, nodata, level) if spec is None else _about_model(spec)
+    if as_json:
+        typer.echo(json.dumps(said))
+        return
+    table = Table(show_header=False)
+    for name, value in said.items():
+        if value not in (None, "", [], {}):
+            table.add_row(name.replace("_", " "), _text(value))
+    Console().print(table)
+
+
+def _about_image(path: str, bands: str | None, nodata: float | None, level: int) -> dict[str, Any]:
+    from tilesegm.source.open import open_source
+
+    with open_source(path, bands=parse_bands(bands), nodata=nodata, level=level) as source:
+        image = source.info
+    place = image.georeference
+    return {
+        "image": image.uri,
+        "kind": image.kind,
+        "height": image.height,
+        "width": image.width,
+        "bands": image.bands,
+        "band_names": list(image.band_names),
+        "dtype": str(image.dtype),
+        "block": list(image.block),
+        "nodata": None if image.nodata is None else str(image.nodata),
+        "missing_pixels_possible": image.masked,
+        "crs": _crs_name(place.crs or place.gcp_crs),
+        "transform": place.transform and list(place.transform),
+        "ground_control_points": len(place.gcps) or None,
+        "rpc": bool(place.rpcs) or None,
+        "pixel_size_micrometres": place.pixel_size and list(place.pixel_size),
+        "bytes": image.pixels * image.bands * image.dtype.itemsize,
+    }
+
+
+def _about_model(spec: Any) -> dict[str, Any]:
+    return {
+        "model": spec.name,
+        "bands": spec.bands,
+        "classes": [known.name for known in spec.classes],
+        "stride": spec.stride,
+        "receptive_field_radius": spec.radius,
+        "not_exact_because": list(spec.inexact),
+        "scores": "probabilities" if spec.probabilities else "logits",
+        "tile": spec.tile and list(spec.tile),
+    }
+
+
+def _crs_name(wkt: str | None) -> str | None:
+    if wkt is None:
+        return None
+    from rasterio.crs import CRS
+
+    crs = CRS.from_wkt(wkt)
+    code = crs.to_epsg()
+    return f"EPSG:{code}" if code else wkt.split('"')[1] if '"' in wkt else wkt
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

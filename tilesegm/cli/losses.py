@@ -1,0 +1,62 @@
+"""The commands that start with ``tilesegm losses``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from tilesegm.losses.audit import AuditRow
+
+__all__ = ["losses_app"]
+
+losses_app = typer.Typer(name="losses", help="Examine loss functions.", no_args_is_help=True)
+
+
+@losses_app.callback()
+def losses() -> None:
+    """Examine loss functions."""
+
+
+@losses_app.command()
+def audit(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Losses or recipes; every loss if none is given."),
+    ] = None,
+    cost: Annotated[bool, typer.Option(help="Measure the time of each loss as well.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Show value and gradient of losses where losses fail.
+
+    Example: tilesegm losses audit dice focal_tversky dice_ce
+    """
+    # Keras takes seconds to import; --help should not.
+    from tilesegm.losses.audit import audit as examine
+
+    rows = examine(names or None, cost_size=256 if cost else None)
+    if as_json:
+        records = [{**dataclasses.asdict(row), "flags": row.flags} for row in rows]
+        typer.echo(json.dumps(records))
+    else:
+        Console().print(_table(rows))
+
+
+def _table(rows: list[AuditRow]) -> Table:
+    table = Table(caption="value, and norm of the gradient below; cost in units of cross-entropy")
+    table.add_column("loss")
+    for cell in rows[0].cells:
+        table.add_column(cell.case, justify="right")
+    table.add_column("cost", justify="right")
+    for row in rows:
+        cells = []
+        for cell in row.cells:
+            text = "\n".join((f"{cell.value:.3g}", f"{cell.gradient:.1e}", *cell.flags))
+            cells.append(f"[bold red]{text}[/]" if cell.flags else text)
+        table.add_row(row.loss, *cells, "" if row.cost is None else f"{row.cost:.1f}")
+    return table

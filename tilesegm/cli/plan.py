@@ -1,0 +1,107 @@
+"""``tilesegm plan``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tilesegm.cli.shared import (
+    AsJson,
+    Augment,
+    Bands,
+    BlendChoice,
+    Image,
+    Level,
+    Memory,
+    Model,
+    Nodata,
+    Normalise,
+    Overlap,
+    PrecisionChoice,
+    Tile,
+    make_tiling,
+)
+from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
+from tilesegm.options import Options
+
+__all__ = ["plan"]
+
+
+def plan(
+    image: Image,
+    model: Model,
+    tile: Tile = 1024,
+    overlap: Overlap = "192",
+    blend: BlendChoice = "hann",
+    bands: Bands = None,
+    nodata: Nodata = None,
+    level: Level = 0,
+    normalise: Normalise = None,
+    precision: PrecisionChoice = "float32",
+    tta: Augment = None,
+    memory: Memory = None,
+    probe: Annotated[
+        bool, typer.Option(help="Open the network: time a batch and measure seams.")
+    ] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a segmentation will cost, and write nothing.
+
+    Example: tilesegm plan city.tif --model city_model --overlap exact
+    """
+    from tilesegm.planning import plan as make_plan
+
+    options = Options(
+        bands=parse_bands(bands),
+        nodata=nodata,
+        level=level,
+        normalisation=parse_normalisation(normalise),
+        precision=precision,  # type: ignore[arg-type]
+        augment=parse_augment(tta),
+        memory=parse_bytes(memory),
+    )
+    forecast = make_plan(
+        image, model, tiling=make_tiling(tile, overlap, blend), options=options, probe=probe
+    )
+    summary = forecast.summary()
+    if as_json:
+        typer.echo(json.dumps(summary))
+    else:
+        Console().print(_table(summary))
+
+
+def _table(said: dict[str, Any]) -> Table:
+    table = Table(show_header=False, title=said["image"], title_justify="left")
+    memory = ", ".join(f"{name} {_mb(size)}" for name, size in said["memory_bytes"].items())
+    exact = "yes" if said["exact"] else "no"
+    if said["inexact"]:
+        exact += f": not exact because {'; '.join(said['inexact'])}"
+    elif not said["exact"] and said["receptive_field_radius"] is not None:
+        exact += f"; --overlap exact would make it {2 * said['receptive_field_radius']} px or more"
+    flips = said["expected_class_flips"]
+    rows = {
+        "image": f"{said['width']} x {said['height']} px",
+        "tile": f"{said['tile'][0]} x {said['tile'][1]} px, overlap {said['overlap']}, "
+        f"{said['margin']} of it without weight, {said['blend']}",
+        "tiles": f"{said['tiles']} in batches of {said['batch']}",
+        "regions": f"{said['regions']} in {said['panels']} panels",
+        "redundancy": f"{said['redundancy']:.2f} pixels computed per pixel",
+        "read amplification": f"{said['read_amplification']:.2f} pixels decoded per pixel",
+        "peak memory": f"{_mb(said['peak_memory_bytes'])} ({memory})",
+        "disk": f"at most {_mb(said['staging_bytes_at_most'])} unfinished, "
+        f"{_mb(said['output_bytes_at_most'])} finished",
+        "exact": exact,
+        "seams": "not measured" if flips is None else f"{100 * flips:.4f} % of classes changed",
+        "network time": "not measured" if said["seconds"] is None else f"{said['seconds']:.0f} s",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB"

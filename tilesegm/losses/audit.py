@@ -1,0 +1,157 @@
+"""Does a loss behave where losses fail? Values and gradients at the corners, in one table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from tilesegm.losses.audit_cases import CASES, Case, scene
+from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.cross_entropy import CrossEntropy
+from tilesegm.losses.gradients import differentiate
+from tilesegm.losses.registry import LOSSES, get
+
+__all__ = ["AuditCell", "AuditRow", "audit"]
+
+_FAINT = 1e-3
+_ROUNDING = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class AuditCell:
+    """What a loss answers in one case.
+
+    Attributes:
+        case: Name of the case; see :data:`~tilesegm.losses.audit_cases.CASES`.
+        value: The loss.
+        gradient: Euclidean norm of its gradient over all logits.
+        flags: What is wrong, empty if nothing is:
+
+            * ``"NaN"``: value or gradient is not finite;
+            * ``"below minimum"``: the value is less than the loss promises;
+            * ``"no gradient"``: wrong pixels are pushed by less than 1/1000 of what cross-entropy
+              does;
+            * ``"wrong sign"``: wrong pixels are pushed further the wrong way;
+            * ``"not ignored"``: pixels without weight have a value or a gradient;
+            * ``"imprecise"``: half-precision logits give another value than the same logits in
+              float32, so the loss does not compute in float32.
+    """
+
+    case: str
+    value: float
+    gradient: float
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """The answers of one loss in all cases.
+
+    Attributes:
+        loss: Name of the loss.
+        cells: One for each case, in their order.
+        cost: Time of value and gradient over that of cross-entropy, both compiled where the
+            backend compiles; None if it was not measured.
+    """
+
+    loss: str
+    cells: tuple[AuditCell, ...]
+    cost: float | None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Everything that is wrong, as ``"case: flag"``."""
+        return tuple(f"{cell.case}: {flag}" for cell in self.cells for flag in cell.flags)
+
+
+def audit(
+    losses: Sequence[str | SegmentationLoss] | None = None,
+    *,
+    size: int = 64,
+    cost_size: int | None = 256,
+) -> list[AuditRow]:
+    """Examine losses on the active backend, on one tile of a binary problem, from logits.
+
+    Args:
+        losses: Names for :func:`~tilesegm.losses.registry.get`, or losses that take logits; every
+            registered loss if None.
+        size: Height and width of the tile in pixels.
+        cost_size: The same for the measurement of time; None leaves it out.
+
+    Returns:
+        One row a loss, in the order asked for.
+
+    Raises:
+        InputError: There is no loss of that name.
+    """
+    items = LOSSES if losses is None else losses
+    chosen = [get(item) if isinstance(item, str) else item for item in items]
+    unit = _seconds(CrossEntropy(), cost_size) if cost_size else None
+    return [
+        AuditRow(
+            loss=loss.name,
+            cells=tuple(_cell(loss, case, size) for case in CASES),
+            cost=_seconds(loss, cost_size) / unit if cost_size and unit else None,
+        )
+        for loss in chosen
+    ]
+
+
+def _answer(
+    loss: SegmentationLoss, case: Case, size: int, dtype: str
+) -> tuple[float, NDArray[np.float32]]:
+    """Return value and gradient for the logits of ``case``, rounded to its dtype, in ``dtype``."""
+    drawn = scene(case, size)
+    logits = ops.cast(ops.cast(ops.convert_to_tensor(drawn.logits), case.dtype), dtype)
+    return differentiate(lambda y_pred: loss(drawn.labels, y_pred, drawn.weight))(logits)
+
+
+def _cell(loss: SegmentationLoss, case: Case, size: int) -> AuditCell:
+    value, gradient = _answer(loss, case, size, case.dtype)
+    norm = float(np.linalg.norm(gradient))
+    return AuditCell(case.name, value, norm, tuple(_flags(loss, case, value, gradient)))
+
+
+def _flags(
+    loss: SegmentationLoss, case: Case, value: float, gradient: NDArray[np.float32]
+) -> list[str]:
+    if not (np.isfinite(value) and np.isfinite(gradient).all()):
+        return ["NaN"]
+    if case.weight == 0.0:
+        return ["not ignored"] if value != 0.0 or gradient.any() else []
+    flags = []
+    if value < loss.minimum - _ROUNDING:
+        flags.append("below minimum")
+    size = gradient.shape[1]
+    direction = scene(case, size).missing_push
+    if direction.any():
+        push = float((gradient * direction).sum())
+        reference = _answer(CrossEntropy(), case, size, case.dtype)[1]
+        if abs(push) < _FAINT * float((reference * direction).sum()):
+            flags.append("no gradient")
+        elif push < 0.0:
+            flags.append("wrong sign")
+    if case.dtype != "float32":
+        exact, _ = _answer(loss, case, size, "float32")
+        if abs(value - exact) > _ROUNDING * max(1.0, abs(exact)):
+            flags.append("imprecise")
+    return flags
+
+
+def _seconds(loss: SegmentationLoss, size: int) -> float:
+    """Return the shortest of three times for value and gradient, after a first one to compile."""
+    drawn = scene(Case("cost"), size)
+    labels, weight = ops.convert_to_tensor(drawn.labels), ops.convert_to_tensor(drawn.weight)
+    both = differentiate(lambda y_pred: loss(labels, y_pred, weight), compiled=True)
+    both(drawn.logits)
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        both(drawn.logits)
+        times.append(time.perf_counter() - start)
+    return min(times)

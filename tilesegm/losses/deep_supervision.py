@@ -1,0 +1,152 @@
+"""Deep supervision: the same loss at every output of a decoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tilesegm.errors import InputError, SettingsError
+from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["DeepSupervision", "nearest", "output_weights"]
+
+_RULES = ("halving", "halving_without_last", "equal")
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class DeepSupervision(SegmentationLoss):
+    """The weighted sum of one loss over outputs of different resolution.
+
+    ``y_pred`` is a list of score maps (or a dict, in its order), the finest first; ``y_true`` and
+    ``sample_weight`` belong to the full resolution. Labels and weights are brought down by picking
+    the nearest pixel, never by mixing ids. A single map is taken as one output, so a model can drop
+    the others for evaluation and keep its loss.
+
+    Keras hands each output to a loss of its own. To use this one in ``fit``, override
+    ``Model.compute_loss`` and call it there on the list; or give every output
+    ``loss=[term] * n, loss_weights=output_weights(n)`` and labels of its size by :func:`nearest`.
+
+    Args:
+        base: The loss of each output; ``from_logits`` and ``ignore`` are its own.
+        weights: How outputs are weighed, see :func:`output_weights`.
+        name: Name in logs; ``"deep_supervision"`` if None.
+
+    Raises:
+        SettingsError: ``weights`` is neither a rule nor numbers >= 0 with a sum above 0.
+    """
+
+    def __init__(
+        self,
+        base: SegmentationLoss,
+        *,
+        weights: str | Sequence[float] = "halving",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(from_logits=base.from_logits, ignore=base.ignore, name=name)
+        self.base = base
+        self.weights = weights if isinstance(weights, str) else [float(w) for w in weights]
+        output_weights(2 if isinstance(weights, str) else len(weights), weights)
+        self.minimum = base.minimum
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Any, sample_weight: Tensor | None = None
+    ) -> Tensor:
+        """Return the loss of one batch, a float32 scalar.
+
+        Args:
+            y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` ids, or ``(N, H, W, K)`` one-hot or soft.
+            y_pred: List or dict of scores ``(N, h, w, K)``, finest first, or scores alone.
+            sample_weight: Weight of each pixel ``(N, H, W)`` or image ``(N,)``.
+
+        Raises:
+            InputError: There is no output, weights were given for another number of them, or
+                shapes, labels or weights do not fit.
+        """
+        outputs = _outputs(y_pred)
+        if not isinstance(self.weights, str) and len(self.weights) != len(outputs) > 1:
+            raise InputError(
+                f"y_pred has {len(outputs)} outputs, weights {len(self.weights)} numbers;"
+                " pass one weight an output"
+            )
+        shares = output_weights(len(outputs), self.weights if len(outputs) > 1 else "equal")
+        total = ops.zeros((), "float32")
+        with keras.name_scope(self.name):
+            for share, scores in zip(shares, outputs, strict=True):
+                if share > 0.0:
+                    total = total + share * self._at(y_true, scores, sample_weight)
+        return total
+
+    def _at(self, y_true: Tensor, scores: Tensor, sample_weight: Tensor | None) -> Tensor:
+        h, w = scores.shape[1:3]
+        weight = sample_weight
+        if weight is not None and len(weight.shape) > 2 and tuple(weight.shape[1:3]) != (1, 1):
+            weight = nearest(weight, h, w)
+        return self.base(nearest(y_true, h, w), scores, weight)
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the loss of a single output that is prepared already."""
+        return self.base.compute(batch)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        base = keras.saving.serialize_keras_object(self.base)
+        return {"base": base, "weights": self.weights, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> DeepSupervision:
+        """Rebuild the loss, its base included."""
+        base = keras.saving.deserialize_keras_object(config["base"])
+        return cls(base, weights=config["weights"], name=config["name"])
+
+
+def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> list[float]:
+    """Return the weight of each output, finest first; their sum is 1.
+
+    Args:
+        outputs: Number of outputs.
+        weights: ``"halving"``: output i has ``1 / 2^i`` (Isensee et al. 2021, nnU-Net, before
+            scaling to sum 1); ``"halving_without_last"``: the same with 0 for the coarsest of
+            several, as nnU-Net does; ``"equal"``; or one number an output.
+
+    Raises:
+        SettingsError: ``weights`` is another word, or numbers below 0 or all 0.
+    """
+    if isinstance(weights, str):
+        if weights not in _RULES:
+            raise SettingsError(f"weights is {weights!r}; expected one of {_RULES} or numbers")
+        raw = [1.0 if weights == "equal" else 0.5**i for i in range(outputs)]
+        if weights == "halving_without_last" and outputs > 1:
+            raw[-1] = 0.0
+    else:
+        raw = [float(w) for w in weights]
+    if not raw or min(raw) < 0.0 or sum(raw) <= 0.0:
+        raise SettingsError(f"weights is {weights}; expected numbers >= 0, not all of them 0")
+    return [w / sum(raw) for w in raw]
+
+
+def nearest(maps: Tensor, height: int, width: int) -> Tensor:
+    """Pick the nearest pixel of ``(N, H, W[, K])`` for each of ``height`` x ``width`` pixels.
+
+    Pixels are areas: pixel i of the small map lies over row ``floor((i + 0.5) * H / height)``.
+    """
+    maps = ops.convert_to_tensor(maps)
+    for axis, size in ((1, height), (2, width)):
+        have = int(maps.shape[axis])
+        if have != size:
+            index = ((np.arange(size) + 0.5) * have / size).astype(np.int32)
+            maps = ops.take(maps, index, axis=axis)
+    return maps
+
+
+def _outputs(y_pred: Any) -> list[Tensor]:
+    if isinstance(y_pred, Mapping):
+        y_pred = list(y_pred.values())
+    outputs = list(y_pred) if isinstance(y_pred, list | tuple) else [y_pred]
+    if not outputs:
+        raise InputError("y_pred has no outputs; pass a list of scores (N, h, w, K), finest first")
+    return outputs

@@ -1,0 +1,140 @@
+"""Multi-scale structural similarity between probabilities and labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.pyramid import pooled
+from tilesegm.losses.reductions import divide, weighted_mean
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["MSSSIM", "ms_ssim", "similarity"]
+
+_POWERS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+_LUMINANCE, _CONTRAST = 0.01**2, 0.03**2
+
+
+def similarity(
+    target: Tensor, probability: Tensor, weight: Tensor, *, window: int = 11, sigma: float = 1.5
+) -> tuple[Tensor, Tensor]:
+    """Return the luminance term and the contrast-structure term of SSIM around each pixel.
+
+    Means, variances and covariances are those under a Gaussian window times the pixel weights
+    (Wang et al. 2004, with K1 = 0.01, K2 = 0.03 and a range of 1). At the edge of the tile and of
+    ignored regions the window shrinks to the pixels that are there.
+
+    Args:
+        target: ``(N, H, W, K)`` fractions of the classes.
+        probability: ``(N, H, W, K)``.
+        weight: ``(N, H, W)`` pixel weights.
+        window: Side of the window in pixels, odd.
+        sigma: Standard deviation of the Gaussian in pixels.
+
+    Returns:
+        Two ``(N, H, W, K)``; their product is the SSIM map. 0 in windows without weight.
+    """
+    line = [math.exp(-((i - window // 2) ** 2) / (2.0 * sigma**2)) for i in range(window)]
+    line = [tap / sum(line) for tap in line]
+    weight = weight[..., None]
+    squares = (ops.square(target), ops.square(probability), target * probability)
+    moments = (target, probability, *squares)
+    blurred = _blur(ops.concatenate([weight, *(weight * m for m in moments)], axis=-1), line)
+    means = divide(blurred[..., 1:], blurred[..., :1])
+    g, p, gg, pp, gp = ops.split(means, 5, axis=-1)
+    gain = ops.square(g) + ops.square(p)
+    luminance = (2.0 * g * p + _LUMINANCE) / (gain + _LUMINANCE)
+    # Rounding can leave a variance a little below 0.
+    spread = ops.relu(gg - ops.square(g)) + ops.relu(pp - ops.square(p))
+    contrast = (2.0 * (gp - g * p) + _CONTRAST) / (spread + _CONTRAST)
+    return luminance, contrast
+
+
+def ms_ssim(batch: Batch, *, powers: Sequence[float] = _POWERS, window: int = 11) -> Tensor:
+    """Return one minus the multi-scale SSIM, in [0, 1], as the mean over images and classes.
+
+    ``prod_i ((c_i + 1) / 2)^b_i`` over resolutions i that halve, with c_i the weighted mean of the
+    contrast-structure term over the tile, and of luminance times that at the last one (Wang et al.
+    2003; the shift by one, which keeps powers of negative numbers out, is the "normalised" form).
+
+    Args:
+        batch: The batch.
+        powers: b_i, one a resolution; those of the paper. As many are used as leave the smaller
+            side of the tile at least one window long, and are scaled to the same sum.
+        window: Side of the Gaussian window in pixels, odd.
+    """
+    used = [float(b) for b in powers[: _levels(batch, len(powers), window)]]
+    used = [b * sum(powers) / sum(used) for b in used]
+    product = 1.0
+    level = pooled(batch, 1)
+    for i, power in enumerate(used):
+        level = pooled(level, 2) if i else level
+        luminance, contrast = similarity(
+            level.target, level.probability, level.weight, window=window
+        )
+        terms = luminance * contrast if i == len(used) - 1 else contrast
+        area = ops.sum(level.weight, axis=(1, 2))[:, None]
+        mean = divide(ops.sum(level.weight[..., None] * terms, axis=(1, 2)), area)
+        # The floor keeps the gradient finite where truth and prediction are exact opposites.
+        product = product * ops.maximum((mean + 1.0) / 2.0, 1e-6) ** power
+    loss = ops.mean(ops.relu(1.0 - product), axis=-1)
+    return weighted_mean(loss, ops.sum(batch.weight, axis=(1, 2)))
+
+
+def _levels(batch: Batch, most: int, window: int) -> int:
+    side = min(int(s) for s in batch.weight.shape[1:3])
+    return min(most, 1 + max(0, int(math.log2(max(side / window, 1.0)))))
+
+
+def _blur(maps: Tensor, line: Sequence[float]) -> Tensor:
+    """Correlate ``(N, H, W, C)`` with the outer product of ``line``, zeros outside."""
+    half = len(line) // 2
+    H, W = maps.shape[1], maps.shape[2]
+    padded = ops.pad(maps, ((0, 0), (half, half), (half, half), (0, 0)))
+    rows = sum(tap * padded[:, i : i + H] for i, tap in enumerate(line))
+    return sum(tap * rows[:, :, i : i + W] for i, tap in enumerate(line))
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class MSSSIM(SegmentationLoss):
+    """Multi-scale structural similarity as a loss, in the normalised form.
+
+    It rewards the same structure at each resolution and so sharp, well-placed borders. In flat
+    regions, where neither truth nor prediction vary, only the coarsest level's luminance pulls:
+    add cross-entropy or focal loss. Windows at the rim of a tile count too; the usual form leaves
+    5 pixels out, times 16 at the fifth level.
+
+    Args:
+        powers: Exponent of each resolution, finest first; those of the paper unless given. Tiles
+            smaller than ``window * 2 ** (len(powers) - 1)`` use fewer.
+        window: Side of the Gaussian window (sigma 1.5) in pixels, odd.
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+
+    Raises:
+        SettingsError: ``powers`` are not above 0, or ``window`` is not odd.
+    """
+
+    def __init__(
+        self, *, powers: Sequence[float] = _POWERS, window: int = 11, **common: Unpack[Common]
+    ) -> None:
+        super().__init__(name=common.pop("name", None) or "ms_ssim", **common)
+        if min(powers, default=0.0) <= 0.0:
+            raise SettingsError(f"powers is {powers}; expected one number above 0 a resolution")
+        if window < 1 or window % 2 == 0:
+            raise SettingsError(f"window is {window}; expected an odd number of pixels")
+        self.powers = [float(b) for b in powers]
+        self.window = window
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return :func:`ms_ssim` of the batch."""
+        return ms_ssim(batch, powers=self.powers, window=self.window)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {**super().get_config(), "powers": self.powers, "window": self.window}

@@ -1,0 +1,112 @@
+"""Pyramid loss: one loss over several resolutions of the same prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from tilesegm.errors import SettingsError
+from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.reductions import divide
+from tilesegm.losses.targets import Batch, Tensor
+
+__all__ = ["Pyramid", "pooled"]
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class Pyramid(SegmentationLoss):
+    """The weighted mean of a loss over resolutions, with labels that are areas.
+
+    At scale s, each s x s block becomes one pixel: its label is the fraction of each class in the
+    block, its prediction the mean probability, its weight the sum of weights. So a coarse level asks
+    for the right *amount* of each class, wherever in the block; what is a hard label at scale 1 is a
+    soft one there, and ignored pixels count in neither. Nearest-neighbour labels, which other
+    pyramid losses use, lose every structure thinner than s.
+
+    Args:
+        base: The loss at each scale. It must have its optimum at p = g for soft labels:
+            ``CrossEntropy``, ``Jaccard``, ``Dice``; not the Lovász, boundary or topology losses,
+            which need hard ones. ``from_logits`` and ``ignore`` are its own.
+        scales: Sides of the blocks in pixels; 1 is full resolution.
+        weights: One number a scale, scaled to sum 1; equal if None.
+        name: Name in logs; ``"pyramid"`` if None.
+
+    Raises:
+        SettingsError: A scale is below 1, or weights do not match the scales.
+    """
+
+    def __init__(
+        self,
+        base: SegmentationLoss,
+        *,
+        scales: Sequence[int] = (1, 2, 4),
+        weights: Sequence[float] | None = None,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(from_logits=base.from_logits, ignore=base.ignore, name=name)
+        if not scales or min(scales) < 1:
+            raise SettingsError(f"scales is {scales}; expected whole numbers of 1 and more")
+        raw = [1.0] * len(scales) if weights is None else [float(w) for w in weights]
+        if len(raw) != len(scales) or min(raw) < 0.0 or sum(raw) <= 0.0:
+            raise SettingsError(
+                f"weights is {weights} for scales {scales}; expected one number >= 0 a scale, not"
+                " all of them 0"
+            )
+        self.base = base
+        self.scales = [int(s) for s in scales]
+        self.weights = [w / sum(raw) for w in raw]
+        self.minimum = base.minimum
+
+    def compute(self, batch: Batch) -> Tensor:
+        """Return the weighted mean of the base loss over scales."""
+        levels = zip(self.weights, self.scales, strict=True)
+        values = [weight * self.base.compute(pooled(batch, scale)) for weight, scale in levels]
+        return ops.sum(ops.stack(values))
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that rebuild this loss."""
+        return {
+            "base": keras.saving.serialize_keras_object(self.base),
+            "scales": self.scales,
+            "weights": self.weights,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Pyramid:
+        """Rebuild the loss, its base included."""
+        base = keras.saving.deserialize_keras_object(config.pop("base"))
+        return cls(base, **config)
+
+
+def pooled(batch: Batch, scale: int) -> Batch:
+    """Return the batch at a coarser resolution, with probabilities as scores.
+
+    Args:
+        batch: The batch; scale 1 returns it as it is.
+        scale: Side of the blocks in pixels. A tile whose sides are no multiples ends in blocks with
+            fewer pixels, and so with less weight.
+    """
+    if scale == 1:
+        return batch
+    weight = _block_sums(batch.weight[..., None], scale)
+    target = _block_sums(batch.target * batch.weight[..., None], scale)
+    scores = _block_sums(batch.probability * batch.weight[..., None], scale)
+    return Batch(
+        target=divide(target, weight),
+        scores=divide(scores, weight),
+        weight=weight[..., 0],
+        from_logits=False,
+    )
+
+
+def _block_sums(maps: Tensor, scale: int) -> Tensor:
+    """Sum ``(N, H, W, K)`` over blocks, with nothing beyond the edge."""
+    H, W, K = (int(side) for side in maps.shape[1:])
+    rows, columns = -(-H // scale), -(-W // scale)
+    beyond = ((0, 0), (0, rows * scale - H), (0, columns * scale - W), (0, 0))
+    blocks = ops.reshape(ops.pad(maps, beyond), (-1, rows, scale, columns, scale, K))
+    return ops.sum(blocks, axis=(2, 4))

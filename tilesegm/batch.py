@@ -63,9 +63,9 @@ def segment_many(
         OutputError: the folder cannot be made.
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
-    images = [str(image) for image in images]
+    names = [str(image) for image in images]
     folder = Path(folder)
-    outputs = _name_outputs(images, folder)
+    outputs = _name_outputs(names, folder)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -78,7 +78,7 @@ def segment_many(
         return opened[0]
 
     items = []
-    for image, output in zip(images, outputs, strict=True):
+    for image, output in zip(names, outputs, strict=True):
         try:
             result = run_request(image, opener, output, request, on_event)
         except TilesegmError as error:

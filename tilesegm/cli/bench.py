@@ -44,9 +44,7 @@ def tiling(
     from tilesegm.bench.tiling import bench_tiling
 
     case = Case(size, make_tiling(tile, overlap, blend), filters)
-    table = Table(
-        "", "seconds", "MP/s", title=f"{size} x {size} RGB, tile {tile}, {overlap} shared"
-    )
+    table = Table("", "seconds", "MP/s", title=f"{size} x {size} RGB uint8, tile {tile}")
     for timing in bench_tiling(case, folder):
         if as_json:
             said = {"name": timing.name, "seconds": timing.seconds, "rate": timing.rate}

@@ -29,6 +29,7 @@ from tilesegm.cli.shared import (
 )
 from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
 from tilesegm.options import Options
+from tilesegm.sink.check import SUFFIXES
 
 __all__ = ["predict"]
 
@@ -95,9 +96,8 @@ def predict(
     )
     tiling = make_tiling(tile, overlap, blend)
     with ProgressBar(quiet or as_json) as progress:
-        if not stack and (
-            len(images) > 1 or output.suffix.lower() not in (".tif", ".tiff", ".zarr")
-        ):
+        to_folder = len(images) > 1 or output.suffix.lower() not in SUFFIXES
+        if to_folder and not stack:
             report = segment_many(
                 images,
                 model,

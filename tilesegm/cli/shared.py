@@ -58,7 +58,7 @@ Normalise = Annotated[
 PrecisionChoice = Annotated[str, typer.Option("--precision", help="float32, bfloat16 or auto.")]
 Augment = Annotated[
     str | None,
-    typer.Option("--tta", help="Test-time augmentation: flips, rotations, scales (0.75)."),
+    typer.Option("--tta", help="Test-time augmentation: flips, rotations, 0.75, 1.25."),
 ]
 Memory = Annotated[str | None, typer.Option(help="Most memory of the process, such as 4GB.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]

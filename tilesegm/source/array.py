@@ -10,7 +10,7 @@ from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import array_identity
-from tilesegm.source.image import ImageSource, Loaded, check_image
+from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 
@@ -86,7 +86,7 @@ class ArraySource(ImageSource):
         if values.ndim == 2:
             values = values[:, :, None]
         if self._columns is not None:
-            values = values[:, :, self._columns]
+            return take_bands(values, self._columns)
         return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
 from tilesegm.source.missing import Missing
 
-__all__ = ["ImageSource", "Loaded", "check_image"]
+__all__ = ["ImageSource", "Loaded", "check_image", "take_bands"]
 
 Loaded = tuple[NDArray[Any], NDArray[np.bool_] | None]
 """Values ``(height, width, bands)`` and the mask ``(height, width)`` that the file keeps beside
@@ -43,6 +44,22 @@ def check_image(uri: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         raise SourceError(
             f"{uri}: pixels are {dtype}; expected integers or floats, e.g. image.astype('uint8')"
         )
+
+
+def take_bands(pixels: NDArray[Any], bands: Sequence[int]) -> NDArray[Any]:
+    """Copy bands of ``(height, width, bands)`` pixels to a C-contiguous array of native byte order.
+
+    Band by band this is several times quicker than indexing with a list.
+
+    Args:
+        pixels: to copy from.
+        bands: their indices, counted from 0.
+    """
+    kind = pixels.dtype.newbyteorder("=")
+    taken = np.empty((*pixels.shape[:2], len(bands)), kind)
+    for target, band in enumerate(bands):
+        taken[..., target] = pixels[..., band]
+    return taken
 
 
 class ImageSource(ABC):

@@ -92,9 +92,13 @@ class Missing:
         if self.dtype.kind == "u":
             present = bands[0] != self.marks[0]
             for band, mark in zip(bands[1:], self.marks[1:], strict=True):
+                if present.all():
+                    break
                 present |= band != mark
             return [present]
-        numbers = [~np.isnan(band) for band in bands] if self.dtype.kind == "f" else []
+        # NaN runs through a minimum, which is quicker than looking at every value for it.
+        holes = self.dtype.kind == "f" and values.size and np.isnan(values.min())
+        numbers = [~np.isnan(band) for band in bands] if holes else []
         marked = zip(bands, self.marks, strict=True)
         return numbers + [band != mark for band, mark in marked if mark is not None]
 

@@ -20,7 +20,7 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.identity import address_identity
-from tilesegm.source.image import ImageSource, Loaded, check_image
+from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
@@ -123,7 +123,8 @@ class RasterSource(ImageSource):
         pixels = self._decode(at) if self._spool is None else self._spool.read(at)
         mask: NDArray[np.bool_] | None = None
         if self._alpha:
-            mask, pixels = pixels[..., -1] != 0, pixels[..., :-1]
+            mask = pixels[..., -1] != 0
+            pixels = take_bands(pixels, range(len(self._bands)))
         for band in self._mask_bands:
             shown = self._dataset.read_masks(band, window=_slices(at)) != 0
             mask = shown if mask is None else mask & shown

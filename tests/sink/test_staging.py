@@ -128,13 +128,16 @@ def test_a_region_is_declared_after_its_chunks_are_safe(tmp_path, monkeypatch):
         chunks = [path for path in (tmp_path / "run" / "classes").rglob("*.*") if path.is_file()]
         assert chunks
         assert {path.stat().st_ino for path in chunks} <= safe
-        assert {path.parent.stat().st_ino for path in chunks} <= safe
+        folders = {folder for path in chunks for folder in path.parents}
+        ours = {folder for folder in folders if tmp_path in (folder, *folder.parents)}
+        assert len(ours) == 7  # of three levels, their plane, layer, run and what holds the run
+        assert {folder.stat().st_ino for folder in ours} <= safe
         append(journal, entry)
 
     monkeypatch.setattr(Journal, "append", declare)
-    with open_small(tmp_path / "run") as staging:
-        stage_rows(staging, {"classes": patches(70, 50)})
-        assert len(staging.done) == 5
+    with open_small(tmp_path / "run", size=(1100, 50)) as staging:
+        stage_rows(staging, {"classes": patches(1100, 50)})
+        assert len(staging.done) == 69
 
 
 @pytest.mark.parametrize(

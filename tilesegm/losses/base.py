@@ -11,8 +11,9 @@ sample_weight  a number a pixel ``(N, H, W)``, or an image ``(N,)`` or ``(N, 1, 
 
 * **Precision.** Everything is computed in float32, whatever the policy and the dtype of inputs.
 * **Weights.** Weight 2 equals the pixel twice: in numerators, denominators and counts. So means
-  are ``sum(w * l) / sum(w)``, and only ratios between weights matter. Weight 0 equals no pixel.
-  Where a loss averages over images, an image counts by the sum of its weights.
+  are ``sum(w * l) / sum(w)``: only ratios between weights matter, save for smoothing terms that
+  are given in pixels. Weight 0 equals no pixel. Where a loss averages over images, an image counts
+  by the sum of its weights.
 * **Ignored pixels** have weight 0: they change neither value nor gradient, whatever is predicted
   there, NaN included. Ignored are the label ``ignore``, all-zero pixels of one-hot labels and, in
   a compiled graph, label ids out of range; outside a graph those are an :class:`InputError`.

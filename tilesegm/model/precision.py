@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.device import native_bfloat16
-from tilesegm.model.layer_graph import Key, Step, trace
+from tilesegm.model.layer_graph import Key, LayerGraph, Step, trace
 
 __all__ = ["check_precision", "choose_precision", "in_precision"]
 
@@ -37,14 +38,12 @@ def in_precision(model: Any, precision: str) -> Any:
     """Return the model computing in ``"float32"`` or ``"bfloat16"``, with its weights.
 
     In bfloat16 the weights, the head and the layers that meet raw pixels stay float32; the head is
-    the last layer with weights and all that follows it. The model itself is returned when it
-    computes so already.
+    the last layer with weights and all that follows it. Batch normalisation is folded into the
+    convolution before it. The model itself is returned when it computes so already.
 
     Raises:
         ModelError: the model is no graph of layers that can be built anew.
     """
-    import keras
-
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     graph = trace(model)
     keep = _head(graph.steps, graph.outputs) if precision == "bfloat16" else frozenset()
@@ -57,17 +56,39 @@ def in_precision(model: Any, precision: str) -> Any:
     if all(layer.dtype_policy.name == wanted(layer) for layer in layers):
         return model
 
-    def rebuild(layer: Any) -> Any:
-        return type(layer).from_config({**layer.get_config(), "dtype": wanted(layer)})
-
     try:
-        twin = keras.models.clone_model(model, clone_function=rebuild, recursive=True)
-        twin.set_weights(model.get_weights())
+        return _rebuild(model, graph, wanted)
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
             f"{model.name} cannot be built anew in {precision}: {reason}; use precision='float32'"
         ) from error
+
+
+def _rebuild(model: Any, graph: LayerGraph, policy_of: Callable[[Any], str]) -> Any:
+    """Build a model anew with other policies, batch normalisation folded into convolutions."""
+    import keras
+
+    from tilesegm.model.folding import Folded, find_folds, fold_weights
+
+    norms = find_folds(graph)
+    folded = {id(norm) for norm in norms.values()}
+    pairs = []
+
+    def rebuild(layer: Any) -> Any:
+        if id(layer) in folded:
+            return Folded(name=layer.name, dtype=policy_of(layer))
+        config = {**layer.get_config(), "dtype": policy_of(layer)}
+        if id(layer) in norms:
+            config["use_bias"] = True
+        twin = type(layer).from_config(config)
+        pairs.append((layer, twin))
+        return twin
+
+    twin = keras.models.clone_model(model, clone_function=rebuild, recursive=True)
+    for old, new in pairs:
+        norm = norms.get(id(old))
+        new.set_weights(old.get_weights() if norm is None else fold_weights(old, norm))
     return twin
 
 

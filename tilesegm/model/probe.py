@@ -31,7 +31,10 @@ def probe_radius(predictor: Predictor, *, length: int = 512, seed: int = 0) -> i
 
 
 def probe_halo(predictor: Predictor, *, length: int = 512, seed: int = 0) -> int:
-    """Measure the margin of a tile on the stride's grid that its edge changes; see `probe_radius`."""
+    """Measure the margin of a tile that its edge changes, on the stride's grid.
+
+    See `probe_radius`.
+    """
     return _probe(predictor, length, seed, range(1))
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from tilesegm.errors import OutputError
 
-__all__ = ["flush", "flush_all", "flush_tree", "output_errors", "replace", "write_atomic"]
+__all__ = [
+    "flush",
+    "flush_all",
+    "flush_new",
+    "flush_tree",
+    "output_errors",
+    "replace",
+    "write_atomic",
+]
 
 # File systems with a journal of their own commit waiting flushes together, so that asking
 # for several at once costs little more than one.
@@ -35,6 +43,14 @@ def flush_all(files: Iterable[Path]) -> None:
     with ThreadPoolExecutor(_FLUSHES) as pool:
         list(pool.map(flush, files))
         list(pool.map(flush, folders))
+
+
+def flush_new(files: Iterable[Path], root: Path) -> None:
+    """Wait until new files, and new folders from ``root`` down to them, are on disk."""
+    files = tuple(files)
+    flush_all(files)
+    between = {folder for file in files for folder in file.parents if root in folder.parents}
+    flush_all((*between, root))
 
 
 def flush_tree(folder: Path) -> None:

@@ -128,8 +128,11 @@ def _attributes(staging: Staging, layer: Layer, caption: Caption) -> dict[str, A
     ome: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(staging, layer, caption)]}
     if layer.overview == "mode":
         classes = list(enumerate(caption.classes))
+        colours = [(i, (*info.colour, 255)) for i, info in classes]
+        if layer.nodata is not None:
+            colours.append((int(layer.nodata), (0, 0, 0, 0)))
         ome["image-label"] = {
-            "colors": [{"label-value": i, "rgba": [*info.colour, 255]} for i, info in classes],
+            "colors": [{"label-value": i, "rgba": list(rgba)} for i, rgba in colours],
             "properties": [{"label-value": i, "name": info.name} for i, info in classes],
         }
     said = {key: value for key, value in asdict(caption.georeference).items() if value}

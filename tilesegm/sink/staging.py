@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from tilesegm.errors import OutputError, ResumeError
 from tilesegm.grid.window import Window
-from tilesegm.sink.durable import flush_all, output_errors, write_atomic
+from tilesegm.sink.durable import flush_all, flush_new, output_errors, write_atomic
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
@@ -260,12 +260,13 @@ class Staging:
             self._compare(json.loads(head.read_text()), run)
         else:
             write_atomic(head, json.dumps(run, indent=1).encode())
-        flush_all(
+        heads = [
             array.create()
             for pyramids in self._arrays.values()
             for arrays in pyramids
             for array in arrays
-        )
+        ]
+        flush_new(heads, self.folder)
         self._journal = Journal(self.folder / "journal")
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:

@@ -38,10 +38,10 @@ HELD_OUT = (1, 5)  # tile and part (0 to 8): right of the middle row
 
 def read_parts(folder: Path, kind: str, suffix: str) -> NDArray[np.uint8]:
     """Join the nine parts of a tile, ``(H, W, 3)``; parts of one row or column differ by 1 px."""
-    parts = [
-        np.asarray(Image.open(folder / kind / f"image_part_{n:03d}.{suffix}").convert("RGB"))
-        for n in range(1, 10)
-    ]
+    parts = []
+    for number in range(1, 10):
+        with Image.open(folder / kind / f"image_part_{number:03d}.{suffix}") as part:
+            parts.append(np.asarray(part.convert("RGB")))
     rows = []
     for row in range(3):
         three = parts[3 * row : 3 * row + 3]

@@ -4,6 +4,7 @@ from tilesegm.batch import BatchItem, segment_many
 from tilesegm.errors import TilesegmError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
+from tilesegm.keras_objects import register_with_keras
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.options import Options
 from tilesegm.planning import plan
@@ -25,3 +26,6 @@ __all__ = [
     "segment",
     "segment_many",
 ]
+
+# A saved model that was compiled with a loss from here loads after `import tilesegm` alone.
+register_with_keras()

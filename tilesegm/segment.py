@@ -43,7 +43,7 @@ class Segmentation:
     output: Path
     """The class map."""
     extras: tuple[tuple[str, Path], ...]
-    """Further rasters by name: ``confidence``, ``scores``."""
+    """Further files by name: ``confidence``, ``scores``; a Zarr output holds them itself."""
     plan: Plan
     tiles: int
     """Tiles computed, by this run and those that it resumed."""
@@ -136,8 +136,9 @@ def run_request(
     """Segment one image with the network that ``opener`` gives for it; see `segment`."""
     began = time.monotonic()
     options, output = request.options, Path(output)
-    path = os.fspath(image) if isinstance(image, str | os.PathLike) else None
-    check_output(output, path, overwrite=True)
+    paths = output_paths(output, options)
+    for path in paths.values():
+        check_output(path, os.fspath(image) if isinstance(image, str | os.PathLike) else None)
     with open_image(image, options) as source:
         predictor = opener(source.info)
         check_bands(predictor.spec, source.info)
@@ -152,10 +153,13 @@ def run_request(
             budget=options.memory,
         )
         fingerprint = make_fingerprint(plan, area)
-        if output.exists() and not request.overwrite:
-            check_finished(output, digest(fingerprint))
+        extras = tuple((name, path) for name, path in paths.items() if path != output)
+        staged = staging_folder(output)
+        if not request.overwrite and not staged.exists() and output.exists():
+            for path in paths.values():
+                check_finished(path, digest(fingerprint))
             seconds = time.monotonic() - began
-            return Segmentation(output, (), plan, 0, 0, plan.info.pixels, seconds)
+            return Segmentation(output, extras, plan, 0, 0, plan.info.pixels, seconds)
         # Class maps usually shrink to a tenth; a disk that fills up later is reported then.
         size = (plan.info.height, plan.info.width)
         check_space(output, estimate_bytes(size, plan.layers, CHUNK).total // 10)
@@ -166,7 +170,7 @@ def run_request(
             plan.layers,
         )
         with Staging.open(
-            staging_folder(output),
+            staged,
             size=size,
             layers=plan.layers,
             fingerprint=fingerprint,
@@ -182,7 +186,7 @@ def run_request(
             on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
             tally = run_regions(job, plan.panels, staging, on_event)
             caption = _caption(plan, digest(fingerprint))
-            extras = _finish(staging, output, caption, options, on_event)
+            _finish(staging, paths, caption, options, on_event)
             staging.discard()
     seconds = time.monotonic() - began
     on_event(RunEnded(plan.info.uri, seconds))
@@ -239,19 +243,31 @@ def _caption(plan: Plan, fingerprint: str) -> Caption:
     return Caption(plan.info.georeference, spec.classes, tags)
 
 
+def output_paths(output: Path, options: Options) -> dict[str, Path]:
+    """Name the file of each result; a Zarr output holds all of them."""
+    names = ["classes"]
+    names += ["confidence"] if options.confidence else []
+    names += ["scores"] if options.scores else []
+    if output.suffix.lower() == ".zarr":
+        return dict.fromkeys(names, output)
+    paths = {name: output.with_name(f"{output.stem}_{name}{output.suffix}") for name in names}
+    return paths | {"classes": output}
+
+
 def _finish(
-    staging: Staging, output: Path, caption: Caption, options: Options, on_event: OnEvent
-) -> tuple[tuple[str, Path], ...]:
+    staging: Staging,
+    paths: dict[str, Path],
+    caption: Caption,
+    options: Options,
+    on_event: OnEvent,
+) -> None:
+    output = paths["classes"]
     on_event(StageStarted(f"writing {output.name}"))
-    names = [layer.name for layer in staging.layers]
 
     def report(fraction: float) -> None:
         on_event(StageProgress(fraction))
 
     if output.suffix.lower() == ".zarr":
         finish_zarr(staging, output, caption, report)
-        return tuple((name, output / name) for name in names[1:])
-    paths = {name: output.with_name(f"{output.stem}_{name}{output.suffix}") for name in names}
-    paths[names[0]] = output
-    finish_geotiff(staging, paths, caption, TiffOptions(compress=options.compress), report)
-    return tuple((name, paths[name]) for name in names[1:])
+    else:
+        finish_geotiff(staging, paths, caption, TiffOptions(compress=options.compress), report)

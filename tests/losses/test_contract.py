@@ -78,6 +78,8 @@ def test_weight_three_is_the_batch_thrice(name: str) -> None:
 
 @every_loss
 def test_weight_two_is_the_image_twice(name: str) -> None:
+    if name == "BlobLoss":
+        pytest.skip("weights count pixels; every object counts once")
     scene, loss = tiles(name), get(name)
     twice = scene.take([0, 0, 1])
     expected = value(loss, twice.labels, twice.logits)

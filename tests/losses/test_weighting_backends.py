@@ -85,7 +85,7 @@ def run() -> dict[str, Any]:
     """Train on the backend of this process, and return what the tests above look at."""
     import keras
 
-    from tests.losses.weighting_toy import X, Y, Parabola, number
+    from tests.losses.weighting_toy import Parabola, X, Y, number
     from tilesegm.losses.weighting import (
         ClassAdaptive,
         GradNorm,
@@ -103,8 +103,9 @@ def run() -> dict[str, Any]:
         optimizer = keras.optimizers.SGD(rate)
         # Torch has no XLA; its own compiler would take minutes here.
         model.compile(optimizer, jit_compile=keras.backend.backend() != "torch")
-        y = more.pop("y", Y)
-        history = model.fit(X, y, batch_size=4, verbose=0, shuffle=False, **more).history
+        steps = more.pop("steps", 1)
+        x, y = np.repeat(X, steps, axis=0), np.repeat(more.pop("y", Y), steps, axis=0)
+        history = model.fit(x, y, batch_size=4, verbose=0, shuffle=False, **more).history
         return model, history
 
     class Assign(keras.callbacks.Callback):
@@ -122,10 +123,10 @@ def run() -> dict[str, Any]:
     result["number_after_zero"] = float(np.asarray(model.network.weights[0]).item())
 
     frozen = number(trainable=False)
-    model, _ = trained(frozen, Uncertainty(), 0.5, epochs=60)
+    model, _ = trained(frozen, Uncertainty(), 0.5, steps=60)
     result["log_variance"] = np.asarray(model.rule.log_variance.numpy()).tolist()
 
-    model, _ = trained(number(), GradNorm(alpha=0.0, rate=0.05), 0.0, epochs=100)
+    model, _ = trained(number(), GradNorm(alpha=0.0, rate=0.05), 0.0, steps=100)
     result["gradnorm"] = model.rule.factors.numpy().tolist()
 
     normalised = keras.Sequential(
@@ -143,9 +144,7 @@ def run() -> dict[str, Any]:
 
     quarter = np.zeros_like(Y)
     quarter[:, 0, 0] = 1
-    _, history = trained(
-        number(), None, 0.0, epochs=2, y=quarter, class_weights=ClassAdaptive(2)
-    )
+    _, history = trained(number(), None, 0.0, epochs=2, y=quarter, class_weights=ClassAdaptive(2))
     result["class_weights"] = [history[f"weight_class_{index}"][-1] for index in (0, 1)]
     return result
 

@@ -77,19 +77,13 @@ def test_weights_of_a_step_come_from_the_steps_before() -> None:
     batch = prepare(y_true, logits, ignore=255)
     first = ops.convert_to_numpy(layer.weigh(batch, training=True))
     np.testing.assert_allclose(first, [[[1.0, 1.0, 1.0, 0.0]]])
-    np.testing.assert_allclose(
-        np.asarray(layer.running), np.array([[1, 1], [0, 1]]) / 3, rtol=1e-6
-    )
+    np.testing.assert_allclose(np.asarray(layer.running), np.array([[1, 1], [0, 1]]) / 3, rtol=1e-6)
     # Both classes now have IoU 1/2.
     np.testing.assert_allclose(ops.convert_to_numpy(layer.weights_now()), 1.0, rtol=1e-6)
     layer.weigh(prepare(y_true[..., :1], logits[..., 1:2, :]), training=False)
-    np.testing.assert_allclose(
-        np.asarray(layer.running), np.array([[1, 1], [0, 1]]) / 3, rtol=1e-6
-    )
+    np.testing.assert_allclose(np.asarray(layer.running), np.array([[1, 1], [0, 1]]) / 3, rtol=1e-6)
     layer.weigh(prepare(y_true[..., :1], logits[..., 1:2, :]), training=True)  # all 0 taken for 1
-    np.testing.assert_allclose(
-        np.asarray(layer.running), np.array([[1, 4], [0, 1]]) / 6, rtol=1e-6
-    )
+    np.testing.assert_allclose(np.asarray(layer.running), np.array([[1, 4], [0, 1]]) / 6, rtol=1e-6)
     # 1 - IoU: 4/5 and 4/5; recall tells them apart.
     layer.score = "recall"
     last = ops.convert_to_numpy(layer.weigh(batch, training=False))

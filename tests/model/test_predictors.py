@@ -76,7 +76,7 @@ def test_bad_normalisations(offset: Any, scale: Any) -> None:
 
 
 def test_normalisation_for_other_bands_is_refused() -> None:
-    with pytest.raises(SettingsError, match="is for 2 bands and .* takes 3"):
+    with pytest.raises(SettingsError, match=r"is for 2 bands and .* takes 3"):
         open_model(pointwise(), normalisation=Normalisation((1.0, 2.0)))
 
 
@@ -145,7 +145,7 @@ def test_fixed_size_is_kept_to() -> None:
     inputs = keras.Input((16, 16, 3))
     predictor = open_model(keras.Model(inputs, layers.Conv2D(2, 3, padding="same")(inputs)))
     assert predictor.spec.tile == (16, 16)
-    with pytest.raises(ModelError, match="takes tiles of 16 x 16 pixels, not 8 x 12"):
+    with pytest.raises(ModelError, match="takes tiles of 16 x 16 pixels only, not 8 x 12"):
         predictor(_NOISE.astype(np.uint8))
 
 

@@ -39,7 +39,6 @@ def test_a_relative_name_is_fine(tmp_path, monkeypatch):
         ("nowhere/out.tif", "nowhere .*does not exist"),
         ("in.tif", "is the input image"),
         ("link.tif", "is the input image"),
-        ("old.tif", "exists; replace it with --overwrite"),
         ("folder.tif", "already a folder"),
         ("file.zarr", "already a file"),
     ],
@@ -58,16 +57,16 @@ def test_an_input_url_is_compared_by_the_file_it_names(tmp_path):
     image = tmp_path / "ä b.tif"
     image.touch()
     with pytest.raises(OutputError, match="is the input image"):
-        check_output(image, image.as_uri(), overwrite=True)
+        check_output(image, image.as_uri())
     check_output(tmp_path / "out.tif", "https://example.org/ä%20b.tif")
 
 
-def test_overwrite_replaces_results_but_never_the_input(tmp_path):
+def test_results_may_be_replaced_but_never_the_input(tmp_path):
     (tmp_path / "in.tif").touch()
     (tmp_path / "old.tif").touch()
-    check_output(tmp_path / "old.tif", str(tmp_path / "in.tif"), overwrite=True)
+    check_output(tmp_path / "old.tif", str(tmp_path / "in.tif"))
     with pytest.raises(OutputError, match="input"):
-        check_output(tmp_path / "in.tif", str(tmp_path / "in.tif"), overwrite=True)
+        check_output(tmp_path / "in.tif", str(tmp_path / "in.tif"))
 
 
 def test_an_interrupted_replacement_goes_on(tmp_path):

@@ -9,6 +9,7 @@ from typing import Any
 import dask.array as da
 import numpy as np
 import pytest
+import rasterio
 import tifffile
 import zarr
 
@@ -37,6 +38,24 @@ def test_path_is_resolved(write_raster: WriteRaster, monkeypatch: pytest.MonkeyP
     path = write_raster("image.tif", pixels(8, 8, 3))
     monkeypatch.chdir(path.parent)
     assert info("image.tif").identity == info(path).identity
+
+
+def test_parts_of_a_mosaic_and_masks_but_no_statistics(write_raster: WriteRaster) -> None:
+    shown = np.ones((8, 8), bool)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False):
+        part = write_raster("part.tif", pixels(8, 8, 1), mask=shown)
+    mosaic = part.with_name("mosaic.vrt")
+    mosaic.write_text(
+        '<VRTDataset rasterXSize="8" rasterYSize="8"><VRTRasterBand dataType="Byte" band="1">'
+        '<SimpleSource><SourceFilename relativeToVRT="1">part.tif</SourceFilename></SimpleSource>'
+        "</VRTRasterBand></VRTDataset>"
+    )
+    for image, other in ((mosaic, part), (part, part.with_name("part.tif.msk"))):
+        before = info(image).identity
+        part.with_name(f"{image.name}.aux.xml").write_text("<PAMDataset></PAMDataset>")
+        assert info(image).identity == before
+        os.utime(other, ns=(0, 1))
+        assert info(image).identity != before
 
 
 def test_choice_of_bands_and_level_is_part_of_it(tmp_path: Path) -> None:

@@ -173,6 +173,21 @@ def test_stack_joins_nodata_and_masks(write_raster: WriteRaster) -> None:
     assert valid.tolist() == [[True, False, True, False]]
 
 
+def test_stack_keeps_a_mask_beside_nodata(write_raster: WriteRaster) -> None:
+    image = pixels(4, 5, 4)
+    image[..., 3] = 255
+    image[1, 2, 3] = 0
+    paths = [
+        write_raster("rgba.tif", image, colorinterp=RGBA, nodata=0),
+        write_raster("plain.tif", pixels(4, 5, 1)),
+    ]
+    with open_source(paths) as source:
+        assert source.info.masked
+        valid = source.read(source.info.window).valid
+    assert valid is not None
+    assert np.argwhere(~valid).tolist() == [[1, 2]]
+
+
 def test_xarray_keeps_lazy_and_float(tmp_path: Path) -> None:
     cube = xarray.DataArray(np.ones((2, 3, 4), np.float32), dims=("band", "y", "x"))
     cube[1, 2, 3] = np.nan

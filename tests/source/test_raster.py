@@ -133,25 +133,29 @@ def test_another_thread_may_read(write_raster: WriteRaster) -> None:
     assert len(read) == 2
 
 
-def test_block_cache_is_bounded_while_reading_and_left_as_it_was(
-    write_raster: WriteRaster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_block_cache_stays_bounded(write_raster: WriteRaster) -> None:
     maps = Path("/proc/self/maps")
     if not maps.exists():
         pytest.skip("the GDAL library in use is found through /proc")
     library = next(line.split()[-1] for line in maps.read_text().splitlines() if "libgdal" in line)
     limit = ctypes.CDLL(library).GDALGetCacheMax64
     limit.restype = ctypes.c_int64
-    before = limit()
-    seen = []
-    with open_source(write_raster("image.tif", pixels(9, 9, 1)), cache_bytes=3 << 20) as source:
-        load = type(source)._read
-        monkeypatch.setattr(
-            type(source), "_read", lambda self, at: (seen.append(limit()), load(self, at))[1]
-        )
-        source.read(Window(0, 0, 9, 9))
-    assert seen == [3 << 20]
-    assert limit() == before
+
+    def write() -> None:
+        with rasterio.Env(GDAL_CACHEMAX=5 << 20):
+            assert limit() == 5 << 20
+
+    path = write_raster("image.tif", pixels(9, 9, 1))
+    with open_source(path, cache_bytes=3 << 20) as source:
+        assert limit() == 3 << 20
+        # Another thread's setting neither outlives its use nor is undone while it lasts.
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        assert limit() == 3 << 20
+        with rasterio.Env():
+            source.read(Window(0, 0, 9, 9))
+        assert limit() == 3 << 20
 
 
 def test_stack_joins_dtypes_and_names(write_raster: WriteRaster) -> None:

@@ -91,9 +91,9 @@ def test_the_twin_computes_the_same_within_bfloat16() -> None:
 
 
 def test_the_twin_gathers_the_statistics_that_keras_would() -> None:
-    model = keras.Sequential(
-        [keras.Input((8, 8, 3)), keras.layers.BatchNormalization(momentum=0.5), keras.layers.ReLU()]
-    )
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.BatchNormalization(momentum=0.5)(inputs)
+    model = keras.Model(inputs, keras.layers.ReLU()(x))
     twin = bfloat16_twin(model)
     pixels = np.random.default_rng(4).normal(3, 2, (16, 8, 8, 3)).astype(np.float32)
     expected, found = model(pixels, training=True), twin(pixels, training=True)

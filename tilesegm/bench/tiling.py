@@ -111,6 +111,7 @@ def _writing(classes: Path, copy: Path) -> float:
             "blockxsize": 512,
             "blockysize": 512,
             "compress": "deflate",
+            "zlevel": 3,
             "num_threads": "all_cpus",
             "BIGTIFF": "IF_SAFER",
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 __all__ = ["prefetch"]
@@ -20,7 +20,7 @@ class _Failure:
 _END = object()
 
 
-def prefetch(items: Iterator[T], depth: int = 1) -> Iterator[T]:
+def prefetch(items: Iterator[T], depth: int = 1) -> Generator[T]:
     """Yield ``items`` in order while a thread makes the next ones.
 
     Stages of the engine are generators; each wrapped in this function runs beside the others, and

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,10 +60,14 @@ def stream(job: Job, run: tuple[Region, ...]) -> Generator[Finished]:
     """
     top, bottom = run[0].window, run[-1].window
     window = Window(top.row, top.col, bottom.stop_row - top.row, top.width)
-    batches = prefetch(read_batches(job.reading, window), depth=2)
-    scored = prefetch(_score(job, batches), depth=1)
-    bands = prefetch(_blend(job, scored, window), depth=1)
-    yield from _regroup(job, bands, run)
+    # Closed from the last stage to the first: when one fails, no thread goes on reading an image
+    # that its owner is about to close.
+    with (
+        closing(prefetch(read_batches(job.reading, window), depth=2)) as batches,
+        closing(prefetch(_score(job, batches), depth=1)) as scored,
+        closing(prefetch(_blend(job, scored, window), depth=1)) as bands,
+    ):
+        yield from _regroup(job, bands, run)
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ def active_boundary(
     neighbour nearest to the true contour, its factor the distance to that, clipped at ``reach``,
     over ``reach``. Neighbours lend their probabilities without taking gradient.
 
-    All pixels are computed and a mask selects, so shapes stay static. Weights act in the mean; which
-    pixels are on the predicted border they decide only where they are 0. An image without a true
-    contour adds nothing.
+    All pixels are computed and a mask selects, so shapes stay static. Weights act in the mean, not
+    in the choice of predicted borders, except that a pixel without weight is none. An image without
+    a true contour adds nothing.
 
     Args:
         target: ``(N, H, W, C)`` fractions of the classes.
@@ -68,8 +68,8 @@ def active_boundary(
     lent = ops.stop_gradient(log_probability)
     contrast = [_divergence(_shift(lent, step, 0.0), log_probability) for step in _AROUND]
     logits = ops.where(allowed > 0.0, ops.stack(contrast, axis=-1), _NEVER)
-    # log-softmax is only read where allowed: 0 times the huge rest would still be finite.
-    loss = -ops.sum(label * ops.where(allowed > 0.0, ops.log_softmax(logits, axis=-1), 0.0), axis=-1)
+    likelihood = ops.where(allowed > 0.0, ops.log_softmax(logits, axis=-1), 0.0)
+    loss = -ops.sum(label * likelihood, axis=-1)
 
     factor = ops.minimum(ops.sqrt(squared), reach) / reach
     border = predicted_border(log_probability, weight, fraction=fraction)

@@ -48,7 +48,10 @@ def number_blobs(
         if label in (ignore, background):
             continue
         if not 0 <= label < _STRIDE:
-            raise InputError(f"class_map holds {label}; expected ids 0 to {_STRIDE - 1}: relabel it")
+            raise InputError(
+                f"class_map holds the id {label}, expected 0 to {_STRIDE - 1}; relabel it, or pass"
+                " it as ignore"
+            )
         blobs, count = ndimage.label(class_map == label, structure=np.ones((3, 3)))
         numbered += np.where(blobs > 0, (blobs + found) * _STRIDE, 0).astype(np.int32)
         found += count
@@ -94,9 +97,9 @@ def blob_dice(
 class BlobLoss(SegmentationLoss):
     """Blob loss over soft Dice (Kofler et al. 2023, IPMI): small objects count as much as large.
 
-    ``y_true`` is the map of :func:`number_blobs`. A plain class map works too: all pixels of a class
-    then are one object. It says nothing about tiles without objects, where value and gradient are
-    0, and is meant beside a global loss (the paper: ``2 * global + 1 * blob``).
+    ``y_true`` is the map of :func:`number_blobs`. A plain class map works too: all pixels of a
+    class then are one object. It says nothing about tiles without objects, where value and gradient
+    are 0, and is meant beside a global loss (the paper: ``2 * global + 1 * blob``).
 
     Args:
         limit: Most objects in a tile that are told apart, 1 or more; costs memory, not time.
@@ -136,7 +139,7 @@ class BlobLoss(SegmentationLoss):
             batch = prepare(
                 labels, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
             )
-            return self._of(batch, ops.zeros_like(batch.weight, "int32") if blobs is None else blobs)
+            return self.compute(batch) if blobs is None else self._of(batch, blobs)
 
     def compute(self, batch: Batch) -> Tensor:
         """Return the loss where each class of an image is one object."""

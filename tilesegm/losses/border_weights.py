@@ -194,14 +194,14 @@ def _foreground(instances: Instances) -> npt.NDArray[np.bool_]:
                 f"instances hold the id {instances.min()}; 0 for background and ids above 0 are "
                 "expected: set ignored pixels to 0 here and ignore them in the labels"
             )
-        return instances != 0
+        return np.not_equal(instances, 0)
     shapes = {np.shape(mask) for mask in instances}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
         raise InputError(
             f"masks of shapes {sorted(shapes)} were passed; one or more masks of one shape (H, W) "
             "are expected: for an image without objects pass a map of zeros instead"
         )
-    return np.any([np.asarray(mask) != 0 for mask in instances], axis=0)
+    return np.logical_or.reduce([np.asarray(mask) != 0 for mask in instances]).astype(bool)
 
 
 def _balance(foreground: npt.NDArray[np.bool_]) -> tuple[float, float]:

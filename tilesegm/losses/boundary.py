@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Unpack
+from typing import Any, Unpack
 
 import keras
 from keras import ops
@@ -83,7 +83,7 @@ class Boundary(SegmentationLoss):
         SettingsError: ``radius`` is not above 0.
     """
 
-    minimum: ClassVar[float] = -math.inf
+    minimum = -math.inf
 
     def __init__(
         self, *, radius: float | None = None, normalise: bool = True, **common: Unpack[Common]

@@ -53,9 +53,7 @@ class DeepSupervision(SegmentationLoss):
         output_weights(2 if isinstance(weights, str) else len(weights), weights)
         self.minimum = base.minimum
 
-    def __call__(
-        self, y_true: Tensor, y_pred: Any, sample_weight: Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, y_true: Tensor, y_pred: Any, sample_weight: Tensor | None = None) -> Tensor:
         """Return the loss of one batch, a float32 scalar.
 
         Args:
@@ -82,11 +80,14 @@ class DeepSupervision(SegmentationLoss):
         return total
 
     def _at(self, y_true: Tensor, scores: Tensor, sample_weight: Tensor | None) -> Tensor:
-        h, w = scores.shape[1:3]
-        weight = sample_weight
-        if weight is not None and len(weight.shape) > 2 and tuple(weight.shape[1:3]) != (1, 1):
-            weight = nearest(weight, h, w)
-        return self.base(nearest(y_true, h, w), scores, weight)
+        labels, weight = ops.convert_to_tensor(y_true), sample_weight
+        full, size = tuple(labels.shape[1:3]), tuple(scores.shape[1:3])
+        # What has another shape than the labels is left to the base to judge.
+        if len(full) == len(size) == 2:
+            if weight is not None and tuple(weight.shape[1:3]) == full:
+                weight = nearest(weight, *size)
+            labels = nearest(labels, *size)
+        return self.base(labels, scores, weight)
 
     def compute(self, batch: Batch) -> Tensor:
         """Return the loss of a single output that is prepared already."""

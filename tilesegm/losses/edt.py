@@ -76,7 +76,9 @@ def distance_transform(mask: Tensor, radius: float | None = None) -> Tensor:
     return ops.sqrt(squared_distance_to(ops.logical_not(ops.cast(mask, "bool")), radius))
 
 
-def signed_distance(mask: Tensor, valid: Tensor | None = None, radius: float | None = None) -> Tensor:
+def signed_distance(
+    mask: Tensor, valid: Tensor | None = None, radius: float | None = None
+) -> Tensor:
     """Level-set function of a mask: above 0 outside, 0 or below inside.
 
     Outside it is the distance to the mask; inside it is ``-(d - 1)`` with d the distance to the

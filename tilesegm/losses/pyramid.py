@@ -21,10 +21,10 @@ class Pyramid(SegmentationLoss):
     """The weighted mean of a loss over resolutions, with labels that are areas.
 
     At scale s, each s x s block becomes one pixel: its label is the fraction of each class in the
-    block, its prediction the mean probability, its weight the sum of weights. So a coarse level asks
-    for the right *amount* of each class, wherever in the block; what is a hard label at scale 1 is a
-    soft one there, and ignored pixels count in neither. Nearest-neighbour labels, which other
-    pyramid losses use, lose every structure thinner than s.
+    block, its prediction the mean probability, its weight the sum of weights. So a coarse level
+    asks for the right *amount* of each class, wherever in the block; what is a hard label at scale
+    1 is a soft one there, and ignored pixels count in neither. Nearest-neighbour labels, which
+    other pyramid losses use, lose structures thinner than s.
 
     Args:
         base: The loss at each scale. It must have its optimum at p = g for soft labels:

@@ -42,11 +42,13 @@ def find_folds(graph: LayerGraph) -> dict[int, Any]:
             readers[key] = readers.get(key, 0) + 1
     folds = {}
     for step in graph.steps:
-        norm, (source, *_) = step.layer, step.inputs or (None,)
-        conv = producers.get(source)
+        norm = step.layer
+        if type(norm) is not keras.layers.BatchNormalization:
+            continue
+        (source,) = step.inputs
+        conv: Any = producers.get(source)
         if (
-            type(norm) is keras.layers.BatchNormalization
-            and type(conv) is keras.layers.Conv2D
+            type(conv) is keras.layers.Conv2D
             and norm.axis in (-1, 3)
             and not step.keywords.get("training")
             and conv.activation is keras.activations.linear

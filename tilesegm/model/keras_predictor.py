@@ -18,7 +18,7 @@ from tilesegm.model.planes import check_planes, check_tiles
 __all__ = ["KerasPredictor", "with_settings"]
 
 # The dtypes that every backend can cast on every device; others become float32 beforehand.
-_CAST_IN_GRAPH = frozenset({"uint8", "int8", "int16", "int32", "float16", "float32"})
+_CAST_IN_GRAPH = frozenset({"uint8", "int8", "uint16", "int16", "int32", "float16", "float32"})
 
 
 class KerasPredictor:
@@ -59,9 +59,7 @@ class KerasPredictor:
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`. The scores may be a read-only array."""
         check_tiles(self._spec, tiles)
-        if tiles.dtype.name not in _CAST_IN_GRAPH and not (
-            tiles.dtype == np.uint16 and tiles.dtype.isnative
-        ):
+        if tiles.dtype.name not in _CAST_IN_GRAPH or not tiles.dtype.isnative:
             tiles = tiles.astype(np.float32)
         try:
             scores = self._run(np.ascontiguousarray(tiles))

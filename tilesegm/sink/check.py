@@ -8,23 +8,18 @@ from pathlib import Path
 from urllib.request import url2pathname
 
 from tilesegm.errors import OutputError
-from tilesegm.sink.staging import staging_folder
 
 __all__ = ["SUFFIXES", "check_output", "check_space"]
 
 SUFFIXES = (".tif", ".tiff", ".zarr")
 
 
-def check_output(output: Path | str, source: str | None = None, overwrite: bool = False) -> None:
+def check_output(output: Path | str, source: str | None = None) -> None:
     """Refuse an output that cannot be written or must not be.
-
-    A finished output is refused without ``overwrite``, unless unfinished work lies beside it: then
-    a run that may replace it was interrupted, and goes on.
 
     Args:
         output: Path of the file, or of the ``.zarr`` folder.
         source: Path or URL of the image.
-        overwrite: Whether a finished output may be replaced.
 
     Raises:
         OutputError: with what is wrong and how to mend it.
@@ -45,8 +40,6 @@ def check_output(output: Path | str, source: str | None = None, overwrite: bool 
     if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):
         found = "a folder" if path.is_dir() else "a file"
         raise OutputError(f"output {path} is already {found}, of another kind; use another name")
-    if path.exists() and not overwrite and not staging_folder(path).exists():
-        raise OutputError(f"output {path} exists; replace it with --overwrite or give another name")
 
 
 def check_space(output: Path | str, needed: int) -> None:

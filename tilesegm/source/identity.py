@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tilesegm.grid.window import Window
 from tilesegm.source.remote import is_http, is_remote, probe
 
-__all__ = ["Identity", "address_identity", "array_identity", "folder_identity"]
+__all__ = ["Identity", "address_identity", "array_identity", "files_identity", "folder_identity"]
 
 Identity = tuple[tuple[str, str], ...]
 
@@ -40,17 +40,22 @@ def address_identity(uri: str) -> Identity:
     )
 
 
+def files_identity(paths: Iterable[str]) -> Identity:
+    """Return a digest of the names, sizes and times of those files that are on disk."""
+    digest = blake2b(digest_size=16)
+    for path in sorted(paths):
+        if os.path.isfile(path):
+            state = os.stat(path)
+            digest.update(f"{path}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
+    return (("files", digest.hexdigest()),)
+
+
 def folder_identity(folder: Path) -> Identity:
     """Return the path of a folder and a digest of the names, sizes and times of its files."""
-    digest = blake2b(digest_size=16)
-    for parent, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            path = os.path.join(parent, name)
-            state = os.stat(path)
-            line = f"{os.path.relpath(path, folder)}\0{state.st_size}\0{state.st_mtime_ns}\n"
-            digest.update(line.encode())
-    return (("path", str(folder.resolve())), ("files", digest.hexdigest()))
+    inside = (
+        os.path.join(at, name) for at, _, names in os.walk(folder.resolve()) for name in names
+    )
+    return (("path", str(folder.resolve())), *files_identity(inside))
 
 
 def array_identity(height: int, width: int, load: Callable[[Window], NDArray[Any]]) -> Identity:

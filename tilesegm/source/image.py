@@ -79,6 +79,11 @@ class ImageSource(ABC):
         """How missing pixels are told from their values."""
         return self._missing
 
+    @property
+    def hides(self) -> bool:
+        """Whether :meth:`load` can return a mask."""
+        return False
+
     def read(self, window: Window) -> Pixels:
         """Read ``window``, which lies inside the image.
 

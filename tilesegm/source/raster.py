@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
-from tifffile import COMPRESSION
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo
-from tilesegm.source.identity import address_identity
+from tilesegm.source.gdal import Gdal, georeference_of, open_dataset
+from tilesegm.source.identity import Identity, address_identity, files_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
-from tilesegm.source.remote import GDAL_REMOTE, is_remote
+from tilesegm.source.remote import is_remote
 from tilesegm.source.spool import Spool
 
 __all__ = ["RasterSource"]
-
-_THREADED = (".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k")
-"""Local formats that GDAL decodes by several threads. Never remote files, nor mosaics that may lead
-to some: GDAL 3.10 then drops the errors of its threads and returns zeros."""
 
 
 class RasterSource(ImageSource):
@@ -50,10 +40,10 @@ class RasterSource(ImageSource):
         """
         identity = _identity(uri)
         self._uri = uri
-        self._environment = _environment(uri, options)
+        self._gdal = Gdal(uri, options.cache_bytes)
         self._spool: Spool | None = None
-        with self._gdal("cannot be opened"):
-            self._dataset = _open(uri, options.level)
+        with self._gdal.calls("cannot be opened"):
+            self._dataset = open_dataset(uri, options.level)
         try:
             info, missing = self._describe(options, identity)
         except BaseException:
@@ -61,9 +51,7 @@ class RasterSource(ImageSource):
             raise
         super().__init__(info, missing)
 
-    def _describe(
-        self, options: SourceOptions, identity: tuple[tuple[str, str], ...]
-    ) -> tuple[ImageInfo, Missing]:
+    def _describe(self, options: SourceOptions, identity: Identity) -> tuple[ImageInfo, Missing]:
         dataset, uri = self._dataset, self._uri
         if not dataset.count:
             raise SourceError(_no_bands(uri, dataset.subdatasets))
@@ -78,8 +66,8 @@ class RasterSource(ImageSource):
         check_image(uri, dataset.shape, dtype)
         told = [dataset.nodatavals[n - 1] for n in self._bands]
         missing = Missing.told(uri, dtype, options, told)
-        with self._gdal("cannot be described"):
-            georeference = _georeference(dataset)
+        with self._gdal.calls("cannot be described"):
+            georeference = georeference_of(dataset)
         placed = georeference != Georeference()
         self._orientation = Orientation() if placed else read_orientation(uri, dataset.driver)
         height, width = self._orientation.size(dataset.shape)
@@ -93,11 +81,30 @@ class RasterSource(ImageSource):
             dtype=dtype,
             block=(1, width) if self._orientation.disordered else block,
             nodata=missing.nodata[0],
-            masked=missing.possible or bool(self._alpha or self._mask_bands),
+            masked=missing.possible or self.hides,
             georeference=georeference,
             band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
-            identity=(*identity, ("level", str(options.level)), ("bands", str(self._bands))),
+            identity=(
+                *identity,
+                *self._beside(options.level),
+                ("level", str(options.level)),
+                ("bands", str(self._bands)),
+            ),
         ), missing
+
+    def _beside(self, level: int) -> Identity:
+        """Tell apart the other files of the image: parts of a mosaic, mask, and overviews if read.
+
+        Statistics, which a viewer adds as .aux.xml, make no other image.
+        """
+        ignored = (".aux.xml",) if level else (".aux.xml", ".ovr")
+        others = [path for path in self._dataset.files[1:] if not path.endswith(ignored)]
+        return files_identity(others) if others else ()
+
+    @property
+    def hides(self) -> bool:
+        """Whether alpha or a mask band can hide pixels."""
+        return bool(self._alpha or self._mask_bands)
 
     def _find_mask_bands(self) -> list[int]:
         """Return the bands whose masks (.msk files, or inside the file) hide pixels.
@@ -111,7 +118,7 @@ class RasterSource(ImageSource):
     def load(self, window: Window) -> Loaded:
         """Return values and mask of ``window``; see :meth:`ImageSource.load`."""
         at = self._orientation.stored(window, (self.info.height, self.info.width))
-        with self._gdal(f"cannot be read at {window}: cut short, damaged or out of reach"):
+        with self._gdal.calls(f"cannot be read at {window}: cut short, damaged or out of reach"):
             values, mask = self._read(at)
         upright = self._orientation.upright
         return upright(values), None if mask is None else upright(mask)
@@ -142,63 +149,15 @@ class RasterSource(ImageSource):
         """Close the file."""
         if self._spool:
             self._spool.close()
-        with self._gdal("cannot be closed"):
+        with self._gdal.calls("cannot be closed"):
             self._dataset.close()
 
-    @contextmanager
-    def _gdal(self, trouble: str) -> Iterator[None]:
-        """Run GDAL with this image's settings in any thread; turn its errors to ours."""
-        try:
-            with rasterio.Env(**self._environment):
-                yield
-        except (RasterioError, ValueError) as error:
-            if isinstance(error, SourceError):
-                raise
-            raise SourceError(_explain(self._uri, trouble, error)) from error
 
-
-def _identity(uri: str) -> tuple[tuple[str, str], ...]:
+def _identity(uri: str) -> Identity:
     plain = not is_remote(uri) and "://" not in uri and not uri.startswith("/vsi")
     if plain and ":" not in uri and not Path(uri).exists():
         raise SourceError(f"{uri}: no such file; check the path")
     return address_identity(uri)
-
-
-def _environment(uri: str, options: SourceOptions) -> dict[str, Any]:
-    settings: dict[str, Any] = {
-        # Left alone, the cache takes 5 % of the machine's memory.
-        "GDAL_CACHEMAX": options.cache_bytes,
-        # A JPEG that is cut short is a warning and grey pixels otherwise.
-        "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
-        # Decodes a PNG whole, and leaves the buffer unwritten without a word when it is cut short.
-        "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
-    }
-    if is_remote(uri):
-        return settings | GDAL_REMOTE
-    if uri.lower().endswith(_THREADED):
-        settings["GDAL_NUM_THREADS"] = "ALL_CPUS"
-    return settings
-
-
-def _open(uri: str, level: int) -> Any:
-    dataset = _open_quietly(uri)
-    if not level:
-        return dataset
-    levels = len(dataset.overviews(1)) if dataset.count else 0
-    dataset.close()
-    if level > levels:
-        raise SourceError(
-            f"{uri}: level={level} was asked for, but the image has {levels} overviews; "
-            f"choose from 0 to {levels}"
-        )
-    return _open_quietly(uri, OVERVIEW_LEVEL=level - 1)
-
-
-def _open_quietly(uri: str, **options: Any) -> Any:
-    """Open without a warning about a missing georeference, which a photo never has."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(uri, sharing=False, **options)
 
 
 def _slices(at: Window) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -210,34 +169,7 @@ def _dtype_name(name: str) -> str:
     return "complex64" if name.startswith("complex_int") else name
 
 
-def _georeference(dataset: Any) -> Georeference:
-    points, points_crs = dataset.gcps
-    identity = dataset.transform.is_identity
-    return Georeference(
-        crs=dataset.crs.to_wkt() if dataset.crs else None,
-        transform=None if identity else tuple(dataset.transform)[:6],
-        gcps=tuple((p.row, p.col, p.x, p.y, p.z or 0.0) for p in points),
-        gcp_crs=points_crs.to_wkt() if points_crs else None,
-        rpcs=tuple(sorted(dataset.tags(ns="RPC").items())),
-    )
-
-
 def _no_bands(uri: str, parts: list[str]) -> str:
     if not parts:
         return f"{uri}: {Path(uri).name} holds no image"
     return f"{uri}: the file holds {len(parts)} images; pass one of them: {', '.join(parts)}"
-
-
-def _explain(uri: str, trouble: str, error: Exception) -> str:
-    """Say in one line what GDAL complains about."""
-    reason = " ".join(str(error.__cause__ or error).split())
-    codec = re.search(r"missing codec (?:of code )?(\S+?)\.?$", reason)
-    if codec:
-        name = COMPRESSION(int(codec[1])).name if codec[1].isdigit() else codec[1]
-        return (
-            f"{uri}: this GDAL has no codec {name}; install rasterio from conda-forge, "
-            "or convert the image with a GDAL that has it: gdal_translate -co COMPRESS=DEFLATE"
-        )
-    if "not recognized as being in a supported file format" in reason:
-        return f"{uri}: not an image that GDAL {rasterio.__gdal_version__} can read"
-    return f"{uri}: the image {trouble} ({reason})"

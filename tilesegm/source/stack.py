@@ -60,7 +60,6 @@ class StackSource(ImageSource):
         first = self._parts[0].info
         dtype = np.result_type(*(part.info.dtype for part, _ in used))
         missing = Missing(dtype, tuple(part.missing.nodata[band] for part, band in used))
-        hidden = any(part.info.masked and not part.missing.possible for part, _ in used)
         info = replace(
             first,
             uri=uri,
@@ -68,7 +67,7 @@ class StackSource(ImageSource):
             dtype=dtype,
             block=max(part.info.block for part, _ in used),
             nodata=missing.nodata[0],
-            masked=hidden or missing.possible,
+            masked=missing.possible or any(part.hides for part, _ in used),
             band_names=tuple(_name(part.info, band) for part, band in used),
             identity=(
                 ("bands", str(options.bands)),

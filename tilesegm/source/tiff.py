@@ -25,8 +25,8 @@ from tilesegm.source.slide import check_codec, microscope, pixel_size
 
 __all__ = ["TiffSource"]
 
-_READ_BYTES = 16 * 2**20
-"""Encoded bytes that are fetched in one go."""
+_READ_BYTES = 2 * 2**20
+"""Encoded bytes that are fetched and decoded in one go; a slide decodes to some ten times that."""
 
 
 class TiffSource(ImageSource):

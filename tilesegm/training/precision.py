@@ -41,7 +41,7 @@ class _FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc
 
 
 def bfloat16_twin(model: keras.Model) -> keras.Model:
-    """Return a new network of the same layers that computes in bfloat16, with float32 weights.
+    """Return a twin of a functional model that computes in bfloat16, with float32 weights.
 
     The layers that give the outputs keep float32: a softmax or a loss of bfloat16 is too coarse.
     ``get_weights`` and ``set_weights`` carry weights between the two.

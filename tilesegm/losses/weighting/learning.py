@@ -62,8 +62,13 @@ def shared_variables(network: keras.Model, layer: str | None) -> list[Any]:
         layer: Name of the layer; None for the last one that has any.
 
     Raises:
-        SettingsError: There is no such layer, or it has nothing to train.
+        SettingsError: The network is not built, or it has no such layer with something to train.
     """
+    if not network.built:
+        raise SettingsError(
+            f"network {network.name!r} has no weights yet to take gradients at: give it a"
+            " keras.Input, or call it once"
+        )
     trained = [each for each in network.layers if each.trainable_variables]
     chosen = [each for each in trained if layer in (None, each.name)]
     if not chosen:

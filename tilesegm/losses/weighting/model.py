@@ -71,7 +71,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         self.class_weights = class_weights
         terms = self.compound.terms
         self.rule.check(terms)
-        if isinstance(self.rule, GradNorm) and network.built:
+        if isinstance(self.rule, GradNorm):
             shared_variables(network, self.rule.layer)
         if not self.rule.built:
             self.rule.build((len(terms),))
@@ -165,12 +165,9 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         """Train as in Keras, with the rule turning from epoch to epoch."""
         bound = inspect.signature(super().fit).bind(*args, **kwargs)
         given = bound.arguments.get("callbacks") or []
-        if isinstance(given, keras.callbacks.CallbackList):
-            given.append(_Turn())
-        else:
-            given = given if isinstance(given, (list, tuple)) else [given]
-            # First, so that a checkpoint at the end of an epoch has the weights of the next one.
-            bound.arguments["callbacks"] = [_Turn(), *given]
+        given = given if isinstance(given, (list, tuple)) else [given]
+        # First, so that a checkpoint at the end of an epoch has the weights of the next one.
+        bound.arguments["callbacks"] = [_Turn(), *given]
         return super().fit(*bound.args, **bound.kwargs)
 
     def get_config(self) -> dict[str, Any]:

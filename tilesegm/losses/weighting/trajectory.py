@@ -21,7 +21,7 @@ class Trajectory(keras.metrics.Metric):  # type: ignore[misc]
     """
 
     def __init__(self, prefix: str, names: Sequence[str]) -> None:
-        super().__init__(name=prefix, dtype="float32")
+        super().__init__(name=f"{prefix}_trajectory", dtype="float32")
         self.keys = [f"{prefix}_{name}" for name in names]
         self.total = self.add_weight(name="total", shape=(len(names),), initializer="zeros")
         self.count = self.add_weight(name="count", shape=(), initializer="zeros")

@@ -1,0 +1,125 @@
+"""How GDAL is called: its settings, its errors, and what it knows of an image's place."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import rasterio
+from rasterio.env import set_gdal_config
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from tifffile import COMPRESSION
+
+from tilesegm.errors import SourceError
+from tilesegm.source.base import Georeference
+from tilesegm.source.remote import GDAL_REMOTE, is_remote
+
+__all__ = ["Gdal", "georeference_of", "open_dataset"]
+
+_THREADED = (".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k")
+"""Local formats that GDAL decodes by several threads. Never remote files, nor mosaics that may lead
+to some: GDAL 3.10 then drops the errors of its threads and returns zeros."""
+
+
+class Gdal:
+    """Settings for one image, good in any thread."""
+
+    def __init__(self, uri: str, cache_bytes: int) -> None:
+        """Take the address of the image and the bound of GDAL's block cache."""
+        self._uri = uri
+        self._cache_bytes = cache_bytes
+        self._settings = _settings(uri)
+
+    @contextmanager
+    def calls(self, trouble: str) -> Iterator[None]:
+        """Run GDAL within these settings, and turn its errors to ours.
+
+        Args:
+            trouble: what an error means for the image, such as "cannot be opened".
+
+        Raises:
+            SourceError: GDAL raised an error.
+        """
+        try:
+            # GDAL has one cache a process, by default 5 % of the machine's memory. Through Env the
+            # bound would end with this read, and lift another thread's bound with it.
+            set_gdal_config("GDAL_CACHEMAX", self._cache_bytes)
+            with rasterio.Env(**self._settings):
+                yield
+        except SourceError:
+            raise
+        except (RasterioError, ValueError) as error:
+            raise SourceError(_explain(self._uri, trouble, error)) from error
+
+
+def open_dataset(uri: str, level: int) -> Any:
+    """Open one level of a raster; 0 is the full resolution.
+
+    Raises:
+        SourceError: the image has fewer overviews.
+        RasterioError: GDAL cannot open it.
+    """
+    dataset = _open_quietly(uri)
+    if not level:
+        return dataset
+    levels = len(dataset.overviews(1)) if dataset.count else 0
+    dataset.close()
+    if level > levels:
+        raise SourceError(
+            f"{uri}: level={level} was asked for, but the image has {levels} overviews; "
+            f"choose from 0 to {levels}"
+        )
+    return _open_quietly(uri, OVERVIEW_LEVEL=level - 1)
+
+
+def _open_quietly(uri: str, **options: Any) -> Any:
+    """Open without a warning about a missing georeference, which a photo never has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(uri, sharing=False, **options)
+
+
+def georeference_of(dataset: Any) -> Georeference:
+    """Return what an open dataset says of its place."""
+    points, points_crs = dataset.gcps
+    identity = dataset.transform.is_identity
+    return Georeference(
+        crs=dataset.crs.to_wkt() if dataset.crs else None,
+        transform=None if identity else tuple(dataset.transform)[:6],
+        gcps=tuple((p.row, p.col, p.x, p.y, p.z or 0.0) for p in points),
+        gcp_crs=points_crs.to_wkt() if points_crs else None,
+        rpcs=tuple(sorted(dataset.tags(ns="RPC").items())),
+    )
+
+
+def _settings(uri: str) -> dict[str, Any]:
+    settings: dict[str, Any] = {
+        # A JPEG that is cut short is a warning and grey pixels otherwise.
+        "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
+        # Decodes a PNG whole, and leaves the buffer unwritten without a word when it is cut short.
+        "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
+    }
+    if is_remote(uri):
+        return settings | GDAL_REMOTE
+    if uri.lower().endswith(_THREADED):
+        settings["GDAL_NUM_THREADS"] = "ALL_CPUS"
+    return settings
+
+
+def _explain(uri: str, trouble: str, error: Exception) -> str:
+    """Say in one line what GDAL complains about."""
+    reason = " ".join(str(error.__cause__ or error).split())
+    codec = re.search(r"missing codec (?:of code )?(\S+?)\.?$", reason)
+    if codec:
+        known = {str(member.value): member.name for member in COMPRESSION}
+        name = known.get(codec[1], codec[1])
+        return (
+            f"{uri}: this GDAL has no codec {name}; install rasterio from conda-forge, "
+            "or convert the image with a GDAL that has it: gdal_translate -co COMPRESS=DEFLATE"
+        )
+    if "not recognized as being in a supported file format" in reason:
+        return f"{uri}: not an image that GDAL {rasterio.__gdal_version__} can read"
+    return f"{uri}: the image {trouble} ({reason})"

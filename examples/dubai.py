@@ -1,10 +1,11 @@
-"""Learn land cover from five satellite images of Dubai and map a sixth of 33.7 megapixels.
+"""Learn land cover from five satellite images of Dubai and map a sixth, of 33.7 megapixels.
 
-    python examples/dubai.py ../shared/data/dubai --out dubai_out --minutes 33
+    python examples/dubai.py DATA --out dubai_out --minutes 33
 
 The data are the tiles of the open "Semantic segmentation of aerial imagery" set: ``tile_N`` is one
 image cut into 3 x 3 parts, with masks whose colours are classes. Tiles 1 to 5 are learnt from,
-tile 7 is mapped whole and scored. One part of tile 1 is held out to watch the training.
+tile 7 is mapped whole and scored. One part of tile 1 is held out to watch the training. With
+``--model`` a bundle that was trained before is used instead.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import keras
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
 
+import tilesegm
+from tilesegm.demo.quicklook import error_panel, image_panel, map_panel, save_panels
 from tilesegm.model.base import ClassInfo
+from tilesegm.model.bundle import BundleInfo, save_bundle
 from tilesegm.training.fit import Progress, Trained, fit
 from tilesegm.training.sample import Sample
 from tilesegm.training.score import count_confusion, intersection_over_union
@@ -112,6 +115,75 @@ def train(data: Path, out: Path, steps: int, minutes: float | None) -> Trained:
         # Tile 7 was taken under bluer light and at another ground resolution than the others.
         augmentation=Augmentation(zoom=0.4, exposure=0.3, tint=0.12),
     )
-    return fit(
-        list(tiles.values()), len(CLASSES), settings=settings, on_step=Watch(held_out, out)
+    return fit(list(tiles.values()), len(CLASSES), settings=settings, on_step=Watch(held_out, out))
+
+
+def save(trained: Trained, path: Path) -> Path:
+    """Save the network with what is needed to use it rightly."""
+    info = BundleInfo(
+        classes=CLASSES,
+        normalisation=trained.normalisation,
+        band_names=("red", "green", "blue"),
+        ignore=IGNORE,
+        training={
+            "data": f"dubai tiles {TRAINING_TILES}",
+            "steps": len(trained.losses),
+            "seconds": round(trained.seconds),
+        },
     )
+    return save_bundle(path, trained.model, info, overwrite=True)
+
+
+def write(path: Path, array: NDArray[np.uint8]) -> Path:
+    """Write one image as a tiled GeoTIFF; the data say nothing about the place on the ground."""
+    bands = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    count, height, width = bands.shape
+    with rasterio.open(
+        path, "w", driver="GTiff", count=count, height=height, width=width, dtype="uint8",
+        tiled=True, blockxsize=256, blockysize=256, compress="deflate",
+    ) as file:  # fmt: skip
+        file.write(bands)
+    return path
+
+
+def main() -> None:
+    """Train, map and score."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path, help="folder that holds tile_1 to tile_7")
+    parser.add_argument("--out", type=Path, default=Path("dubai_out"))
+    parser.add_argument("--minutes", type=float, default=33.0, help="longest time to train")
+    parser.add_argument("--steps", type=int, default=2400, help="most steps to train")
+    parser.add_argument("--model", type=Path, help="bundle to use instead of training one")
+    arguments = parser.parse_args()
+    out: Path = arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+
+    model = arguments.model
+    if model is None:
+        trained = train(arguments.data, out, arguments.steps, arguments.minutes)
+        model = save(trained, out / "model")
+
+    tile = read_tile(arguments.data, MAPPED_TILE)
+    image, labels = write(out / "tile_7.tif", tile.image), write(out / "labels.tif", tile.labels)
+    class_map = out / "classes.tif"
+    done = tilesegm.segment(
+        image, model, class_map, options=tilesegm.Options(precision="auto"), overwrite=True
+    )
+    print(f"segmented in {done.seconds:.0f} s, {done.megapixels_per_second:.2f} MP/s")
+
+    with rasterio.open(class_map) as file:
+        iou = intersection_over_union(count_confusion(tile.labels, file.read(1), len(CLASSES)))
+    for info, value in zip(CLASSES, iou, strict=True):
+        print(f"{info.name:>12} IoU {value:.3f}")
+    print(f"{'mean':>12} IoU {iou.mean():.3f}")
+    panels = [
+        image_panel("tile 7", image, 1000),
+        map_panel("truth", labels, CLASSES, 1000),
+        map_panel("prediction", class_map, CLASSES, 1000),
+        error_panel("errors, in the colour of the true class", labels, class_map, CLASSES, 1000),
+    ]
+    print(f"look at {save_panels(panels, CLASSES, out / 'quicklook.png')}")
+
+
+if __name__ == "__main__":
+    main()

@@ -178,7 +178,10 @@ def slow_active_boundary(
 ) -> float:
     """The definition, pixel by pixel, for one image (smoothing 0.2, reach 20)."""
     log_p, (H, W) = log_softmax(logits, axis=-1), labels.shape
-    inside = lambda r, c: 0 <= r < H and 0 <= c < W  # noqa: E731
+
+    def inside(row: int, column: int) -> bool:
+        return 0 <= row < H and 0 <= column < W
+
     edge = np.zeros((H, W), bool)
     for r, c in np.ndindex(H, W):
         for y, x in ((r + 1, c), (r - 1, c), (r, c + 1), (r, c - 1)):

@@ -62,7 +62,7 @@ def test_ramps_without_length_are_refused(arguments: tuple[float, ...]) -> None:
 
 def test_every_loss_needs_its_schedule() -> None:
     with pytest.raises(SettingsError, match=r"2 schedules for 1 losses \(parabola\)"):
-        rebalance().check([Parabola()])
+        rebalance().check(1.0 * Parabola())
 
 
 def test_schedules_come_back_from_their_config() -> None:

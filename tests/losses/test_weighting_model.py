@@ -211,6 +211,9 @@ def test_losses_that_can_be_negative_are_refused_or_shifted(make: Callable[..., 
     with pytest.raises(SettingsError, match=r"'low' can be -0.5: pass \w+\(shift=0.5\)"):
         WeightedModel(number(), below, make(shift=0.25))
     WeightedModel(number(), below, make(shift=0.5))
+    with pytest.raises(SettingsError, match=r"'low' can be -1: pass"):
+        WeightedModel(number(), Parabola() + 2 * below, make(shift=0.5))
+    WeightedModel(small(), CrossEntropy() + 0 * Boundary(), make())
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,34 @@ def test_xarray_of_dask_stays_lazy() -> None:
 def test_xarray_of_other_dimensions_is_refused(dims: tuple[str, ...]) -> None:
     with pytest.raises(SourceError, match="expected y and x, and band if there are several"):
         open_source(xarray.DataArray(pixels(6, 5, 3), dims=dims))
+
+
+class Stored:
+    """An array on disk as h5py gives it: sliced lazily, one chunk shape."""
+
+    def __init__(self, data: np.ndarray, chunks: tuple[int, ...]) -> None:
+        self._data, self.chunks = data, chunks
+        self.shape, self.dtype = data.shape, data.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self._data[index]
+
+
+def test_anything_that_slices_like_an_array() -> None:
+    image = pixels(64, 48, 3)
+    with open_source(Stored(image, (16, 24, 3))) as source:
+        assert source.info.block == (16, 24)
+        np.testing.assert_array_equal(source.read(Window(10, 9, 20, 30)).values, image[10:30, 9:39])
+
+
+def test_tensor_of_another_library_is_refused() -> None:
+    tensor = Stored(pixels(4, 4, 1), (4, 4, 1))
+    tensor.dtype = "torch.uint8"  # type: ignore[assignment]
+    with pytest.raises(SourceError, match=r"pixels are torch\.uint8; pass a numpy array"):
+        open_source(tensor)
+
+
+def test_dask_of_unknown_size_is_refused() -> None:
+    lazy = da.ones((20, 20), chunks=10)
+    with pytest.raises(SourceError, match="call its compute_chunk_sizes"):
+        open_source(lazy[lazy[:, 0] > 0])

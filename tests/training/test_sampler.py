@@ -37,7 +37,11 @@ def quiet(**changes: object) -> TrainingSettings:
 def test_same_seed_same_batches() -> None:
     lively = Augmentation(zoom=0.5, exposure=0.3, tint=0.2)
     first, second, other = (
-        list(islice(Sampler([coordinates(90, 70)], 7, quiet(seed=s, augmentation=lively)).batches(), 3))
+        list(
+            islice(
+                Sampler([coordinates(90, 70)], 7, quiet(seed=s, augmentation=lively)).batches(), 3
+            )
+        )
         for s in (5, 5, 6)
     )
     for (x, y), (again_x, again_y) in zip(first, second, strict=True):
@@ -81,14 +85,18 @@ def test_ignored_pixels_are_no_class_to_look_for() -> None:
 
 def test_zoom_changes_the_ground_size() -> None:
     sampler = Sampler([coordinates(400, 400)], 7, quiet(augmentation=Augmentation(False, zoom=1.0)))
-    reach = np.concatenate([np.ptp(x[..., 0], (1, 2)) + 1 for x, _ in islice(sampler.batches(), 40)])
+    reach = np.concatenate(
+        [np.ptp(x[..., 0], (1, 2)) + 1 for x, _ in islice(sampler.batches(), 40)]
+    )
     assert reach.min() < 18
     assert reach.max() > 60
     assert 0.7 < np.median(reach) / 32 < 1.4
 
 
 def test_black_stays_black_and_exposure_moves_all_bands() -> None:
-    sample = Sample(np.stack([np.zeros((64, 64)), np.full((64, 64), 100.0)], -1), np.zeros((64, 64), int))
+    sample = Sample(
+        np.stack([np.zeros((64, 64)), np.full((64, 64), 100.0)], -1), np.zeros((64, 64), int)
+    )
     sampler = Sampler([sample], 1, quiet(augmentation=Augmentation(False, exposure=0.5)))
     pixels = np.concatenate([x for x, _ in islice(sampler.batches(), 20)])
     assert (pixels[..., 0] == 0).all()

@@ -46,6 +46,10 @@ class ArraySource(ImageSource):
             raise SourceError(
                 f"{uri}: shape {tuple(array.shape)}; expected (H, W) or (H, W, bands)"
             )
+        if not isinstance(array.dtype, np.dtype):
+            raise SourceError(f"{uri}: pixels are {array.dtype}; pass a numpy array, e.g. .numpy()")
+        if any(side != side for side in array.shape):
+            raise SourceError(f"{uri}: sides are unknown; call its compute_chunk_sizes() first")
         check_image(uri, tuple(array.shape), array.dtype)
         self._array = array
         height, width, count = (*array.shape, 1)[:3]
@@ -53,7 +57,6 @@ class ArraySource(ImageSource):
         self._columns = None if bands == tuple(range(1, count + 1)) else [n - 1 for n in bands]
         dtype = array.dtype.newbyteorder("=")
         missing = Missing.told(uri, dtype, options, (None,) * len(bands))
-        chunks = getattr(array, "chunks", None)
         info = ImageInfo(
             uri=uri,
             kind=kind,
@@ -61,7 +64,7 @@ class ArraySource(ImageSource):
             width=width,
             bands=len(bands),
             dtype=dtype,
-            block=(max(chunks[0]), max(chunks[1])) if chunks else (1, width),
+            block=_block(getattr(array, "chunks", None), width),
             nodata=options.nodata,
             masked=missing.possible,
             identity=(
@@ -88,6 +91,14 @@ class ArraySource(ImageSource):
         if self._columns is not None:
             return take_bands(values, self._columns)
         return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+
+
+def _block(chunks: Any, width: int) -> tuple[int, int]:
+    """Return the largest rows and columns of dask's chunks (a tuple a side), or h5py's (a number)."""
+    if not chunks:
+        return 1, width
+    rows, cols = (side if isinstance(side, int) else max(side) for side in chunks[:2])
+    return rows, cols
 
 
 def _unlabelled(array: Any, uri: str) -> Any:

@@ -90,9 +90,7 @@ def fit(
             f"the network takes {model.input_shape[-1]} bands and gives {model.output_shape[-1]} "
             f"classes; the samples have {sampler.bands} bands and {classes} classes"
         )
-    normalisation = measure_normalisation(
-        sampler.samples, settings.ignore, seed=settings.seed
-    )
+    normalisation = measure_normalisation(sampler.samples, settings.ignore, seed=settings.seed)
     halved = settings.precision == "bfloat16" or (
         settings.precision == "auto" and native_bfloat16()
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -70,7 +71,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         self.rule = rule or Fixed()
         self.class_weights = class_weights
         terms = self.compound.terms
-        self.rule.check(terms)
+        self.rule.check(self.compound)
         if isinstance(self.rule, GradNorm):
             shared_variables(network, self.rule.layer)
         if not self.rule.built:
@@ -128,10 +129,12 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         """
         loss = self.compound
         if self.class_weights is not None:
-            # Of several outputs, the finest one comes first.
-            scores = keras.tree.flatten(y_pred)[0]
             batch = prepare(
-                y, scores, sample_weight, from_logits=loss.from_logits, ignore=loss.ignore
+                y,
+                _finest(y_pred),
+                sample_weight,
+                from_logits=loss.from_logits,
+                ignore=loss.ignore,
             )
             sample_weight = self.class_weights.weigh(batch, training)
         factors = ops.convert_to_tensor(loss.weights, dtype="float32")
@@ -148,7 +151,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         """Return the total under the rule, plus what layers of the network add."""
         values = self.values(y, y_pred, sample_weight, training)
         total, weights = self.rule.combine(values, training)
-        size = ops.shape(keras.tree.flatten(y_pred)[0])[0]
+        size = ops.shape(_finest(y_pred))[0]
         self.term_losses.update_state(values, size)
         self.term_weights.update_state(weights, size)
         if self.class_weights is not None:
@@ -205,6 +208,12 @@ class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
         logs = logs or {}
         keys = self.model.term_losses.keys
         self.model.rule.end_epoch(np.asarray([float(logs[key]) for key in keys]))
+
+
+def _finest(y_pred: Any) -> Tensor:
+    """Return the scores or, of several outputs, those that come first: the finest ones."""
+    outputs = list(y_pred.values()) if isinstance(y_pred, Mapping) else y_pred
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -11,7 +10,7 @@ import numpy as np
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.compound import Compound
 from tilesegm.losses.targets import Tensor
 
 __all__ = ["Rule"]
@@ -53,8 +52,8 @@ class Rule(keras.layers.Layer):  # type: ignore[misc]
         """Whether the rule makes sense only for terms that cannot be negative."""
         return False
 
-    def check(self, terms: Sequence[SegmentationLoss]) -> None:
-        """Refuse, before training starts, terms that the rule cannot weigh.
+    def check(self, compound: Compound) -> None:
+        """Refuse, before training starts, losses that the rule cannot weigh.
 
         Raises:
             SettingsError: A term can be negative and the rule needs positive values; or there is
@@ -66,19 +65,20 @@ class Rule(keras.layers.Layer):  # type: ignore[misc]
                 " leave shift out"
             )
         if self.needs_positive:
-            for term in terms:
-                self._check_minimum(term)
+            for factor, term in zip(compound.weights, compound.terms, strict=True):
+                if factor:
+                    self._check_minimum(term.name, factor * term.minimum)
 
-    def _check_minimum(self, term: SegmentationLoss) -> None:
-        rule, least = type(self).__name__, term.minimum
+    def _check_minimum(self, name: str, least: float) -> None:
+        rule = type(self).__name__
         if math.isinf(least) and not self.shift:
             raise SettingsError(
-                f"{rule} weighs losses by their values, but {term.name!r} has no lower bound:"
-                f" leave it out, take GradNorm or Fixed, or pass {rule}(shift=...) above its range"
+                f"{rule} weighs losses by their values, but {name!r} has no lower bound:"
+                f" leave it out, take Fixed or a schedule, or pass {rule}(shift=...) above its range"
             )
         if math.isfinite(least) and least + self.shift < 0:
             raise SettingsError(
-                f"{rule} weighs losses by their values, but {term.name!r} can be {least:g}:"
+                f"{rule} weighs losses by their values, but {name!r} can be {least:g}:"
                 f" pass {rule}(shift={-least:g}) or more"
             )
 

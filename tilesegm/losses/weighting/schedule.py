@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import keras
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.compound import Compound
 from tilesegm.losses.weighting.factors import Factors
 
 __all__ = ["Constant", "Cosine", "Linear", "OneMinus", "Schedule", "Scheduled", "rebalance"]
@@ -135,13 +135,14 @@ class Scheduled(Factors):
         super().__init__(**kwargs)
         self.schedules = tuple(schedules)
 
-    def check(self, terms: Sequence[SegmentationLoss]) -> None:
+    def check(self, compound: Compound) -> None:
         """Refuse another number of terms than of schedules.
 
         Raises:
             SettingsError: The numbers differ.
         """
-        super().check(terms)
+        super().check(compound)
+        terms = compound.terms
         if len(terms) != len(self.schedules):
             names = ", ".join(term.name for term in terms)
             raise SettingsError(

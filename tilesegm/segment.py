@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilesegm.engine.batches import Reading
+from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.fingerprint import make_fingerprint
 from tilesegm.engine.plan import CHUNK, Plan, make_plan
@@ -169,6 +169,9 @@ def run_request(
             decision,
             plan.layers,
         )
+        if options.precision == "auto":
+            # The first call decides on the precision. Let it be the same tile in a resumed run.
+            predictor(read_tiles(job.reading, *_middle(plan)))
         with Staging.open(
             staged,
             size=size,
@@ -222,6 +225,12 @@ def check_bands(spec: ModelSpec, info: ImageInfo) -> None:
             f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; "
             "choose bands that fit, e.g. --bands 1,2,3"
         )
+
+
+def _middle(plan: Plan) -> tuple[int, int]:
+    """First row and column of the tile in the middle of the grid."""
+    rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
+    return rows[len(rows) // 2].start, cols[len(cols) // 2].start
 
 
 def make_decision(spec: ModelSpec, options: Options) -> Decision:

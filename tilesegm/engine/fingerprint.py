@@ -13,7 +13,7 @@ __all__ = ["make_fingerprint"]
 
 def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
     """Name everything that changes a pixel of the result, or the order in which it is made."""
-    grid, memory = plan.grid, plan.memory
+    grid = plan.grid
     return {
         "image": dict(plan.info.identity),
         "model": dict(plan.spec.identity),
@@ -22,9 +22,7 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
             "overlap": grid.overlap,
             "margin": grid.margin,
             "blend": plan.tiling.blend,
-            # Tiles are rounded alike only in batches of the same size.
-            "batch": memory.batch,
-            "panel": memory.panel,
+            "panel": plan.memory.panel,
         },
         "results": {
             layer.name: f"{layer.dtype} x {layer.planes}, scale {layer.scale:.6g}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tilesegm.engine.regions import Region, pending_runs
 from tilesegm.engine.stream import Job, stream
+from tilesegm.errors import BudgetError
 from tilesegm.events import OnEvent, PixelsDone
 from tilesegm.sink.staging import Staging
 
@@ -26,12 +27,42 @@ def run_regions(
 ) -> Tally:
     """Compute the regions that ``staging`` lacks.
 
+    When the device runs out of memory the batch is halved, for this run and those that resume it.
+
     Raises:
         SourceError: pixels cannot be read.
         ModelError: the network fails, or gives NaN or infinite scores.
         OutputError: results cannot be written.
-        MemoryError: the device ran out of memory; finished regions are safe.
+        BudgetError: the device has no memory for a single tile; finished regions are safe.
     """
+    job = _with_batch(job, staging.notes.get("batch", job.reading.batch))
+    while True:
+        try:
+            _run(job, panels, staging, on_event)
+            break
+        except MemoryError as error:
+            if job.reading.batch == 1:
+                height, width = job.reading.grid.tile
+                raise BudgetError(
+                    f"the device runs out of memory on a single tile of {height} x {width} pixels; "
+                    "take a smaller tile"
+                ) from error
+            job = _with_batch(job, job.reading.batch // 2)
+            staging.note("batch", job.reading.batch)
+    facts_of_all = staging.facts.values()
+    return Tally(
+        computed=sum(facts["computed"] for facts in facts_of_all),
+        skipped=sum(facts["skipped"] for facts in facts_of_all),
+    )
+
+
+def _with_batch(job: Job, batch: int) -> Job:
+    return replace(job, reading=replace(job.reading, batch=batch))
+
+
+def _run(
+    job: Job, panels: tuple[tuple[Region, ...], ...], staging: Staging, on_event: OnEvent
+) -> None:
     for run in pending_runs(panels, staging.done):
         with closing(stream(job, run)) as finished_regions:
             for finished in finished_regions:
@@ -41,8 +72,3 @@ def run_regions(
                 facts = {"computed": finished.computed, "skipped": finished.skipped}
                 staging.commit(finished.region.number, facts)
                 on_event(PixelsDone(window.pixels))
-    facts_of_all = staging.facts.values()
-    return Tally(
-        computed=sum(facts["computed"] for facts in facts_of_all),
-        skipped=sum(facts["skipped"] for facts in facts_of_all),
-    )

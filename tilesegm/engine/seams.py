@@ -74,4 +74,5 @@ def _compare(reading: Reading, predictor: Predictor, row: int, col: int) -> NDAr
     around = slice(max(middle + tile // 4, left.first), min(middle + 3 * tile // 4, right.last))
     whole = scores(middle)[:, :, around.start - middle : around.stop - middle]
     mine = blended[:, :, around.start - left.first : around.stop - left.first]
-    return np.not_equal(mine.argmax(axis=0), whole.argmax(axis=0))
+    changed: NDArray[np.bool_] = mine.argmax(axis=0) != whole.argmax(axis=0)
+    return changed

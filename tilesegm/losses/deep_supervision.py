@@ -85,8 +85,8 @@ class DeepSupervision(SegmentationLoss):
         # What has another shape than the labels is left to the base to judge.
         if len(full) == len(size) == 2:
             if weight is not None and tuple(weight.shape[1:3]) == full:
-                weight = nearest(weight, *size)
-            labels = nearest(labels, *size)
+                weight = nearest(weight, size)
+            labels = nearest(labels, size)
         return self.base(labels, scores, weight)
 
     def compute(self, batch: Batch) -> Tensor:
@@ -130,16 +130,20 @@ def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> 
     return [w / sum(raw) for w in raw]
 
 
-def nearest(maps: Tensor, height: int, width: int) -> Tensor:
-    """Pick the nearest pixel of ``(N, H, W[, K])`` for each of ``height`` x ``width`` pixels.
+def nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    """Pick the nearest pixel of ``(N, H, W[, K])`` for each pixel of a map of ``size``.
 
-    Pixels are areas: pixel i of the small map lies over row ``floor((i + 0.5) * H / height)``.
+    Pixels are areas: row i of the small map lies over row ``floor((i + 0.5) * H / height)``.
+
+    Args:
+        maps: ``(N, H, W)`` or ``(N, H, W, K)``, of any dtype.
+        size: Height and width of the result.
     """
     maps = ops.convert_to_tensor(maps)
-    for axis, size in ((1, height), (2, width)):
+    for axis, side in enumerate(size, start=1):
         have = int(maps.shape[axis])
-        if have != size:
-            index = ((np.arange(size) + 0.5) * have / size).astype(np.int32)
+        if have != side:
+            index = ((np.arange(side) + 0.5) * have / side).astype(np.int32)
             maps = ops.take(maps, index, axis=axis)
     return maps
 

@@ -25,8 +25,8 @@ def distance_weights(
 ) -> Tensor:
     """Return ``1 + w0 * exp(-d² / (2 sigma²))``, d the distance to the nearest border.
 
-    d is 0 for the pixels on either side of a border. A term below 1e-4 is left out, so a tile
-    without borders has weight 1 everywhere.
+    d is 0 for the pixels on either side of a border. Distances at which the term falls below 1e-4
+    are cut there. A tile without borders has weight 1 everywhere.
 
     Args:
         classes: ``(N, H, W, C)`` fractions of the classes.
@@ -40,9 +40,9 @@ def distance_weights(
     if w0 <= _NEGLIGIBLE:
         return ops.ones_like(weight)
     reach = sigma * math.sqrt(2.0 * math.log(w0 / _NEGLIGIBLE))
-    squared = squared_distance_to(contour(classes, weight), reach)
-    ridge = w0 * ops.exp(-squared / (2.0 * sigma**2))
-    return 1.0 + ops.where(ridge > 1.01 * _NEGLIGIBLE, ridge, 0.0)
+    borders = contour(classes, weight)
+    ridge = w0 * ops.exp(-squared_distance_to(borders, reach) / (2.0 * sigma**2))
+    return 1.0 + ops.where(ops.any(borders, axis=(1, 2), keepdims=True), ridge, 0.0)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")

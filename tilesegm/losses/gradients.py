@@ -46,7 +46,7 @@ def _tensorflow(function: Callable[[Any], Any], compiled: bool) -> Callable[[Any
             value = function(x)
         return value, tape.gradient(value, x, unconnected_gradients="zero")
 
-    graph: Callable[[Any], Any] = tf.function(both, jit_compile=True)
+    graph: Callable[[Any], Any] = tf.function(both, jit_compile=True, autograph=False)
     return graph if compiled else both
 
 

@@ -20,10 +20,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import tilesegm
 from tilesegm.errors import ModelError, OutputError
 from tilesegm.model.base import ClassInfo, ModelSpec
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.version import __version__
 
 __all__ = ["Bundle", "BundleInfo", "is_bundle", "read_bundle", "save_bundle"]
 
@@ -189,7 +189,7 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
         "band_names": list(info.band_names),
         "ignore": info.ignore,
         "training": dict(info.training),
-        "versions": {"tilesegm": tilesegm.__version__, "keras": metadata.version("keras")},
+        "versions": {"tilesegm": __version__, "keras": metadata.version("keras")},
         "sha256": sha256,
     }
 

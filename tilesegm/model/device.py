@@ -5,29 +5,37 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-__all__ = ["has_accelerator", "native_bfloat16"]
+__all__ = ["device_kind", "native_bfloat16"]
 
 
-def has_accelerator() -> bool:
-    """Tell whether it is something other than a CPU."""
+def device_kind() -> str:
+    """Return ``"cpu"``, ``"gpu"`` or ``"tpu"``."""
     import keras
 
-    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        kinds = {device.device_type.lower() for device in tf.config.list_logical_devices()}
+        return next((kind for kind in ("tpu", "gpu") if kind in kinds), "cpu")
+    if backend == "torch":
+        import torch
+
+        return "gpu" if torch.cuda.is_available() else "cpu"
+    import jax
+
+    return str(jax.default_backend())
 
 
 def native_bfloat16() -> bool:
-    """Tell whether it multiplies bfloat16 natively.
+    """Tell whether the device multiplies bfloat16 natively.
 
     True for a TPU, for NVIDIA GPUs of compute capability 8 or more, and for CPUs whose flags name
     ``avx512_bf16`` or ``amx_bf16``.
     """
-    import keras
-
-    devices = keras.distribution.list_devices()
-    if any(name.startswith("tpu") for name in devices):
-        return True
-    if any(not name.startswith("cpu") for name in devices):
-        return _gpu_capability() >= 8
+    kind = device_kind()
+    if kind != "cpu":
+        return kind == "tpu" or _gpu_capability() >= 8
     try:
         flags = Path("/proc/cpuinfo").read_text("ascii", "replace")
     except OSError:
@@ -36,30 +44,20 @@ def native_bfloat16() -> bool:
 
 
 def _gpu_capability() -> int:
-    """Major compute capability of the weakest GPU; 0 when the backend does not say."""
+    """Return the major compute capability of the first GPU, 0 when the backend does not say."""
     import keras
 
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 
-        details = [
-            tf.config.experimental.get_device_details(device)
-            for device in tf.config.list_physical_devices("GPU")
-        ]
-        return min(
-            (int(detail.get("compute_capability", (0,))[0]) for detail in details), default=0
-        )
+        device = tf.config.list_physical_devices("GPU")[0]
+        details = tf.config.experimental.get_device_details(device)
+        return int(details.get("compute_capability", (0,))[0])
     if backend == "torch":
         import torch
 
-        if not torch.cuda.is_available():
-            return 0
-        count = torch.cuda.device_count()
-        return min(int(torch.cuda.get_device_capability(device)[0]) for device in range(count))
+        return int(torch.cuda.get_device_capability()[0])
     import jax
 
-    return min(
-        int(str(getattr(device, "compute_capability", "0")).partition(".")[0])
-        for device in jax.devices()
-    )
+    return int(str(getattr(jax.devices()[0], "compute_capability", "0")).partition(".")[0])

@@ -12,7 +12,7 @@ from tilesegm.errors import ModelError
 from tilesegm.model.activation import gives_probabilities
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.classes import default_classes
-from tilesegm.model.device import has_accelerator
+from tilesegm.model.device import device_kind
 from tilesegm.model.guard import GuardedPredictor
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.layer_graph import trace
@@ -133,7 +133,7 @@ def uses_xla(model: Any, spec: ModelSpec) -> bool:
     compile. On a CPU it is chosen for networks that look at single pixels: there it fuses all into
     one loop, while it makes spatial convolutions slower than oneDNN's.
     """
-    if not has_accelerator():
+    if device_kind() == "cpu":
         return spec.radius == 0 and not spec.inexact
     return not any(
         getattr(step.layer, "interpolation", "nearest") != "nearest"

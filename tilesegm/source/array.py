@@ -94,7 +94,7 @@ class ArraySource(ImageSource):
 
 
 def _block(chunks: Any, width: int) -> tuple[int, int]:
-    """Return the largest rows and columns of dask's chunks (a tuple a side), or h5py's (a number)."""
+    """Return the rows and columns of h5py's chunks, or the largest of dask's many."""
     if not chunks:
         return 1, width
     rows, cols = (side if isinstance(side, int) else max(side) for side in chunks[:2])

@@ -74,7 +74,7 @@ class Rule(keras.layers.Layer):  # type: ignore[misc]
         if math.isinf(least) and not self.shift:
             raise SettingsError(
                 f"{rule} weighs losses by their values, but {name!r} has no lower bound:"
-                f" leave it out, take Fixed or a schedule, or pass {rule}(shift=...) above its range"
+                f" leave it out, take Fixed or a schedule, or pass {rule}(shift=...) that covers it"
             )
         if math.isfinite(least) and least + self.shift < 0:
             raise SettingsError(

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rasterio.warp import transform as warp_points
+from skimage.measure import points_in_poly
+
+from tests.source.conftest import WriteRaster
+from tilesegm.errors import SourceError
+from tilesegm.grid.window import Window
+from tilesegm.source.area import PolygonArea, open_area
+from tilesegm.source.base import Georeference, ImageInfo
+
+pytest.importorskip("shapely")
+pytest.importorskip("pyogrio")
+import shapely  # noqa: E402
+
+TRANSFORM = Affine(10, 0, 500_000, 0, -10, 5_000_000)
+UTM = rasterio.crs.CRS.from_epsg(32633)
+
+
+def info(height: int = 60, width: int = 80, transform: Any = TRANSFORM) -> ImageInfo:
+    place = Georeference(UTM.to_wkt(), tuple(transform)[:6]) if transform else Georeference()
+    dtype = np.dtype("uint8")
+    return ImageInfo("image.tif", "GTiff", height, width, 1, dtype, (8, 8), georeference=place)
+
+
+def write_polygons(path: Path, *rings: list[tuple[float, float]], crs: str | None = None) -> Path:
+    """Write rings as GeoJSON; without a CRS its coordinates are longitude and latitude."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": {},
+            "geometry": {"type": "Polygon", "coordinates": [[*ring, ring[0]]]},
+        }
+        for ring in rings
+    ]
+    collection: dict[str, Any] = {"type": "FeatureCollection", "features": features}
+    if crs:
+        collection["crs"] = {"type": "name", "properties": {"name": crs}}
+    path.write_text(json.dumps(collection))
+    return path
+
+
+def on_ground(rows: list[float], cols: list[float], crs: str) -> list[tuple[float, float]]:
+    points = [TRANSFORM * (col, row) for row, col in zip(rows, cols, strict=True)]
+    xs, ys = warp_points(UTM, crs, [x for x, _ in points], [y for _, y in points])
+    return list(zip(xs, ys, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("crs", "name"),
+    [
+        ("EPSG:32633", "urn:ogc:def:crs:EPSG::32633"),
+        ("EPSG:4326", None),
+        ("EPSG:3857", "urn:ogc:def:crs:EPSG::3857"),
+    ],
+)
+def test_polygons_of_any_crs_fall_on_their_pixels(
+    tmp_path: Path, crs: str, name: str | None
+) -> None:
+    corners = on_ground([10, 10, 20, 20], [30, 50, 50, 30], crs)
+    area = open_area(write_polygons(tmp_path / "area.geojson", corners, crs=name), info())
+    expected = np.zeros((60, 80), bool)
+    expected[10:20, 30:50] = True
+    found = area.mask(Window(0, 0, 60, 80))
+    # Straight lines of one system are curved in another: by less than half a pixel here.
+    np.testing.assert_array_equal(found, expected)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    points=st.lists(
+        st.tuples(st.floats(-10, 50), st.floats(-10, 50)), min_size=3, max_size=3, unique=True
+    ),
+    row=st.integers(0, 30),
+    col=st.integers(0, 30),
+)
+def test_a_window_shows_its_part_of_the_whole_mask(
+    points: list[tuple[float, float]], row: int, col: int
+) -> None:
+    polygon = shapely.Polygon(points)
+    if polygon.area < 1:
+        return
+    area = PolygonArea([polygon], ())
+    whole = area.mask(Window(0, 0, 40, 40))
+    part = Window(row, col, 40 - row, 40 - col)
+    np.testing.assert_array_equal(area.mask(part), whole[part.slices])
+    centres = np.mgrid[:40, :40].reshape(2, -1).T[:, ::-1] + 0.5
+    distance = np.array([polygon.exterior.distance(shapely.Point(*c)) for c in centres])
+    inside = points_in_poly(centres, np.array(points))
+    clear = distance > 1e-6
+    np.testing.assert_array_equal(whole.ravel()[clear], inside[clear])
+
+
+def test_several_polygons_join(tmp_path: Path) -> None:
+    one = on_ground([0, 0, 5, 5], [0, 5, 5, 0], "EPSG:4326")
+    two = on_ground([50, 50, 59, 59], [70, 79, 79, 70], "EPSG:4326")
+    area = open_area(write_polygons(tmp_path / "area.geojson", one, two), info())
+    assert area.mask(Window(0, 0, 60, 80)).sum() == 25 + 81
+    assert not area.mask(Window(10, 10, 20, 20)).any()
+
+
+def test_an_area_beside_the_image_is_refused(tmp_path: Path) -> None:
+    far = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0)]
+    with pytest.raises(SourceError, match="misses the image"):
+        open_area(write_polygons(tmp_path / "area.geojson", far), info())
+
+
+def test_an_empty_area_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "area.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": []}))
+    with pytest.raises(SourceError, match=r"area\.geojson"):
+        open_area(path, info())
+
+
+def test_polygons_need_a_georeference(tmp_path: Path) -> None:
+    ring = on_ground([0, 0, 5], [0, 5, 5], "EPSG:4326")
+    path = write_polygons(tmp_path / "area.geojson", ring)
+    with pytest.raises(SourceError, match="no georeference; give a mask raster"):
+        open_area(path, info(transform=None))
+
+
+def test_a_file_that_is_absent_or_no_area_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        open_area(tmp_path / "absent.gpkg", info())
+    for name in ("bad.geojson", "bad.tif"):
+        (tmp_path / name).write_text("nothing")
+        with pytest.raises(SourceError, match="cannot be read"):
+            open_area(tmp_path / name, info())
+
+
+def test_identity_follows_the_content(tmp_path: Path) -> None:
+    ring = on_ground([0, 0, 5], [0, 5, 5], "EPSG:4326")
+    one = open_area(write_polygons(tmp_path / "one.geojson", ring), info())
+    same = open_area(write_polygons(tmp_path / "same.geojson", ring), info())
+    other = open_area(write_polygons(tmp_path / "other.geojson", ring, ring), info())
+    assert one.identity == same.identity != other.identity
+
+
+def test_a_mask_raster_counts_where_it_is_neither_zero_nor_nodata(
+    write_raster: WriteRaster,
+) -> None:
+    values = np.arange(60 * 80).reshape(60, 80, 1) % 3
+    path = write_raster(
+        "mask.tif", values.astype("uint8"), nodata=2, crs=UTM, transform=TRANSFORM
+    )
+    area = open_area(path, info())
+    window = Window(7, 11, 13, 17)
+    np.testing.assert_array_equal(area.mask(window), values[window.slices][..., 0] == 1)
+
+
+def test_a_mask_without_georeference_lies_on_the_grid(write_raster: WriteRaster) -> None:
+    area = open_area(write_raster("mask.png", np.ones((60, 80, 1), "uint8"), driver="PNG"), info())
+    assert area.mask(Window(0, 0, 60, 80)).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "shift", "words"),
+    [((60, 79), 0, "60 x 79 pixels and the image 60 x 80"), ((60, 80), 5, "lies elsewhere")],
+)
+def test_a_mask_on_another_grid_is_refused(
+    write_raster: WriteRaster, shape: tuple[int, int], shift: float, words: str
+) -> None:
+    moved = Affine.translation(shift, 0) @ TRANSFORM
+    path = write_raster("mask.tif", np.ones((*shape, 1), "uint8"), crs=UTM, transform=moved)
+    with pytest.raises(SourceError, match=words):
+        open_area(path, info())

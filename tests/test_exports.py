@@ -1,0 +1,48 @@
+"""``__all__`` says what a module offers, no more and no less."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from pathlib import Path
+
+import pytest
+
+import tilesegm
+
+ROOT = Path(tilesegm.__file__).parent
+MODULES = [
+    path for path in sorted(ROOT.rglob("*.py")) if path.name != "__main__.py" and path.stat().st_size
+]
+
+
+def dotted(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def public_names(tree: ast.Module) -> set[str]:
+    """Names that a module defines itself and does not hide by an underscore or capitals.
+
+    Constants may be public or not: some are shared between modules without being of use to others.
+    """
+    names = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    }
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom | ast.Import) and "__init__" in getattr(tree, "file", ""):
+            names |= {alias.asname or alias.name for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_exports(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    module = importlib.import_module(dotted(path))
+    exported = module.__all__
+    assert list(exported) == sorted(set(exported))
+    assert all(hasattr(module, name) for name in exported)
+    if path.name != "__init__.py" and "cli" not in path.parts:
+        assert public_names(tree) <= set(exported)

@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 import tilesegm as ts
 from tilesegm.engine.batches import Batch, Reading, read_batches
 from tilesegm.engine.overlap_add import OverlapAdd
-from tilesegm.grid.tiles import Footprint, TileGrid, plan_grid
-from tilesegm.model.base import ModelSpec, Predictor
+from tilesegm.engine.plan import footprint
+from tilesegm.grid.tiles import plan_grid
+from tilesegm.model.base import Predictor
 from tilesegm.model.open import open_model
 
 HALOS = (0, 8, 16, 32, 48, 64, 80, 88, 96)
@@ -55,12 +56,6 @@ def blended(reading: Reading, predictor: Predictor) -> NDArray[np.float32]:
     return result
 
 
-def grid_for(spec: ModelSpec, tiling: ts.Tiling, side: int) -> TileGrid:
-    """Plan the tiles of a square window."""
-    reach = spec.radius if spec.halo is None else spec.halo
-    return plan_grid(side, side, tiling, Footprint(spec.stride, reach, spec.inexact, spec.tile))
-
-
 def main() -> None:
     """Print the table."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -83,7 +78,7 @@ def main() -> None:
     classes = whole.argmax(axis=0)
     print(f"{'tiling':<20} {'largest difference':>18} {'classes changed':>16} {'redundancy':>11}")
     for name, tiling in tilings(chosen.tile):
-        grid = grid_for(spec, tiling, chosen.size)
+        grid = plan_grid(chosen.size, chosen.size, tiling, footprint(spec))
         with ts.open_source(pixels) as source:
             tiled = blended(Reading(source, grid, 1, spec.fill), predictor)
         changed = float(np.mean(tiled.argmax(axis=0) != classes))

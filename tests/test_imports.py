@@ -128,11 +128,11 @@ def test_frameworks_stay_unimported(code: str) -> None:
     assert done.stdout.partition(said)[2].strip() == ""
 
 
-def test_module_level_imports_of_frameworks_are_rare() -> None:
+def test_few_rooms_import_a_framework_with_their_modules() -> None:
     heavy = {
         room(module)
         for module in MODULES
         for name in at_import_time(module)
         if name.split(".")[0] in ("keras", "tensorflow")
     }
-    assert heavy <= {"losses", "model", "training"}
+    assert heavy <= {"demo", "losses", "model", "training"}

@@ -64,6 +64,7 @@ class Forecast:
             "exact": plan.exact,
             "inexact": list(plan.spec.inexact),
             "receptive_field_radius": plan.spec.radius,
+            "exact_overlap": None if plan.spec.inexact else plan.exact_overlap,
             "stride": plan.spec.stride,
             "expected_class_flips": self.flips,
         }

@@ -24,7 +24,7 @@ def test_a_network_of_one_size_gets_that_size() -> None:
 
 def test_exact_takes_the_overlap_from_the_receptive_field() -> None:
     grid = plan_grid(
-        4000, 4000, Tiling(tile=512, overlap="exact"), Footprint(stride=16, radius=93)
+        4000, 4000, Tiling(tile=512, overlap="exact"), Footprint(stride=16, reach=93)
     )
     assert (grid.overlap, grid.margin) == (192, 96)
 
@@ -35,7 +35,7 @@ def test_the_margin_leaves_a_quarter_of_the_overlap_to_fade_in() -> None:
 
 
 def test_the_margin_is_no_wider_than_the_receptive_field() -> None:
-    grid = plan_grid(4000, 4000, Tiling(tile=512, overlap=64), Footprint(radius=3))
+    grid = plan_grid(4000, 4000, Tiling(tile=512, overlap=64), Footprint(reach=3))
     assert grid.margin == 3
 
 
@@ -49,14 +49,14 @@ def test_an_overlap_is_rounded_up_to_the_stride() -> None:
         (Tiling(tile=100, overlap=0), Footprint(stride=16), SettingsError, "such as 112"),
         (
             Tiling(tile=64, overlap="exact"),
-            Footprint(stride=16, radius=93),
+            Footprint(stride=16, reach=93),
             SettingsError,
             "overlap is 192 pixels .* tile is 64",
         ),
         (Tiling(overlap="exact"), Footprint(), ModelError, "receptive field .* is unknown"),
         (
             Tiling(overlap="exact"),
-            Footprint(radius=9, inexact=("layer a pools all", "layer b resizes")),
+            Footprint(reach=9, inexact=("layer a pools all", "layer b resizes")),
             ModelError,
             "not exact because layer a pools all; layer b resizes",
         ),

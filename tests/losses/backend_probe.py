@@ -19,25 +19,23 @@ from tilesegm.losses.gradients import differentiate
 def main(path: str) -> None:
     scenes = {name: tiles(name).with_hole() for name in NAMES}
     losses = {name: get(name, ignore=IGNORE) for name in NAMES}
-    # Each loss sees a slice of its own, so one gradient holds those of all.
+    # One weighted sum of all: each loss sees its own slice of the point, so the gradient holds
+    # those of all; and what it says about a factor is the value of that loss.
     sizes = [scenes[name].logits.size for name in NAMES]
     starts = np.cumsum([0, *sizes])
 
-    def values(flat: object) -> object:
-        parts = []
+    def total(point: object) -> object:
+        values = []
         for name, start, size in zip(NAMES, starts, sizes, strict=False):
             scene = scenes[name]
-            logits = keras.ops.reshape(flat[start : start + size], scene.logits.shape)
-            parts.append(losses[name](scene.labels, logits, scene.weight))
-        return keras.ops.stack(parts)
+            logits = keras.ops.reshape(point[start : start + size], scene.logits.shape)
+            values.append(losses[name](scene.labels, logits, scene.weight))
+        return keras.ops.sum(point[starts[-1] :] * keras.ops.stack(values))
 
-    flat = np.concatenate([scenes[name].logits.ravel() for name in NAMES])
-    _, gradients = differentiate(lambda x: keras.ops.sum(values(x)), compiled=True)(flat)
-    # The value of each is the gradient of its own factor in a weighted sum.
-    point = keras.ops.convert_to_tensor(flat)
-    factors = np.ones(len(NAMES), np.float32)
-    _, each = differentiate(lambda f: keras.ops.sum(f * values(point)), compiled=True)(factors)
-    np.savez(path, values=each, gradients=gradients)
+    logits = [scenes[name].logits.ravel() for name in NAMES]
+    point = np.concatenate([*logits, np.ones(len(NAMES), np.float32)])
+    _, gradient = differentiate(total, compiled=True)(point)
+    np.savez(path, values=gradient[starts[-1] :], gradients=gradient[: starts[-1]])
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def test_equals_scipy_on_real_masks(shared_data: Path) -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    with pytest.raises(InputError, match="rank|shape"):
+    with pytest.raises(InputError, match="a mask of shape"):
         distance_transform(np.zeros((4, 4), bool))
     with pytest.raises(InputError, match="radius is 0"):
         distance_transform(np.zeros((1, 4, 4), bool), 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import keras
@@ -25,8 +26,8 @@ def level(before: int, after: int) -> int:
 def test_number_of_parameters(bands: int, classes: int, filters: int, depth: int) -> None:
     widths = [filters * 2**k for k in range(depth + 1)]
     expected = level(bands, widths[0])
-    expected += sum(level(a, b) for a, b in zip(widths, widths[1:], strict=False))
-    for fine, coarse in zip(widths, widths[1:], strict=False):
+    expected += sum(level(a, b) for a, b in pairwise(widths))
+    for fine, coarse in pairwise(widths):
         expected += convolution(2, coarse, fine) + fine + level(2 * fine, fine)
     expected += filters * classes + classes
     model = unet(bands, classes, filters=filters, depth=depth)

@@ -21,6 +21,7 @@ from tilesegm.source.base import Georeference, ImageInfo
 
 pytest.importorskip("shapely")
 pytest.importorskip("pyogrio")
+import pyogrio  # noqa: E402
 import shapely  # noqa: E402
 
 TRANSFORM = Affine(10, 0, 500_000, 0, -10, 5_000_000)
@@ -50,9 +51,25 @@ def write_polygons(path: Path, *rings: list[tuple[float, float]], crs: str | Non
     return path
 
 
+def write_layer(path: Path, ring: list[tuple[float, float]]) -> Path:
+    """Write a ring of longitudes and latitudes in the format that the suffix names."""
+    drivers = {".gdb": "OpenFileGDB", ".gpkg": "GPKG", ".shp": "ESRI Shapefile"}
+    pyogrio.raw.write(
+        path,
+        geometry=np.array([shapely.to_wkb(shapely.MultiPolygon([shapely.Polygon(ring)]))]),
+        field_data=[np.array([1])],
+        fields=np.array(["number"]),
+        crs="EPSG:4326",
+        geometry_type="MultiPolygon",
+        driver=drivers[path.suffix],
+    )
+    return path
+
+
 def on_ground(rows: list[float], cols: list[float], crs: str) -> list[tuple[float, float]]:
-    points = [TRANSFORM * (col, row) for row, col in zip(rows, cols, strict=True)]
-    xs, ys = warp_points(UTM, crs, [x for x, _ in points], [y for _, y in points])
+    eastings = [TRANSFORM.c + TRANSFORM.a * col for col in cols]
+    northings = [TRANSFORM.f + TRANSFORM.e * row for row in rows]
+    xs, ys = warp_points(UTM, crs, eastings, northings)
     return list(zip(xs, ys, strict=True))
 
 
@@ -138,6 +155,13 @@ def test_a_file_that_is_absent_or_no_area_is_refused(tmp_path: Path) -> None:
             open_area(tmp_path / name, info())
 
 
+@pytest.mark.parametrize("name", ["area.gpkg", "area.shp", "area.gdb"])
+def test_files_and_folders_of_polygons_are_read(tmp_path: Path, name: str) -> None:
+    ring = on_ground([0, 0, 5, 5], [0, 5, 5, 0], "EPSG:4326")
+    area = open_area(write_layer(tmp_path / name, ring), info())
+    assert area.mask(Window(0, 0, 60, 80)).sum() == 25
+
+
 def test_identity_follows_the_content(tmp_path: Path) -> None:
     ring = on_ground([0, 0, 5], [0, 5, 5], "EPSG:4326")
     one = open_area(write_polygons(tmp_path / "one.geojson", ring), info())
@@ -170,7 +194,7 @@ def test_a_mask_without_georeference_lies_on_the_grid(write_raster: WriteRaster)
 def test_a_mask_on_another_grid_is_refused(
     write_raster: WriteRaster, shape: tuple[int, int], shift: float, words: str
 ) -> None:
-    moved = Affine.translation(shift, 0) @ TRANSFORM
+    moved = Affine(10, 0, TRANSFORM.c + shift, 0, -10, TRANSFORM.f)
     path = write_raster("mask.tif", np.ones((*shape, 1), "uint8"), crs=UTM, transform=moved)
     with pytest.raises(SourceError, match=words):
         open_area(path, info())

@@ -80,8 +80,8 @@ def _table(said: dict[str, Any]) -> Table:
     exact = "yes" if said["exact"] else "no"
     if said["inexact"]:
         exact += f": not exact because {'; '.join(said['inexact'])}"
-    elif not said["exact"] and said["receptive_field_radius"] is not None:
-        exact += f"; --overlap exact would make it {2 * said['receptive_field_radius']} px or more"
+    elif not said["exact"] and said["exact_overlap"] is not None:
+        exact += f"; it takes an overlap of {said['exact_overlap']} px (--overlap exact)"
     flips = said["expected_class_flips"]
     rows = {
         "image": f"{said['width']} x {said['height']} px",

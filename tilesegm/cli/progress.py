@@ -54,7 +54,8 @@ class ProgressBar:
     def _begin(self, name: str, total: float, completed: float) -> None:
         if self._task is not None:
             self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(name, total=total, completed=completed, rate="")
+        self._task = self._progress.add_task(name, total=total, rate="")
+        self._progress.update(self._task, completed=completed)
         self._began, self._pixels = time.monotonic(), 0
 
     def _update(

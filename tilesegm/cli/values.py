@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, cast
+from typing import Literal
 
 from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
@@ -51,10 +51,7 @@ def parse_augment(text: str | None) -> tuple[str | float, ...]:
     if not text:
         return ()
     words = [word.strip() for word in text.split(",")]
-    return tuple(
-        cast("str | float", float(word) if re.fullmatch(r"\d*\.?\d+", word) else word)
-        for word in words
-    )
+    return tuple(float(word) if re.fullmatch(r"\d*\.?\d+", word) else word for word in words)
 
 
 def parse_normalisation(text: str | None) -> Normalisation | None:

@@ -19,7 +19,7 @@ from tilesegm.sink.layer import Layer
 from tilesegm.source.amplification import read_amplification
 from tilesegm.source.base import ImageInfo
 
-__all__ = ["CHUNK", "Plan", "make_plan", "result_layers"]
+__all__ = ["CHUNK", "Plan", "footprint", "make_plan", "result_layers"]
 
 CHUNK = 1024
 """Side of a chunk of the store, and height of a region: the most that a kill can cost."""
@@ -58,9 +58,15 @@ class Plan:
         return read_amplification(self._reads(), (info.height, info.width), info.block)
 
     @property
+    def exact_overlap(self) -> int | None:
+        """Overlap from which on the result is exact; None when the network's reach is unknown."""
+        reach, stride = footprint(self.spec).reach, self.spec.stride
+        return None if reach is None else -(-2 * reach // stride) * stride
+
+    @property
     def exact(self) -> bool:
         """Whether the result equals one pass over the whole image, to float rounding."""
-        reach = self.spec.radius if self.spec.halo is None else self.spec.halo
+        reach = footprint(self.spec).reach
         if self.grid.tiles == 1:
             return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
         return not self.spec.inexact and reach is not None and self.grid.margin >= reach
@@ -80,6 +86,12 @@ class Plan:
             right = min(cols.spans[numbers[-1]].start + cols.tile, self.info.width)
             for top in range(0, rows.size, block):
                 yield Window(top, left, min(block, rows.size - top), right - left)
+
+
+def footprint(spec: ModelSpec) -> Footprint:
+    """Return what tiling must know of a network."""
+    reach = spec.radius if spec.halo is None else spec.halo
+    return Footprint(spec.stride, reach, spec.inexact, spec.tile)
 
 
 def result_layers(decision: Decision) -> tuple[Layer, ...]:
@@ -128,9 +140,7 @@ def make_plan(
         ModelError: an exact result was asked for and the network allows none.
         BudgetError: the smallest plan needs more than ``budget``.
     """
-    reach = spec.radius if spec.halo is None else spec.halo
-    network = Footprint(spec.stride, reach, spec.inexact, spec.tile)
-    grid = plan_grid(info.height, info.width, tiling, network)
+    grid = plan_grid(info.height, info.width, tiling, footprint(spec))
     layers = result_layers(decision)
     needs = Needs(
         info=info,

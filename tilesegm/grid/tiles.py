@@ -17,8 +17,8 @@ class Footprint:
 
     stride: int = 1
     """Total stride in pixels."""
-    radius: int | None = None
-    """Margin in pixels that the edge of a tile changes; None when unknown."""
+    reach: int | None = None
+    """Pixels at a tile's edge whose scores that edge changes; None when unknown."""
     inexact: tuple[str, ...] = ()
     """Why no halo makes tiles exact; empty when one does."""
     tile: tuple[int, int] | None = None
@@ -89,12 +89,12 @@ def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
     if tiling.overlap == "exact":
         if network.inexact:
             raise ModelError(f"not exact because {'; '.join(network.inexact)}")
-        if network.radius is None:
+        if network.reach is None:
             raise ModelError(
                 "overlap is 'exact' and the receptive field of this network is unknown; "
                 "give an overlap in pixels"
             )
-        wanted = 2 * network.radius
+        wanted = 2 * network.reach
     else:
         wanted = tiling.overlap
     overlap = -(-wanted // network.stride) * network.stride
@@ -108,4 +108,4 @@ def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
     # A fade over contaminated pixels is no truer than a cut: keep a quarter of the overlap, or
     # all that the receptive field does not touch, to fade in.
     margin = 3 * overlap // 8
-    return overlap, margin if network.radius is None else min(margin, network.radius)
+    return overlap, margin if network.reach is None else min(margin, network.reach)

@@ -194,14 +194,15 @@ def _foreground(instances: Instances) -> npt.NDArray[np.bool_]:
                 f"instances hold the id {instances.min()}; 0 for background and ids above 0 are "
                 "expected: set ignored pixels to 0 here and ignore them in the labels"
             )
-        return np.not_equal(instances, 0)
+        return instances.astype(bool)
     shapes = {np.shape(mask) for mask in instances}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
         raise InputError(
             f"masks of shapes {sorted(shapes)} were passed; one or more masks of one shape (H, W) "
             "are expected: for an image without objects pass a map of zeros instead"
         )
-    return np.logical_or.reduce([np.asarray(mask) != 0 for mask in instances]).astype(bool)
+    foreground: npt.NDArray[np.bool_] = np.any([np.asarray(m) != 0 for m in instances], axis=0)
+    return foreground
 
 
 def _balance(foreground: npt.NDArray[np.bool_]) -> tuple[float, float]:

@@ -62,7 +62,7 @@ def unet(
         x = keras.layers.Conv2DTranspose(width, 2, strides=2, name=f"up{level}")(x)
         x = keras.layers.Concatenate(name=f"join{level}")([skips[level], x])
         x = _level(x, width, norm, f"level{level}")
-    # Logits in float32 whatever the precision inside: a loss or a softmax of bfloat16 is too coarse.
+    # Logits in float32 whatever the precision inside: a softmax of bfloat16 is too coarse.
     logits = keras.layers.Conv2D(classes, 1, dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name="unet")
 

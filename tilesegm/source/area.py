@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +13,7 @@ import rasterio.features
 import rasterio.warp
 from affine import Affine
 from numpy.typing import NDArray
+from rasterio.errors import NotGeoreferencedWarning
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
@@ -64,7 +66,9 @@ class MaskArea:
     """A raster on the grid of the image; pixels other than 0 and its nodata count."""
 
     def __init__(self, path: Path, identity: tuple[tuple[str, str], ...]) -> None:
-        self._dataset = rasterio.open(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            self._dataset = rasterio.open(path)
         self.identity = identity
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
@@ -84,10 +88,20 @@ def open_area(path: str | Path, info: ImageInfo) -> Area:
     path = Path(path)
     if not path.exists():
         raise SourceError(f"area of interest {path} does not exist")
-    identity = (("area", hashlib.sha256(path.read_bytes()).hexdigest()),)
+    identity = (("area", _hash(path)),)
     if path.suffix.lower() in _RASTERS:
         return _open_mask(path, info, identity)
     return PolygonArea(_polygons_on_grid(path, info), identity)
+
+
+def _hash(path: Path) -> str:
+    """Hash a file, or all files of a folder such as a geodatabase."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            with file.open("rb") as opened:
+                digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _open_mask(path: Path, info: ImageInfo, identity: tuple[tuple[str, str], ...]) -> MaskArea:

@@ -23,7 +23,7 @@ def illuminate(
     """Multiply ``(H, W, bands)`` by a random exposure and tint: black stays black, as in light."""
     exposure = np.log1p(augmentation.exposure) * random.uniform(-1, 1)
     tint = np.log1p(augmentation.tint) * random.uniform(-1, 1, pixels.shape[-1])
-    return pixels * np.exp(exposure + tint).astype(np.float32)
+    return np.asarray(pixels * np.exp(exposure + tint), np.float32)
 
 
 def resample(

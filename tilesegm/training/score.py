@@ -32,4 +32,4 @@ def intersection_over_union(confusion: NDArray[np.int64]) -> NDArray[np.float64]
     """Return the IoU of each class; NaN for a class that is neither there nor predicted."""
     both = np.diag(confusion)
     either = confusion.sum(0) + confusion.sum(1) - both
-    return np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
+    return np.asarray(np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0))

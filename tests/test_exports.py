@@ -12,7 +12,9 @@ import tilesegm
 
 ROOT = Path(tilesegm.__file__).parent
 MODULES = [
-    path for path in sorted(ROOT.rglob("*.py")) if path.name != "__main__.py" and path.stat().st_size
+    path
+    for path in sorted(ROOT.rglob("*.py"))
+    if path.name != "__main__.py" and path.stat().st_size
 ]
 
 

@@ -33,7 +33,17 @@ from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.version import __version__
 
-__all__ = ["Segmentation", "segment"]
+__all__ = [
+    "Request",
+    "Segmentation",
+    "check_bands",
+    "make_decision",
+    "open_image",
+    "open_predictor",
+    "output_paths",
+    "run_request",
+    "segment",
+]
 
 
 @dataclass(frozen=True)
@@ -137,8 +147,11 @@ def run_request(
     began = time.monotonic()
     options, output = request.options, Path(output)
     paths = output_paths(output, options)
+    parts = image if isinstance(image, list | tuple) else [image]
+    inputs = [os.fspath(part) for part in parts if isinstance(part, str | os.PathLike)]
     for path in paths.values():
-        check_output(path, os.fspath(image) if isinstance(image, str | os.PathLike) else None)
+        for name in inputs or [None]:
+            check_output(path, name)
     with open_image(image, options) as source:
         predictor = opener(source.info)
         check_bands(predictor.spec, source.info)

@@ -72,7 +72,12 @@ def test_rows_are_read_in_whole_blocks() -> None:
     read = image.read
     image.read = lambda window: reads.append(window) or read(window)  # type: ignore[method-assign]
     list(read_batches(Reading(image, grid, 1, (0.0,)), image.info.window))
-    assert [(window.row, window.height) for window in reads] == [(0, 32), (32, 32), (64, 32), (96, 4)]
+    assert [(window.row, window.height) for window in reads] == [
+        (0, 32),
+        (32, 32),
+        (64, 32),
+        (96, 4),
+    ]
 
 
 def test_one_tile_can_be_read_anywhere() -> None:

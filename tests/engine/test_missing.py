@@ -121,7 +121,9 @@ def test_skipping_tiles_changes_no_wanted_pixel(
 ) -> None:
     rng = np.random.default_rng(seed)
     # Blobs: large enough to leave whole tiles without a wanted pixel.
-    wanted = ndimage.binary_dilation(rng.random((height, width)) < 2 / (height * width), np.ones((5, 5)))
+    wanted = ndimage.binary_dilation(
+        rng.random((height, width)) < 2 / (height * width), np.ones((5, 5))
+    )
     cut = Cut(Tiling(tile=tile, overlap=min(overlap, tile - 1)), batch=2, chunk=8, panel=24)
     image = np.stack(np.mgrid[:height, :width], axis=-1).astype(np.int16)
     finished = run_whole(make_job(image, coordinates(), cut, area=Mask(wanted)), cut)

@@ -74,7 +74,7 @@ def test_an_identity_network_gives_the_image_back(
 ) -> None:
     image = np.random.default_rng(seed).integers(0, 7, (height, width), np.uint8)
     network = Network(
-        lambda tiles: (tiles[:, None, :, :, 0] == np.arange(7)[:, None, None]), classes=7
+        lambda tiles: tiles[:, None, :, :, 0] == np.arange(7)[:, None, None], classes=7
     )
     job = make_job(image, network, cut)
     np.testing.assert_array_equal(assemble(run_whole(job, cut), "classes"), image)

@@ -49,8 +49,7 @@ def test_tiles_start_on_the_stride_and_stay_inside(planned: tuple[Axis, dict]) -
     assert all(start % made_of["stride"] == 0 for start in starts)
     assert axis.size <= axis.padded < axis.size + made_of["stride"]
     assert all(
-        0 < later - earlier <= axis.tile - made_of["overlap"]
-        for earlier, later in pairwise(starts)
+        0 < later - earlier <= axis.tile - made_of["overlap"] for earlier, later in pairwise(starts)
     )
 
 

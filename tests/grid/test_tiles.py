@@ -23,9 +23,7 @@ def test_a_network_of_one_size_gets_that_size() -> None:
 
 
 def test_exact_takes_the_overlap_from_the_receptive_field() -> None:
-    grid = plan_grid(
-        4000, 4000, Tiling(tile=512, overlap="exact"), Footprint(stride=16, reach=93)
-    )
+    grid = plan_grid(4000, 4000, Tiling(tile=512, overlap="exact"), Footprint(stride=16, reach=93))
     assert (grid.overlap, grid.margin) == (192, 96)
 
 

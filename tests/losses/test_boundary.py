@@ -238,9 +238,9 @@ def test_ignored_pixels_are_as_if_the_tile_ended_there(loss: Boundary) -> None:
     assert float(loss(padded, noise)) == pytest.approx(float(loss(labels, logits)), rel=1e-5)
 
 
-@pytest.mark.parametrize("loss", [Boundary(), HausdorffDT(radius=5.0), BoundaryDoU()])
+@pytest.mark.parametrize("loss", [Boundary(radius=5.0), BoundaryDoU()])
 def test_compiled_equals_eager(loss: Boundary) -> None:
-    labels, logits = scene()
+    labels, logits = scene(2, size=10)
     value, gradient = differentiate(lambda z: loss(labels, z))(logits)
     compiled, same = differentiate(lambda z: loss(labels, z), compiled=True)(logits)
     assert compiled == pytest.approx(value, rel=1e-5)

@@ -64,8 +64,8 @@ def test_thin_equals_skimage(smoothness: float) -> None:
         np.testing.assert_array_equal(lines, morphology.thin(mask))
 
 
-@settings(max_examples=25, deadline=None)
-@given(hnp.arrays(bool, (9, 11)))
+@settings(max_examples=12, deadline=None)
+@given(hnp.arrays(bool, (8, 9)))
 def test_thin_keeps_what_is_connected(mask: np.ndarray) -> None:
     lines = thinned(mask)
     assert not (lines & ~mask).any()

@@ -141,6 +141,27 @@ def test_identity_follows_weights_and_settings() -> None:
     assert open_model(model).spec.identity != first
 
 
+def test_identity_does_not_follow_names() -> None:
+    first, second = conv_net(3), conv_net(3)
+    second.set_weights(first.get_weights())
+    assert first.layers[1].name != second.layers[1].name
+    assert open_model(first).spec.identity == open_model(second).spec.identity
+
+
+def test_identity_follows_settings_and_wiring() -> None:
+    def joined(change: Any, rate: int = 1) -> dict[str, str]:
+        inputs = image()
+        one = layers.Activation("tanh")(inputs)
+        two = layers.Activation("relu")(inputs)
+        out = layers.MaxPooling2D(rate, 1, padding="same")(layers.Subtract()(change([one, two])))
+        return dict(open_model(keras.Model(inputs, out)).spec.identity)
+
+    plain = joined(lambda pair: pair)
+    assert joined(lambda pair: pair) == plain
+    assert joined(lambda pair: pair[::-1]) != plain
+    assert joined(lambda pair: pair, rate=3) != plain
+
+
 def test_fixed_size_is_kept_to() -> None:
     inputs = keras.Input((16, 16, 3))
     predictor = open_model(keras.Model(inputs, layers.Conv2D(2, 3, padding="same")(inputs)))

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,6 +72,18 @@ def test_unet_of_depth_4() -> None:
     assert field.halo == 94
     assert field.inexact == ()
     assert field.misfit is None
+
+
+def test_a_tile_without_its_halo_equals_the_whole_image() -> None:
+    model = unet(1, 2, filters=2, depth=4)
+    halo = receptive_field(model).halo
+    assert halo is not None
+    predictor = open_model(randomise(model))
+    strip = np.random.default_rng(0).uniform(0, 9, (1, 32, 512, 1)).astype(np.float32)
+    whole = predictor(strip)[..., 128:384]
+    error = np.abs(predictor(strip[:, :, 128:384]) - whole).max(axis=(0, 1, 2))
+    assert error[halo:-halo].max() <= 1e-6 * np.abs(whole).max()
+    assert error.max() > 1e-3 * np.abs(whole).max()
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def write_layer(path: Path, ring: list[tuple[float, float]]) -> Path:
     pyogrio.raw.write(
         path,
         geometry=np.array([shapely.to_wkb(shapely.MultiPolygon([shapely.Polygon(ring)]))]),
-        field_data=[np.array([1])],
+        field_data=[np.array([1], np.int32)],
         fields=np.array(["number"]),
         crs="EPSG:4326",
         geometry_type="MultiPolygon",
@@ -174,9 +174,7 @@ def test_a_mask_raster_counts_where_it_is_neither_zero_nor_nodata(
     write_raster: WriteRaster,
 ) -> None:
     values = np.arange(60 * 80).reshape(60, 80, 1) % 3
-    path = write_raster(
-        "mask.tif", values.astype("uint8"), nodata=2, crs=UTM, transform=TRANSFORM
-    )
+    path = write_raster("mask.tif", values.astype("uint8"), nodata=2, crs=UTM, transform=TRANSFORM)
     area = open_area(path, info())
     window = Window(7, 11, 13, 17)
     np.testing.assert_array_equal(area.mask(window), values[window.slices][..., 0] == 1)

@@ -35,7 +35,7 @@ def plan(
     image: Image,
     model: Model,
     tile: Tile = 1024,
-    overlap: Overlap = "192",
+    overlap: Overlap = "128",
     blend: BlendChoice = "hann",
     bands: Bands = None,
     nodata: Nodata = None,

@@ -44,7 +44,7 @@ def predict(
         ),
     ],
     tile: Tile = 1024,
-    overlap: Overlap = "192",
+    overlap: Overlap = "128",
     blend: BlendChoice = "hann",
     stack: Annotated[
         bool, typer.Option(help="Take all IMAGES as bands of one image on one grid.")

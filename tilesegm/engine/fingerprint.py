@@ -15,7 +15,7 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
     """Name everything that changes a pixel of the result, or the order in which it is made."""
     grid = plan.grid
     return {
-        "image": dict(plan.info.identity),
+        "image": dict(plan.info.identity) | {"nodata": str(plan.info.nodata)},
         "model": dict(plan.spec.identity),
         "tiling": {
             "tile": grid.tile,

@@ -22,7 +22,7 @@ class Tiling:
 
     tile: int = 1024
     """Side of a tile in pixels; a multiple of the network's total stride."""
-    overlap: int | Literal["exact"] = 192
+    overlap: int | Literal["exact"] = 128
     """Pixels shared by neighbouring tiles, or ``"exact"`` to take what the receptive field asks."""
     blend: Blend = "hann"
     """Shape of the fade between neighbours; ``"crop"`` cuts in the middle of the overlap."""

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.reductions import divide
+from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
 from tilesegm.losses.targets import Tensor
 
@@ -59,8 +59,7 @@ def dice(
         ``(G, K)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
     """
     shared, sizes = dice_sums(target, probability, weight, power=power, pool=pool)
-    # Written as the difference over the sum: 1 - (a + s) / (b + s) loses digits near the optimum.
-    return divide(sizes - shared, sizes + smooth)
+    return shortfall(shared + smooth, sizes + smooth)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")

@@ -38,21 +38,22 @@ def similarity(
         sigma: Standard deviation of the Gaussian in pixels.
 
     Returns:
-        Two ``(N, H, W, K)``; their product is the SSIM map. 0 in windows without weight.
+        Two ``(N, H, W, K)``; their product is the SSIM map.
     """
     line = [math.exp(-((i - window // 2) ** 2) / (2.0 * sigma**2)) for i in range(window)]
     line = [tap / sum(line) for tap in line]
     weight = weight[..., None]
-    squares = (ops.square(target), ops.square(probability), target * probability)
-    moments = (target, probability, *squares)
+    # Variances do not move with the origin; from the middle of the range they lose fewer digits.
+    g, p = target - 0.5, probability - 0.5
+    moments = (g, p, ops.square(g), ops.square(p), g * p)
     blurred = _blur(ops.concatenate([weight, *(weight * m for m in moments)], axis=-1), line)
     means = divide(blurred[..., 1:], blurred[..., :1])
     g, p, gg, pp, gp = ops.split(means, 5, axis=-1)
-    gain = ops.square(g) + ops.square(p)
-    luminance = (2.0 * g * p + _LUMINANCE) / (gain + _LUMINANCE)
     # Rounding can leave a variance a little below 0.
     spread = ops.relu(gg - ops.square(g)) + ops.relu(pp - ops.square(p))
     contrast = (2.0 * (gp - g * p) + _CONTRAST) / (spread + _CONTRAST)
+    g, p = g + 0.5, p + 0.5
+    luminance = (2.0 * g * p + _LUMINANCE) / (ops.square(g) + ops.square(p) + _LUMINANCE)
     return luminance, contrast
 
 

@@ -6,13 +6,22 @@ from keras import ops
 
 from tilesegm.losses.targets import Tensor
 
-__all__ = ["divide", "weighted_mean"]
+__all__ = ["divide", "shortfall", "weighted_mean"]
 
 
 def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
     """Return ``numerator / denominator``, with 0 and zero gradient where the denominator is 0."""
     some = denominator != 0
     return ops.where(some, numerator / ops.where(some, denominator, 1.0), 0.0)
+
+
+def shortfall(part: Tensor, whole: Tensor) -> Tensor:
+    """Return ``1 - part / whole``, or 0 where the whole is 0.
+
+    ``(whole - part) / whole`` would be the same, but where ``part`` is tiny its gradient is the
+    difference of two numbers that round to the same.
+    """
+    return ops.where(whole != 0, 1.0 - divide(part, whole), 0.0)
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.dice import dice_sums
-from tilesegm.losses.reductions import divide, weighted_mean
+from tilesegm.losses.reductions import divide, shortfall, weighted_mean
 from tilesegm.losses.region import pixel_sum
 from tilesegm.losses.targets import Tensor, prepare
 
@@ -40,7 +40,7 @@ def running_dice(
     past = decay * ops.stop_gradient(state)
     shared, sizes = past[:1] + shared, past[1:] + sizes
     after = ops.stop_gradient(ops.concatenate([shared, sizes], axis=0))
-    return divide(sizes - shared, sizes + smooth), after
+    return shortfall(shared + smooth, sizes + smooth), after
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")

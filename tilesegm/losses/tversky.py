@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.reductions import divide
+from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Overlap, RegionLoss, RegionOptions, overlap
 from tilesegm.losses.targets import Tensor
 
@@ -32,7 +32,7 @@ def tversky(
         ``(G, K)`` losses in ``[0, 1]``.
     """
     errors = extra * count.extra + missed * count.missed
-    return divide(errors, count.both + errors + smooth)
+    return shortfall(count.both + smooth, count.both + errors + smooth)
 
 
 def power_of_loss(loss: Tensor, exponent: float) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from functools import partial
 from typing import Any
 
@@ -21,7 +22,7 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.precision import choose_precision, in_precision
 from tilesegm.model.receptive_field import receptive_field
 
-__all__ = ["as_graph", "describe", "hash_of_weights", "predictor_of", "uses_xla"]
+__all__ = ["as_graph", "describe", "hash_of_model", "predictor_of", "uses_xla"]
 
 
 def as_graph(model: Any, bands: int | None) -> Any:
@@ -118,24 +119,34 @@ def predictor_of(
     return GuardedPredictor(build("float32"), fast)
 
 
-def hash_of_weights(model: Any) -> str:
-    """Return a SHA-256 of the layers' settings and weights."""
-    digest = hashlib.sha256(str(model.to_json()).encode())
-    for weight in model.weights:
-        digest.update(np.ascontiguousarray(weight.numpy()).tobytes())
+def hash_of_model(model: Any) -> str:
+    """Return a SHA-256 of the layers, their settings and wiring, and their weights.
+
+    Names are left out: the same model built twice in one process gets other ones.
+    """
+    digest = hashlib.sha256()
+    graph = trace(model)
+    order = {key: index for index, key in enumerate(graph.inputs, -len(graph.inputs))}
+    for index, step in enumerate(graph.steps):
+        order.update(dict.fromkeys(step.outputs, index))
+        wiring = [order[key] for key in step.inputs]
+        digest.update(f"{type(step.layer).__name__} {wiring} {_settings(step.layer)}\n".encode())
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest()
 
 
 def uses_xla(model: Any, spec: ModelSpec) -> bool:
     """Choose between XLA and TensorFlow's own graph, without timing so that reruns agree.
 
-    On a GPU XLA is chosen, except for interpolated upsampling in mixed precision, which XLA cannot
-    compile. On a CPU it is chosen for networks that look at single pixels: there it fuses all into
-    one loop, while it makes spatial convolutions slower than oneDNN's.
+    On a GPU XLA is chosen for networks of known layers, except for interpolated upsampling in mixed
+    precision, which XLA cannot compile. On a CPU it is chosen for networks that look at single
+    pixels: there it fuses all into one loop, while it makes spatial convolutions slower than
+    oneDNN's.
     """
     if device_kind() == "cpu":
         return spec.radius == 0 and not spec.inexact
-    return not any(
+    return spec.radius is not None and not any(
         getattr(step.layer, "interpolation", "nearest") != "nearest"
         and getattr(step.layer, "compute_dtype", "float32") != "float32"
         for step in trace(model).steps
@@ -168,3 +179,13 @@ def _channels_of(model: Any, name: str) -> int:
             f"expected (N, height, width, classes)"
         )
     return int(shape[3])
+
+
+def _settings(layer: Any) -> str:
+    """Return a layer's settings as text that is the same in every process."""
+    try:
+        config = {**layer.get_config(), "name": None}
+    except (NotImplementedError, AttributeError):
+        # An operation, or a layer of the user's own that cannot be saved.
+        config = {"axis": getattr(layer, "axis", None)}
+    return json.dumps(config, sort_keys=True, default=lambda value: type(value).__name__)

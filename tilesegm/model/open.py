@@ -12,7 +12,7 @@ from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.bundle import is_bundle, read_bundle, sha256_of
 from tilesegm.model.callable_predictor import CallablePredictor
 from tilesegm.model.keras_file import load_keras
-from tilesegm.model.keras_model import as_graph, describe, hash_of_weights, predictor_of
+from tilesegm.model.keras_model import as_graph, describe, hash_of_model, predictor_of
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.precision import check_precision
 from tilesegm.model.saved_model import is_saved_model, open_saved_model
@@ -115,7 +115,7 @@ def _open_bundle(path: Path, normalisation: Normalisation | None, precision: str
 
 def _open_object(model: Any, normalisation: Normalisation, precision: str) -> Predictor:
     spec = describe(model, model.name)
-    spec = replace(spec, identity=(("model", hash_of_weights(model)),))
+    spec = replace(spec, identity=(("model", hash_of_model(model)),))
     return predictor_of(model, spec, normalisation, precision)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from keras import ops
@@ -48,6 +46,3 @@ class Fixed(Factors):
     The first baseline that an adaptive rule has to beat. ``model.rule.factors.assign([1.0, 0.2])``
     from a callback makes it a hand-driven schedule.
     """
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)

@@ -8,7 +8,8 @@ from tilesegm.keras_objects import register_with_keras
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.options import Options
 from tilesegm.planning import plan
-from tilesegm.segment import Segmentation, segment
+from tilesegm.result import Segmentation
+from tilesegm.segment import segment
 from tilesegm.source.open import open_source
 from tilesegm.version import __version__
 

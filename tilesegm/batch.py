@@ -12,8 +12,10 @@ from tilesegm.errors import OutputError, SettingsError, TilesegmError
 from tilesegm.events import OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.opening import open_predictor
 from tilesegm.options import Options
-from tilesegm.segment import Request, Segmentation, open_predictor, run_request
+from tilesegm.result import Segmentation
+from tilesegm.segment import Request, run_request
 from tilesegm.source.base import ImageInfo
 
 __all__ = ["BatchItem", "segment_many"]

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.engine.batches import Reading, read_tiles
-from tilesegm.engine.plan import CHUNK, Plan, make_plan
+from tilesegm.engine.plan import CHUNK, Plan
 from tilesegm.engine.seams import expected_flips, sample_seams
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.opening import open_image, open_predictor, plan_for
 from tilesegm.options import Options
-from tilesegm.segment import check_bands, make_decision, open_image, open_predictor
 from tilesegm.sink.estimate import estimate_bytes
-from tilesegm.source.options import DEFAULT_CACHE_BYTES
 
 __all__ = ["Forecast", "plan"]
 
@@ -101,15 +100,7 @@ def plan(
         if spec is None:
             predictor = open_predictor(model, source.info, options)
             spec = predictor.spec
-        check_bands(spec, source.info)
-        made = make_plan(
-            source.info,
-            spec,
-            tiling=tiling or Tiling(),
-            decision=make_decision(spec, options),
-            cache=DEFAULT_CACHE_BYTES,
-            budget=options.memory,
-        )
+        made = plan_for(source.info, spec, tiling or Tiling(), options)
         seconds = flips = None
         if probe and predictor is not None:
             reading = Reading(source, made.grid, made.memory.batch, spec.fill)

@@ -36,22 +36,22 @@ def test_skip_says_nothing(cls: type) -> None:
 
 
 def test_the_formula_of_dice_says_next_to_nothing() -> None:
-    total, smooth = 0.05 * PIXELS, 1e-5
-    value, gradient = answer(Dice(absent="formula"))
+    total, smooth = 0.05 * PIXELS, 1.0
+    value, gradient = answer(Dice(absent="formula", smooth=smooth))
     assert value == pytest.approx(1 - smooth / (total + smooth), rel=1e-5)
     expected = smooth / (total + smooth) ** 2 * 0.05 * 0.95 * PIXELS
     assert gradient == pytest.approx(expected, rel=1e-2)
-    assert gradient < 1e-6 * answer(CrossEntropy())[1]
+    assert answer(Dice(absent="formula", smooth=1e-5))[1] < 1e-6 * answer(CrossEntropy())[1]
 
 
 def test_an_empty_tile_in_a_batch_with_a_full_one_is_felt_when_pooled() -> None:
     labels = np.concatenate([EMPTY, EMPTY + 1])
     logits = np.concatenate([FAINT, -FAINT])
-    pooled = Dice(absent="formula")
-    apart = Dice(absent="formula", pool="image")
+    pooled = Dice(absent="formula", smooth=0.01)
+    apart = Dice(absent="formula", smooth=0.01, pool="image")
     _, near = differentiate(lambda x: pooled(labels, x))(logits)
     _, far = differentiate(lambda x: apart(labels, x))(logits)
-    assert near[0].mean() > 1e5 * far[0].mean() > 0
+    assert near[0].mean() > 1e3 * far[0].mean() > 0
 
 
 @pytest.mark.parametrize("background", [True, False])

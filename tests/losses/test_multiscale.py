@@ -170,9 +170,8 @@ def test_ignored_rim_is_as_if_the_tile_ended_there(side: int) -> None:
 
 def test_similarity_equals_skimage_inside() -> None:
     truth, near = maps(40)
-    luminance, contrast = similarity(
-        *map(ops.convert_to_tensor, (truth, near, np.ones((1, 40, 40), np.float32)))
-    )
+    pair = (ops.convert_to_tensor(image) for image in (truth, near))
+    luminance, contrast = similarity(*pair, ops.ones((1, 40, 40)))
     _, expected = structural_similarity(
         truth[0, ..., 0].astype(np.float64),
         near[0, ..., 0].astype(np.float64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from skimage import morphology
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses.blob import BlobLoss, number_blobs
 from tilesegm.losses.cldice import ClDice
+from tilesegm.losses.dice import Dice
 from tilesegm.losses.gradients import differentiate
 from tilesegm.losses.skeleton import soft_skeleton, thin
 from tilesegm.losses.skeleton_recall import SkeletonRecall, skeleton_tube
@@ -198,6 +200,22 @@ def test_blob_loss_sees_the_small_object() -> None:
     loss = BlobLoss(from_logits=False)
     assert float(loss(numbered, found)) == pytest.approx(0.5)
     assert float(loss(labels, found)) == pytest.approx(1 - 200 / 204)
+
+
+def test_the_loss_beside_gets_labels_without_numbers() -> None:
+    labels = cross_shaped()
+    labels[0, :2] = IGNORE
+    numbered = number_blobs(labels[0], ignore=IGNORE)[None]
+    assert numbered.max() > 1024
+    logits = np.random.default_rng(11).normal(size=(*labels.shape, 2)).astype(np.float32)
+    both = BlobLoss(beside=2 * Dice(ignore=IGNORE))
+    expected = 2 * float(Dice(ignore=IGNORE)(labels, logits))
+    expected += float(BlobLoss(ignore=IGNORE)(numbered, logits))
+    assert float(both(numbered, logits)) == pytest.approx(expected, rel=1e-6)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(both))
+    assert float(again(numbered, logits)) == pytest.approx(expected, rel=1e-6)
+    with pytest.raises(SettingsError, match="beside has another"):
+        BlobLoss(beside=Dice(), ignore=IGNORE)
 
 
 def test_numbers_keep_the_class_and_go_round_the_limit() -> None:

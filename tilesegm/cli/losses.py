@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["losses_app"]
 
+_TABLE_WIDTH = 130
+
 losses_app = typer.Typer(name="losses", help="Examine loss functions.", no_args_is_help=True)
 
 
@@ -44,7 +46,10 @@ def audit(
         records = [{**dataclasses.asdict(row), "flags": row.flags} for row in rows]
         typer.echo(json.dumps(records))
     else:
-        Console().print(_table(rows))
+        console = Console()
+        # Narrower than this the table loses words; a terminal may then fold the lines.
+        console.width = max(console.width, _TABLE_WIDTH)
+        console.print(_table(rows))
 
 
 def _table(rows: list[AuditRow]) -> Table:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tilesegm.cli.bench import bench_app
 from tilesegm.cli.demo import demo
@@ -25,8 +26,22 @@ EPILOG = (
     "130 interrupted."
 )
 
+
+class _InterruptionError(Exception):
+    """Ctrl-C under a name that Typer does not know: it would end without a word."""
+
+
+class _Commands(TyperGroup):
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _InterruptionError from None
+
+
 app = typer.Typer(
     name="tilesegm",
+    cls=_Commands,
     help="Semantic segmentation of images too big to segment.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -62,7 +77,7 @@ def main() -> None:
         app(prog_name="tilesegm")
     except TilesegmError as error:
         sys.exit(fail(str(error), error.exit_code))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, _InterruptionError):
         sys.exit(fail("interrupted; the same command goes on where it stopped", 130))
     except MemoryError:
         sys.exit(fail("out of memory; try --memory, smaller tiles or fewer results", 4))

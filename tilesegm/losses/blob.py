@@ -99,25 +99,42 @@ class BlobLoss(SegmentationLoss):
 
     ``y_true`` is the map of :func:`number_blobs`. A plain class map works too: all pixels of a
     class then are one object. It says nothing about tiles without objects, where value and gradient
-    are 0, and is meant beside a global loss (the paper: ``2 * global + 1 * blob``).
+    are 0, so it needs a global loss ``beside`` it, which gets the labels without numbers:
+    ``BlobLoss(beside=2 * Dice())`` is the paper's sum.
 
     Args:
+        beside: Loss that is added, with its own factor; it settles ``from_logits`` and ``ignore``.
         limit: Most objects in a tile that are told apart, 1 or more; costs memory, not time.
         background: Whether class 0 counts as an object where K > 1.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
-        SettingsError: ``limit`` is below 1.
+        SettingsError: ``limit`` is below 1, or ``from_logits`` or ``ignore`` differ from those of
+            ``beside``.
     """
 
     def __init__(
-        self, *, limit: int = 128, background: bool = False, **common: Unpack[Common]
+        self,
+        *,
+        beside: SegmentationLoss | None = None,
+        limit: int = 128,
+        background: bool = False,
+        **common: Unpack[Common],
     ) -> None:
+        if beside is not None:
+            shared = {"from_logits": beside.from_logits, "ignore": beside.ignore}
+            if any(common.get(key, value) != value for key, value in shared.items()):
+                raise SettingsError(
+                    "beside has another from_logits or ignore; give them to that loss alone"
+                )
+            common = {**common, **shared}  # type: ignore[typeddict-item]
         super().__init__(**common)
         if limit < 1:
             raise SettingsError(f"limit is {limit}; expected 1 object or more")
+        self.beside = beside
         self.limit = limit
         self.background = background
+        self.minimum = beside.minimum if beside is not None else 0.0
 
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
@@ -139,21 +156,39 @@ class BlobLoss(SegmentationLoss):
             batch = prepare(
                 labels, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
             )
-            return self.compute(batch) if blobs is None else self._of(batch, blobs)
+            value = self._objects(batch, blobs)
+            if self.beside is not None:
+                value = value + self.beside(labels, y_pred, sample_weight)
+            return value
 
     def compute(self, batch: Batch) -> Tensor:
         """Return the loss where each class of an image is one object."""
-        return self._of(batch, ops.zeros_like(batch.weight, "int32"))
+        value = self._objects(batch, None)
+        return value if self.beside is None else value + self.beside.compute(batch)
 
-    def _of(self, batch: Batch, blobs: Tensor) -> Tensor:
+    def _objects(self, batch: Batch, blobs: Tensor | None) -> Tensor:
         target, probability = batch.target, batch.probability
         if not self.background and batch.channels > 1:
             target, probability = target[..., 1:], probability[..., 1:]
+        if blobs is None:
+            blobs = ops.zeros_like(batch.weight, "int32")
         return blob_dice(target, probability, batch.weight, blobs, limit=self.limit)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "limit": self.limit, "background": self.background}
+        beside = self.beside
+        if beside is not None:
+            beside = keras.saving.serialize_keras_object(beside)
+        own = {"beside": beside, "limit": self.limit, "background": self.background}
+        return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> BlobLoss:
+        """Rebuild the loss, the one beside it included."""
+        beside = config.pop("beside")
+        if beside is not None:
+            beside = keras.saving.deserialize_keras_object(beside)
+        return cls(beside=beside, **config)
 
 
 def _split(labels: Tensor) -> tuple[Tensor, Tensor | None]:

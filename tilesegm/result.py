@@ -1,0 +1,56 @@
+"""What a finished segmentation is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tilesegm.engine.plan import Plan
+
+__all__ = ["Segmentation"]
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A finished segmentation."""
+
+    output: Path
+    """The class map."""
+    extras: tuple[tuple[str, Path], ...]
+    """Further files by name: ``confidence``, ``scores``; a Zarr output holds them itself."""
+    plan: Plan
+    tiles: int
+    """Tiles computed, by this run and those that it resumed."""
+    skipped: int
+    """Tiles that held no pixel of interest and were not computed."""
+    resumed: int
+    """Pixels that an earlier run had finished."""
+    seconds: float
+    """Wall time of this run, from opening the image to the outputs in place."""
+
+    @property
+    def megapixels_per_second(self) -> float:
+        """Pixels of the image that this run finished, in millions a second."""
+        return (self.plan.info.pixels - self.resumed) / 1e6 / self.seconds
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for a table or JSON."""
+        plan = self.plan
+        return {
+            "image": plan.info.uri,
+            "output": str(self.output),
+            "extras": {name: str(path) for name, path in self.extras},
+            "height": plan.info.height,
+            "width": plan.info.width,
+            "classes": len(plan.spec.classes),
+            "tiles": self.tiles,
+            "skipped": self.skipped,
+            "redundancy": round(plan.redundancy, 3),
+            "read_amplification": round(plan.read_amplification, 3),
+            "exact": plan.exact,
+            "inexact": list(plan.spec.inexact),
+            "resumed_pixels": self.resumed,
+            "seconds": round(self.seconds, 3),
+            "megapixels_per_second": round(self.megapixels_per_second, 3),
+        }

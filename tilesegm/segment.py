@@ -91,6 +91,11 @@ def run_request(
         area = open_area(options.area, source.info) if options.area else None
         predictor = opener(source.info)
         plan = plan_for(source.info, predictor.spec, request.tiling, options)
+        reading = Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill, area)
+        if options.precision == "auto":
+            # The first call decides on the precision. Let it be the same tile in a resumed run,
+            # and the first image in a resumed batch.
+            predictor(read_tiles(reading, *_middle(plan)))
         fingerprint = make_fingerprint(plan, area)
         extras = tuple((name, path) for name, path in paths.items() if path != output)
         staged = staging_folder(output)
@@ -103,14 +108,11 @@ def run_request(
         size = (plan.info.height, plan.info.width)
         check_space(output, estimate_bytes(size, plan.layers, CHUNK).total // 10)
         job = Job(
-            Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill, area),
+            reading,
             predictor,
             make_decision(predictor.spec, options),
             plan.layers,
         )
-        if options.precision == "auto":
-            # The first call decides on the precision. Let it be the same tile in a resumed run.
-            predictor(read_tiles(job.reading, *_middle(plan)))
         with Staging.open(
             staged,
             size=size,

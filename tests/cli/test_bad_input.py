@@ -98,7 +98,7 @@ def nothing_but_a_folder(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (absent, ["absent.tif", "does not exist"]),
+        (absent, ["absent.tif", "no such file"]),
         (no_image, ["text.tif"]),
         (empty_file, ["empty.tif"]),
         (truncated, ["cut.tif"]),
@@ -278,9 +278,9 @@ def test_words_that_typer_refuses_say_how_to_go_on(cli: Cli, image: Path) -> Non
 
 
 def test_plan_and_info_refuse_in_one_line_as_well(cli: Cli, models: Path, tmp_path: Path) -> None:
-    refused(cli("info", absent(tmp_path)), 2, "does not exist")
+    refused(cli("info", absent(tmp_path)), 2, "no such file")
     refused(cli("info", no_image(tmp_path)), 2, "text.tif")
-    refused(cli("plan", absent(tmp_path), "-m", models / "b3.keras"), 2, "does not exist")
+    refused(cli("plan", absent(tmp_path), "-m", models / "b3.keras"), 2, "no such file")
     source = write(tmp_path / "image.tif", blobs(300, 200), **GEO)
     refused(cli("plan", source, "-m", models / "whole.keras"), 2, "not a segmentation")
     refused(cli("plan", source, "-m", models / "b3.keras", "--memory", "9MB"), 4, "9 MB")

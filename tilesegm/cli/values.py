@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Literal
 
@@ -60,6 +61,8 @@ def parse_normalisation(text: str | None) -> Normalisation | None:
         return None
     try:
         ranges = [tuple(float(end) for end in part.split(":")) for part in text.split(",")]
+        if not all(math.isfinite(end) for ends in ranges for end in ends):
+            raise ValueError
         offsets = tuple(low for low, _ in ranges)
         scales = tuple(1 / (high - low) for low, high in ranges)
     except (ValueError, ZeroDivisionError):

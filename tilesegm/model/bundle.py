@@ -25,7 +25,7 @@ from tilesegm.model.base import ClassInfo, ModelSpec
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.version import __version__
 
-__all__ = ["Bundle", "BundleInfo", "is_bundle", "read_bundle", "save_bundle"]
+__all__ = ["Bundle", "BundleInfo", "is_bundle", "read_bundle", "save_bundle", "sha256_of"]
 
 _WEIGHTS = "model.keras"
 _CARD = "bundle.json"

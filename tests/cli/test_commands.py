@@ -1,0 +1,212 @@
+"""Commands on real images, some in processes of their own as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from tests.cli.conftest import Cli
+from tests.images import GEO, blobs, read, write
+
+TILE = ["--tile", "256", "--overlap", "64"]
+
+
+def run(*words: Any, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run ``tilesegm`` in a process of its own."""
+    # The variable that keeps TensorFlow quiet is the program's affair, not that of this process.
+    env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    command = [sys.executable, "-m", "tilesegm", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env)
+
+
+def test_a_batch_of_real_images_goes_on_past_a_bad_one(
+    shared_data: Path, models: Path, tmp_path: Path
+) -> None:
+    byte = shared_data / "rasterio" / "RGBA.byte.tif"
+    slide = shared_data / "wsi" / "cmu_small_region.svs"
+    bad = tmp_path / "bad ünd broken.tif"
+    bad.write_text("nothing")
+    folder = tmp_path / "maps"
+    done = run("predict", byte, bad, slide, "-m", models / "bundle", "-o", folder, *TILE)
+    assert done.returncode == 1, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert bad.name in line
+    assert "Traceback" not in line
+    one, other = done.stdout.splitlines()
+    assert one.startswith(f"{folder / 'RGBA.byte_classes.tif'}: 791 x 718 px, 4 classes")
+    assert other.startswith(f"{folder / 'cmu_small_region_classes.tif'}: 2220 x 2967 px")
+    with rasterio.open(byte) as before, rasterio.open(folder / "RGBA.byte_classes.tif") as after:
+        assert after.crs == before.crs
+        assert after.transform == before.transform
+        np.testing.assert_array_equal(after.read_masks(1) == 0, before.read(4) == 0)
+    values = read(folder / "cmu_small_region_classes.tif")
+    assert values.shape == (2967, 2220)
+    assert values.max() < 4
+    assert not list(folder.glob("*.partial"))
+
+
+def test_several_files_as_one_image(shared_data: Path, models: Path, tmp_path: Path) -> None:
+    bands = sorted((shared_data / "sentinel2").glob("*.tif"))
+    assert len(bands) == 8
+    output = tmp_path / "scene.TIF"
+    words = ["--stack", *bands, "-m", models / "b8.keras", "-o", output, "--json", *TILE]
+    done = run("predict", *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert (said["height"], said["width"], said["classes"]) == (2201, 2629, 4)
+    assert said["tiles"] > 100
+    with rasterio.open(bands[0]) as before, rasterio.open(output) as after:
+        assert after.crs == before.crs
+        assert after.transform == before.transform
+        assert after.overviews(1)
+        assert after.shape == before.shape
+
+
+def test_seven_bands_of_landsat(cli: Cli, shared_data: Path, models: Path, tmp_path: Path) -> None:
+    image = next(
+        path
+        for path in sorted((shared_data / "nc_landsat").glob("*.tif"))
+        if rasterio.open(path).count == 7
+    )
+    output = tmp_path / "out.zarr"
+    said = cli(
+        "predict",
+        image,
+        "-m",
+        models / "b7.keras",
+        "-o",
+        output,
+        "--overlap",
+        "exact",
+        "--confidence",
+        "entropy",
+        "--json",
+    )
+    assert (said.code, said.err) == (0, "")
+    summary = json.loads(said.out)
+    assert summary["exact"] is True
+    assert summary["extras"] == {"confidence": str(output / "confidence")}
+    assert (output / "zarr.json").is_file()
+
+
+def test_choosing_bands_changes_what_the_network_sees(
+    cli: Cli, models: Path, tmp_path: Path
+) -> None:
+    image = blobs(80, 90, 7)
+    seven = write(tmp_path / "seven.tif", image, **GEO)
+    three = write(tmp_path / "three.tif", image[..., [4, 0, 2]], **GEO)
+    for source, more in ((seven, ["--bands", "5,1,3"]), (three, [])):
+        said = cli(
+            "predict",
+            source,
+            "-m",
+            models / "b3.keras",
+            "-o",
+            source.with_name(source.stem + "_out.tif"),
+            *more,
+            "--quiet",
+        )
+        assert (said.code, said.out, said.err) == (0, "", "")
+    np.testing.assert_array_equal(
+        read(tmp_path / "seven_out.tif"), read(tmp_path / "three_out.tif")
+    )
+
+
+def test_a_batch_in_json_says_what_became_of_each(cli: Cli, models: Path, tmp_path: Path) -> None:
+    good = write(tmp_path / "good.tif", blobs(80, 90), **GEO)
+    wide = write(tmp_path / "wide.tif", blobs(80, 90, 5), **GEO)
+    words = ["predict", good, wide, "-m", models / "b3.keras", "-o", tmp_path / "maps"]
+    said = cli(*words, "--json")
+    assert (said.code, said.err) == (1, "")
+    first, second = map(json.loads, said.out.splitlines())
+    assert first["output"] == str(tmp_path / "maps" / "good_classes.tif")
+    assert second["image"] == str(wide)
+    assert "expects 3 bands" in second["error"]
+    again = cli(*words, "--quiet")
+    assert (again.code, again.out) == (1, "")
+    assert len(again.err.splitlines()) == 1
+
+
+def test_two_images_of_one_name_are_refused(cli: Cli, models: Path, tmp_path: Path) -> None:
+    (tmp_path / "more").mkdir()
+    paths = [tmp_path / "a.tif", tmp_path / "more" / "a.tif"]
+    for path in paths:
+        write(path, blobs(20, 20), **GEO)
+    said = cli("predict", *paths, "-m", models / "b3.keras", "-o", tmp_path / "maps")
+    assert said.code == 2
+    assert "both" in said.err
+    assert not (tmp_path / "maps").exists()
+
+
+def test_overwrite_replaces(cli: Cli, models: Path, tmp_path: Path) -> None:
+    image = write(tmp_path / "image.tif", blobs(80, 90), **GEO)
+    words = ["predict", image, "-m", models / "b3.keras", "-o", tmp_path / "out.tif"]
+    assert cli(*words).code == 0
+    assert cli(*words, "--tile", "64", "--overlap", "8").code == 3
+    said = cli(*words, "--tile", "64", "--overlap", "8", "--overwrite", "--json")
+    assert said.code == 0
+    assert json.loads(said.out)["tiles"] == 4
+
+
+def test_plan_says_what_predict_will_do(cli: Cli, models: Path, tmp_path: Path) -> None:
+    image = write(tmp_path / "image.tif", blobs(700, 900), **GEO)
+    words = [image, "-m", models / "b3.keras", "--overlap", "exact", "--tile", "256"]
+    planned = cli("plan", *words, "--json")
+    assert (planned.code, planned.err) == (0, "")
+    forecast = json.loads(planned.out)
+    assert [file.name for file in tmp_path.iterdir()] == ["image.tif"]
+    result = json.loads(cli("predict", *words, "-o", tmp_path / "out.tif", "--json").out)
+    for fact in ("tiles", "redundancy", "exact", "read_amplification"):
+        assert forecast[fact] == result[fact]
+    assert forecast["receptive_field_radius"] == 2
+    assert forecast["overlap"] == 4
+    assert forecast["expected_class_flips"] == 0
+    assert forecast["seconds"] is not None
+    table = cli("plan", *words).out
+    for word in ("redundancy", "peak memory", "read amplification", "exact", "tiles"):
+        assert word in table
+
+
+def test_plan_and_info_need_no_framework(models: Path, tmp_path: Path) -> None:
+    image = write(tmp_path / "image.tif", blobs(300, 200), **GEO)
+    script = f"""
+import sys
+from tilesegm.cli.main import app
+bundle, image = {str(models / "bundle")!r}, {str(image)!r}
+for words in (["info", image], ["info", bundle], ["plan", image, "-m", bundle, "--no-probe"]):
+    app([*words, "--json"], standalone_mode=False)
+assert not {{"keras", "tensorflow"}} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    about_image, about_model, forecast = map(json.loads, done.stdout.splitlines())
+    assert (about_image["height"], about_image["crs"]) == (300, "EPSG:32633")
+    assert (about_model["bands"], about_model["receptive_field_radius"]) == (3, 2)
+    assert forecast["tiles"] == 1
+    assert forecast["seconds"] is None
+
+
+def test_help_shows_an_example_for_every_command(cli: Cli) -> None:
+    for command in ("predict", "plan", "info", "demo"):
+        said = cli(command, "--help")
+        assert said.code == 0
+        assert "Example: tilesegm" in said.out
+    assert "130 interrupted" in cli("predict", "--help").out
+    assert cli("--version").out.startswith("tilesegm ")
+
+
+def test_names_with_spaces_and_letters_of_the_world(cli: Cli, models: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Übung 空间 'a'"
+    folder.mkdir()
+    image = write(folder / "bild ñ&<1>.tif", blobs(40, 50), **GEO)
+    said = cli("predict", image, "-m", models / "b3.keras", "-o", folder / "karte ñ&<1>.tif")
+    assert (said.code, said.err) == (0, "")
+    assert read(folder / "karte ñ&<1>.tif").shape == (40, 50)

@@ -11,12 +11,14 @@ tile 7 is mapped whole and scored. One part of tile 1 is held out to watch the t
 from __future__ import annotations
 
 import argparse
+import warnings
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
+from rasterio.errors import NotGeoreferencedWarning
 
 import tilesegm
 from tilesegm.demo.quicklook import error_panel, image_panel, map_panel, save_panels
@@ -155,6 +157,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=2400, help="most steps to train")
     parser.add_argument("--model", type=Path, help="bundle to use instead of training one")
     arguments = parser.parse_args()
+    warnings.simplefilter("ignore", NotGeoreferencedWarning)  # true of these data, and no matter
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
 

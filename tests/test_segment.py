@@ -137,6 +137,10 @@ def test_extras_in_files_and_in_zarr(tmp_path: Path) -> None:
     files = ts.segment(image, brightest, tmp_path / "out.tif", options=options)
     assert [path.name for _, path in files.extras] == ["out_confidence.tif", "out_scores.tif"]
     store = ts.segment(image, brightest, tmp_path / "out.zarr", options=options)
+    assert store.extras == (
+        ("confidence", store.output / "confidence"),
+        ("scores", store.output / "scores"),
+    )
     group = zarr.open_group(store.output, mode="r")
     np.testing.assert_array_equal(group["0/classes"][:], read(files.output))
     paths = dict(files.extras)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from tilesegm.errors import OutputError, SettingsError, TilesegmError
+from tilesegm.errors import ModelError, OutputError, SettingsError, TilesegmError
 from tilesegm.events import OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
@@ -63,6 +63,7 @@ def segment_many(
     Raises:
         SettingsError: two images would get the same output.
         OutputError: the folder cannot be made.
+        ModelError: the file of the model cannot be opened.
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
     names = [str(image) for image in images]
@@ -84,6 +85,8 @@ def segment_many(
         try:
             result = run_request(image, opener, output, request, on_event)
         except TilesegmError as error:
+            if isinstance(error, ModelError) and isinstance(model, str | Path) and not opened:
+                raise  # a file that is no model suits no other image either
             items.append(BatchItem(image, error=error))
         else:
             items.append(BatchItem(image, result))

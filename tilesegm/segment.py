@@ -97,7 +97,11 @@ def run_request(
             # and the first image in a resumed batch.
             predictor(read_tiles(reading, *_middle(plan)))
         fingerprint = make_fingerprint(plan, area)
-        extras = tuple((name, path) for name, path in paths.items() if path != output)
+        extras = tuple(
+            (name, path / name if path == output else path)
+            for name, path in paths.items()
+            if name != "classes"
+        )
         staged = staging_folder(output)
         if not request.overwrite and not staged.exists() and output.exists():
             for path in paths.values():

@@ -35,9 +35,7 @@ def pixel_losses(labels: np.ndarray, logits: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("gamma", [0.5, 2.0, 3.0])
 def test_focal_is_that_of_keras_with_one_hot_labels(gamma: float) -> None:
     scene = tiles()
-    reference = keras.losses.CategoricalFocalCrossentropy(
-        alpha=1.0, gamma=gamma, from_logits=True
-    )
+    reference = keras.losses.CategoricalFocalCrossentropy(alpha=1.0, gamma=gamma, from_logits=True)
     value = float(Focal(gamma=gamma)(scene.labels, scene.logits))
     by_keras = reference(scene.one_hot, scene.logits)
     assert value == pytest.approx(float(by_keras), abs=1e-5)

@@ -17,6 +17,7 @@ from scipy.ndimage import distance_transform_edt
 from tilesegm.errors import InputError
 from tilesegm.losses.edt import distance_transform, signed_distance, squared_distance_to
 from tilesegm.losses.gradients import differentiate
+from tilesegm.losses.sides import sides
 
 
 def numbers(tensor: object) -> np.ndarray:
@@ -119,7 +120,9 @@ def test_equals_scipy_on_real_masks(shared_data: Path) -> None:
 
 
 def test_wrong_arguments_are_refused() -> None:
-    with pytest.raises(InputError, match="a mask of shape"):
+    with pytest.raises(InputError, match="a map of shape"):
         distance_transform(np.zeros((4, 4), bool))
     with pytest.raises(InputError, match="radius is 0"):
         distance_transform(np.zeros((1, 4, 4), bool), 0.0)
+    with pytest.raises(InputError, match="must know height and width"):
+        sides(keras.KerasTensor((None, 64, None, 1)))

@@ -68,7 +68,8 @@ def test_binary_dice_is_that_of_monai_and_keras() -> None:
     value = on_scene(Dice(), name)
     probability = keras.ops.sigmoid(scene.logits)
     by_keras = keras.losses.Dice()(scene.labels[..., None].astype(np.float32), probability)
-    assert value == pytest.approx(by_monai(monai.DiceLoss(sigmoid=True, batch=True), name), abs=1e-5)
+    reference = monai.DiceLoss(sigmoid=True, batch=True)
+    assert value == pytest.approx(by_monai(reference, name), abs=1e-5)
     assert value == pytest.approx(float(by_keras), abs=1e-5)
 
 

@@ -68,9 +68,7 @@ def test_a_label_that_is_no_number_is_an_error() -> None:
         prepare(np.full((1, 2, 2), np.nan), SCORES[..., :1])
 
 
-@pytest.mark.parametrize(
-    "shape", [(1,), (1, 1, 1), (1, 2, 2), (1, 2, 2, 1), (1, 1, 2)], ids=str
-)
+@pytest.mark.parametrize("shape", [(1,), (1, 1, 1), (1, 2, 2), (1, 2, 2, 1), (1, 1, 2)], ids=str)
 def test_weights_broadcast_to_pixels(shape: tuple[int, ...]) -> None:
     batch = prepare(np.zeros((1, 2, 2), int), SCORES, np.full(shape, 3.0))
     np.testing.assert_array_equal(numbers(batch.weight), np.full((1, 2, 2), 3.0))

@@ -1,4 +1,4 @@
-"""The example on real data reads what it should; training it takes half an hour and is not a test."""
+"""The example on real data reads what it should; its half hour of training is not a test."""
 
 from __future__ import annotations
 

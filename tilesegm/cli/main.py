@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ from tilesegm.cli.info import info
 from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
 from tilesegm.cli.predict import predict
+from tilesegm.cli.quiet import silence_tensorflow
 from tilesegm.errors import TilesegmError
 from tilesegm.version import __version__
 
@@ -71,8 +71,7 @@ def _common(
 
 def main() -> None:
     """Run the command line."""
-    # TensorFlow greets on standard error; who wants its words sets the variable.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    silence_tensorflow()
     try:
         app(prog_name="tilesegm")
     except TilesegmError as error:

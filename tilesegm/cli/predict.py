@@ -132,7 +132,8 @@ def predict(
 
 def _line(row: dict[str, Any]) -> str:
     if "error" in row:
-        return f"{row['image']}: {row['error']}"
+        named = row["image"] in row["error"]
+        return str(row["error"]) if named else f"{row['image']}: {row['error']}"
     exact = "exact" if row["exact"] else "not exact"
     return (
         f"{row['output']}: {row['width']} x {row['height']} px, {row['classes']} classes, "

@@ -15,7 +15,7 @@ from tilesegm.grid.tiling import Blend
 __all__ = ["Axis", "Span", "plan_axis"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value: spans are compared by identity
 class Span:
     """One tile on one axis.
 

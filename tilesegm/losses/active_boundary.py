@@ -15,6 +15,7 @@ from tilesegm.losses.contour import contour
 from tilesegm.losses.edt import squared_distance_to
 from tilesegm.losses.morphology import dilate
 from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.sides import sides
 from tilesegm.losses.targets import Batch, Tensor
 
 __all__ = ["ActiveBoundary", "active_boundary", "predicted_border"]
@@ -96,7 +97,7 @@ def predicted_border(log_probability: Tensor, weight: Tensor, *, fraction: float
         both = ops.logical_and(valid, _shift(ops.cast(valid, "float32"), step, 0.0) > 0.0)
         contrast = _divergence(_shift(log_probability, step, 0.0), log_probability)
         change = change + ops.where(both, contrast, 0.0)
-    H, W = weight.shape[1], weight.shape[2]
+    H, W = sides(weight)
     count = max(1, math.ceil(fraction * H * W))
     least = ops.top_k(ops.reshape(change, (-1, H * W)), count)[0][:, -1]
     strong = ops.logical_and(change >= ops.reshape(least, (-1, 1, 1)), change > 1e-6)
@@ -111,7 +112,7 @@ def _divergence(log_other: Tensor, log_own: Tensor) -> Tensor:
 
 def _shift(maps: Tensor, step: tuple[int, int], fill: float) -> Tensor:
     """The value ``step`` rows and columns further on, for each pixel; ``fill`` beyond the edge."""
-    H, W = maps.shape[1], maps.shape[2]
+    H, W = sides(maps)
     rest = ((0, 0),) * (len(maps.shape) - 3)
     padded = ops.pad(maps, ((0, 0), (1, 1), (1, 1), *rest), constant_values=fill)
     return padded[:, 1 + step[0] : 1 + step[0] + H, 1 + step[1] : 1 + step[1] + W]

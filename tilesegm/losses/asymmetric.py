@@ -56,9 +56,7 @@ class AsymmetricFocal(SegmentationLoss):
         SettingsError: An argument is out of range.
     """
 
-    def __init__(
-        self, *, delta: float = 0.6, gamma: float = 0.5, **common: Unpack[Common]
-    ) -> None:
+    def __init__(self, *, delta: float = 0.6, gamma: float = 0.5, **common: Unpack[Common]) -> None:
         super().__init__(**common)
         if not 0.0 <= delta <= 1.0 or gamma < 0.0:
             raise SettingsError(f"delta is {delta}, gamma {gamma}; expected 0 to 1 and >= 0")

@@ -33,7 +33,7 @@ __all__ = [
 
 FloatMap: TypeAlias = npt.NDArray[np.float32]
 Instances: TypeAlias = npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
-"""A map of instance ids (H, W) with 0 for background, or one boolean mask (H, W) an object."""
+"""A map of instance ids (H, W) with 0 for background, or one boolean mask ``(H, W)`` an object."""
 
 
 def ronneberger_weights(
@@ -52,18 +52,18 @@ def ronneberger_weights(
     :func:`separate_instances` first, and labels to match.
 
     Args:
-        instances: instance ids (H, W), or one mask (H, W) an object; objects may overlap.
-        w0: height of the ridge.
-        sigma: its width, in pixels.
-        class_weights: w_c of background and foreground. None balances them, so that each class
+        instances: Instance ids ``(H, W)``, or one mask ``(H, W)`` an object; objects may overlap.
+        w0: Height of the ridge.
+        sigma: Its width, in pixels.
+        class_weights: W_c of background and foreground. None balances them, so that each class
             present holds the same share and the mean of w_c is 1.
-        tolerance: greatest error allowed, in units of the weight.
+        tolerance: Greatest error allowed, in units of the weight.
 
     Returns:
-        float32 weights (H, W).
+        float32 weights ``(H, W)``.
 
     Raises:
-        InputError: no masks, masks of different shapes, ids of a float type, or a width or
+        InputError: No masks, masks of different shapes, ids of a float type, or a width or
             tolerance that is not above 0.
     """
     reach = _reach(w0, sigma, tolerance)
@@ -92,18 +92,18 @@ def falk_weights(
     of their software).
 
     Args:
-        instances: instance ids (H, W), or one mask (H, W) an object; objects may overlap.
-        strength: height of the ridge between objects.
-        sigma: its width, in pixels.
-        balance: weight of background far from every object.
-        falloff: how far the full weight reaches into the background, in pixels.
-        tolerance: greatest error allowed for each of the two terms, in units of the weight.
+        instances: Instance ids ``(H, W)``, or one mask ``(H, W)`` an object; objects may overlap.
+        strength: Height of the ridge between objects.
+        sigma: Its width, in pixels.
+        balance: Weight of background far from every object.
+        falloff: How far the full weight reaches into the background, in pixels.
+        tolerance: Greatest error allowed for each of the two terms, in units of the weight.
 
     Returns:
-        float32 weights (H, W).
+        float32 weights ``(H, W)``.
 
     Raises:
-        InputError: see :func:`ronneberger_weights`.
+        InputError: See :func:`ronneberger_weights`.
     """
     reach = max(_reach(strength, sigma, tolerance), _reach(1.0 - balance, falloff, tolerance))
     foreground = _foreground(instances)
@@ -117,14 +117,14 @@ def border_distances(instances: Instances, radius: float) -> tuple[FloatMap, Flo
     """Distances of each pixel to the nearest and the second nearest object.
 
     Args:
-        instances: instance ids (H, W), or one mask (H, W) an object; objects may overlap.
-        radius: greatest distance of interest, in pixels; what is further is infinite.
+        instances: Instance ids ``(H, W)``, or one mask ``(H, W)`` an object; objects may overlap.
+        radius: Greatest distance of interest, in pixels; what is further is infinite.
 
     Returns:
-        Two float32 arrays (H, W), in pixels, 0 inside an object.
+        Two float32 arrays ``(H, W)``, in pixels, 0 inside an object.
 
     Raises:
-        InputError: see :func:`ronneberger_weights`.
+        InputError: See :func:`ronneberger_weights`.
     """
     H, W = _foreground(instances).shape
     nearest = np.full((H, W), np.inf, np.float32)
@@ -151,7 +151,7 @@ def separate_instances(instances: npt.NDArray[Any]) -> npt.NDArray[Any]:
     object. Semantic labels made from the result (``separated > 0``) have the same gap.
 
     Args:
-        instances: instance ids (H, W), 0 for background.
+        instances: Instance ids ``(H, W)``, 0 for background.
 
     Returns:
         A new map of the same shape and dtype.

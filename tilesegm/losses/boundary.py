@@ -12,6 +12,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.edt import signed_distance
 from tilesegm.losses.reductions import weighted_mean
+from tilesegm.losses.sides import sides
 from tilesegm.losses.targets import Batch, Tensor
 
 __all__ = ["Boundary", "boundary", "check_radius", "length_unit"]
@@ -46,7 +47,7 @@ def boundary(
 
 def length_unit(maps: Tensor, radius: float | None) -> float:
     """Return the greatest distance possible: the radius, or the diagonal of ``(N, H, W, K)``."""
-    diagonal = math.hypot(maps.shape[1], maps.shape[2])
+    diagonal = math.hypot(*sides(maps))
     return diagonal if radius is None else min(float(radius), diagonal)
 
 

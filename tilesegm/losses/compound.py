@@ -53,9 +53,7 @@ class Compound(SegmentationLoss):
         pairs = zip(factors, self.terms, strict=True)
         self.minimum = sum(w * term.minimum for w, term in pairs if w)
 
-    def values(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
-    ) -> Tensor:
+    def values(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """Return the value of each term before weighing, ``(T,)`` float32."""
         return ops.stack([term(y_true, y_pred, sample_weight) for term in self.terms])
 

@@ -82,8 +82,8 @@ class DeepSupervision(SegmentationLoss):
     def _at(self, y_true: Tensor, scores: Tensor, sample_weight: Tensor | None) -> Tensor:
         labels, weight = ops.convert_to_tensor(y_true), sample_weight
         full, size = tuple(labels.shape[1:3]), tuple(scores.shape[1:3])
-        # What has another shape than the labels is left to the base to judge.
-        if len(full) == len(size) == 2:
+        # What has no size, or another than the labels, is left to the base to judge.
+        if len(full) == len(size) == 2 and None not in full + size:
             if weight is not None and tuple(weight.shape[1:3]) == full:
                 weight = nearest(weight, size)
             labels = nearest(labels, size)

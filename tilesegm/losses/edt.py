@@ -19,6 +19,7 @@ import math
 from keras import ops
 
 from tilesegm.errors import InputError
+from tilesegm.losses.sides import sides
 from tilesegm.losses.targets import Tensor
 
 __all__ = ["bounded", "distance_transform", "parts", "signed_distance", "squared_distance_to"]
@@ -33,26 +34,24 @@ def squared_distance_to(seeds: Tensor, radius: float | None = None) -> Tensor:
             come back as ``radius``. Without it the transform is exact.
 
     Returns:
-        float32 of the same shape, in pixels². Whole numbers, exact while H² + W² < 2²⁴. An image
-        without seeds has the squared diagonal H² + W² everywhere, which no true distance reaches,
-        or ``radius²`` if that is less.
+        float32 of the same shape, in pixels². Whole numbers below ``radius²``, exact while
+        H² + W² < 2²⁴. An image without seeds has the squared diagonal H² + W² everywhere, which no
+        true distance reaches, or ``radius²`` if that is less.
 
     Raises:
         InputError: ``seeds`` has another rank, an unknown height or width, or ``radius`` is not
             positive.
     """
     seeds = ops.stop_gradient(ops.cast(seeds, "bool"))
-    H, W = _static_sides(seeds)
+    H, W = sides(seeds)
     if radius is not None and not radius > 0:
         raise InputError(f"radius is {radius}; a distance in pixels above 0 is expected: raise it")
     far = float(H * H + W * W) if radius is None else min(float(radius) ** 2, float(H * H + W * W))
     reach = math.ceil(math.sqrt(far))
     channels = len(seeds.shape) == 4
     planes = ops.moveaxis(seeds, -1, 1) if channels else seeds
-    shape = ops.shape(planes)
-    squared = _row_envelope(_column_distance(ops.reshape(planes, (-1, H, W)), far, reach), reach)
-    any_seed = ops.any(ops.reshape(planes, (-1, H, W)), axis=(1, 2), keepdims=True)
-    squared = ops.reshape(ops.where(any_seed, squared, far), shape)
+    columns = _column_distance(ops.reshape(planes, (-1, H, W)), far, reach)
+    squared = ops.reshape(_row_envelope(columns, reach), ops.shape(planes))
     return ops.stop_gradient(ops.moveaxis(squared, 1, -1) if channels else squared)
 
 
@@ -119,24 +118,9 @@ def bounded(mask: Tensor, rest: Tensor) -> Tensor:
     )
 
 
-def _static_sides(seeds: Tensor) -> tuple[int, int]:
-    if len(seeds.shape) not in (3, 4):
-        raise InputError(
-            f"a mask of shape {tuple(seeds.shape)} was passed; (N, H, W) or (N, H, W, K) is "
-            "expected: add or drop axes"
-        )
-    H, W = seeds.shape[1], seeds.shape[2]
-    if H is None or W is None:
-        raise InputError(
-            f"a mask of shape {tuple(seeds.shape)} was traced; distances need a known height and "
-            "width: give the tiles one fixed size"
-        )
-    return int(H), int(W)
-
-
 def _column_distance(seeds: Tensor, far: float, reach: int) -> Tensor:
     """Squared distance along axis 1 to the nearest seed of the column, at most ``far``."""
-    H = int(seeds.shape[1])
+    H, _ = sides(seeds)
     rows = ops.reshape(ops.arange(H, dtype="float32"), (1, H, 1))
     none = float(2 * H + reach)  # further away than `far` from every row
     above = ops.where(seeds, rows, -none)
@@ -151,7 +135,7 @@ def _column_distance(seeds: Tensor, far: float, reach: int) -> Tensor:
 
 def _shifted(planes: Tensor, step: int, fill: float) -> Tensor:
     """Rows moved down by ``step`` (up if negative), with ``fill`` where none arrives."""
-    H = planes.shape[1]
+    H, _ = sides(planes)
     if step > 0:
         return ops.pad(planes[:, : H - step], ((0, 0), (step, 0), (0, 0)), constant_values=fill)
     return ops.pad(planes[:, -step:], ((0, 0), (0, -step), (0, 0)), constant_values=fill)
@@ -159,7 +143,7 @@ def _shifted(planes: Tensor, step: int, fill: float) -> Tensor:
 
 def _row_envelope(columns: Tensor, reach: int) -> Tensor:
     """Least of ``columns[..., j'] + (j - j')²`` over the row, for each j."""
-    W = int(columns.shape[2])
+    _, W = sides(columns)
     last = min(W - 1, reach)
     beyond = ((0, 0), (0, 0), (last, last))
     padded = ops.pad(columns, beyond, constant_values=float((reach + 1) ** 2))

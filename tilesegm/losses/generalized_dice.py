@@ -44,9 +44,7 @@ def generalized_dice(
     errors = ops.sum(class_weight * (count.extra + count.missed), axis=-1, keepdims=True)
     shared = ops.sum(class_weight * 2.0 * count.both, axis=-1, keepdims=True)
     wrong = ops.mean(count.extra / area, axis=-1, keepdims=True)
-    return ops.where(
-        ops.any(some, axis=-1, keepdims=True), divide(errors, shared + errors), wrong
-    )
+    return ops.where(ops.any(some, axis=-1, keepdims=True), divide(errors, shared + errors), wrong)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")

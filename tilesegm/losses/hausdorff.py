@@ -24,10 +24,9 @@ def hausdorff_dt(
     *,
     alpha: float = 2.0,
     radius: float | None = None,
-    normalise: bool = True,
     one_sided: bool = False,
 ) -> Tensor:
-    """Return the weighted mean of ``(p - g)² (d_g^alpha + d_p^alpha)``, a scalar.
+    """Return the weighted mean of ``(p - g)² (d_g^alpha + d_p^alpha)``, distances in pixels.
 
     d_g and d_p are the distances to the boundaries of the true and of the predicted mask. No
     gradient passes through them.
@@ -38,15 +37,12 @@ def hausdorff_dt(
         weight: ``(N, H, W)`` pixel weights.
         alpha: Power of the distances.
         radius: Distance in pixels at which they are clipped; None to leave them exact.
-        normalise: Divide distances by the greatest possible, so that they lie in [0, 1].
         one_sided: Leave out d_p, and with it half of the distance transforms.
     """
     valid = (weight > 0)[..., None]
     field = boundary_field(target > 0.5, valid, alpha=alpha, radius=radius)
     if not one_sided:
         field = field + boundary_field(probability > 0.5, valid, alpha=alpha, radius=radius)
-    if normalise:
-        field = field / length_unit(target, radius) ** alpha
     return weighted_mean(ops.mean(ops.square(probability - target) * field, axis=-1), weight)
 
 
@@ -114,16 +110,17 @@ class HausdorffDT(SegmentationLoss):
         self.one_sided = one_sided
 
     def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`hausdorff_dt` of the batch."""
-        return hausdorff_dt(
+        """Return :func:`hausdorff_dt` of the batch, normalised if so set."""
+        value = hausdorff_dt(
             batch.target,
             batch.probability,
             batch.weight,
             alpha=self.alpha,
             radius=self.radius,
-            normalise=self.normalise,
             one_sided=self.one_sided,
         )
+        unit = length_unit(batch.target, self.radius) if self.normalise else 1.0
+        return value / unit**self.alpha
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""

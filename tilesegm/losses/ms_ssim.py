@@ -13,6 +13,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.pyramid import pooled
 from tilesegm.losses.reductions import divide, weighted_mean
+from tilesegm.losses.sides import sides
 from tilesegm.losses.targets import Batch, Tensor
 
 __all__ = ["MSSSIM", "ms_ssim", "similarity"]
@@ -89,14 +90,14 @@ def ms_ssim(batch: Batch, *, powers: Sequence[float] = _POWERS, window: int = 11
 
 
 def _levels(batch: Batch, most: int, window: int) -> int:
-    side = min(int(s) for s in batch.weight.shape[1:3])
+    side = min(sides(batch.weight))
     return min(most, 1 + max(0, int(math.log2(max(side / window, 1.0)))))
 
 
 def _blur(maps: Tensor, line: Sequence[float]) -> Tensor:
     """Correlate ``(N, H, W, C)`` with the outer product of ``line``, zeros outside."""
     half = len(line) // 2
-    H, W = maps.shape[1], maps.shape[2]
+    H, W = sides(maps)
     padded = ops.pad(maps, ((0, 0), (half, half), (half, half), (0, 0)))
     rows = sum(tap * padded[:, i : i + H] for i, tap in enumerate(line))
     return sum(tap * rows[:, :, i : i + W] for i, tap in enumerate(line))

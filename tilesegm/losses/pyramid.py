@@ -11,6 +11,7 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import SegmentationLoss
 from tilesegm.losses.reductions import divide
+from tilesegm.losses.sides import sides
 from tilesegm.losses.targets import Batch, Tensor
 
 __all__ = ["Pyramid", "pooled"]
@@ -105,7 +106,7 @@ def pooled(batch: Batch, scale: int) -> Batch:
 
 def _block_sums(maps: Tensor, scale: int) -> Tensor:
     """Sum ``(N, H, W, K)`` over blocks, with nothing beyond the edge."""
-    H, W, K = (int(side) for side in maps.shape[1:])
+    (H, W), K = sides(maps), int(maps.shape[-1])
     rows, columns = -(-H // scale), -(-W // scale)
     beyond = ((0, 0), (0, rows * scale - H), (0, columns * scale - W), (0, 0))
     blocks = ops.reshape(ops.pad(maps, beyond), (-1, rows, scale, columns, scale, K))

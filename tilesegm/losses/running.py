@@ -107,9 +107,7 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
         )
         shared, sizes = dice_sums(batch.target, batch.probability, batch.weight)
         state = self.sums if training else ops.zeros_like(self.sums)
-        losses, after = running_dice(
-            shared, sizes, ops.convert_to_tensor(state), decay=self.decay
-        )
+        losses, after = running_dice(shared, sizes, ops.convert_to_tensor(state), decay=self.decay)
         if training:
             self.sums.assign(after)
         area = pixel_sum(ops.ones_like(batch.target), batch.weight)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keras import ops
 
 from tilesegm.losses.morphology import dilate, erode_cross
+from tilesegm.losses.sides import sides
 from tilesegm.losses.targets import Tensor
 
 __all__ = ["soft_skeleton", "thin"]
@@ -87,7 +88,7 @@ def _number(flags: Tensor) -> Tensor:
 
 def _ring(masks: Tensor) -> tuple[Tensor, ...]:
     """The eight neighbours of each pixel, counter-clockwise from the east."""
-    H, W = masks.shape[1], masks.shape[2]
+    H, W = sides(masks)
     padded = ops.pad(masks, ((0, 0), (1, 1), (1, 1), (0, 0)))
     offsets = ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2))
     return tuple(padded[:, row : row + H, column : column + W] for row, column in offsets)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tilesegm as ts
+from tests.images import GEO, blobs, read, write
+from tilesegm.errors import ModelError, OutputError, SettingsError, SourceError
+from tilesegm.events import Event, RunEnded
+
+
+def brightest(pixels: np.ndarray) -> np.ndarray:
+    """Score each band by its own value."""
+    assert pixels.shape[3] == 3
+    return pixels
+
+
+def images(folder: Path, *seeds: int) -> list[Path]:
+    return [write(folder / f"{n}.tif", blobs(60, 50, seed=n), **GEO) for n in seeds]
+
+
+def test_each_image_gets_its_map(tmp_path: Path) -> None:
+    events: list[Event] = []
+    paths = images(tmp_path, 1, 2, 3)
+    items = ts.segment_many(paths, brightest, tmp_path / "maps", on_event=events.append)
+    assert [item.image for item in items] == [str(path) for path in paths]
+    for seed, item in zip((1, 2, 3), items, strict=True):
+        assert item.result is not None
+        assert item.result.output == tmp_path / "maps" / f"{seed}_classes.tif"
+        np.testing.assert_array_equal(
+            read(item.result.output), blobs(60, 50, seed=seed).argmax(axis=2)
+        )
+    assert sum(isinstance(event, RunEnded) for event in events) == 3
+
+
+def test_a_bad_image_does_not_stop_the_rest(tmp_path: Path) -> None:
+    first, last = images(tmp_path, 1, 2)
+    five = write(tmp_path / "five.tif", blobs(60, 50, 5), **GEO)
+    items = ts.segment_many([first, "absent.tif", five, last], brightest, tmp_path / "maps")
+    assert [type(item.error) for item in items] == [type(None), SourceError, ModelError, type(None)]
+    assert [item.result is None for item in items] == [False, True, True, False]
+    assert set(items[1].summary()) == {"image", "error"}
+    assert len(list((tmp_path / "maps").glob("*.tif"))) == 2
+
+
+def test_a_bad_first_image_leaves_the_model_to_the_next(tmp_path: Path) -> None:
+    five = write(tmp_path / "five.tif", blobs(60, 50, 5), **GEO)
+    items = ts.segment_many([five, *images(tmp_path, 1)], brightest, tmp_path / "maps")
+    assert [item.error is None for item in items] == [False, True]
+
+
+def test_a_file_that_is_no_model_stops_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"absent\.keras does not exist"):
+        ts.segment_many(images(tmp_path, 1, 2), "absent.keras", tmp_path / "maps")
+    assert not list((tmp_path / "maps").iterdir())
+
+
+def test_finished_images_are_not_computed_again(tmp_path: Path) -> None:
+    paths = images(tmp_path, 1, 2)
+    ts.segment_many(paths[:1], brightest, tmp_path / "maps")
+    before = (tmp_path / "maps" / "1_classes.tif").stat()
+    items = ts.segment_many(paths, brightest, tmp_path / "maps")
+    assert [item.result.tiles for item in items if item.result] == [0, 1]
+    assert (tmp_path / "maps" / "1_classes.tif").stat() == before
+
+
+def test_images_that_would_share_an_output_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (path,) = images(tmp_path, 1)
+    (twin,) = images(tmp_path / "a", 1)
+    with pytest.raises(SettingsError, match="would both be written"):
+        ts.segment_many([path, twin], brightest, tmp_path / "maps")
+    assert not (tmp_path / "maps").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="cannot be made"):
+        ts.segment_many(images(tmp_path, 1), brightest, tmp_path / "no" / "such")
+
+
+def test_outputs_of_urls_are_named_by_their_path(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9/scene.tif?token=1"
+    (item,) = ts.segment_many([url], brightest, tmp_path / "maps")
+    assert item.error is not None
+    assert item.image == url
+    with pytest.raises(SettingsError, match=r"scene_classes\.tif"):
+        ts.segment_many([url, tmp_path / "scene.png"], brightest, tmp_path / "maps")
+
+
+def test_no_images_give_no_results(tmp_path: Path) -> None:
+    assert ts.segment_many([], brightest, tmp_path / "maps") == []

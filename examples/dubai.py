@@ -115,7 +115,7 @@ def train(data: Path, out: Path, steps: int, minutes: float | None) -> Trained:
         ignore=IGNORE,
         precision="bfloat16",
         # Tile 7 was taken under bluer light and at another ground resolution than the others.
-        augmentation=Augmentation(zoom=0.4, exposure=0.3, tint=0.12),
+        augmentation=Augmentation(zoom=0.4, exposure=0.15, tint=0.12),
     )
     return fit(list(tiles.values()), len(CLASSES), settings=settings, on_step=Watch(held_out, out))
 

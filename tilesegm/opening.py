@@ -39,7 +39,7 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
     )
 
 
-def check_bands(spec: ModelSpec, info: ImageInfo) -> None:
+def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
     """Refuse a network that expects other bands than an image has."""
     if spec.bands is not None and spec.bands != info.bands:
         raise ModelError(
@@ -60,7 +60,7 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
         InputError: they do not fit each other, or the tiling does not suit the network.
         BudgetError: the work needs more memory than allowed.
     """
-    check_bands(spec, info)
+    _check_bands(spec, info)
     return make_plan(
         info,
         spec,

@@ -56,8 +56,8 @@ def output_paths(output: Path, options: Options) -> dict[str, Path]:
     names += ["scores"] if options.scores else []
     if output.suffix.lower() == ".zarr":
         return dict.fromkeys(names, output)
-    paths = {name: output.with_name(f"{output.stem}_{name}{output.suffix}") for name in names}
-    return paths | {"classes": output}
+    paths = {name: output.with_name(f"{output.stem}_{name}{output.suffix}") for name in names[1:]}
+    return {"classes": output} | paths
 
 
 def finish_outputs(

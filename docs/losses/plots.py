@@ -5,12 +5,14 @@ python docs/losses/plots.py
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from PIL import Image
 
 from tilesegm.losses import (
     MCC,
@@ -65,7 +67,6 @@ def of_empty_tiles(ax: plt.Axes) -> None:
         "CrossEntropy": CrossEntropy,
         'Dice, absent="area"': Dice,
         'Dice, absent="formula", smooth=1': lambda: Dice(absent="formula", smooth=1.0),
-        'Jaccard, absent="formula", smooth=1': lambda: Jaccard(absent="formula", smooth=1.0),
     }
     for label, make in losses.items():
         pushes = []
@@ -84,8 +85,10 @@ def of_empty_tiles(ax: plt.Axes) -> None:
 
 def save(figure: plt.Figure, name: str) -> None:
     """Write the picture, small enough for a page."""
-    figure.savefig(IMAGES / name, dpi=70)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=70)
     plt.close(figure)
+    Image.open(buffer).convert("RGB").quantize(48).save(IMAGES / name, optimize=True)
 
 
 def main() -> None:

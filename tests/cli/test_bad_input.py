@@ -209,7 +209,9 @@ def test_an_area_that_misses_the_image(
     [
         ("no/such/folder/out.tif", ["does not exist", "create it first"]),
         ("image.tif", ["is the input image"]),
-        ("out.png/out.jpg", ["cannot be made"]),
+        ("out.png", ["cannot tell the format", ".tif"]),
+        ("no/such/folder", ["cannot be made"]),
+        (250 * "n" + ".tif", ["too long"]),
     ],
 )
 def test_outputs(
@@ -219,6 +221,14 @@ def test_outputs(
     refused(predict(cli, image, models / "b3.keras", tmp_path / name, "--overwrite"), 3, *words)
     assert image.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["image.tif"]
+
+
+def test_several_images_do_not_fit_into_a_file(
+    cli: Cli, models: Path, image: Path, tmp_path: Path
+) -> None:
+    said = cli("predict", image, image, "-m", models / "b3.keras", "-o", tmp_path / OUTPUT)
+    refused(said, 2, "cannot share the output", "--stack")
+    assert not (tmp_path / OUTPUT).exists()
 
 
 def test_an_output_that_is_something_else(

@@ -37,7 +37,8 @@ def test_a_batch_of_real_images_goes_on_past_a_bad_one(
     folder = tmp_path / "maps"
     done = run("predict", byte, bad, slide, "-m", models / "bundle", "-o", folder, *TILE)
     assert done.returncode == 1, done.stderr
-    (line,) = done.stderr.splitlines()
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    line = done.stderr
     assert bad.name in line
     assert "Traceback" not in line
     one, other = done.stdout.splitlines()

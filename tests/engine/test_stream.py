@@ -143,6 +143,26 @@ def test_a_network_that_gives_read_only_scores_is_served() -> None:
     np.testing.assert_allclose(assemble(run_whole(job, cut), "scores")[0], rows, atol=1e-4)
 
 
+def test_infinities_of_both_signs_are_refused_without_a_warning() -> None:
+    def function(tiles: np.ndarray) -> np.ndarray:
+        scores = np.full((len(tiles), 2, *tiles.shape[1:3]), np.inf)
+        scores[:, 1] = -np.inf
+        return scores
+
+    cut = Cut(Tiling(tile=16, overlap=0))
+    job = make_job(place_image(20, 20), Network(function, classes=2), cut)
+    with pytest.raises(ModelError, match="NaN or infinite"):
+        run_whole(job, cut)
+
+
+def test_large_scores_that_are_numbers_pass() -> None:
+    cut = Cut(Tiling(tile=16, overlap=0))
+    network = Network(lambda tiles: tiles.transpose(0, 3, 1, 2) * 1e37, classes=2)
+    rows, cols = np.mgrid[:20, :20]
+    found = assemble(run_whole(make_job(place_image(20, 20), network, cut), cut), "classes")
+    np.testing.assert_array_equal(found, cols > rows)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_scores_that_are_no_numbers_are_refused_with_their_place(bad: float) -> None:
     def function(tiles: np.ndarray) -> np.ndarray:

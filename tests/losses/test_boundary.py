@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from keras import ops
 from scipy import ndimage
 from scipy.special import log_softmax, softmax
 
@@ -200,8 +201,8 @@ def slow_active_boundary(labels: np.ndarray, logits: np.ndarray, border: np.ndar
 def test_active_boundary_equals_the_slow_definition() -> None:
     labels, logits = scene()
     labels, logits = labels[:1], logits[:1]
-    log_p = log_softmax(logits, axis=-1)
-    border = np.asarray(predicted_border(log_p, np.ones(labels.shape, np.float32), fraction=0.05))
+    log_p = ops.log_softmax(logits, axis=-1)
+    border = np.asarray(predicted_border(log_p, ops.ones(labels.shape), fraction=0.05))
     assert 0.05 < border.mean() < 0.5
     expected = slow_active_boundary(labels[0], logits[0], border[0])
     got = ActiveBoundary(fraction=0.05)(labels, logits)

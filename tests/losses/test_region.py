@@ -19,6 +19,7 @@ from tilesegm.losses import (
     GeneralizedDice,
     Jaccard,
     Tversky,
+    recipe,
 )
 from tilesegm.losses.gradients import differentiate
 
@@ -209,6 +210,25 @@ def test_exponential_logarithmic_dice_by_hand() -> None:
     expected = (-np.log(2 / 2.75)) ** 0.3
     # Lower by delta ** 0.3 = 0.008, the price of a finite gradient at the optimum.
     assert float(loss(np.int32([[[1, 0]]]), probability)) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["CrossEntropy", "LovaszHinge"])
+def test_unified_focal_has_the_terms_of_its_paper(name: str) -> None:
+    # In numpy, from the formulas of the paper; a binary problem has two channels there.
+    scene = tiles(name)
+    logits = scene.logits.astype(np.float64)
+    if name == "LovaszHinge":
+        logits = np.concatenate([np.zeros_like(logits), logits], axis=-1)
+    p = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    g = np.eye(p.shape[-1])[scene.labels]
+    entropy = -g * np.log(p)
+    focal = (0.4 * (1 - p[..., 0]) ** 0.5 * entropy[..., 0] + 0.6 * entropy[..., 1:].sum(-1)).mean()
+    tp, fn, fp = ((a * b).sum((0, 1, 2)) for a, b in ((p, g), (1 - p, g), (p, 1 - g)))
+    lost = 1 - tp / (tp + 0.6 * fn + 0.4 * fp)
+    overlap = np.mean([lost[0], *np.sqrt(lost[1:])])
+    assert on_scene(recipe("unified_focal"), name) == pytest.approx(
+        0.5 * focal + 0.5 * overlap, abs=3e-4
+    )
 
 
 def test_asymmetric_focal_tversky_by_hand() -> None:

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tilesegm.errors import SettingsError
+from tilesegm.grid.window import Window
+from tilesegm.source.open import open_source
 from tilesegm.training.augment import orient, resample
 from tilesegm.training.sample import Sample, measure_normalisation
 from tilesegm.training.sampler import Sampler
@@ -139,6 +141,18 @@ def test_normalisation_of_known_bands() -> None:
 def test_samples_that_do_not_fit(samples: list[Sample], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         Sampler(samples, 2, quiet())
+
+
+def test_missing_pixels_of_a_source_are_not_learnt_from() -> None:
+    image = np.random.default_rng(0).integers(1, 99, (40, 50, 2)).astype(np.uint8)
+    image[10:20, 5:30] = 0
+    with open_source(image, nodata=0) as source:
+        sample = Sample(source, np.ones((40, 50), np.uint8))
+        assert sample.bands == 2
+        pixels, labels = sample.read(Window(8, 0, 20, 50), ignore=255)
+        np.testing.assert_array_equal(pixels, image[8:28])
+        np.testing.assert_array_equal(labels == 255, (image[8:28] == 0).all(-1))
+        assert labels[0, 0] == 1
 
 
 def test_an_image_and_labels_of_other_sizes() -> None:

@@ -78,6 +78,8 @@ def main() -> None:
         sys.exit(fail(str(error), error.exit_code))
     except (KeyboardInterrupt, _InterruptionError):
         sys.exit(fail("interrupted; the same command goes on where it stopped", 130))
+    except OSError as error:
+        sys.exit(fail(str(error), 3))
     except MemoryError:
         sys.exit(fail("out of memory; try --memory, smaller tiles or fewer results", 4))
 

@@ -28,6 +28,7 @@ from tilesegm.cli.shared import (
     make_tiling,
 )
 from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
+from tilesegm.errors import SettingsError
 from tilesegm.options import Options
 from tilesegm.sink.check import SUFFIXES
 
@@ -95,9 +96,9 @@ def predict(
         compress=compress,  # type: ignore[arg-type]
     )
     tiling = make_tiling(tile, overlap, blend)
+    to_folder = not stack and _to_folder(images, output)
     with ProgressBar(quiet or as_json) as progress:
-        to_folder = len(images) > 1 or output.suffix.lower() not in SUFFIXES
-        if to_folder and not stack:
+        if to_folder:
             report = segment_many(
                 images,
                 model,
@@ -128,6 +129,18 @@ def predict(
             typer.echo(_line(row), err="error" in row)
     if failed:
         raise typer.Exit(1)
+
+
+def _to_folder(images: list[str], output: Path) -> bool:
+    """Tell whether each image gets a file of its own in ``output``."""
+    if output.suffix.lower() not in SUFFIXES:
+        return len(images) > 1 or output.is_dir() or not output.suffix
+    if len(images) > 1:
+        raise SettingsError(
+            f"{len(images)} images cannot share the output {output}; give the name of a folder, or "
+            "--stack to take the images as bands of one"
+        )
+    return False
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -11,10 +11,10 @@ from tilesegm.source.base import ImageInfo
 
 __all__ = ["MemoryPlan", "Needs", "fit"]
 
-PROCESS = 600 << 20
-"""An idle process with TensorFlow loaded (measured 480 to 560 MB), and what its threads keep."""
+PROCESS = 680 << 20
+"""A process with TensorFlow and a small network loaded (measured: 680 MB)."""
 
-STREAM = 128 << 20
+STREAM = 96 << 20
 """Default for all that grows with the width of a panel: small against PROCESS, so memory hardly
 depends on the size of the image."""
 

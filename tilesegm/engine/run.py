@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+from tilesegm.engine.heap import trim_heap
 from tilesegm.engine.regions import Region, pending_runs
 from tilesegm.engine.stream import Job, stream
 from tilesegm.errors import BudgetError
@@ -71,4 +72,5 @@ def _run(
                     staging.write(name, window, values)
                 facts = {"computed": finished.computed, "skipped": finished.skipped}
                 staging.commit(finished.region.number, facts)
+                trim_heap()
                 on_event(PixelsDone(window.pixels))

@@ -95,7 +95,9 @@ def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowE
             continue
         scores = job.predictor(item.tiles)[: len(item.cols)]
         # A sum is NaN or infinite when one of its terms is, and takes one pass without a copy.
-        if not np.isfinite(np.sum(scores)):
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = np.sum(scores)
+        if not np.isfinite(total):
             _refuse_scores(job, item, scores)
         yield _Scored(item.row, item.cols, scores)
 

@@ -20,6 +20,7 @@ __all__ = ["AuditCell", "AuditRow", "audit"]
 
 _FAINT = 1e-3
 _ROUNDING = 1e-5
+_ORDINARY = next(case for case in CASES if case.name == "shifted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,9 @@ class AuditCell:
 
             * ``"NaN"``: value or gradient is not finite;
             * ``"below minimum"``: the value is less than the loss promises;
-            * ``"no gradient"``: wrong pixels are pushed by less than 1/1000 of what cross-entropy
-              does;
+            * ``"no gradient"``: wrong pixels are hardly pushed: by less than a thousandth of what
+              the loss does to those of an ordinary error, the shifted disc, both in units of
+              cross-entropy;
             * ``"wrong sign"``: wrong pixels are pushed further the wrong way;
             * ``"not ignored"``: pixels without weight have a value or a gradient;
             * ``"imprecise"``: half-precision logits give another value than the same logits in
@@ -128,11 +130,11 @@ def _flags(
     if value < loss.minimum - _ROUNDING:
         flags.append("below minimum")
     size = gradient.shape[1]
-    direction = scene(case, size).missing_push
-    if direction.any():
-        push = float((gradient * direction).sum())
-        reference = _answer(CrossEntropy(), case, size, case.dtype)[1]
-        if abs(push) < _FAINT * float((reference * direction).sum()):
+    if scene(case, size).missing_push.any():
+        push = _push(loss, case, size)
+        # Losses differ in scale, but not by a million.
+        usual = max(min(_push(loss, _ORDINARY, size), 1.0), 1e-3)
+        if abs(push) < _FAINT * usual:
             flags.append("no gradient")
         elif push < 0.0:
             flags.append("wrong sign")
@@ -141,6 +143,16 @@ def _flags(
         if abs(value - exact) > _ROUNDING * max(1.0, abs(exact)):
             flags.append("imprecise")
     return flags
+
+
+def _push(loss: SegmentationLoss, case: Case, size: int) -> float:
+    """Return how strongly wrong pixels are pushed the right way; 1 is what cross-entropy does."""
+    direction = scene(case, size).missing_push
+    pushes = [
+        float((_answer(one, case, size, case.dtype)[1] * direction).sum())
+        for one in (loss, CrossEntropy())
+    ]
+    return pushes[0] / pushes[1]
 
 
 def _seconds(loss: SegmentationLoss, size: int) -> float:

@@ -53,7 +53,7 @@ def at_import_time(module: Path) -> Iterator[str]:
     """Full names that a file imports as soon as it is imported itself."""
 
     class Outside(ast.NodeTransformer):
-        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:  # noqa: N802
+        def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
             return None
 
         visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]  # noqa: N815

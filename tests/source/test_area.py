@@ -21,8 +21,8 @@ from tilesegm.source.base import Georeference, ImageInfo
 
 pytest.importorskip("shapely")
 pytest.importorskip("pyogrio")
-import pyogrio  # noqa: E402
-import shapely  # noqa: E402
+import pyogrio
+import shapely
 
 TRANSFORM = Affine(10, 0, 500_000, 0, -10, 5_000_000)
 UTM = rasterio.crs.CRS.from_epsg(32633)

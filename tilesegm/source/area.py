@@ -167,7 +167,7 @@ def _polygons_on_grid(path: Path, info: ImageInfo) -> list[Any]:
     ]
     if not polygons:
         raise SourceError(
-            f"area of interest {path} misses the image {info.uri}: none of its {len(shapes)} shapes "
-            "is a polygon that touches it; check its coordinate system"
+            f"area of interest {path} misses the image {info.uri}: none of its {len(shapes)} "
+            "shapes is a polygon that touches it; check its coordinate system"
         )
     return polygons

@@ -48,10 +48,9 @@ def test_a_class_map_keeps_its_place_on_the_ground(tmp_path: Path) -> None:
 
 def test_an_image_without_a_place_gets_none(tmp_path: Path) -> None:
     ts.segment(blobs(50, 60), brightest, tmp_path / "out.tif")
-    with (
-        pytest.warns(rasterio.errors.NotGeoreferencedWarning),
-        rasterio.open(tmp_path / "out.tif") as dataset,
-    ):
+    with pytest.warns(rasterio.errors.NotGeoreferencedWarning):
+        dataset = rasterio.open(tmp_path / "out.tif")
+    with dataset:
         assert dataset.crs is None
         assert dataset.transform.is_identity
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def test_runs_are_neighbours_and_hold_each_pending_region_once(
     pending = [region.number for run in runs for region in run]
     assert pending == sorted(set(range(len(regions))) - done)
     for run in runs:
-        for above, below in zip(run, run[1:], strict=False):
+        for above, below in pairwise(run):
             assert below.window.row == above.window.stop_row
             assert below.window.col == above.window.col
     # As few runs as can be: two of them never touch.

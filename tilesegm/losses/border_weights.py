@@ -55,8 +55,8 @@ def ronneberger_weights(
         instances: Instance ids ``(H, W)``, or one mask ``(H, W)`` an object; objects may overlap.
         w0: Height of the ridge.
         sigma: Its width, in pixels.
-        class_weights: Factors w_c of background and foreground. None balances them, so that each class
-            present holds the same share and the mean of w_c is 1.
+        class_weights: Factors w_c of background and foreground. None balances them, so that each
+            class present holds the same share and the mean of w_c is 1.
         tolerance: Greatest error allowed, in units of the weight.
 
     Returns:

@@ -121,7 +121,6 @@ def wait(work: Work, process: subprocess.Popen[bytes], mark: bytes, count: int) 
 
 
 def main() -> None:
-    silence_tensorflow()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--filters", type=int, default=8, help="of the U-Net; 0 for a 1 x 1 one")
@@ -129,6 +128,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.work:
+        silence_tensorflow()
         folder, output = asked.work
         Work(folder, asked.filters).run(output)
         return

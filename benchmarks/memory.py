@@ -62,12 +62,12 @@ def work(image: Path, output: Path) -> None:
 
 
 def main() -> None:
-    silence_tensorflow()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[8000, 40000], metavar="SIDE")
     parser.add_argument("--work", type=Path, nargs=2, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.work:
+        silence_tensorflow()
         work(*asked.work)
         return
     peaks = []

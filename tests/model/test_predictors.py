@@ -322,3 +322,9 @@ def test_default_classes_differ() -> None:
     colours = {entry.colour for entry in default_classes(24)}
     assert len(colours) == 24
     assert all(0 <= part <= 255 for colour in colours for part in colour)
+
+
+def test_blending_in_place_never_reaches_an_array_that_a_function_keeps() -> None:
+    kept = np.zeros((1, 2, 8, 8), np.float32)
+    predictor = open_model(lambda tiles: np.moveaxis(kept, 1, -1), bands=1, tile=(8, 8))
+    assert not predictor(np.zeros((1, 8, 8, 1), np.uint8)).flags.writeable

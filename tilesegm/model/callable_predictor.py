@@ -65,7 +65,11 @@ class CallablePredictor:
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`."""
         check_tiles(self._spec, tiles)
-        return check_planes(self._spec, tiles.shape, self._planes(tiles))
+        planes = check_planes(self._spec, tiles.shape, self._planes(tiles))
+        if planes.base is not None:
+            # It may be memory that the function keeps, and blending works in place.
+            planes.flags.writeable = False
+        return planes
 
     def _planes(self, tiles: NDArray[Any]) -> NDArray[Any]:
         values = tiles.astype(np.float32)

@@ -8,7 +8,7 @@ from urllib.request import Request, urlopen
 
 from tilesegm.errors import SourceError
 
-__all__ = ["GDAL_REMOTE", "is_http", "is_remote", "probe"]
+__all__ = ["GDAL_REMOTE", "is_http", "is_remote", "open_remote_zarr", "probe"]
 
 _SECONDS = 15
 

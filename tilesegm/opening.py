@@ -42,9 +42,14 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
 def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
     """Refuse a network that expects other bands than an image has."""
     if spec.bands is not None and spec.bands != info.bands:
+        advice = (
+            f"choose {spec.bands} of them, e.g. --bands "
+            + ",".join(str(band) for band in range(1, spec.bands + 1))
+            if spec.bands < info.bands
+            else "give an image, or with --stack several, that has them all"
+        )
         raise ModelError(
-            f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; "
-            "choose bands that fit, e.g. --bands 1,2,3"
+            f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; {advice}"
         )
 
 

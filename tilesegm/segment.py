@@ -132,7 +132,13 @@ def run_request(
                 if region.number in staging.done
             )
             on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
-            tally = run_regions(job, plan.panels, staging, on_event)
+            try:
+                tally = run_regions(job, plan.panels, staging, on_event)
+            except BaseException:
+                # Nothing to go on with: leave nothing behind.
+                if not staging.done:
+                    staging.discard()
+                raise
             caption = make_caption(plan, digest(fingerprint))
             finish_outputs(staging, paths, caption, options, on_event)
             staging.discard()

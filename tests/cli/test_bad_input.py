@@ -103,7 +103,7 @@ def nothing_but_a_folder(folder: Path) -> Path:
         (empty_file, ["empty.tif"]),
         (truncated, ["cut.tif"]),
         (unknown_codec, ["codec.tif"]),
-        (two_bands, ["expects 3 bands", "has 2", "--bands"]),
+        (two_bands, ["expects 3 bands", "has 2", "--stack"]),
         (complex_pixels, ["complex"]),
         (nothing_but_a_folder, ["folder"]),
     ],
@@ -276,7 +276,7 @@ def test_a_full_disk_leaves_nothing_and_the_run_goes_on(tmp_path: Path) -> None:
     error, files, finished = done.stdout.splitlines()
     assert "cannot write" in error
     assert "free space" in error
-    assert files == "['image.tif', 'out.tif.partial']"
+    assert files == "['image.tif']"
     assert finished.endswith(OUTPUT)
 
 

@@ -84,7 +84,7 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
 def test_space(tmp_path):
     free = shutil.disk_usage(tmp_path).free
     check_space(tmp_path / "out.tif", 1000)
-    with pytest.raises(OutputError, match=r"GB free and the run may need .* GB"):
+    with pytest.raises(OutputError, match=r"MB free and the run may need .* MB"):
         check_space(tmp_path / "out.tif", 2 * free)
 
 

@@ -114,6 +114,8 @@ def _writing(classes: Path, copy: Path) -> float:
             "zlevel": 3,
             "num_threads": "all_cpus",
             "BIGTIFF": "IF_SAFER",
+            "crs": source.crs,
+            "transform": source.transform,
         }
         values = source.read(1)
     began = time.perf_counter()

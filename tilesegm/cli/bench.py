@@ -49,6 +49,6 @@ def tiling(
         if as_json:
             said = {"name": timing.name, "seconds": timing.seconds, "rate": timing.rate}
             typer.echo(json.dumps(said))
-        table.add_row(timing.name, f"{timing.seconds:.2f}", f"{timing.rate:.1f}")
+        table.add_row(timing.name, f"{timing.seconds:.2f}", f"{timing.rate:.2f}")
     if not as_json:
         Console().print(table)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Annotated, Any
 
 import typer
@@ -39,6 +41,8 @@ class _Commands(TyperGroup):
             raise _InterruptionError from None
 
 
+_INTERRUPTED = "interrupted; the same command goes on where it stopped"
+
 app = typer.Typer(
     name="tilesegm",
     cls=_Commands,
@@ -72,12 +76,23 @@ def _common(
 def main() -> None:
     """Run the command line."""
     silence_tensorflow()
+    interrupted: list[int] = []
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         app(prog_name="tilesegm")
-    except TilesegmError as error:
-        sys.exit(fail(str(error), error.exit_code))
     except (KeyboardInterrupt, _InterruptionError):
-        sys.exit(fail("interrupted; the same command goes on where it stopped", 130))
+        sys.exit(fail(_INTERRUPTED, 130))
+    except TilesegmError as error:
+        # Interrupted imports say that they failed, not why.
+        if interrupted:
+            sys.exit(fail(_INTERRUPTED, 130))
+        sys.exit(fail(str(error), error.exit_code))
     except OSError as error:
         sys.exit(fail(str(error), 3))
     except MemoryError:

@@ -147,6 +147,8 @@ def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         named = row["image"] in row["error"]
         return str(row["error"]) if named else f"{row['image']}: {row['error']}"
+    if row["resumed_pixels"] == row["width"] * row["height"] and not row["tiles"]:
+        return f"{row['output']}: finished before, nothing to do"
     exact = "exact" if row["exact"] else "not exact"
     return (
         f"{row['output']}: {row['width']} x {row['height']} px, {row['classes']} classes, "

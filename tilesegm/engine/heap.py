@@ -1,30 +1,40 @@
-"""Gives freed memory back to the system.
+"""Keeps the C library from hoarding freed memory.
 
-The C library keeps freed blocks of up to 32 MB for later. Buffers of many sizes, freed by several
-threads, leave gaps that fit nothing new, so over thousands of tiles a process creeps upwards though
-it holds no more than at the start.
+glibc keeps freed blocks of up to 32 MB for later. Buffers of many sizes, freed by several threads,
+leave gaps that fit nothing new, so over thousands of tiles a process creeps upwards though it holds
+no more than at the start.
 """
 
 from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-__all__ = ["trim_heap"]
+__all__ = ["return_large_buffers", "trim_heap"]
+
+_M_MMAP_THRESHOLD = -3
+_LARGE = 8 << 20
+
+
+def return_large_buffers() -> None:
+    """Have buffers of 8 MB and more given back to the system as soon as they are freed.
+
+    Holds for the whole process from now on; does nothing where the C library is not glibc.
+    """
+    set_option = _glibc("mallopt")
+    if set_option is not None:
+        set_option(_M_MMAP_THRESHOLD, _LARGE)
 
 
 def trim_heap() -> None:
-    """Return free pages to the system where the C library offers it (glibc), else do nothing."""
-    trim = _malloc_trim()
+    """Give free pages of smaller buffers back, where the C library is glibc."""
+    trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)
 
 
 @cache
-def _malloc_trim() -> Callable[[int], Any] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
+def _glibc(name: str) -> Any:
+    return getattr(ctypes.CDLL(None), name, None) if sys.platform.startswith("linux") else None

@@ -18,6 +18,11 @@ STREAM = 96 << 20
 """Default for all that grows with the width of a panel: small against PROCESS, so memory hardly
 depends on the size of the image."""
 
+WIDE = 4096
+"""Columns that a panel has at least, as long as they take no more than STREAM_LIMIT."""
+
+STREAM_LIMIT = 512 << 20
+
 BATCH_PIXELS = 1 << 20
 """Default pixels of a batch: enough to keep a device busy, and small against the network."""
 
@@ -91,7 +96,7 @@ def fit(needs: Needs, budget: int | None = None) -> MemoryPlan:
     """
     tile_pixels = needs.grid.rows.tile * needs.grid.cols.tile
     most = max(BATCH_PIXELS // tile_pixels, 1)
-    columns = STREAM
+    columns = max(STREAM, min(WIDE * needs.column_bytes, STREAM_LIMIT))
     if budget is not None:
         spare = budget - PROCESS - needs.cache
         while most > 1 and needs.batch_bytes(most) > spare // 2:

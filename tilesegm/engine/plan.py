@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class Plan:
     grid: TileGrid
     layers: tuple[Layer, ...]
     memory: MemoryPlan
-    panels: tuple[tuple[Region, ...], ...]
+    panels: tuple[tuple[Region, ...], ...] = field(repr=False)
     confidence: Confidence | None = None
 
     @property

@@ -5,7 +5,7 @@ The grid of an image is the product of two axes, so everything about overlap is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +51,7 @@ class Axis:
     """Pixels of the image."""
     tile: int
     """Pixels of every tile; less than asked for where the image is smaller."""
-    spans: tuple[Span, ...]
+    spans: tuple[Span, ...] = field(repr=False)
 
     @property
     def padded(self) -> int:

@@ -88,7 +88,9 @@ def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
     """Overlap in whole strides, and the margin of it that has no weight."""
     if tiling.overlap == "exact":
         if network.inexact:
-            raise ModelError(f"not exact because {'; '.join(network.inexact)}")
+            raise ModelError(
+                f"not exact because {'; '.join(network.inexact)}; give an overlap in pixels instead"
+            )
         if network.reach is None:
             raise ModelError(
                 "overlap is 'exact' and the receptive field of this network is unknown; "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import marshal
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +55,7 @@ class CallablePredictor:
             classes=default_classes(classes),
             inexact=("a function has no layers to look at",),
             bytes_per_pixel=4 * (bands + 2 * classes),
-            identity=(("model", self._name),),
+            identity=(("model", self._name), ("code", _code(function))),
         )
         self._spec = with_settings(spec, normalisation, self.precision)
 
@@ -98,3 +100,9 @@ def _to_array(scores: Any) -> NDArray[Any]:
 def _name(function: Any) -> str:
     qualified = getattr(function, "__qualname__", type(function).__qualname__)
     return f"{getattr(function, '__module__', type(function).__module__)}.{qualified}"
+
+
+def _code(function: Any) -> str:
+    """Digest of what a Python function does; what it reads from outside it remains unseen."""
+    code = getattr(function, "__code__", getattr(type(function).__call__, "__code__", None))
+    return hashlib.sha256(marshal.dumps(code)).hexdigest() if code else ""

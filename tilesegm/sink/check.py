@@ -52,7 +52,7 @@ def check_space(output: Path | str, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OutputError(
-            f"{folder} has {free / 1e9:.2f} GB free and the run may need {needed / 1e9:.2f} GB; "
+            f"{folder} has {free / 1e6:.0f} MB free and the run may need {needed / 1e6:.0f} MB; "
             "free space there or write to another disk"
         )
 

@@ -29,9 +29,12 @@ class SourceOptions:
     """Most memory that decoded blocks may occupy between reads."""
 
     def __post_init__(self) -> None:
-        if self.bands is not None and (not self.bands or min(self.bands) < 1):
+        if self.bands is not None and not self.bands:
+            raise SettingsError("bands=[]: name at least one band, e.g. [3, 2, 1]")
+        if self.bands is not None and min(self.bands) < 1:
             raise SettingsError(
-                f"bands={list(self.bands)}: name at least one band, counted from 1, e.g. [3, 2, 1]"
+                f"bands={list(self.bands)}: there is no band {min(self.bands)}; bands are counted "
+                "from 1, e.g. [3, 2, 1]"
             )
         if self.level < 0:
             raise SettingsError(f"level={self.level}: levels count from 0, the full resolution")

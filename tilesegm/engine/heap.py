@@ -12,24 +12,24 @@ import sys
 from functools import cache
 from typing import Any
 
-__all__ = ["return_large_buffers", "trim_heap"]
+__all__ = ["share_heap", "trim_heap"]
 
-_M_MMAP_THRESHOLD = -3
-_LARGE = 8 << 20
+_M_ARENA_MAX = -8
+_ARENAS = 2
 
 
-def return_large_buffers() -> None:
-    """Have buffers of 8 MB and more given back to the system as soon as they are freed.
+def share_heap() -> None:
+    """Have new threads share two heaps in place of one each, whose gaps would add up.
 
     Holds for the whole process from now on; does nothing where the C library is not glibc.
     """
     set_option = _glibc("mallopt")
     if set_option is not None:
-        set_option(_M_MMAP_THRESHOLD, _LARGE)
+        set_option(_M_ARENA_MAX, _ARENAS)
 
 
 def trim_heap() -> None:
-    """Give free pages of smaller buffers back, where the C library is glibc."""
+    """Give free pages back to the system, where the C library is glibc."""
     trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)

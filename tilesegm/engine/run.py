@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 
-from tilesegm.engine.heap import return_large_buffers, trim_heap
+from tilesegm.engine.heap import share_heap, trim_heap
 from tilesegm.engine.regions import Region, pending_runs
 from tilesegm.engine.stream import Job, stream
 from tilesegm.errors import BudgetError
@@ -36,7 +36,7 @@ def run_regions(
         OutputError: results cannot be written.
         BudgetError: the device has no memory for a single tile; finished regions are safe.
     """
-    return_large_buffers()
+    share_heap()
     job = _with_batch(job, staging.notes.get("batch", job.reading.batch))
     while True:
         try:

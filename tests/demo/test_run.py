@@ -1,0 +1,39 @@
+"""The demo from end to end, small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from PIL import Image
+
+from tilesegm.demo.classes import CLASSES
+from tilesegm.demo.run import run_demo
+from tilesegm.errors import OutputError
+from tilesegm.events import Event, StageStarted
+
+
+def test_a_small_demo(tmp_path: Path) -> None:
+    events: list[Event] = []
+    folder = tmp_path / "demo"
+    result = run_demo(folder, size=512, steps=12, on_event=events.append)
+    with rasterio.open(result.class_map) as found, rasterio.open(result.image) as image:
+        assert found.crs == image.crs
+        assert found.transform == image.transform
+        assert found.shape == image.shape
+        assert set(np.unique(found.read(1))) <= set(range(len(CLASSES)))
+    with Image.open(result.quicklook) as picture:
+        assert picture.size[0] > 512
+    assert [name for name, _ in result.class_iou] == [info.name for info in CLASSES]
+    assert 0 < result.mean_iou < 1
+    assert str(result.quicklook) in result.advice
+    names = [event.name for event in events if isinstance(event, StageStarted)]
+    assert [name for name, _ in result.seconds] == [n for n in names if not n.startswith("writing")]
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("")
+    with pytest.raises(OutputError, match="is a file"):
+        run_demo(tmp_path / "demo", size=512)

@@ -1,0 +1,68 @@
+"""The rendered scene: the same every time, with every class, on the ground."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from tilesegm.demo.classes import CLASSES, Cover
+from tilesegm.demo.scene import Scene, render_scene
+from tilesegm.errors import SettingsError
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    return render_scene(tmp_path_factory.mktemp("scene"), size=1024, seed=3)
+
+
+def test_same_seed_same_bytes(scene: Scene, tmp_path: Path) -> None:
+    again = render_scene(tmp_path / "again", size=1024, seed=3)
+    other = render_scene(tmp_path / "other", size=1024, seed=4)
+    assert again.image.read_bytes() == scene.image.read_bytes()
+    assert again.labels.read_bytes() == scene.labels.read_bytes()
+    assert other.image.read_bytes() != scene.image.read_bytes()
+
+
+def test_image_and_labels_lie_on_one_grid(scene: Scene) -> None:
+    with rasterio.open(scene.image) as image, rasterio.open(scene.labels) as labels:
+        assert image.crs == labels.crs == "EPSG:32633"
+        assert image.transform == labels.transform
+        assert (image.transform.a, image.transform.e) == (0.25, -0.25)
+        assert image.shape == labels.shape == (1024, 1024)
+        assert (image.count, image.dtypes[0]) == (3, "uint8")
+        assert image.block_shapes[0] == (256, 256)
+        assert labels.block_shapes[0] == (256, 256)
+        assert labels.tags(1)["class_4"] == "road"
+        assert labels.colormap(1)[int(Cover.ROAD)][:3] == CLASSES[Cover.ROAD].colour
+
+
+@pytest.mark.parametrize(("size", "seed"), [(512, 0), (512, 1), (1024, 3)])
+def test_every_class_is_there_on_both_sides(size: int, seed: int, tmp_path: Path) -> None:
+    with rasterio.open(render_scene(tmp_path, size=size, seed=seed).labels) as file:
+        labels = file.read(1)
+    for half in (labels[:, : size // 2], labels[:, size // 2 :]):
+        share = np.bincount(half.ravel(), minlength=len(CLASSES)) / half.size
+        assert len(share) == len(CLASSES)
+        assert share.min() > 0.002, dict(zip([c.name for c in CLASSES], share, strict=True))
+
+
+def test_classes_look_different_and_not_too_easy(scene: Scene) -> None:
+    """Mean colours differ, yet a pixel's colour alone does not give its class away."""
+    with rasterio.open(scene.image) as image, rasterio.open(scene.labels) as labels:
+        pixels = np.moveaxis(image.read(), 0, -1).reshape(-1, 3).astype(np.float64)
+        truth = labels.read(1).ravel()
+    means = np.stack([pixels[truth == cover].mean(0) for cover in Cover])
+    nearest = ((pixels[:, None] - means) ** 2).sum(-1).argmin(1)
+    recall = [float((nearest[truth == cover] == cover).mean()) for cover in Cover]
+    assert 0.35 < np.mean(recall) < 0.85
+    assert pixels.min() < 40
+    assert pixels.max() > 200
+
+
+def test_a_scene_too_small_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="512 or more"):
+        render_scene(tmp_path, size=511)
+    assert not list(tmp_path.iterdir())

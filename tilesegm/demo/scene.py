@@ -1,0 +1,82 @@
+"""A labelled aerial scene, rendered: the same one for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
+
+from tilesegm.demo.classes import CLASSES
+from tilesegm.demo.countryside import plan_countryside
+from tilesegm.demo.drawing import draw_countryside
+from tilesegm.demo.light import Light
+from tilesegm.errors import SettingsError
+
+__all__ = ["Scene", "render_scene"]
+
+_STRIP = 256
+_CRS, _LEFT, _TOP, _METRES = "EPSG:32633", 603_000.0, 5_411_500.0, 0.25
+_SMALLEST = 512
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Files of a rendered scene."""
+
+    image: Path
+    """RGB GeoTIFF, uint8, EPSG:32633, 0.25 m a pixel."""
+    labels: Path
+    """Class ids on the same grid, in the order of :data:`~tilesegm.demo.classes.CLASSES`."""
+
+
+def render_scene(folder: Path, *, size: int = 6144, seed: int = 0) -> Scene:
+    """Render a scene of ``size`` x ``size`` pixels into ``folder``.
+
+    Raises:
+        SettingsError: If ``size`` leaves no room for a village, a river and fields.
+    """
+    if size < _SMALLEST:
+        raise SettingsError(f"a scene of {size} px has no room; pass a size of {_SMALLEST} or more")
+    random = np.random.default_rng(seed)
+    plan = plan_countryside(size, random)
+    layers = draw_countryside(plan, random).layers()
+    light = Light(layers, plan.parcels, random)
+    folder.mkdir(parents=True, exist_ok=True)
+    scene = Scene(folder / "scene.tif", folder / "labels.tif")
+    grid = {
+        "driver": "GTiff", "height": size, "width": size, "dtype": "uint8", "crs": _CRS,
+        "transform": rasterio.Affine(_METRES, 0, _LEFT, 0, -_METRES, _TOP),
+        "tiled": True, "blockxsize": 256, "blockysize": 256,
+    }  # fmt: skip
+    jpeg = {"compress": "jpeg", "photometric": "ycbcr", "jpeg_quality": 92}
+    with rasterio.open(scene.image, "w", **grid, count=3, **jpeg) as file:
+        for top, strip in _strips(light, size):
+            window = RasterWindow(0, top, size, strip.shape[0])
+            file.write(np.moveaxis(strip, -1, 0), window=window)
+    with rasterio.open(scene.labels, "w", **grid, count=1, nodata=255, compress="deflate") as file:
+        file.write(layers[1], 1)
+        file.write_colormap(1, {i: (*info.colour, 255) for i, info in enumerate(CLASSES)})
+        file.update_tags(1, **{f"class_{i}": info.name for i, info in enumerate(CLASSES)})
+    return scene
+
+
+def _strips(light: Light, size: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """Yield strips from top to bottom, two in the making at a time."""
+    tops = range(0, size, _STRIP)
+    with ThreadPoolExecutor(2, thread_name_prefix="scene") as threads:
+        waiting = [threads.submit(light.strip, top, min(top + _STRIP, size)) for top in tops[:2]]
+        for index, top in enumerate(tops):
+            strip = waiting.pop(0).result()
+            if index + 2 < len(tops):
+                following = tops[index + 2]
+                waiting.append(
+                    threads.submit(light.strip, following, min(following + _STRIP, size))
+                )
+            yield top, strip

@@ -1,6 +1,6 @@
 """How far a tiled result is from one pass over the whole image, and what that costs.
 
-    python benchmarks/exactness.py IMAGE MODEL [--size 2048] [--tile 512]
+    python benchmarks/exactness.py IMAGE MODEL [--size 2048] [--tile 512] [--only default exact]
 
 Sweeps the margin that is cut from tiles, then tilings as users would choose them. Each row gives
 the largest difference of a score, the pixels of another class, and the redundancy, against the
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--row", type=int, default=0, help="first row of the window")
     parser.add_argument("--col", type=int, default=0, help="first column of the window")
     parser.add_argument("--tile", type=int, default=512)
+    parser.add_argument("--only", nargs="*", help="names of rows, such as default; all if absent")
     chosen = parser.parse_args()
 
     with ts.open_source(chosen.image) as source:
@@ -78,6 +79,8 @@ def main() -> None:
     classes = whole.argmax(axis=0)
     print(f"{'tiling':<20} {'largest difference':>18} {'classes changed':>16} {'redundancy':>11}")
     for name, tiling in tilings(chosen.tile):
+        if chosen.only and name not in chosen.only:
+            continue
         grid = plan_grid(chosen.size, chosen.size, tiling, footprint(spec))
         with ts.open_source(pixels) as source:
             tiled = blended(Reading(source, grid, 1, spec.fill), predictor)

@@ -14,6 +14,7 @@ from tilesegm.cli.shared import (
     Augment,
     Bands,
     BlendChoice,
+    ConfidenceChoice,
     Image,
     Level,
     Memory,
@@ -22,6 +23,7 @@ from tilesegm.cli.shared import (
     Normalise,
     Overlap,
     PrecisionChoice,
+    ScoresChoice,
     Tile,
     make_tiling,
 )
@@ -43,6 +45,8 @@ def plan(
     normalise: Normalise = None,
     precision: PrecisionChoice = "float32",
     tta: Augment = None,
+    confidence: ConfidenceChoice = None,
+    scores: ScoresChoice = None,
     memory: Memory = None,
     probe: Annotated[
         bool, typer.Option(help="Open the network: time a batch and measure seams.")
@@ -62,6 +66,8 @@ def plan(
         normalisation=parse_normalisation(normalise),
         precision=precision,  # type: ignore[arg-type]
         augment=parse_augment(tta),
+        confidence=confidence,  # type: ignore[arg-type]
+        scores=scores,  # type: ignore[arg-type]
         memory=parse_bytes(memory),
     )
     forecast = make_plan(

@@ -15,6 +15,7 @@ from tilesegm.cli.shared import (
     Augment,
     Bands,
     BlendChoice,
+    ConfidenceChoice,
     Images,
     Level,
     Memory,
@@ -24,6 +25,7 @@ from tilesegm.cli.shared import (
     Overlap,
     PrecisionChoice,
     Quiet,
+    ScoresChoice,
     Tile,
     make_tiling,
 )
@@ -57,14 +59,8 @@ def predict(
     normalise: Normalise = None,
     precision: PrecisionChoice = "float32",
     tta: Augment = None,
-    confidence: Annotated[
-        str | None,
-        typer.Option(help="Also write top, margin or entropy, as uint8 (254 = certain)."),
-    ] = None,
-    scores: Annotated[
-        str | None,
-        typer.Option(help="Also write all probabilities as uint8, float16 or float32."),
-    ] = None,
+    confidence: ConfidenceChoice = None,
+    scores: ScoresChoice = None,
     memory: Memory = None,
     compress: Annotated[str, typer.Option(help="deflate, zstd or lzw.")] = "deflate",
     overwrite: Annotated[

@@ -15,6 +15,7 @@ __all__ = [
     "Augment",
     "Bands",
     "BlendChoice",
+    "ConfidenceChoice",
     "Image",
     "Images",
     "Level",
@@ -25,6 +26,7 @@ __all__ = [
     "Overlap",
     "PrecisionChoice",
     "Quiet",
+    "ScoresChoice",
     "Tile",
     "make_tiling",
 ]
@@ -61,6 +63,14 @@ Augment = Annotated[
     typer.Option("--tta", help="Test-time augmentation: flips, rotations, 0.75, 1.25."),
 ]
 Memory = Annotated[str | None, typer.Option(help="Most memory of the process, such as 4GB.")]
+ConfidenceChoice = Annotated[
+    str | None,
+    typer.Option("--confidence", help="Also write top, margin or entropy as uint8."),
+]
+ScoresChoice = Annotated[
+    str | None,
+    typer.Option("--scores", help="Also write all probabilities as uint8, float16 or float32."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 

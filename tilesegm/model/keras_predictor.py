@@ -66,7 +66,7 @@ class KerasPredictor:
         except MemoryError:
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())[:300]
+            reason = _reason(error)
             raise ModelError(
                 f"{self._spec.name} fails on tiles of shape {tiles.shape}: {reason}"
             ) from error
@@ -101,3 +101,12 @@ def with_settings(spec: ModelSpec, normalisation: Normalisation, precision: str)
         )
     settings = (("normalisation", repr(normalisation)), ("precision", precision))
     return replace(spec, fill=normalisation.offset, identity=(*spec.identity, *settings))
+
+
+def _reason(error: Exception) -> str:
+    """Return what an error says in one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0].startswith("in user code"):
+        # TensorFlow puts the trace of what it traced before the error itself.
+        lines = lines[-1:]
+    return " ".join(lines)[:300]

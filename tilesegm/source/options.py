@@ -30,7 +30,7 @@ class SourceOptions:
 
     def __post_init__(self) -> None:
         if self.bands is not None and not self.bands:
-            raise SettingsError("bands=[]: name at least one band, e.g. [3, 2, 1]")
+            raise SettingsError("bands=[]: name at least one band, counted from 1, e.g. [3, 2, 1]")
         if self.bands is not None and min(self.bands) < 1:
             raise SettingsError(
                 f"bands={list(self.bands)}: there is no band {min(self.bands)}; bands are counted "

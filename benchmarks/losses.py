@@ -18,7 +18,7 @@ from keras import ops
 from PIL import Image
 from scipy import ndimage
 
-from tilesegm.losses.border_weights import falk_weights, ronneberger_weights
+from tilesegm.data.border_weights import falk_weights, ronneberger_weights
 from tilesegm.losses.edt import distance_transform
 from tilesegm.losses.skeleton import thin
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = [
+    "EpochEnded",
     "Event",
     "OnEvent",
     "PixelsDone",
@@ -58,7 +59,22 @@ class RunEnded:
     seconds: float
 
 
-Event = RunStarted | PixelsDone | StageStarted | StageProgress | RunEnded
+@dataclass(frozen=True)
+class EpochEnded:
+    """An epoch of training is over, and safe."""
+
+    epoch: int
+    """Epochs done."""
+    epochs: int
+    loss: float
+    """Mean training loss of the epoch."""
+    score: float | None
+    """What the best network is chosen by, on held-out pixels; None when this epoch had no look."""
+    seconds: float
+    """Duration of the epoch, with its look."""
+
+
+Event = RunStarted | PixelsDone | StageStarted | StageProgress | EpochEnded | RunEnded
 OnEvent = Callable[[Event], None]
 
 

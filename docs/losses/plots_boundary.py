@@ -14,7 +14,7 @@ import numpy as np
 from scipy import ndimage
 
 from tilesegm.losses.blob import BlobLoss, number_blobs
-from tilesegm.losses.border_weights import falk_weights, ronneberger_weights
+from tilesegm.data.border_weights import falk_weights, ronneberger_weights
 from tilesegm.losses.boundary import Boundary
 from tilesegm.losses.boundary_dou import BoundaryDoU
 from tilesegm.losses.cldice import ClDice

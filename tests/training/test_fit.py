@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tilesegm.errors import SettingsError
-from tilesegm.model.unet import unet
+from tilesegm.models.unet import unet
 from tilesegm.training.fit import Progress, fit
 from tilesegm.training.precision import bfloat16_twin
 from tilesegm.training.sample import Sample

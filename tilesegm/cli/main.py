@@ -10,13 +10,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tilesegm.cli.audit import audit
 from tilesegm.cli.bench import bench_app
 from tilesegm.cli.demo import demo
+from tilesegm.cli.evaluate import evaluate
 from tilesegm.cli.info import info
 from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
 from tilesegm.cli.predict import predict
 from tilesegm.cli.quiet import silence_tensorflow
+from tilesegm.cli.train import train_app
 from tilesegm.errors import TilesegmError
 from tilesegm.version import __version__
 
@@ -52,10 +55,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, plan, info, demo):
+for command in (predict, evaluate, plan, audit, info, demo):
     app.command(epilog=EPILOG if command is predict else None)(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")
+app.add_typer(train_app, name="train")
 
 
 def _version(wanted: bool) -> None:

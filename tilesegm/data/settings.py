@@ -5,10 +5,16 @@ Every class is a section of the training file; its attribute docstrings are what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, fields
 from typing import Literal
 
+from tilesegm.data.colour import is_colour, plain_value
+from tilesegm.data.pattern import Pattern
+from tilesegm.errors import SettingsError
+
 __all__ = [
+    "INSTANCES",
     "AugmentationSettings",
     "BorderWeightSettings",
     "ClassSettings",
@@ -18,6 +24,9 @@ __all__ = [
     "SceneSettings",
     "SplitSettings",
 ]
+
+INSTANCES = "instances"
+"""Stands in place of labels that are made from instances."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,8 @@ class SceneSettings:
     image: str | tuple[str, ...]
     """File or URL of the image, or a list of files of one grid whose bands become one image."""
     labels: str
-    """Raster of ids, mask of colours, or vector file."""
+    """Raster of ids, mask of colours, or vector file; ``instances`` for 1 where an object of
+    ``instances`` is and 0 elsewhere."""
     instances: str | None = None
     """Object ids for border weights: a raster (0 is background), or a pattern with ``*`` of one
     mask an object."""
@@ -42,6 +52,34 @@ class SceneSettings:
     """What belongs together, such as a site or a patient; may hold placeholders of the image."""
     role: Literal["train", "validation", "test"] | None = None
     """Keeps these scenes out of the split and gives them this role."""
+
+    def __post_init__(self) -> None:
+        if not self.images or not all(self.images):
+            raise SettingsError(f"image={self.image!r}: give a path, or a list of paths")
+        if not self.labels:
+            raise SettingsError(f"labels of {self.images[0]!r} are missing; give their path")
+        if self.labels == INSTANCES and self.instances is None:
+            raise SettingsError(
+                f"labels={INSTANCES!r} of {self.images[0]!r} needs instances; give their path"
+            )
+        known = Pattern(self.images[0]).names
+        others = {"labels": self.labels, "instances": self.instances, "area": self.area}
+        others |= {"group": self.group, **{"image": text for text in self.images[1:]}}
+        for key, text in others.items():
+            for name in Pattern(text or "").names:
+                if name not in known:
+                    names = ", ".join(f"{{{each}}}" for each in known) or "no placeholder"
+                    raise SettingsError(
+                        f"{key}={text!r}: {{{name}}} does not occur in image={self.images[0]!r}, "
+                        f"which has {names}"
+                    )
+        if self.role not in (None, "train", "validation", "test"):
+            raise SettingsError(f"role={self.role!r}: expected train, validation or test")
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Files of the image."""
+        return (self.image,) if isinstance(self.image, str) else tuple(self.image)
 
 
 @dataclass(frozen=True)
@@ -54,6 +92,23 @@ class ClassSettings:
     colours, text or number of a vector file's attribute; several for classes that are joined."""
     colour: str | None = None
     """``"#RRGGBB"`` in maps; when not given that of the mask, or one well apart from others."""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise SettingsError("name of a class is empty; give it one")
+        if not self.values:
+            raise SettingsError(f"class {self.name!r} has no value; give what labels hold for it")
+        if self.colour is not None and not is_colour(self.colour):
+            raise SettingsError(
+                f"colour={self.colour!r} of class {self.name!r}: expected '#RRGGBB', such as "
+                "'#3C1098'"
+            )
+
+    @property
+    def values(self) -> tuple[int | str, ...]:
+        """All values that stand for the class, colours in upper case."""
+        several = (self.value,) if isinstance(self.value, int | str) else self.value
+        return tuple(plain_value(value) for value in several)
 
 
 @dataclass(frozen=True)
@@ -74,6 +129,29 @@ class LabelSettings:
     background: str | None = None
     """Class of pixels outside every polygon; when not given they are not learnt from."""
 
+    def __post_init__(self) -> None:
+        names = [entry.name for entry in self.classes]
+        if len(names) < 2:
+            raise SettingsError(
+                f"labels.classes={names}: a network tells two classes or more apart; name what is "
+                "not the class too"
+            )
+        values = [value for entry in self.classes for value in entry.values]
+        values += [plain_value(value) for value in self.ignore]
+        for what, listed in (("name", names), ("value", values)):
+            for each, times in Counter(listed).items():
+                if times > 1:
+                    raise SettingsError(
+                        f"labels.classes: {what} {each!r} stands {times} times among classes and "
+                        "ignored values; each may occur once"
+                    )
+        if self.background is not None and self.background not in names:
+            raise SettingsError(
+                f"labels.background={self.background!r} is no class; choose from {', '.join(names)}"
+            )
+        if self.unknown not in ("error", "ignore"):
+            raise SettingsError(f"labels.unknown={self.unknown!r}: expected error or ignore")
+
 
 @dataclass(frozen=True)
 class DataSettings:
@@ -85,6 +163,14 @@ class DataSettings:
     """Bands to use, counted from 1; all when not given."""
     nodata: float | None = None
     """Value of missing pixels, in place of what the image says."""
+
+    def __post_init__(self) -> None:
+        if not self.scenes:
+            raise SettingsError("data.scenes is empty; name at least one image with its labels")
+        if self.bands is not None and (not self.bands or min(self.bands) < 1):
+            raise SettingsError(
+                f"data.bands={list(self.bands)}: bands are counted from 1, e.g. [3, 2, 1]"
+            )
 
 
 @dataclass(frozen=True)
@@ -108,6 +194,24 @@ class SplitSettings:
     file: str | None = None
     """A split that was saved before, used as it is."""
 
+    def __post_init__(self) -> None:
+        known = ("blocks", "image", "group", "range", "random")
+        if self.strategy not in known:
+            raise SettingsError(
+                f"split.strategy is {self.strategy!r}; it must be one of {', '.join(known)}"
+            )
+        if self.folds < 2:
+            raise SettingsError(f"split.folds is {self.folds}; it must be at least 2")
+        if self.file is None and not 0 <= self.fold < self.folds:
+            raise SettingsError(
+                f"split.fold is {self.fold}; it must be from 0 to {self.folds - 1}, one less than "
+                "split.folds"
+            )
+        for key, least in (("block", 1), ("buffer", 0), ("seed", 0), ("fold", 0)):
+            value = getattr(self, key)
+            if value is not None and value < least:
+                raise SettingsError(f"split.{key} is {value}; it must be at least {least}")
+
 
 @dataclass(frozen=True)
 class SamplingSettings:
@@ -122,6 +226,18 @@ class SamplingSettings:
     hard: float = 0.0
     """Share around places where the last epoch's network failed."""
 
+    def __post_init__(self) -> None:
+        shares = {field.name: getattr(self, field.name) for field in fields(self)}
+        for key, value in shares.items():
+            if not 0 <= value <= 1:
+                raise SettingsError(f"sampling.{key} is a share from 0 to 1; received {value!r}")
+        if sum(shares.values()) > 1 + 1e-9:
+            given = ", ".join(f"{key}={value}" for key, value in shares.items() if value)
+            raise SettingsError(
+                f"shares of sampling add up to {sum(shares.values()):g}; lower some of {given} "
+                f"until their sum is at most 1"
+            )
+
 
 @dataclass(frozen=True)
 class AugmentationSettings:
@@ -132,7 +248,8 @@ class AugmentationSettings:
     rotate: float = 0.0
     """Largest turn to either side in degrees."""
     scale: float = 0.0
-    """Ground size varies by a factor ``(1 + scale) ** uniform(-1, 1)``."""
+    """Ground size varies by a factor ``(1 + scale) ** uniform(-1, 1)``; at most 1, since beyond a
+    factor of two pixels would be skipped."""
     elastic: float = 0.0
     """Largest shift in pixels of a smooth random deformation."""
     elastic_grain: float = 32.0
@@ -159,6 +276,29 @@ class AugmentationSettings:
     copy_paste: float = 0.0
     """Share of windows into which a rare class is pasted from another window."""
 
+    def __post_init__(self) -> None:
+        for names, low, high, unit in (
+            (("rotate",), 0, 180, "degrees"),
+            (("scale",), 0, 1, "a number"),
+            (("exposure", "tint", "contrast", "gamma"), 0, 3, "a number"),
+            (("brightness", "noise"), 0, 1, "a part of the range"),
+            (("blur",), 0, 32, "pixels"),
+            (("elastic_grain",), 1, 4096, "pixels"),
+            (("cutmix", "mixup", "copy_paste"), 0, 1, "a share"),
+        ):
+            for name in names:
+                value = getattr(self, name)
+                if not low <= value <= high:
+                    raise SettingsError(
+                        f"augmentation.{name} is {value}; pass {unit} from {low} to {high}"
+                    )
+        if not 0 <= self.elastic <= self.elastic_grain / 3:
+            raise SettingsError(
+                f"augmentation.elastic is {self.elastic}; pass pixels from 0 to "
+                f"{self.elastic_grain / 3:g}, a third of elastic_grain, beyond which the image "
+                "folds, or raise elastic_grain"
+            )
+
 
 @dataclass(frozen=True)
 class BorderWeightSettings:
@@ -169,3 +309,15 @@ class BorderWeightSettings:
     """Height of the ridge between two objects."""
     sigma: float = 5.0
     """Width of the ridge in pixels."""
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("ronneberger", "falk"):
+            raise SettingsError(
+                f"border_weights.kind is {self.kind!r}; pass 'ronneberger' or 'falk'"
+            )
+        if not 0 <= self.w0 < float("inf"):
+            raise SettingsError(
+                f"border_weights.w0 is {self.w0}; pass a finite number of at least 0"
+            )
+        if not 0 < self.sigma < float("inf"):
+            raise SettingsError(f"border_weights.sigma is {self.sigma}; pass pixels above 0")

@@ -18,7 +18,7 @@ from tilesegm.demo.scene import Scene, render_scene
 from tilesegm.errors import OutputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.model.bundle import BundleInfo, save_bundle
-from tilesegm.model.unet import unet
+from tilesegm.models.unet import unet
 from tilesegm.options import Options
 from tilesegm.segment import segment
 from tilesegm.training.fit import Trained, fit

@@ -5,10 +5,13 @@ from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
 from tilesegm.losses.base import SegmentationLoss
 from tilesegm.losses.blob import BlobLoss, number_blobs
 from tilesegm.losses.border_smoothing import BorderSmoothing
-from tilesegm.losses.border_weights import falk_weights, ronneberger_weights
 from tilesegm.losses.boundary import Boundary
 from tilesegm.losses.boundary_dou import BoundaryDoU
-from tilesegm.losses.class_weights import class_balanced_weights, median_frequency_weights
+from tilesegm.losses.class_weights import (
+    class_balanced_weights,
+    inverse_frequency_weights,
+    median_frequency_weights,
+)
 from tilesegm.losses.cldice import ClDice
 from tilesegm.losses.compound import Compound
 from tilesegm.losses.cross_entropy import CrossEntropy
@@ -70,10 +73,9 @@ __all__ = [
     "Tversky",
     "UNet3PlusHybrid",
     "class_balanced_weights",
-    "falk_weights",
     "get",
+    "inverse_frequency_weights",
     "median_frequency_weights",
     "number_blobs",
     "recipe",
-    "ronneberger_weights",
 ]

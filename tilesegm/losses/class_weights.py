@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilesegm.errors import InputError
 
-__all__ = ["class_balanced_weights", "median_frequency_weights"]
+__all__ = ["class_balanced_weights", "inverse_frequency_weights", "median_frequency_weights"]
 
 
 def class_balanced_weights(counts: ArrayLike, beta: float = 0.9999) -> tuple[float, ...]:
@@ -37,6 +37,28 @@ def class_balanced_weights(counts: ArrayLike, beta: float = 0.9999) -> tuple[flo
     effective = -np.expm1(n[seen] * np.log(beta)) if beta else np.ones(int(seen.sum()))
     weights = np.zeros_like(n)
     weights[seen] = (1.0 - beta) / effective
+    return _as_tuple(weights * seen.sum() / weights.sum())
+
+
+def inverse_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
+    """Weigh classes by one over their count, so that all classes have the same total weight.
+
+    ``w_c`` is proportional to ``1 / n_c``, scaled so that the classes that occur sum to their
+    number.
+
+    Args:
+        counts: ``(K,)`` pixels of each class in the training split.
+
+    Returns:
+        K weights; 0 for a class that never occurs.
+
+    Raises:
+        InputError: Counts are negative, all zero or of another rank.
+    """
+    n = _counts(counts, (1,))
+    seen = n > 0
+    weights = np.zeros_like(n)
+    weights[seen] = 1.0 / n[seen]
     return _as_tuple(weights * seen.sum() / weights.sum())
 
 

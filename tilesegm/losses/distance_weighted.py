@@ -52,7 +52,7 @@ class BorderWeighted(SegmentationLoss):
     The weights come from ``y_true`` inside the graph, so augmentation and tiling need no care. It
     is ``CrossEntropy()`` with :func:`distance_weights` as sample weight, and a ``sample_weight``
     multiplies them. The maps of the U-Net papers, which look at the gap between *objects*, need
-    instance ids: compute them by :mod:`tilesegm.losses.border_weights` and pass them as
+    instance ids: compute them by :mod:`tilesegm.data.border_weights` and pass them as
     ``sample_weight`` to ``CrossEntropy()``, or here with ``w0=0``, which is the same.
 
     Args:

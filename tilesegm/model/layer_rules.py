@@ -47,6 +47,7 @@ _POINTWISE_OPERATIONS = _names("""
 """)
 _ALONG_AXIS = _names("Amax Amin Concatenate LogSoftmax Logsumexp Max Mean Min Softmax Std Sum Var")
 _RANDOM_LAYERS = _names("AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout2D")
+_KNOWN_PACKAGES = ("keras.", "tilesegm.models.")
 _SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 
@@ -54,7 +55,7 @@ def effects_of(graph: LayerGraph) -> list[Effect]:
     """Return what each step does to the position of pixels.
 
     What happens to vectors, such as the weights of squeeze-and-excitation, moves no pixel. Layers
-    from outside Keras are not known, whatever their name.
+    from outside Keras and this package are not known, whatever their name.
     """
     maps: set[Key] = set(graph.inputs)
     effects = []
@@ -69,7 +70,7 @@ def effects_of(graph: LayerGraph) -> list[Effect]:
 def _effect_of(step: Step) -> Effect:
     layer = step.layer
     kind = type(layer).__name__
-    if not type(layer).__module__.startswith("keras."):
+    if not type(layer).__module__.startswith(_KNOWN_PACKAGES):
         return _unknown(layer, kind)
     if step.keywords.get("training") and kind in _RANDOM_LAYERS:
         return _breaks(layer, kind, "is called with training=True and is random")
@@ -138,6 +139,11 @@ def _upsamples(step: Step) -> Effect:
     if support is None:
         return _unknown(layer, type(layer).__name__)
     return Effect(Interpolate(rows, support), Interpolate(cols, support))
+
+
+def _interpolates(step: Step) -> Effect:
+    enlarged = Interpolate(step.layer.factor, _SUPPORT["bilinear"])
+    return Effect(enlarged, enlarged)
 
 
 def _pads(step: Step) -> Effect:
@@ -225,6 +231,7 @@ _RULES: dict[str, Callable[[Step], Effect]] = {
     **dict.fromkeys(("MaxPooling2D", "AveragePooling2D"), _slides),
     "Conv2DTranspose": _spreads,
     "UpSampling2D": _upsamples,
+    "Bilinear": _interpolates,
     "ZeroPadding2D": _pads,
     "Cropping2D": _crops,
     "BatchNormalization": _batch_normalises,

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from tilesegm.errors import SettingsError
+
 __all__ = ["EncoderSettings", "ModelSettings"]
+
+_ENCODERS = (
+    "resnet50",
+    "mobilenet_v3_small",
+    "mobilenet_v3_large",
+    "efficientnet_v2_b0",
+    "efficientnet_v2_s",
+)
+_NETWORKS = ("unet", "unet++", "unet3+")
+_NORMS = ("batch", "group", "none")
+_UPSAMPLINGS = ("transpose", "nearest", "bilinear")
+_STAGES = ("encoder", "encoder1", "encoder2", "encoder3", "encoder4", "encoder5")
 
 
 @dataclass(frozen=True)
@@ -25,6 +39,22 @@ class EncoderSettings:
     """Stages that are not trained: ``"encoder"``, or its parts; ``"encoder1"`` is the finest."""
     learning_rate: float = 1.0
     """Factor on the learning rate of the encoder's weights."""
+    stage_rates: dict[str, float] = field(default_factory=dict)
+    """Factors of single stages in place of it, such as ``{encoder1: 0.01, encoder5: 0.3}``."""
+
+    def __post_init__(self) -> None:
+        _choice("encoder.name", self.name, _ENCODERS)
+        for stage in self.frozen:
+            _choice("encoder.frozen", stage, _STAGES)
+        for stage in self.stage_rates:
+            _choice("encoder.stage_rates", stage, _STAGES[1:])
+        rates = {"learning_rate": self.learning_rate, **self.stage_rates}
+        for name, rate in rates.items():
+            if not 0 < rate < float("inf"):
+                raise SettingsError(
+                    f"encoder.{name} has the factor {rate}; pass a number above 0, or list the "
+                    f"stage under encoder.frozen"
+                )
 
 
 @dataclass(frozen=True)
@@ -34,8 +64,8 @@ class ModelSettings:
     name: Literal["unet", "unet++", "unet3+"] = "unet"
     filters: int = 16
     """Filters of the finest level; they double on the way down."""
-    depth: int = 4
-    """Number of halvings."""
+    depth: int | None = None
+    """Number of halvings; 4 when not given, and 5 with an encoder."""
     norm: Literal["batch", "group", "none"] = "batch"
     """Normalisation after each convolution. ``group`` depends on the extent of a tile, so its tiled
     result is not exact."""
@@ -44,13 +74,54 @@ class ModelSettings:
     residual: bool = False
     """Add the input of each level to its output."""
     attention: bool = False
-    """Gate skip connections by what the coarser level sees (Oktay et al. 2018)."""
+    """Gate the skip connections of a U-Net by what the coarser level sees (Oktay et al. 2018)."""
     aspp: tuple[int, ...] = ()
     """Dilations of an atrous pyramid at the bottom, such as [2, 4, 6]; none when empty."""
-    upsampling: Literal["transpose", "nearest", "bilinear"] = "transpose"
+    upsampling: Literal["transpose", "nearest", "bilinear"] | None = None
+    """How maps get finer; as in the paper when not given: ``transpose``, and ``bilinear`` in a
+    UNet 3+."""
     deep_supervision: bool = False
     """Score coarser levels too while training; the saved network has the finest output alone."""
     encoder: EncoderSettings | None = None
     weights: str | None = None
     """Bundle or Keras file of the same architecture to start from; layers whose shapes differ,
     such as the scores of other classes, start anew."""
+
+    def __post_init__(self) -> None:
+        _choice("model.name", self.name, _NETWORKS)
+        _choice("model.norm", self.norm, _NORMS)
+        if self.upsampling is not None:
+            _choice("model.upsampling", self.upsampling, _UPSAMPLINGS)
+        if self.filters < 1:
+            raise SettingsError(f"model.filters is {self.filters}; pass at least 1")
+        deepest = 5 if self.encoder else 8
+        if not 1 <= self.halvings <= deepest:
+            what = "an encoder" if self.encoder else "a network"
+            raise SettingsError(
+                f"model.depth is {self.depth}; {what} halves its input 1 to {deepest} times"
+            )
+        if not 0 <= self.dropout < 1:
+            raise SettingsError(
+                f"model.dropout is {self.dropout}; pass a fraction from 0 to below 1"
+            )
+        if any(dilation < 1 for dilation in self.aspp):
+            raise SettingsError(
+                f"model.aspp is {list(self.aspp)}; pass dilations of at least 1, such as [2, 4, 6]"
+            )
+        if self.attention and self.name != "unet":
+            raise SettingsError(
+                f"model.attention is for 'unet' and model.name is {self.name!r}; turn one of them "
+                f"off"
+            )
+
+    @property
+    def halvings(self) -> int:
+        """The depth that is meant."""
+        if self.depth is not None:
+            return self.depth
+        return 5 if self.encoder else 4
+
+
+def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise SettingsError(f"{key} is {value!r}; pass one of {', '.join(map(repr, choices))}")

@@ -5,23 +5,20 @@ from __future__ import annotations
 import hashlib
 import warnings
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import rasterio
-import rasterio.features
-import rasterio.warp
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.placing import same_place
+from tilesegm.source.vector import Polygons, is_vector, read_polygons
 
 __all__ = ["Area", "MaskArea", "PolygonArea", "open_area"]
-
-_RASTERS = {".tif", ".tiff", ".vrt", ".png", ".jp2", ".img"}
 
 
 class Area(Protocol):
@@ -38,28 +35,16 @@ class Area(Protocol):
 
 
 class PolygonArea:
-    """Polygons in the pixel coordinates of an image; a pixel counts when its centre is inside."""
+    """Polygons on the grid of an image; a pixel counts when its centre is inside."""
 
-    def __init__(self, polygons: list[Any], identity: tuple[tuple[str, str], ...]) -> None:
-        import shapely
-
+    def __init__(self, polygons: Polygons, identity: tuple[tuple[str, str], ...]) -> None:
         self._polygons = polygons
-        self._tree = shapely.STRtree(polygons)
+        self._ones = np.ones(len(polygons), np.int32)
         self.identity = identity
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
         """Return ``(height, width)``, True where a pixel is of interest."""
-        import shapely
-
-        box = shapely.box(window.col, window.row, window.stop_col, window.stop_row)
-        near = [self._polygons[n] for n in self._tree.query(box)]
-        shape = (window.height, window.width)
-        if not near:
-            return np.zeros(shape, bool)
-        inside: NDArray[np.bool_] = rasterio.features.geometry_mask(
-            near, shape, Affine.translation(window.col, window.row), invert=True
-        )
-        return inside
+        return self._polygons.burn(window, self._ones, fill=0).astype(bool)
 
 
 class MaskArea:
@@ -89,9 +74,12 @@ def open_area(path: str | Path, info: ImageInfo) -> Area:
     if not path.exists():
         raise SourceError(f"area of interest {path} does not exist")
     identity = (("area", _hash(path)),)
-    if path.suffix.lower() in _RASTERS:
+    if not is_vector(path):
         return _open_mask(path, info, identity)
-    return PolygonArea(_polygons_on_grid(path, info), identity)
+    try:
+        return PolygonArea(read_polygons(path, info)[0], identity)
+    except SourceError as error:
+        raise SourceError(f"area of interest: {error}") from error
 
 
 def _hash(path: Path) -> str:
@@ -115,59 +103,8 @@ def _open_mask(path: Path, info: ImageInfo, identity: tuple[tuple[str, str], ...
             f"mask {path} has {dataset.height} x {dataset.width} pixels and the image "
             f"{info.height} x {info.width}; warp it to the image's grid first"
         )
-    transform = info.georeference.transform
-    if transform and not dataset.transform.is_identity:
-        size = max(abs(transform[0]), abs(transform[4]))
-        if not np.allclose(tuple(dataset.transform)[:6], transform, rtol=0, atol=1e-3 * size):
-            raise SourceError(
-                f"mask {path} lies elsewhere than the image; warp it to its grid first"
-            )
+    at = None if dataset.transform.is_identity else tuple(dataset.transform)[:6]
+    there = Georeference(transform=at)
+    if not same_place(info.georeference, there, info.height, info.width):
+        raise SourceError(f"mask {path} lies elsewhere than the image; warp it to its grid first")
     return area
-
-
-def _polygons_on_grid(path: Path, info: ImageInfo) -> list[Any]:
-    try:
-        import pyogrio
-        import shapely
-        import shapely.affinity
-    except ImportError as error:
-        raise SourceError(
-            f'polygons such as {path} need two more packages: pip install "tilesegm[vector]"'
-        ) from error
-    try:
-        meta, _, encoded, _ = pyogrio.raw.read(path, columns=[])
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise SourceError(f"area of interest {path} cannot be read: {error}") from error
-    shapes = [shape for shape in shapely.from_wkb(encoded) if shape is not None]
-    georeference = info.georeference
-    if georeference.transform is None:
-        raise SourceError(
-            f"polygons of {path} cannot be placed: {info.uri} has no georeference; give a mask "
-            "raster of the image's size instead"
-        )
-    if meta["crs"] and georeference.crs:
-        shapes = [
-            shapely.geometry.shape(
-                rasterio.warp.transform_geom(meta["crs"], georeference.crs, shape.__geo_interface__)
-            )
-            for shape in shapes
-        ]
-    inverse = ~Affine(*georeference.transform)
-    shapes = [
-        shapely.affinity.affine_transform(
-            shape, [inverse.a, inverse.b, inverse.d, inverse.e, inverse.c, inverse.f]
-        )
-        for shape in shapes
-    ]
-    image = shapely.box(0, 0, info.width, info.height)
-    polygons = [
-        shape
-        for shape in shapes
-        if shape.geom_type in ("Polygon", "MultiPolygon") and shape.intersects(image)
-    ]
-    if not polygons:
-        raise SourceError(
-            f"area of interest {path} misses the image {info.uri}: none of its {len(shapes)} "
-            "shapes is a polygon that touches it; check its coordinate system"
-        )
-    return polygons

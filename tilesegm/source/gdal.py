@@ -9,15 +9,21 @@ from contextlib import contextmanager
 from typing import Any
 
 import rasterio
+from affine import Affine
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.env import set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.vrt import WarpedVRT
 from tifffile import COMPRESSION
 
 from tilesegm.errors import SourceError
-from tilesegm.source.base import Georeference
+from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
 
-__all__ = ["Gdal", "georeference_of", "open_dataset"]
+__all__ = ["Gdal", "georeference_of", "open_dataset", "warp_dataset"]
+
+_PLANE = "EPSG:3857"
+"""Stands for the system of coordinates that no file names; from itself to itself nothing moves."""
 
 _THREADED = (".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k")
 """Local formats that GDAL decodes by several threads. Never remote files, nor mosaics that may lead
@@ -80,6 +86,30 @@ def _open_quietly(uri: str, **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(uri, sharing=False, **options)
+
+
+def warp_dataset(dataset: Any, grid: ImageInfo) -> Any:
+    """Lay a dataset on the grid of an image by nearest neighbour; ids stay what they are.
+
+    Pixels beyond the dataset hold its nodata value, or are hidden by alpha where it has none.
+
+    Args:
+        dataset: open and with a georeference; a coordinate system that one of the two does not
+            tell is taken to be that of the other.
+        grid: the image, with a transform.
+    """
+    there = dataset.crs or grid.georeference.crs or _PLANE
+    alpha = any(c == ColorInterp.alpha for c in dataset.colorinterp)
+    return WarpedVRT(
+        dataset,
+        src_crs=there,
+        crs=grid.georeference.crs or there,
+        transform=Affine(*(grid.georeference.transform or ())),
+        height=grid.height,
+        width=grid.width,
+        resampling=Resampling.nearest,
+        add_alpha=not alpha and dataset.nodata is None,
+    )
 
 
 def georeference_of(dataset: Any) -> Georeference:

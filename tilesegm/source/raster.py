@@ -12,7 +12,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo
-from tilesegm.source.gdal import Gdal, georeference_of, open_dataset
+from tilesegm.source.gdal import Gdal, georeference_of, open_dataset, warp_dataset
 from tilesegm.source.identity import Identity, address_identity, files_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
@@ -27,12 +27,13 @@ __all__ = ["RasterSource"]
 class RasterSource(ImageSource):
     """A raster file or URL, read through rasterio."""
 
-    def __init__(self, uri: str, options: SourceOptions) -> None:
+    def __init__(self, uri: str, options: SourceOptions, grid: ImageInfo | None = None) -> None:
         """Open ``uri``.
 
         Args:
             uri: path, URL or any other name that GDAL understands.
             options: choices that hold for every kind of image.
+            grid: an image on whose grid to read, by nearest neighbour; both need a georeference.
 
         Raises:
             SourceError: there is no such file, it is no image, or it lacks what ``options`` ask.
@@ -43,7 +44,8 @@ class RasterSource(ImageSource):
         self._gdal = Gdal(uri, options.cache_bytes)
         self._spool: Spool | None = None
         with self._gdal.calls("cannot be opened"):
-            self._dataset = open_dataset(uri, options.level)
+            dataset = open_dataset(uri, options.level)
+            self._dataset = dataset if grid is None else warp_dataset(dataset, grid)
         try:
             info, missing = self._describe(options, identity)
         except BaseException:
@@ -114,6 +116,17 @@ class RasterSource(ImageSource):
         flags = [(band, self._dataset.mask_flag_enums[band - 1]) for band in self._bands]
         shared = [n for n, f in flags if MaskFlags.per_dataset in f and MaskFlags.alpha not in f]
         return shared[:1] + [n for n, f in flags if not f]
+
+    @property
+    def palette(self) -> NDArray[np.uint8] | None:
+        """Red, green and blue of each id, ``(ids, 3)``, where the file has a table of colours."""
+        if self._dataset.colorinterp[self._bands[0] - 1] != ColorInterp.palette:
+            return None
+        colours = self._dataset.colormap(self._bands[0])
+        table = np.zeros((max(colours) + 1, 3), np.uint8)
+        for number, colour in colours.items():
+            table[number] = colour[:3]
+        return table
 
     def load(self, window: Window) -> Loaded:
         """Return values and mask of ``window``; see :meth:`ImageSource.load`."""

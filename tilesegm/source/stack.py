@@ -11,15 +11,13 @@ import numpy as np
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.base import ImageInfo
 from tilesegm.source.image import ImageSource, Loaded
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
+from tilesegm.source.placing import same_place
 
 __all__ = ["StackSource"]
-
-_TOLERANCE = 1e-3
-"""Pixels by which the corners of two grids may differ and still be one grid."""
 
 
 class StackSource(ImageSource):
@@ -116,20 +114,8 @@ def _check_grid(first: ImageInfo, other: ImageInfo) -> None:
             f"{other.uri}: its coordinate reference system differs from that of {first.uri}; "
             "files of one image need one grid (gdalwarp makes it)"
         )
-    if not _same_place(here, there, first):
+    if not same_place(here, there, first.height, first.width):
         raise SourceError(
             f"{other.uri}: its pixels lie elsewhere than those of {first.uri} (transform "
             f"{there.transform} against {here.transform}); gdalwarp brings them on one grid"
         )
-
-
-def _same_place(here: Georeference, there: Georeference, info: ImageInfo) -> bool:
-    if here.transform is None or there.transform is None:
-        return True
-    a, b, _, d, e, _ = here.transform
-    allowed = _TOLERANCE * max(abs(a), abs(b), abs(d), abs(e))
-    one, two = (np.array(g.transform).reshape(2, 3) for g in (here, there))
-    corners = np.array(
-        [[0, 0, 1], [info.width, 0, 1], [0, info.height, 1], [info.width, info.height, 1]]
-    )
-    return bool(np.abs((one - two) @ corners.T).max() <= allowed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn, get_args
 
 from tilesegm.data.settings import (
     AugmentationSettings,
@@ -12,6 +14,7 @@ from tilesegm.data.settings import (
     SamplingSettings,
     SplitSettings,
 )
+from tilesegm.errors import SettingsError
 from tilesegm.models.settings import ModelSettings
 
 __all__ = [
@@ -25,6 +28,9 @@ __all__ = [
 ]
 
 ClassWeighting = Literal["none", "inverse", "median", "effective"]
+
+_METRICS = ("mean_iou", "mean_dice", "accuracy", "loss")
+_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,11 @@ class LossSettings:
     label_smoothing: float = 0.0
     """Of cross-entropy terms that do not say otherwise."""
 
+    def __post_init__(self) -> None:
+        _check_choice("loss.class_weights", self.class_weights, get_args(ClassWeighting))
+        if not 0 <= self.label_smoothing < 1:
+            _refuse("loss.label_smoothing", self.label_smoothing, "a part from 0 to below 1")
+
 
 @dataclass(frozen=True)
 class OptimizerSettings:
@@ -57,6 +68,18 @@ class OptimizerSettings:
     ema: float | None = None
     """Momentum of the moving average of weights, such as 0.999, which is validated and saved in
     place of the weights; none when not given."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < math.inf:
+            _refuse("optimizer.learning_rate", self.learning_rate, "a number above 0")
+        if not 0 <= self.weight_decay < 1:
+            _refuse("optimizer.weight_decay", self.weight_decay, "a number from 0 to below 1")
+        if self.clip is not None and not 0 < self.clip < math.inf:
+            _refuse("optimizer.clip", self.clip, "a norm above 0, or null")
+        if self.accumulate < 1:
+            _refuse("optimizer.accumulate", self.accumulate, "at least 1 batch")
+        if self.ema is not None and not 0 < self.ema < 1:
+            _refuse("optimizer.ema", self.ema, "a momentum between 0 and 1, such as 0.999, or null")
 
 
 @dataclass(frozen=True)
@@ -76,6 +99,16 @@ class ScheduleSettings:
     patience: int | None = None
     """Epochs without a better score after which training stops; never when not given."""
 
+    def __post_init__(self) -> None:
+        for name in ("epochs", "steps", "batch", "size"):
+            if getattr(self, name) < 1:
+                _refuse(f"schedule.{name}", getattr(self, name), "at least 1")
+        if not 0 <= self.warm_up <= 1:
+            _refuse("schedule.warm_up", self.warm_up, "a part of the run from 0 to 1")
+        _check_choice("schedule.decay", self.decay, ("cosine", "linear", "constant"))
+        if self.patience is not None and self.patience < 1:
+            _refuse("schedule.patience", self.patience, "at least 1 epoch, or null")
+
 
 @dataclass(frozen=True)
 class ValidationSettings:
@@ -89,6 +122,17 @@ class ValidationSettings:
     overlap: int = 64
     megapixels: float | None = 16.0
     """Most held-out pixels to look at each time, in millions; all at the end of training."""
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            _refuse("validation.every", self.every, "at least 1 epoch")
+        _check_choice("validation.metric", self.metric, _METRICS)
+        if self.tile < 1:
+            _refuse("validation.tile", self.tile, "at least 1 pixel")
+        if not 0 <= self.overlap < self.tile:
+            _refuse("validation.overlap", self.overlap, "pixels from 0 to below validation.tile")
+        if self.megapixels is not None and not 0 < self.megapixels < math.inf:
+            _refuse("validation.megapixels", self.megapixels, "a number above 0, or null for all")
 
 
 @dataclass(frozen=True)
@@ -106,6 +150,12 @@ class DeviceSettings:
     """Threads that read and augment; one a core when 0."""
     deterministic: bool = False
     """Make two runs equal to the last bit, at some cost of speed."""
+
+    def __post_init__(self) -> None:
+        _check_choice("device.precision", self.precision, _PRECISIONS)
+        _check_choice("device.distribute", self.distribute, ("none", "mirrored", "workers"))
+        if self.readers < 0:
+            _refuse("device.readers", self.readers, "threads, or 0 for one a core")
 
 
 @dataclass(frozen=True)
@@ -125,3 +175,16 @@ class TrainingConfig:
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     device: DeviceSettings = field(default_factory=DeviceSettings)
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            _refuse("seed", self.seed, "a whole number, at least 0")
+
+
+def _check_choice(key: str, value: object, choices: Sequence[str]) -> None:
+    if value not in choices:
+        _refuse(key, value, f"one of {', '.join(choices)}")
+
+
+def _refuse(key: str, value: object, expected: str) -> NoReturn:
+    raise SettingsError(f"{key} is {value!r}; pass {expected}")

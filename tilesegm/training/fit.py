@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tilesegm.errors import SettingsError
 from tilesegm.model.device import native_bfloat16
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.unet import unet
+from tilesegm.models.unet import unet
 from tilesegm.training.precision import bfloat16_twin
 from tilesegm.training.sample import Sample, measure_normalisation
 from tilesegm.training.sampler import Sampler

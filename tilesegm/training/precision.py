@@ -1,4 +1,4 @@
-"""A twin of a network that trains faster on processors with bfloat16."""
+"""A twin of a network that trains in another precision."""
 
 from __future__ import annotations
 
@@ -6,7 +6,41 @@ from typing import Any
 
 import keras
 
-__all__ = ["bfloat16_twin"]
+from tilesegm.model.device import device_kind, native_bfloat16
+
+__all__ = ["bfloat16_twin", "training_precision", "twin_of"]
+
+
+def training_precision(asked: str) -> str:
+    """Return ``"float32"``, ``"bfloat16"`` or ``"float16"``.
+
+    ``"auto"`` is bfloat16 where the device has it natively; on a processor with TensorFlow alone,
+    whose kernels make use of it.
+    """
+    if asked != "auto":
+        return asked
+    kernels = device_kind() != "cpu" or keras.backend.backend() == "tensorflow"
+    return "bfloat16" if kernels and native_bfloat16() else "float32"
+
+
+def twin_of(model: keras.Model, precision: str) -> keras.Model:
+    """Return a twin of a functional model that computes in a precision, with float32 weights.
+
+    The layers that give the outputs keep float32: a softmax or a loss of 16 bits is too coarse.
+    ``get_weights`` and ``set_weights`` carry weights between the two.
+    """
+
+    def twin(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        if precision != "float32" and layer.name not in model.output_names:
+            config["dtype"] = f"mixed_{precision}"
+        fused = precision == "bfloat16" and _is_fusible(layer)
+        kind = _FusedNormalization if fused else type(layer)
+        return kind.from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=twin)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 class _FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
@@ -41,22 +75,8 @@ class _FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc
 
 
 def bfloat16_twin(model: keras.Model) -> keras.Model:
-    """Return a twin of a functional model that computes in bfloat16, with float32 weights.
-
-    The layers that give the outputs keep float32: a softmax or a loss of bfloat16 is too coarse.
-    ``get_weights`` and ``set_weights`` carry weights between the two.
-    """
-
-    def twin(layer: keras.layers.Layer) -> keras.layers.Layer:
-        config = layer.get_config()
-        if layer.name not in model.output_names:
-            config["dtype"] = "mixed_bfloat16"
-        kind = _FusedNormalization if _is_fusible(layer) else type(layer)
-        return kind.from_config(config)
-
-    copy = keras.models.clone_model(model, clone_function=twin)
-    copy.set_weights(model.get_weights())
-    return copy
+    """Return a twin that computes in bfloat16; see :func:`twin_of`."""
+    return twin_of(model, "bfloat16")
 
 
 def _is_fusible(layer: keras.layers.Layer) -> bool:

@@ -25,8 +25,10 @@ from tilesegm.errors import InputError
 
 __all__ = [
     "Instances",
+    "balancing_weights",
     "border_distances",
     "falk_weights",
+    "ridge_reach",
     "ronneberger_weights",
     "separate_instances",
 ]
@@ -66,11 +68,11 @@ def ronneberger_weights(
         InputError: No masks, masks of different shapes, ids of a float type, or a width or
             tolerance that is not above 0.
     """
-    reach = _reach(w0, sigma, tolerance)
+    reach = ridge_reach(w0, sigma, tolerance)
     foreground = _foreground(instances)
     d1, d2 = border_distances(instances, reach)
     if class_weights is None:
-        class_weights = _balance(foreground)
+        class_weights = balancing_weights(foreground.size, int(foreground.sum()))
     ridge = w0 * np.exp(-np.square(d1 + d2) / (2.0 * sigma**2))
     background, objects = class_weights
     return np.where(foreground, objects, background + ridge).astype(np.float32)
@@ -105,7 +107,9 @@ def falk_weights(
     Raises:
         InputError: See :func:`ronneberger_weights`.
     """
-    reach = max(_reach(strength, sigma, tolerance), _reach(1.0 - balance, falloff, tolerance))
+    reach = max(
+        ridge_reach(strength, sigma, tolerance), ridge_reach(1.0 - balance, falloff, tolerance)
+    )
     foreground = _foreground(instances)
     d1, d2 = border_distances(instances, reach)
     near = (1.0 - balance) * np.exp(-np.square(d1) / (2.0 * falloff**2))
@@ -164,6 +168,31 @@ def separate_instances(instances: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.where(alone, instances, 0).astype(instances.dtype)
 
 
+def balancing_weights(pixels: int, objects: int) -> tuple[float, float]:
+    """Weights of background and foreground that give both the same share and have mean 1.
+
+    Args:
+        pixels: Of the image.
+        objects: Those of them that lie in an object.
+    """
+    if objects in (0, pixels):
+        return 1.0, 1.0
+    return pixels / (2.0 * (pixels - objects)), pixels / (2.0 * objects)
+
+
+def ridge_reach(height: float, sigma: float, tolerance: float = 1e-4) -> float:
+    """Distance at which ``height · exp(-d² / (2 sigma²))`` has fallen to ``tolerance``.
+
+    Raises:
+        InputError: Width or tolerance is not above 0.
+    """
+    if not (sigma > 0 and tolerance > 0):
+        raise InputError(
+            f"width {sigma} and tolerance {tolerance} were passed; both must be above 0: raise them"
+        )
+    return sigma * math.sqrt(2.0 * math.log(max(height / tolerance, 1.0)))
+
+
 def _objects(instances: Instances) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[np.bool_]]]:
     """Bounding box and mask within it, for each object."""
     if isinstance(instances, np.ndarray):
@@ -203,19 +232,3 @@ def _foreground(instances: Instances) -> npt.NDArray[np.bool_]:
         )
     foreground: npt.NDArray[np.bool_] = np.any([np.asarray(m) != 0 for m in instances], axis=0)
     return foreground
-
-
-def _balance(foreground: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    pixels, objects = foreground.size, int(foreground.sum())
-    if objects in (0, pixels):
-        return 1.0, 1.0
-    return pixels / (2.0 * (pixels - objects)), pixels / (2.0 * objects)
-
-
-def _reach(height: float, sigma: float, tolerance: float) -> float:
-    """Distance at which ``height · exp(-d² / (2 sigma²))`` has fallen to ``tolerance``."""
-    if not (sigma > 0 and tolerance > 0):
-        raise InputError(
-            f"width {sigma} and tolerance {tolerance} were passed; both must be above 0: raise them"
-        )
-    return sigma * math.sqrt(2.0 * math.log(max(height / tolerance, 1.0)))

@@ -13,7 +13,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tilesegm.errors import InputError
-from tilesegm.losses.border_weights import (
+from tilesegm.data.border_weights import (
     border_distances,
     falk_weights,
     ronneberger_weights,

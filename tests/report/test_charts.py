@@ -1,0 +1,62 @@
+"""Drawings show the numbers that they were given."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from tilesegm.model.base import ClassInfo
+from tilesegm.report.charts import bars, heat_map, lines
+from tilesegm.report.pictures import colour_classes, error_picture, stretch
+
+CLASSES = (ClassInfo("land", (10, 20, 30)), ClassInfo("water", (40, 50, 60)))
+
+
+def test_curves_are_placed_linearly() -> None:
+    drawing = lines({"a": ([0, 5, 10], [0.0, 1.0, 0.5])}, x="x", y="y", limits=(0, 1))
+    curve = next(
+        path.get("d", "") for path in ET.fromstring(drawing) if path.get("stroke-width") == "1.8"
+    )
+    points = np.array([[float(v) for v in p.split()] for p in re.findall(r"[ML]([\d. ]+)", curve)])
+    assert points[1, 0] == pytest.approx((points[0, 0] + points[2, 0]) / 2, abs=0.1)
+    assert points[2, 1] == pytest.approx((points[0, 1] + points[1, 1]) / 2, abs=0.1)
+    assert points[1, 1] < points[2, 1] < points[0, 1], "up is more"
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0], [np.nan, np.nan], [1e-9, 1e9]])
+def test_odd_curves_are_drawn(values: list[float]) -> None:
+    ET.fromstring(lines({"a": (range(len(values)), values)}, x="x", y="y"))
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    drawing = ET.fromstring(bars({"half": 0.5, "whole": 1.0, "absent": float("nan")}))
+    widths = [float(bar.get("width", "")) for bar in drawing if bar.tag.endswith("rect")]
+    assert widths == pytest.approx([widths[1] / 2, widths[1]], abs=0.1)
+    assert "absent" in "".join(drawing.itertext())
+
+
+def test_heat_map_shows_shares_of_rows() -> None:
+    texts = list(ET.fromstring(heat_map([[3, 1], [0, 0]], ["a", "b"])).itertext())
+    assert [text for text in texts if re.fullmatch(r"[\d.]+", text)] == [
+        "75.0",
+        "25.0",
+        "0.0",
+        "0.0",
+    ]
+
+
+def test_classes_and_errors_in_their_colours() -> None:
+    truth = np.array([[0, 1, -1]])
+    assert colour_classes(truth, CLASSES)[0].tolist() == [[10, 20, 30], [40, 50, 60], [235] * 3]
+    shown = error_picture(truth, np.array([[0, 0, 0]]), CLASSES)
+    assert shown[0].tolist() == [[250] * 3, [40, 50, 60], [235] * 3]
+
+
+def test_stretch_leaves_missing_pixels_out() -> None:
+    pixels = np.array([[[0.0], [100.0], [9999.0]]])
+    shown = stretch(pixels, np.array([[True, True, False]]))
+    assert shown[0].tolist() == [[0] * 3, [255] * 3, [235] * 3]
+    assert stretch(np.full((1, 2, 4), np.nan)).tolist() == [[[235] * 3] * 2]

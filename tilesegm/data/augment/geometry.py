@@ -1,0 +1,101 @@
+"""Flips, turns, scale and deformation of a window, as one change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.augment.elastic import displacement
+from tilesegm.data.augment.points import Points
+from tilesegm.data.patch import Patch
+from tilesegm.data.settings import AugmentationSettings
+from tilesegm.errors import InputError
+
+__all__ = ["Geometry", "draw_geometry"]
+
+_ROUNDING = 1e-3
+"""Pixels by which a point may leave the window that is read; it is moved back to the edge."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """One change of place: a window of ``side`` pixels becomes one of ``size`` pixels."""
+
+    size: int
+    side: int
+    """Side of the square window to read: the least that holds every point of the result."""
+    orientation: int
+    """0 to 3: quarter turns counter-clockwise; 4 to 7: the same after mirroring left and right."""
+    points: Points | None
+    """Where pixels are taken from before they are oriented; None takes them as they are."""
+
+    def apply(self, patch: Patch) -> Patch:
+        """Move pixels, labels, validity and weights of a ``(side, side)`` patch alike.
+
+        Pixels and weights are linear between pixels, in float32; labels and validity are those of
+        the nearest pixel. Valid pixels never take up anything from invalid ones (see
+        ``Points.known``). Without points nothing is interpolated and the dtype stays.
+
+        Raises:
+            InputError: If the patch has another shape.
+        """
+        if patch.labels.shape != (self.side, self.side):
+            raise InputError(
+                f"the patch has {patch.labels.shape} pixels; read a window of "
+                f"{self.side} x {self.side} for this geometry"
+            )
+        moved = patch if self.points is None else _resample(patch, self.points)
+        if self.orientation == 0:
+            return moved
+        return Patch(
+            self._orient(moved.pixels),
+            self._orient(moved.valid),
+            self._orient(moved.labels),
+            None if moved.weights is None else self._orient(moved.weights),
+        )
+
+    def _orient(self, array: NDArray[Any]) -> NDArray[Any]:
+        mirrored = array if self.orientation < 4 else array[:, ::-1]
+        return np.ascontiguousarray(np.rot90(mirrored, self.orientation % 4))
+
+
+def draw_geometry(
+    size: int, settings: AugmentationSettings, random: np.random.Generator
+) -> Geometry:
+    """Draw a geometry for windows of ``size`` pixels.
+
+    The result is deformed first, then turned and scaled about its centre, then oriented; all of it
+    is one reading between pixels.
+    """
+    orientation = int(random.integers(8)) if settings.flip else 0
+    if not (settings.rotate or settings.scale or settings.elastic):
+        return Geometry(size, size, orientation, None)
+    angle = np.deg2rad(settings.rotate * random.uniform(-1, 1))
+    factor = (1 + settings.scale) ** random.uniform(-1, 1)
+    along, across = np.float32(factor * np.cos(angle)), np.float32(factor * np.sin(angle))
+    place = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
+    rows, columns = place[:, None], place[None, :]
+    if settings.elastic:
+        shift = displacement(size, settings.elastic, settings.elastic_grain, random)
+        rows, columns = rows + shift[0], columns + shift[1]
+    # Rows grow downwards, so this turns the picture counter-clockwise for positive angles.
+    rows, columns = along * rows + across * columns, along * columns - across * rows
+    reach = float(max(np.abs(rows).max(), np.abs(columns).max()))
+    side = int(np.ceil(2 * (reach - _ROUNDING))) + 1
+    middle = np.float32((side - 1) / 2)
+    rows, columns = (np.clip(axis + middle, 0, side - 1) for axis in (rows, columns))
+    return Geometry(size, side, orientation, Points(rows, columns, side))
+
+
+def _resample(patch: Patch, points: Points) -> Patch:
+    pixels, valid = points.known(patch.pixels.astype(np.float32), patch.valid)
+    return replace(
+        patch,
+        pixels=pixels,
+        valid=valid,
+        labels=points.nearest(patch.labels),
+        weights=None if patch.weights is None else points.linear(patch.weights),
+    )

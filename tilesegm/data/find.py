@@ -1,0 +1,110 @@
+"""Finds the files of scenes that settings describe by patterns."""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tilesegm.data.pattern import Pattern, natural
+from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
+from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.remote import is_remote
+
+__all__ = ["SceneFiles", "find_scenes"]
+
+
+@dataclass(frozen=True)
+class SceneFiles:
+    """Where one scene lies, placeholders resolved."""
+
+    name: str
+    """Unique among scenes: values of the image's placeholders, or the image's name."""
+    image: str | tuple[str, ...]
+    labels: str
+    """File, or ``"instances"``."""
+    instances: str | None
+    """File, or pattern with ``*`` of one mask an object."""
+    area: str | None
+    group: str
+    """What belongs together; the scene's name where settings say nothing."""
+    role: str | None
+
+
+def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
+    """Find all scenes.
+
+    Args:
+        settings: with patterns.
+        folder: what relative paths start from, that of the settings file.
+
+    Returns:
+        Scenes in the order of settings, those of one pattern in natural order.
+
+    Raises:
+        SourceError: a pattern finds nothing, or an image lacks one of its files.
+        SettingsError: an image is found twice.
+    """
+    found = [files for scene in settings.scenes for files in _find(scene, folder)]
+    images = Counter(files.image for files in found)
+    for image, times in images.items():
+        if times > 1:
+            shown = image if isinstance(image, str) else image[0]
+            raise SettingsError(
+                f"image {shown} is found {times} times; each may stand in one scene of data.scenes"
+            )
+    names = Counter(files.name for files in found)
+    return tuple(files if names[files.name] == 1 else _rename(files, folder) for files in found)
+
+
+def _find(scene: SceneSettings, folder: Path) -> list[SceneFiles]:
+    first, *further = scene.images
+    pattern = Pattern(first)
+    if not pattern.names:
+        return [_resolve(scene, first, {}, folder)]
+    values = pattern.find(folder)
+    if not values:
+        raise SourceError(
+            f"image {first!r} fits no file in {folder}; check the path and its placeholders"
+        )
+    values.sort(key=lambda each: [natural(text) for text in each.values()])
+    return [_resolve(scene, first, each, folder) for each in values]
+
+
+def _resolve(scene: SceneSettings, first: str, values: dict[str, str], folder: Path) -> SceneFiles:
+    def fill(text: str | None, what: str) -> str | None:
+        return None if text is None else _locate(Pattern(text).fill(values), what, folder)
+
+    image = tuple(_locate(Pattern(text).fill(values), "image", folder) for text in scene.images)
+    name = "/".join(values.values()) if values else Path(first).stem
+    group = None if scene.group is None else Pattern(scene.group).fill(values)
+    labels = scene.labels if scene.labels == INSTANCES else fill(scene.labels, "labels")
+    assert labels is not None
+    return SceneFiles(
+        name=name,
+        image=image[0] if len(image) == 1 else image,
+        labels=labels,
+        instances=fill(scene.instances, "instances"),
+        area=fill(scene.area, "area"),
+        group=name if group is None else group,
+        role=scene.role,
+    )
+
+
+def _locate(path: str, what: str, folder: Path) -> str:
+    """Return the full path of what must exist."""
+    if is_remote(path):
+        return path
+    full = folder / path
+    one_an_object = what == "instances" and glob.has_magic(full.name)
+    if not (full.parent.is_dir() if one_an_object else full.exists()):
+        raise SourceError(f"{what} {full}: no such file; check the path or its pattern")
+    return str(full)
+
+
+def _rename(files: SceneFiles, folder: Path) -> SceneFiles:
+    """Call a scene by its path where its shorter name is taken."""
+    first = Path(files.image if isinstance(files.image, str) else files.image[0])
+    near = first.relative_to(folder) if first.is_relative_to(folder) else first
+    return replace(files, name=near.as_posix())

@@ -1,0 +1,174 @@
+"""Single objects: labels made from them, and the weights of the borders between them."""
+
+from __future__ import annotations
+
+import math
+from glob import has_magic
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.border_weights import (
+    balancing_weights,
+    falk_weights,
+    ridge_reach,
+    ronneberger_weights,
+    separate_instances,
+)
+from tilesegm.data.labels.classes import known_values
+from tilesegm.data.labels.open import open_on_grid
+from tilesegm.data.labels.raster import strips
+from tilesegm.data.labels.table import ValueTable
+from tilesegm.data.settings import BorderWeightSettings, LabelSettings
+from tilesegm.errors import SettingsError, SourceError
+from tilesegm.grid.window import Window
+from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.identity import Identity, files_identity
+
+__all__ = ["InstanceLabels", "Instances", "write_border_weights"]
+
+_BLOCK = 1024
+"""Side of the squares that border weights are computed in."""
+
+
+class Instances:
+    """Ids of objects on the grid of an image, 0 for background."""
+
+    def __init__(self, path: str, info: ImageInfo, *, separate: bool) -> None:
+        """Open a raster of ids, or one mask an object, of which a later one lies above.
+
+        Args:
+            path: of the raster, or a pattern whose last part holds ``*``.
+            info: of the image.
+            separate: whether to open a gap of background between objects that touch.
+
+        Raises:
+            SourceError: a file cannot be read, does not fit the image, or holds no ids.
+        """
+        self._window = info.window
+        self._separate = separate
+        self._source: Source | None = None
+        if has_magic(Path(path).name):
+            files = sorted(Path(path).parent.glob(Path(path).name))
+            self._ids = _join_masks(files, info)
+            self.identity: Identity = files_identity(map(str, files))
+            return
+        self._source = open_on_grid(path, info)
+        if self._source.info.bands != 1 or self._source.info.dtype.kind not in "iu":
+            self._source.close()
+            raise SourceError(
+                f"instances {path}: {self._source.info.bands} bands of {self._source.info.dtype}; "
+                "expected one band of whole ids, or a pattern such as 'masks/*.png'"
+            )
+        self.identity = self._source.info.identity
+
+    def read(self, window: Window) -> NDArray[Any]:
+        """Return ``(height, width)`` ids."""
+        if not self._separate:
+            return self._load(window)
+        near = _widen(window, 1, self._window)
+        apart = separate_instances(self._load(near))
+        return apart[window.shift(-near.row, -near.col).slices]
+
+    def _load(self, window: Window) -> NDArray[Any]:
+        if self._source is None:
+            return self._ids[window.slices]
+        pixels = self._source.read(window)
+        ids = np.maximum(pixels.values[..., 0], 0)
+        return ids if pixels.valid is None else np.where(pixels.valid, ids, 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._source:
+            self._source.close()
+
+
+class InstanceLabels:
+    """Labels that are 1 where an object is and 0 elsewhere, as the classes' values."""
+
+    def __init__(self, instances: Instances, settings: LabelSettings, info: ImageInfo) -> None:
+        """Take the objects.
+
+        Raises:
+            SettingsError: classes leave open what 0 and 1 stand for.
+        """
+        known = known_values(settings)
+        if not {0, 1} <= set(known):
+            raise SettingsError(
+                "labels are made from instances: one class needs the value 0 (background) and "
+                f"one the value 1 (objects); labels.classes have {', '.join(map(str, known))}"
+            )
+        self._instances = instances
+        self._table = ValueTable({0: known[0], 1: known[1]})
+        self.height, self.width = info.height, info.width
+        self.identity = instances.identity
+
+    def read(self, window: Window) -> NDArray[np.int32]:
+        """Return ``(height, width)`` class ids."""
+        return self._table.look_up((self._instances.read(window) > 0).astype(np.uint8))
+
+    def survey(self) -> dict[int | str, int]:
+        """Count the pixels of 0, background, and 1, objects."""
+        objects = _count_objects(self._instances, Window(0, 0, self.height, self.width))
+        return {0: self.height * self.width - objects, 1: objects}
+
+    def close(self) -> None:
+        """Do nothing: whoever opened the instances closes them."""
+
+
+def write_border_weights(
+    instances: Instances, settings: BorderWeightSettings, weights: NDArray[np.float32]
+) -> None:
+    """Compute the weights of a whole image, square by square.
+
+    Around each square as much is read as the ridges reach, so that the result is that of the whole
+    image at once, to the tolerance of :mod:`tilesegm.data.border_weights`.
+
+    Args:
+        instances: of the image.
+        settings: kind and shape of the ridges.
+        weights: ``(H, W)`` to write to.
+    """
+    whole = Window(0, 0, *weights.shape)
+    # 1 and 10 are height and width of the other slope of Falk's weights.
+    margin = math.ceil(max(ridge_reach(settings.w0, settings.sigma), ridge_reach(1.0, 10.0)))
+    balance = balancing_weights(whole.pixels, _count_objects(instances, whole))
+    for row in range(0, whole.height, _BLOCK):
+        for col in range(0, whole.width, _BLOCK):
+            block = whole.intersect(Window(row, col, _BLOCK, _BLOCK)) or whole
+            near = _widen(block, margin, whole)
+            ids = instances.read(near)
+            if settings.kind == "falk":
+                found = falk_weights(ids, strength=settings.w0, sigma=settings.sigma)
+            else:
+                found = ronneberger_weights(
+                    ids, w0=settings.w0, sigma=settings.sigma, class_weights=balance
+                )
+            weights[block.slices] = found[block.shift(-near.row, -near.col).slices]
+
+
+def _count_objects(instances: Instances, window: Window) -> int:
+    return sum(int(np.count_nonzero(instances.read(strip))) for strip in strips(window, 1))
+
+
+def _widen(window: Window, margin: int, whole: Window) -> Window:
+    wide = Window(
+        window.row - margin,
+        window.col - margin,
+        window.height + 2 * margin,
+        window.width + 2 * margin,
+    )
+    return wide.intersect(whole) or window
+
+
+def _join_masks(files: list[Path], info: ImageInfo) -> NDArray[np.int32]:
+    """Number the objects of masks, each in a file of its own, in the order of their names."""
+    ids = np.zeros((info.height, info.width), np.int32)
+    for number, file in enumerate(files, 1):
+        with open_on_grid(str(file), info) as source:
+            pixels = source.read(info.window)
+        mask = pixels.values.any(-1)
+        ids[mask if pixels.valid is None else mask & pixels.valid] = number
+    return ids

@@ -1,0 +1,127 @@
+"""Opens labels, and lays them on the grid of their image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import rasterio.warp
+from rasterio.errors import RasterioError
+
+from tilesegm.data.labels.base import Labels
+from tilesegm.data.labels.raster import RasterLabels
+from tilesegm.data.labels.vector import VectorLabels
+from tilesegm.data.settings import LabelSettings
+from tilesegm.errors import SourceError
+from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.open import open_source
+from tilesegm.source.options import SourceOptions
+from tilesegm.source.placing import same_place
+from tilesegm.source.raster import RasterSource
+from tilesegm.source.vector import is_vector
+
+__all__ = ["open_labels", "open_on_grid"]
+
+
+def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
+    """Open the labels of an image.
+
+    Args:
+        path: raster of ids, mask of colours, or vector file with polygons.
+        settings: what its values mean.
+        info: of the image, on whose grid the labels are read.
+
+    Returns:
+        The labels, of the image's height and width.
+
+    Raises:
+        SourceError: the file cannot be read, does not fit the image, or cannot hold the values
+            that ``settings`` name.
+        SettingsError: ``settings`` lack what a vector file needs.
+    """
+    if is_vector(path):
+        return VectorLabels(Path(path), settings, info)
+    source = open_on_grid(path, info)
+    try:
+        return RasterLabels(source, settings)
+    except BaseException:
+        source.close()
+        raise
+
+
+def open_on_grid(path: str, info: ImageInfo) -> Source:
+    """Open a raster on the grid of an image.
+
+    Pixel belongs to pixel where the sizes are equal and nothing says otherwise. A georeferenced
+    raster of another grid is read by nearest neighbour; it is missing where it does not reach.
+
+    Raises:
+        SourceError: the raster cannot be read, or does not lie on the image.
+    """
+    source = open_source(path)
+    try:
+        if _on_grid(source.info, info):
+            return source
+        _check_alignable(source, info)
+    except BaseException:
+        source.close()
+        raise
+    source.close()
+    return RasterSource(path, SourceOptions(), info)
+
+
+def _on_grid(labels: ImageInfo, image: ImageInfo) -> bool:
+    if (labels.height, labels.width) != (image.height, image.width):
+        return False
+    there, here = labels.georeference, image.georeference
+    return same_place(here, there, image.height, image.width) and (
+        None in (here.crs, there.crs, here.transform, there.transform) or here.crs == there.crs
+    )
+
+
+def _check_alignable(source: Source, image: ImageInfo) -> None:
+    """Refuse labels that cannot be laid on the image, with the reason."""
+    labels = source.info
+    sizes = f"{labels.height} x {labels.width} pixels and the image {image.height} x {image.width}"
+    for info in (image, labels):
+        if info.georeference.transform is None:
+            turned = (labels.width, labels.height) == (image.height, image.width)
+            raise SourceError(
+                f"labels {labels.uri} have {sizes}, and {info.uri} has no georeference to align "
+                "them by; give labels of the image's size"
+                + (" (a photo is read upright, as its EXIF tag says)" if turned else "")
+            )
+    if not isinstance(source, RasterSource):
+        raise SourceError(
+            f"labels {labels.uri} have {sizes} or lie elsewhere, and a {labels.kind} cannot be "
+            "aligned; warp it to the image's grid first, or convert it to GeoTIFF"
+        )
+    if not _overlap(labels, image):
+        raise SourceError(
+            f"labels {labels.uri} lie beside the image {image.uri}: they have no pixel in common; "
+            "check the coordinate systems"
+        )
+
+
+def _overlap(labels: ImageInfo, image: ImageInfo) -> bool:
+    here, there = _bounds(image), _bounds(labels)
+    crs = labels.georeference.crs
+    if crs and image.georeference.crs:
+        try:
+            here = rasterio.warp.transform_bounds(image.georeference.crs, crs, *here)
+        except RasterioError:
+            return False
+    return bool(
+        here[0] < there[2] and there[0] < here[2] and here[1] < there[3] and there[1] < here[3]
+    )
+
+
+def _bounds(info: ImageInfo) -> tuple[float, float, float, float]:
+    """Return left, bottom, right and top on the ground."""
+    corners = np.array(
+        [[0, 0, 1], [info.width, 0, 1], [0, info.height, 1], [info.width, info.height, 1]]
+    )
+    ground = corners @ np.array(info.georeference.transform).reshape(2, 3).T
+    left, bottom = ground.min(0)
+    right, top = ground.max(0)
+    return float(left), float(bottom), float(right), float(top)

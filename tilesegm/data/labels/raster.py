@@ -1,0 +1,150 @@
+"""Labels in a raster: ids, or colours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.colour import is_colour, pack_colours, write_colour
+from tilesegm.data.labels.classes import known_values
+from tilesegm.data.labels.table import UNKNOWN, ValueTable
+from tilesegm.data.patch import IGNORE
+from tilesegm.data.settings import LabelSettings
+from tilesegm.errors import SourceError
+from tilesegm.grid.window import Window
+from tilesegm.source.base import Source
+from tilesegm.source.raster import RasterSource
+
+__all__ = ["RasterLabels", "strips"]
+
+_STRIP = 2**22
+"""Pixels to look at together when all of a file is read."""
+
+
+class RasterLabels:
+    """Ids or colours of an open raster on the grid of the image."""
+
+    def __init__(self, source: Source, settings: LabelSettings) -> None:
+        """Take a raster that has the size of the image.
+
+        Raises:
+            SourceError: its bands cannot hold the values that ``settings`` name.
+        """
+        self._source = source
+        self._unknown = settings.unknown
+        known = known_values(settings)
+        self._encode, self._name = _reading(source, known)
+        # A text that is no colour has been refused by now.
+        self._table = ValueTable(
+            {int(v[1:], 16) if isinstance(v, str) else v: k for v, k in known.items()}
+        )
+        self.height, self.width = source.info.height, source.info.width
+        self.identity = source.info.identity
+
+    def read(self, window: Window) -> NDArray[np.int32]:
+        """Return ``(height, width)`` class ids or ``IGNORE``; see :meth:`Labels.read`."""
+        pixels = self._source.read(window)
+        ids = self._table.look_up(self._encode(pixels.values))
+        if pixels.valid is not None:
+            ids[~pixels.valid] = IGNORE
+        unknown = ids == UNKNOWN
+        if unknown.any():
+            if self._unknown == "error":
+                raise SourceError(self._complaint())
+            ids[unknown] = IGNORE
+        return ids
+
+    def survey(self) -> dict[int | str, int]:
+        """Count the pixels of each value, missing ones left out; the most frequent first."""
+        counts: Counter[Any] = Counter()
+        for window in strips(self._source.info.window, self._source.info.block[0]):
+            pixels = self._source.read(window)
+            numbers = self._encode(pixels.values)
+            if pixels.valid is not None:
+                numbers = numbers[pixels.valid]
+            found, times = np.unique(numbers, return_counts=True)
+            counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+        return {self._name(number): times for number, times in counts.most_common()}
+
+    def close(self) -> None:
+        """Close the file."""
+        self._source.close()
+
+    def _complaint(self) -> str:
+        counts: Counter[Any] = Counter()
+        for value, times in self.survey().items():
+            number = int(value[1:], 16) if is_colour(value) else value
+            if not isinstance(number, int) or self._table.look_up(np.array([number])) == UNKNOWN:
+                counts[value] = times
+        shown = ", ".join(f"{value} ({times:,} times)" for value, times in counts.most_common(5))
+        more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
+        return (
+            f"{self._source.info.uri}: values {shown}{more} occur that settings do not name; add "
+            "them to a class or to labels.ignore, or set labels.unknown to 'ignore'"
+        )
+
+
+def strips(window: Window, block_rows: int) -> list[Window]:
+    """Cut a window into strips of full width and whole rows of blocks, from top to bottom."""
+    rows = max(_STRIP // max(window.width, 1) // block_rows, 1) * block_rows
+    return [
+        Window(row, window.col, min(rows, window.stop_row - row), window.width)
+        for row in range(window.row, window.stop_row, rows)
+    ]
+
+
+Encode = Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def _reading(
+    source: Source, known: dict[int | str, int]
+) -> tuple[Encode, Callable[[Any], int | str]]:
+    """Return how pixels become one number each, and how a number is written for people."""
+    info = source.info
+    texts = [value for value in known if isinstance(value, str)]
+    odd = [value for value in texts if not is_colour(value)]
+    if odd:
+        raise SourceError(
+            f"{info.uri}: a raster holds ids or colours, and {odd[0]!r} is neither; give the value "
+            "of each class as a number or as '#RRGGBB'"
+        )
+    if not texts:
+        if info.bands != 1:
+            raise SourceError(
+                f"{info.uri}: {info.bands} bands, but classes are given as ids, which lie in one "
+                "band; for a mask of colours give each class as '#RRGGBB'"
+            )
+        return _only_band, _plain
+    if len(texts) < len(known):
+        number = next(value for value in known if not isinstance(value, str))
+        raise SourceError(
+            f"{info.uri}: values are given as colours ({texts[0]}) and as ids ({number}); a mask "
+            "holds one or the other"
+        )
+    if info.dtype != np.uint8 and info.bands != 1:
+        raise SourceError(f"{info.uri}: colours are 8-bit, but its pixels are {info.dtype}")
+    if info.bands == 3:
+        return pack_colours, write_colour
+    if info.bands != 1:
+        raise SourceError(f"{info.uri}: {info.bands} bands; a mask of colours has 3, and alpha")
+    palette = source.palette if isinstance(source, RasterSource) else None
+    if palette is None and info.dtype != np.uint8:
+        raise SourceError(
+            f"{info.uri}: classes are given as colours, but its pixels are {info.dtype} without a "
+            "table of colours; give ids"
+        )
+    greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
+    colours = pack_colours(greys if palette is None else palette)
+    return lambda values: colours[values[..., 0]], write_colour
+
+
+def _only_band(values: NDArray[Any]) -> NDArray[Any]:
+    return values[..., 0]
+
+
+def _plain(number: float) -> int | str:
+    return int(number) if number == int(number) else str(number)

@@ -1,0 +1,45 @@
+"""From the numbers in a raster to class ids."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["UNKNOWN", "ValueTable"]
+
+UNKNOWN = -2
+"""What a value becomes that settings do not name."""
+
+
+class ValueTable:
+    """Turns arrays of numbers into class ids."""
+
+    def __init__(self, known: Mapping[int, int]) -> None:
+        """Take the class id, or ``IGNORE``, of each known number."""
+        self._numbers = np.array(sorted(known), np.int64)
+        self._ids = np.array([known[number] for number in sorted(known)], np.int32)
+        self._dense: dict[np.dtype[Any], NDArray[np.int32]] = {}
+
+    def look_up(self, values: NDArray[Any]) -> NDArray[np.int32]:
+        """Return int32 ids of the shape of ``values``, ``UNKNOWN`` where one is not known."""
+        if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
+            # Through the unsigned type of the same bits, so that negative numbers index too.
+            unsigned = np.dtype(f"u{values.dtype.itemsize}")
+            ids: NDArray[np.int32] = self._all_of(values.dtype)[values.view(unsigned)]
+            return ids
+        return self._search(values)
+
+    def _all_of(self, dtype: np.dtype[Any]) -> NDArray[np.int32]:
+        if dtype not in self._dense:
+            every = np.arange(2 ** (8 * dtype.itemsize)).astype(f"u{dtype.itemsize}")
+            self._dense[dtype] = self._search(every.view(dtype))
+        return self._dense[dtype]
+
+    def _search(self, values: NDArray[Any]) -> NDArray[np.int32]:
+        ids = np.full(values.shape, UNKNOWN, np.int32)
+        for number, each in zip(self._numbers.tolist(), self._ids.tolist(), strict=True):
+            ids[values == number] = each
+        return ids

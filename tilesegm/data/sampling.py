@@ -1,0 +1,188 @@
+"""Where training windows lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.patch import IGNORE
+from tilesegm.data.statistics.seams import border_pixels
+from tilesegm.errors import InputError, SettingsError
+from tilesegm.grid.window import Window
+
+if TYPE_CHECKING:
+    from tilesegm.data.scenes import Scenes
+    from tilesegm.data.split import SceneView
+    from tilesegm.data.statistics import SceneStatistics
+
+__all__ = ["Place", "Places"]
+
+# A cell may hold no border that is seen from trainable pixels alone, though one was counted.
+_TRIES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A pixel that a training window is laid around."""
+
+    scene: int
+    row: int
+    col: int
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """Cells that hold something, drawn in proportion to how much."""
+
+    cells: NDArray[np.int64]
+    """``(n,)`` numbers of cells, counted through all scenes."""
+    ends: NDArray[np.int64]
+    """``(n,)`` running totals of what they hold."""
+
+    @classmethod
+    def of(cls, counts: NDArray[np.int64]) -> _Pool:
+        """Keep the cells whose count is above 0; ``counts`` is flat."""
+        cells = np.flatnonzero(counts)
+        return cls(cells, np.cumsum(counts[cells], dtype=np.int64))
+
+    @property
+    def total(self) -> int:
+        """All that the cells hold together."""
+        return int(self.ends[-1]) if len(self.ends) else 0
+
+    def draw(self, random: np.random.Generator) -> int:
+        """Return the number of a cell."""
+        return int(self.cells[np.searchsorted(self.ends, random.integers(self.total), "right")])
+
+
+class Places:
+    """Every trainable pixel of all scenes, ready to be drawn from by class or border.
+
+    Pixels are counted by cell, so memory grows with the cells that hold a class and not with
+    pixels; a drawn cell's labels are read to find the pixel itself. Each pixel of a class is
+    equally likely.
+    """
+
+    def __init__(
+        self, scenes: Scenes, views: Sequence[SceneView], statistics: Sequence[SceneStatistics]
+    ) -> None:
+        """Restrict the counts to trainable pixels; cells that are so in part are counted anew.
+
+        Raises:
+            SettingsError: If no pixel is both labelled and trainable.
+        """
+        self._scenes, self._views = scenes, tuple(views)
+        self._cells = tuple(item.cell for item in statistics)
+        self._columns = tuple(item.borders.shape[1] for item in statistics)
+        self._starts = np.cumsum([0, *(item.borders.size for item in statistics)])
+        parts = [
+            self._restrict(scene, view, item)
+            for scene, (view, item) in enumerate(zip(views, statistics, strict=True))
+        ]
+        counts = np.concatenate([part[0] for part in parts])
+        self._classes = tuple(_Pool.of(counts[:, index]) for index in range(counts.shape[1]))
+        self._borders = _Pool.of(np.concatenate([part[1] for part in parts]))
+        self.counts = np.array([pool.total for pool in self._classes], np.int64)
+        """``(K,)`` trainable pixels of each class."""
+        if not self.counts.any():
+            raise SettingsError(
+                "no labelled pixel is left to train on; check that labels lie on the image, or "
+                "make split.block or split.buffer smaller"
+            )
+
+    def _restrict(
+        self, scene: int, view: SceneView, statistics: SceneStatistics
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return trainable pixels ``(cells, K)`` and border pixels ``(cells,)`` of a scene."""
+        share = view.shares(statistics.cell)
+        counts = np.where(share[..., None] > 0, statistics.counts, 0)
+        borders = np.where(share > 0, statistics.borders, 0)
+        for row, col in np.argwhere((share > 0) & (share < 1)).tolist():
+            labels, border = self._look(scene, row, col)
+            found = np.bincount(labels[labels != IGNORE], minlength=counts.shape[-1])
+            counts[row, col], borders[row, col] = found, border.sum()
+        return counts.reshape(-1, counts.shape[-1]), borders.reshape(-1)
+
+    def _look(self, scene: int, row: int, col: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Return trainable labels and border pixels of a cell."""
+        info, cell = self._scenes.infos[scene], self._cells[scene]
+        top, left = max(row * cell - 1, 0), max(col * cell - 1, 0)
+        around = Window(
+            top,
+            left,
+            min((row + 1) * cell + 1, info.height) - top,
+            min((col + 1) * cell + 1, info.width) - left,
+        )
+        labels = self._scenes.read_labels(scene, around)
+        labels = np.where(self._views[scene].trainable(around), labels, np.int32(IGNORE))
+        inner = (
+            slice(row * cell - top, row * cell - top + cell),
+            slice(col * cell - left, col * cell - left + cell),
+        )
+        return labels[inner], border_pixels(labels)[inner]
+
+    def draw_balanced(self, random: np.random.Generator) -> Place:
+        """Draw a class evenly among those present, then one of its pixels."""
+        return self._draw_class(self.counts > 0, random)
+
+    def draw_foreground(self, random: np.random.Generator) -> Place:
+        """Draw a pixel of any class but the first; any pixel when there is none."""
+        counts = self.counts.copy()
+        counts[0] = 0
+        return self._draw_class(counts if counts.any() else self.counts, random)
+
+    def draw_any(self, random: np.random.Generator) -> Place:
+        """Draw a labelled pixel."""
+        return self._draw_class(self.counts, random)
+
+    def draw_border(self, random: np.random.Generator) -> Place:
+        """Draw a pixel next to another class; any pixel when there is none."""
+        if self._borders.total:
+            for _ in range(_TRIES):
+                place = self._find(self._borders, lambda labels, border: border, random)
+                if place:
+                    return place
+        return self.draw_any(random)
+
+    def is_trainable(self, place: Place) -> bool:
+        """Tell whether a pixel is labelled and trainable."""
+        window = Window(place.row, place.col, 1, 1)
+        return bool(
+            self._views[place.scene].trainable(window)[0, 0]
+            and self._scenes.read_labels(place.scene, window)[0, 0] != IGNORE
+        )
+
+    def _draw_class(
+        self, share: NDArray[np.int64] | NDArray[np.bool_], random: np.random.Generator
+    ) -> Place:
+        ends = np.cumsum(share, dtype=np.int64)
+        label = int(np.searchsorted(ends, random.integers(ends[-1]), "right"))
+        place = self._find(self._classes[label], lambda labels, border: labels == label, random)
+        if place is None:
+            raise InputError(
+                f"class {label} is not where it was counted; labels changed since their "
+                f"statistics were made: delete the file of statistics"
+            )
+        return place
+
+    def _find(
+        self,
+        pool: _Pool,
+        wanted: Callable[[NDArray[np.int32], NDArray[np.bool_]], NDArray[np.bool_]],
+        random: np.random.Generator,
+    ) -> Place | None:
+        """Draw a cell of a pool and one of the wanted pixels in it; None when it has none."""
+        number = pool.draw(random)
+        scene = int(np.searchsorted(self._starts, number, "right")) - 1
+        row, col = divmod(number - int(self._starts[scene]), self._columns[scene])
+        found = wanted(*self._look(scene, row, col))
+        places = np.flatnonzero(found)
+        if not len(places):
+            return None
+        down, right = divmod(int(random.choice(places)), found.shape[1])
+        cell = self._cells[scene]
+        return Place(scene, row * cell + down, col * cell + right)

@@ -1,0 +1,181 @@
+"""Splits as JSON files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tilesegm.data.atomic import replacing
+from tilesegm.data.split.piece import ROLES, Piece
+from tilesegm.data.split.split import Split
+from tilesegm.errors import SettingsError
+from tilesegm.grid.window import Window
+
+if TYPE_CHECKING:
+    from tilesegm.data.scenes import Scenes
+
+__all__ = ["load_split", "save_split"]
+
+_FORMAT, _VERSION = "tilesegm split", 1
+_ROLE_OF = {fold: role for role, fold in ROLES.items()}
+
+
+def save_split(split: Split, path: Path) -> None:
+    """Write a split; every piece is a line ``[fold, row, col, height, width]`` of its scene.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    head = {
+        "format": _FORMAT,
+        "version": _VERSION,
+        "strategy": split.strategy,
+        "folds": split.folds,
+        "buffer": split.buffer,
+        "seed": split.seed,
+        "notes": split.notes,
+    }
+    scenes = ",\n".join(_scene_text(split, *scene) for scene in split.scenes)
+    text = json.dumps(head, indent=1, ensure_ascii=False)[: -len("\n}")]
+    with replacing(path) as draft:
+        draft.write_text(f'{text},\n "scenes": [\n{scenes}\n ]\n}}\n', encoding="utf-8")
+
+
+def load_split(path: Path, scenes: Scenes | None) -> Split:
+    """Read what `save_split` wrote, and check that it fits the scenes when they are given.
+
+    Raises:
+        SettingsError: If the file is no split, or one of other scenes.
+    """
+    try:
+        split = _parse(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise SettingsError(
+            f"split file {path} cannot be read: {error.strerror}; give a file that a training run "
+            "wrote, or leave split.file out to make a new split"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SettingsError(
+            f"{path} is no split of version {_VERSION}: {_reason(error)}; give a file that a "
+            "training run wrote, or leave split.file out to make a new split"
+        ) from error
+    _check_pieces(split, path)
+    if scenes is None:
+        return split
+    return _in_order(split, [(s.name, s.height, s.width) for s in scenes.infos], path)
+
+
+def _scene_text(split: Split, name: str, height: int, width: int) -> str:
+    """One scene with a line for each piece."""
+    lines = ",\n".join(
+        "    " + json.dumps([_ROLE_OF.get(p.fold, p.fold), w.row, w.col, w.height, w.width])
+        for p in split.pieces_of(name)
+        for w in (p.window,)
+    )
+    named = json.dumps(name, ensure_ascii=False)
+    return f'  {{"name": {named}, "height": {height}, "width": {width}, "pieces": [\n{lines}\n  ]}}'
+
+
+def _parse(content: dict[str, Any]) -> Split:
+    """Make a split of what the file holds; whatever is raised says that it is none."""
+    if (content["format"], content["version"]) != (_FORMAT, _VERSION):
+        raise ValueError(f"format {content['format']!r} of version {content['version']!r}")
+    return Split(
+        strategy=str(content["strategy"]),
+        folds=_whole(content["folds"]),
+        buffer=_whole(content["buffer"]),
+        seed=_whole(content["seed"]),
+        scenes=tuple(
+            (str(scene["name"]), _whole(scene["height"]), _whole(scene["width"]))
+            for scene in content["scenes"]
+        ),
+        pieces=tuple(
+            Piece(
+                scene=str(scene["name"]),
+                window=Window(*map(_whole, window)),
+                fold=ROLES[fold] if isinstance(fold, str) else _whole(fold),
+            )
+            for scene in content["scenes"]
+            for fold, *window in scene["pieces"]
+        ),
+        notes=tuple(map(str, content["notes"])),
+    )
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{value!r} where a whole number from 0 was expected")
+    return value
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error.args[0]!r}"
+    return " ".join(str(error).split())
+
+
+def _check_pieces(split: Split, path: Path) -> None:
+    """Refuse pieces that overlap, leave pixels out, or belong to no fold."""
+    if len({name for name, _, _ in split.scenes}) < len(split.scenes):
+        raise SettingsError(f"{path} names a scene twice; each scene must be there once")
+    wrong = [piece.fold for piece in split.pieces if piece.fold >= split.folds]
+    if split.folds < 1 or wrong:
+        raise SettingsError(
+            f"{path} has {split.folds} folds and a piece of fold {max(wrong, default=0)}; "
+            "folds are numbered from 0"
+        )
+    for name, height, width in split.scenes:
+        windows = [piece.window for piece in split.pieces_of(name)]
+        if not _partition(windows, height, width):
+            raise SettingsError(
+                f"pieces of scene {name!r} in {path} overlap or leave pixels of {height} x {width} "
+                "out; every pixel must lie in one piece"
+            )
+
+
+def _partition(windows: Sequence[Window], height: int, width: int) -> bool:
+    """Whether every pixel lies in exactly one window."""
+    whole = Window(0, 0, height, width)
+    if not all(whole.contains(window) and window.pixels for window in windows):
+        return False
+    # Rectangles between all edges are covered as a whole or not at all.
+    rows = np.unique([0, height, *(edge for w in windows for edge in (w.row, w.stop_row))])
+    cols = np.unique([0, width, *(edge for w in windows for edge in (w.col, w.stop_col))])
+    covered = np.zeros((len(rows) - 1, len(cols) - 1), np.int64)
+    for w in windows:
+        top, bottom = np.searchsorted(rows, (w.row, w.stop_row))
+        left, right = np.searchsorted(cols, (w.col, w.stop_col))
+        covered[top:bottom, left:right] += 1
+    return bool((covered == 1).all())
+
+
+def _in_order(split: Split, scenes: Sequence[tuple[str, int, int]], path: Path) -> Split:
+    """Give the split with its scenes in the order of these, which have to be the same ones."""
+    known = {name: (height, width) for name, height, width in split.scenes}
+    given = {name: (height, width) for name, height, width in scenes}
+    for problem, names in (
+        ("lacks", given.keys() - known.keys()),
+        ("is of other images too:", known.keys() - given.keys()),
+    ):
+        if names:
+            listed = ", ".join(sorted(names)[:5]) + (" ..." if len(names) > 5 else "")
+            raise SettingsError(
+                f"split {path} {problem} {listed}; make a new split, or use the images that it "
+                "was made for"
+            )
+    for name, size in given.items():
+        if known[name] != size:
+            raise SettingsError(
+                f"split {path} has scene {name!r} with {_size(known[name])} pixels and the image "
+                f"has {_size(size)}; make a new split, or use the image that it was made for"
+            )
+    return replace(split, scenes=tuple(scenes))
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -1,0 +1,163 @@
+"""Making splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.settings import SplitSettings
+from tilesegm.data.split.assign import balance
+from tilesegm.data.split.blocks import cut_blocks
+from tilesegm.data.split.counting import count_window
+from tilesegm.data.split.notes import find_notes
+from tilesegm.data.split.piece import ROLES, Piece
+from tilesegm.data.split.split import Split
+from tilesegm.data.statistics.training import class_counts
+from tilesegm.data.statistics.values import SceneStatistics
+from tilesegm.errors import SettingsError
+from tilesegm.grid.window import Window
+
+if TYPE_CHECKING:
+    from tilesegm.data.scenes import SceneInfo, Scenes
+
+__all__ = ["make_split"]
+
+Part = list[tuple["SceneInfo", Window]]
+"""What stays together: windows of scenes."""
+
+
+def make_split(
+    scenes: Scenes,
+    statistics: Sequence[SceneStatistics],
+    settings: SplitSettings,
+    buffer: int,
+) -> Split:
+    """Split scenes as the settings say; the same settings give the same split.
+
+    Parts (blocks, images, groups) are dealt to folds such that each fold has about the same part
+    of every class and of all labelled pixels, see `balance`. Runs of neighbouring images and
+    random tiles are dealt by number alone.
+
+    Args:
+        scenes: Images with labels.
+        statistics: As measured, one a scene.
+        settings: Strategy, number of folds, or a file with a split.
+        buffer: Pixels around hidden ones that are not learnt from, where the settings leave that
+            open: the receptive field's radius of the network.
+
+    Raises:
+        SettingsError: If there are fewer parts than folds, nothing would be left to learn from,
+            or the file is no split of these scenes.
+    """
+    if settings.file is not None:
+        split = Split.load(Path(settings.file), scenes)
+        split.views(settings.fold)  # refuses a fold that the file does not have
+        return split
+    if settings.strategy == "random":
+        buffer = 0
+    elif settings.buffer is not None:
+        buffer = settings.buffer
+    free = [info for info in scenes.infos if info.role is None]
+    parts = _parts(free, settings)
+    folds = _deal(parts, statistics, settings) if parts else np.zeros(0, np.intp)
+    pieces = [
+        Piece(info.name, Window(0, 0, info.height, info.width), ROLES[info.role])
+        for info in scenes.infos
+        if info.role is not None
+    ]
+    pieces += [
+        Piece(info.name, window, int(fold))
+        for part, fold in zip(parts, folds, strict=True)
+        for info, window in part
+    ]
+    split = Split(
+        strategy=settings.strategy,
+        folds=settings.folds,
+        buffer=buffer,
+        seed=settings.seed,
+        scenes=tuple((info.name, info.height, info.width) for info in scenes.infos),
+        pieces=tuple(pieces),
+    )
+    _check_left(split, statistics, settings)
+    return replace(split, notes=tuple(find_notes(split, statistics, scenes.classes)))
+
+
+def _parts(infos: Sequence[SceneInfo], settings: SplitSettings) -> list[Part]:
+    """Cut scenes into what is dealt to folds."""
+    whole = [(info, Window(0, 0, info.height, info.width)) for info in infos]
+    if settings.strategy in ("image", "range"):
+        return [[part] for part in whole]
+    if settings.strategy == "group":
+        groups: dict[str, Part] = {}
+        for info, window in whole:
+            groups.setdefault(info.group, []).append((info, window))
+        return list(groups.values())
+    return [
+        [(info, window)]
+        for info in infos
+        for window in cut_blocks(info.height, info.width, settings.block)
+    ]
+
+
+def _deal(
+    parts: Sequence[Part], statistics: Sequence[SceneStatistics], settings: SplitSettings
+) -> NDArray[np.intp]:
+    """Number the fold of each part."""
+    known = {scene.name: scene for scene in statistics}
+    found = np.array(
+        [
+            np.sum([count_window(known[info.name], window) for info, window in part], axis=0)
+            for part in parts
+        ],
+        np.float64,
+    )
+    labelled = int((found.sum(axis=1) > 0).sum())
+    if labelled < settings.folds:
+        raise SettingsError(_too_few(len(parts), labelled, settings))
+    random = np.random.default_rng(settings.seed)
+    in_turn = np.arange(len(parts)) * settings.folds // len(parts)
+    if settings.strategy == "range":
+        return in_turn
+    if settings.strategy == "random":
+        return random.permutation(in_turn)
+    found = np.concatenate([found, found.sum(axis=1, keepdims=True)], axis=1)
+    return balance(found / np.maximum(found.sum(axis=0), 1.0), settings.folds, random)
+
+
+def _too_few(parts: int, labelled: int, settings: SplitSettings) -> str:
+    strategy, folds = settings.strategy, settings.folds
+    kind = {
+        "blocks": f"blocks of {settings.block} pixels",
+        "random": f"tiles of {settings.block} pixels",
+        "image": "images without a role",
+        "group": "groups without a role",
+        "range": "images without a role",
+    }[strategy]
+    remedy = {
+        "blocks": "take smaller blocks",
+        "random": "take smaller tiles",
+        "image": "take strategy 'blocks'",
+        "group": "take strategy 'image' or 'blocks'",
+        "range": "take strategy 'blocks'",
+    }[strategy]
+    return (
+        f"strategy {strategy!r} has {labelled} parts with labels and folds is {folds}: there are "
+        f"{parts} {kind}, {labelled} of them labelled; {remedy} or fewer folds"
+    )
+
+
+def _check_left(
+    split: Split, statistics: Sequence[SceneStatistics], settings: SplitSettings
+) -> None:
+    """Refuse a split that leaves nothing to learn from."""
+    if not class_counts(statistics, split.views(settings.fold)).any():
+        raise SettingsError(
+            f"fold {settings.fold} held out with a buffer of {split.buffer} pixels leaves no "
+            f"labelled pixel to learn from (blocks are {settings.block} pixels); take larger "
+            "blocks, a smaller buffer, or label more"
+        )

@@ -1,0 +1,75 @@
+"""Statistics on disk, used again for the same scenes only."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tilesegm.data.atomic import replacing
+from tilesegm.data.statistics.values import SceneStatistics
+
+if TYPE_CHECKING:
+    from tilesegm.data.scenes import Scenes
+
+__all__ = ["digest", "load_statistics", "save_statistics"]
+
+_VERSION = 1
+"""To be raised when statistics mean something else than before."""
+
+
+def digest(scenes: Scenes, cell: int) -> str:
+    """Return a hash that differs when an image, its labels or the way to read them do."""
+    what = {
+        "version": _VERSION,
+        "cell": cell,
+        "bands": [scenes.bands, str(scenes.dtype)],
+        "classes": [info.name for info in scenes.classes],
+        "scenes": [[info.name, info.height, info.width, info.identity] for info in scenes.infos],
+    }
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
+
+
+def save_statistics(path: Path, statistics: Sequence[SceneStatistics], key: str) -> None:
+    """Write statistics under the hash of what they were measured on.
+
+    Raises:
+        OutputError: If the file cannot be written.
+    """
+    arrays: dict[str, Any] = {
+        f"{index}/{part.name}": np.asarray(getattr(scene, part.name))
+        for index, scene in enumerate(statistics)
+        for part in fields(scene)
+    }
+    with replacing(path) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, key=np.asarray(key), **arrays)
+
+
+def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
+    """Read what `save_statistics` wrote; None when the file is of other scenes, damaged or absent.
+
+    Statistics can be measured anew at any time, so a damaged file is no error.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if str(file["key"]) != key:
+                return None
+            count = sum(name.endswith("/name") for name in file.files)
+            return tuple(
+                SceneStatistics(
+                    **{
+                        part.name: value.item() if value.ndim == 0 else value
+                        for part in fields(SceneStatistics)
+                        for value in (file[f"{index}/{part.name}"],)
+                    }
+                )
+                for index in range(count)
+            )
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None

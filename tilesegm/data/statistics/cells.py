@@ -1,0 +1,140 @@
+"""Statistics of one scene while it is read, window by window, by several threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.patch import Patch
+from tilesegm.data.statistics.seams import Seams, border_pixels
+from tilesegm.data.statistics.values import SceneStatistics
+from tilesegm.grid.window import Window
+
+__all__ = ["Cells", "Layout"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the statistics of all scenes have in common."""
+
+    cell: int
+    """Side of a cell in pixels."""
+    side: int
+    """Side of the windows that are read, a multiple of ``cell``."""
+    step: int
+    """Rows and columns between sampled pixels."""
+    classes: int
+    bands: int
+    dtype: np.dtype[Any]
+
+
+class Cells:
+    """Collects the patches of one scene.
+
+    Windows consist of whole cells, so threads write to places of their own and need no lock.
+    """
+
+    def __init__(self, name: str, shape: tuple[int, int], layout: Layout) -> None:
+        """Make room for a scene of ``shape`` (height, width)."""
+        self._layout, self._shape = layout, shape
+        height, width = shape
+        grid = tuple(-(-size // layout.cell) for size in shape)
+        lattice = tuple(-(-size // layout.step) for size in shape)
+        self._rows = Seams(height, width, layout.side)
+        self._cols = Seams(width, height, layout.side)
+        self._found = SceneStatistics(
+            name=name,
+            height=height,
+            width=width,
+            cell=layout.cell,
+            counts=np.zeros((*grid, layout.classes), np.int64),
+            borders=np.zeros(grid, np.int64),
+            valid=np.zeros(grid, np.int64),
+            means=np.zeros((*grid, layout.bands)),
+            squares=np.zeros((*grid, layout.bands)),
+            step=layout.step,
+            sample=np.zeros((*lattice, layout.bands), layout.dtype),
+            sample_valid=np.zeros(lattice, bool),
+        )
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """What has to be read and added, in any order."""
+        (height, width), side = self._shape, self._layout.side
+        return tuple(
+            Window(row, col, min(side, height - row), min(side, width - col))
+            for row in range(0, height, side)
+            for col in range(0, width, side)
+        )
+
+    def add(self, window: Window, patch: Patch) -> None:
+        """Add what was read for one of the windows."""
+        found, cell = self._found, self._layout.cell
+        rows = slice(window.row // cell, -(-window.stop_row // cell))
+        cols = slice(window.col // cell, -(-window.stop_col // cell))
+        border = border_pixels(patch.labels)
+        found.counts[rows, cols] = _count(patch.labels, cell, self._layout.classes)
+        found.borders[rows, cols] = _sum(border, cell)
+        found.valid[rows, cols] = valid = _sum(patch.valid, cell)
+        found.means[rows, cols], found.squares[rows, cols] = _moments(patch, valid, cell)
+        self._rows.keep(window.row, window.slices[1], patch.labels, border)
+        self._cols.keep(window.col, window.slices[0], patch.labels.T, border.T)
+        self._keep_sample(window, patch)
+
+    def finish(self) -> SceneStatistics:
+        """Give the statistics once every window was added."""
+        # A pixel in the corner of a window can lie on two seams.
+        late = np.unique(np.concatenate([self._rows.found(), self._cols.found()[:, ::-1]]), axis=0)
+        cells = late // self._layout.cell
+        np.add.at(self._found.borders, (cells[:, 0], cells[:, 1]), 1)
+        return self._found
+
+    def _keep_sample(self, window: Window, patch: Patch) -> None:
+        step = self._layout.step
+        inside = slice(-window.row % step, None, step), slice(-window.col % step, None, step)
+        first_row, first_col = -(-window.row // step), -(-window.col // step)
+        valid = patch.valid[inside]
+        place = (
+            slice(first_row, first_row + valid.shape[0]),
+            slice(first_col, first_col + valid.shape[1]),
+        )
+        self._found.sample[place] = np.where(valid[..., None], patch.pixels[inside], 0)
+        self._found.sample_valid[place] = valid
+
+
+def _count(labels: NDArray[np.int32], cell: int, classes: int) -> NDArray[np.int64]:
+    """Pixels of each class in each cell, ``(r, c, K)``."""
+    height, width = labels.shape
+    grid = -(-height // cell), -(-width // cell)
+    # One bin more, in front, takes the pixels that are ignored.
+    of_cell = (np.arange(height) // cell * grid[1])[:, None] + np.arange(width) // cell
+    bins = np.bincount(
+        (of_cell * (classes + 1) + labels + 1).ravel(), minlength=grid[0] * grid[1] * (classes + 1)
+    )
+    return bins.reshape(*grid, classes + 1)[..., 1:]
+
+
+def _moments(
+    patch: Patch, counts: NDArray[np.int64], cell: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and sum of squared differences from it of each band in each cell, ``(r, c, B)``."""
+    values = np.where(patch.valid[..., None], patch.pixels, 0).astype(np.float64)
+    # Differences from a value close by keep their digits when they are squared.
+    close = values.sum(axis=(0, 1)) / max(1, int(counts.sum()))
+    values -= close
+    values *= patch.valid[..., None]
+    sums = _sum(values, cell)
+    pixels = np.maximum(counts, 1)[..., None]
+    means = np.where(counts[..., None] > 0, close + sums / pixels, 0.0)
+    squares = np.maximum(_sum(np.square(values), cell) - np.square(sums) / pixels, 0.0)
+    return means, squares
+
+
+def _sum(values: NDArray[Any], cell: int) -> NDArray[Any]:
+    """Sum of each cell over the first two axes, in 64 bits."""
+    rows, cols = (np.arange(0, size, cell) for size in values.shape[:2])
+    kind = np.int64 if values.dtype == bool else np.float64
+    return np.add.reduceat(np.add.reduceat(values, rows, 0, dtype=kind), cols, 1)

@@ -1,0 +1,66 @@
+"""Statistics of scenes, kept apart for each cell so that those of any part can be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["BandStatistics", "SceneStatistics", "cell_side"]
+
+_LARGEST, _SMALLEST = 64, 16
+
+
+@dataclass(frozen=True)
+class BandStatistics:
+    """Values of each band."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    """Standard deviation of all pixels that were counted."""
+    low: tuple[float, ...]
+    """About the 1st percentile."""
+    high: tuple[float, ...]
+    """About the 99th percentile."""
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value: compared by identity
+class SceneStatistics:
+    """What one scene is like, by cells of ``cell`` x ``cell`` pixels; R x C of them, K classes."""
+
+    name: str
+    """Name of the scene."""
+    height: int
+    width: int
+    cell: int
+    """Side of a cell; those at the lower and right edge are as large as the image leaves them."""
+    counts: NDArray[np.int64]
+    """``(R, C, K)`` labelled pixels of each class."""
+    borders: NDArray[np.int64]
+    """``(R, C)`` labelled pixels beside, above or below a labelled pixel of another class."""
+    valid: NDArray[np.int64]
+    """``(R, C)`` pixels that are not missing, labelled or not."""
+    means: NDArray[np.float64]
+    """``(R, C, B)`` mean of the valid pixels of each band; 0 where there is none."""
+    squares: NDArray[np.float64]
+    """``(R, C, B)`` sum of squared differences from ``means``."""
+    step: int
+    """Rows and columns between pixels of ``sample``."""
+    sample: NDArray[Any]
+    """``(ceil(height / step), ceil(width / step), B)`` every ``step``-th pixel, as it was read."""
+    sample_valid: NDArray[np.bool_]
+    """``(ceil(height / step), ceil(width / step))``, False where the pixel is missing."""
+
+
+def cell_side(block: int) -> int:
+    """Choose a side of cells so that blocks consist of whole cells where that is possible.
+
+    Only cells without a hidden pixel are counted as training, so cells that lie across the edges
+    of blocks would be lost.
+    """
+    for side in range(min(block, _LARGEST), _SMALLEST - 1, -1):
+        if block % side == 0:
+            return side
+    return min(block, _SMALLEST)

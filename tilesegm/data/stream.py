@@ -1,0 +1,173 @@
+"""Training samples, each a function of its number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.augment import Augmenter
+from tilesegm.data.cutting import cut
+from tilesegm.data.hardness import Hardness
+from tilesegm.data.laying import lay_window
+from tilesegm.data.patch import IGNORE, Batch, Patch, Sample
+from tilesegm.data.sampling import Place, Places
+from tilesegm.data.settings import AugmentationSettings, SamplingSettings
+from tilesegm.errors import SettingsError
+from tilesegm.model.normalisation import Normalisation
+
+if TYPE_CHECKING:
+    from tilesegm.data.scenes import Scenes
+    from tilesegm.data.split import SceneView
+    from tilesegm.data.statistics import BandStatistics, SceneStatistics
+
+__all__ = ["SampleStream", "StreamSettings"]
+
+
+@dataclass(frozen=True)
+class StreamSettings:
+    """What decides a stream, beside the data."""
+
+    size: int
+    """Side of a window in pixels."""
+    batch: int
+    """Samples a batch."""
+    sampling: SamplingSettings
+    augmentation: AugmentationSettings
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key, value in (("size", self.size), ("batch", self.batch)):
+            if value < 1:
+                raise SettingsError(f"schedule.{key} must be at least 1; received {value}")
+        if self.seed < 0:
+            raise SettingsError(f"seed must be at least 0; received {self.seed}")
+
+
+class SampleStream:
+    """Endless training samples that can be asked for by number.
+
+    A sample depends on the seed, its number and `hard` alone. It is the same whenever, wherever
+    and by whichever thread it is made, so training that was interrupted goes on with the samples
+    that it would have had, any number of threads may read, and every backend sees the same.
+    Methods may be called from several threads.
+
+    Attributes:
+        hard: Places that the share ``hard`` of windows is drawn from; while None those windows
+            lie anywhere. Replace it only while no dataset reads ahead.
+    """
+
+    hard: Hardness | None
+
+    def __init__(
+        self,
+        scenes: Scenes,
+        views: Sequence[SceneView],
+        statistics: Sequence[SceneStatistics],
+        bands: BandStatistics,
+        normalisation: Normalisation,
+        settings: StreamSettings,
+        class_weights: NDArray[np.float32] | None = None,
+    ) -> None:
+        """Count trainable pixels; nothing is read of images.
+
+        Args:
+            scenes: Images with labels.
+            views: Which pixels of each scene may be seen and learnt from.
+            statistics: Counts of each scene.
+            bands: Statistics of trainable pixels, the measure of augmentations.
+            normalisation: Applied last.
+            settings: Windows and their changes.
+            class_weights: ``(K,)``, multiplied into the weights of pixels.
+
+        Raises:
+            SettingsError: If no pixel is both labelled and trainable.
+        """
+        self.settings, self.hard = settings, None
+        self.places = Places(scenes, views, statistics)
+        self._scenes, self._views = scenes, tuple(views)
+        self._augmenter = Augmenter(settings.augmentation, bands)
+        self._offset = np.asarray(normalisation.offset, np.float32)
+        self._scale = np.asarray(normalisation.scale, np.float32)
+        self._class_weights = None if class_weights is None else np.asarray(class_weights, "f4")
+        rarity = np.divide(
+            1.0,
+            self.places.counts,
+            where=self.places.counts > 0,
+            out=np.zeros(len(self.places.counts)),
+        )
+        self._rarity = rarity / rarity.sum()
+
+    @property
+    def bands(self) -> int:
+        """Bands of a sample."""
+        return self._scenes.bands
+
+    def sample(self, index: int) -> Sample:
+        """Make one sample; at least one of its pixels has a label."""
+        random = self._random(index)
+        patch = self._window(self._place(random), random)
+        patch = self._augmenter.mix(
+            patch, lambda: self._window(self._place(random), random), random, self._rarity
+        )
+        return self._finish(patch)
+
+    def batch(self, index: int) -> Batch:
+        """Stack the samples from ``index * batch`` on."""
+        count = self.settings.batch
+        samples = [self.sample(number) for number in range(index * count, (index + 1) * count)]
+        return Batch(
+            np.stack([sample.pixels for sample in samples]),
+            np.stack([sample.labels for sample in samples]),
+            np.stack([sample.weights for sample in samples]),
+        )
+
+    def place(self, index: int) -> Place:
+        """Return the pixel that a sample lies around, without reading the image."""
+        return self._place(self._random(index))
+
+    def _random(self, index: int) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, index])
+
+    def _place(self, random: np.random.Generator) -> Place:
+        share, level = self.settings.sampling, random.random()
+        for part, draw in (
+            (share.balanced, self.places.draw_balanced),
+            (share.foreground, self.places.draw_foreground),
+            (share.border, self.places.draw_border),
+            (share.hard, self._draw_hard),
+        ):
+            if level < part:
+                return draw(random)
+            level -= part
+        return self.places.draw_any(random)
+
+    def _draw_hard(self, random: np.random.Generator) -> Place:
+        place = self.hard.draw(random) if self.hard else None
+        if place and self.places.is_trainable(place):
+            return place
+        return self.places.draw_any(random)
+
+    def _window(self, place: Place, random: np.random.Generator) -> Patch:
+        """Read and change a window around a place."""
+        geometry = self._augmenter.geometry(self.settings.size, random)
+        info, view = self._scenes.infos[place.scene], self._views[place.scene]
+        square = lay_window(place, (info.height, info.width), geometry, random)
+        patch = geometry.apply(cut(self._scenes, place.scene, view, square))
+        return self._augmenter.colour(patch, random)
+
+    def _finish(self, patch: Patch) -> Sample:
+        """Normalise pixels, and weigh them."""
+        pixels = np.subtract(patch.pixels, self._offset, dtype=np.float32)
+        pixels *= self._scale
+        pixels[~patch.valid] = 0
+        learnt = patch.labels != IGNORE
+        weights = learnt.astype(np.float32)
+        if patch.weights is not None:
+            weights *= patch.weights
+        if self._class_weights is not None:
+            weights *= self._class_weights[np.where(learnt, patch.labels, 0)]
+        return Sample(pixels, patch.labels, weights)

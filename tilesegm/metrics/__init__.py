@@ -1,0 +1,1 @@
+"""How far a prediction and the truth agree, counted window by window."""

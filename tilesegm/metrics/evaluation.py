@@ -1,0 +1,190 @@
+"""What an evaluation has found, as scores and as plain values."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property, reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from tilesegm.metrics.bands import DEPTHS
+from tilesegm.metrics.confusion import Scores, mean
+from tilesegm.metrics.measures import Measures
+from tilesegm.metrics.seams import SEAM_ENDS
+from tilesegm.metrics.tally import Block, Tally
+
+__all__ = ["Evaluation", "ImageEvaluation"]
+
+
+@dataclass(frozen=True)
+class ImageEvaluation:
+    """Counts of one pair of maps."""
+
+    prediction: str
+    truth: str
+    height: int
+    width: int
+    tally: Tally
+    blocks: tuple[Block, ...]
+    """Blocks with a known pixel, from top to bottom and left to right."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How far predictions agree with the truth."""
+
+    classes: tuple[str, ...]
+    """Names by id."""
+    measures: Measures
+    images: tuple[ImageEvaluation, ...]
+    seconds: float = 0.0
+
+    @cached_property
+    def total(self) -> Tally:
+        """Counts of all images together."""
+        return reduce(add, (image.tally for image in self.images))
+
+    @property
+    def scores(self) -> Scores:
+        """Scores of the confusion matrix of all images together."""
+        return self.total.regions
+
+    @property
+    def mean_iou_of_images(self) -> float:
+        """Mean over images of each one's mean IoU: small images count like large ones."""
+        return mean(np.array([image.tally.regions.mean_iou for image in self.images]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, with None in place of NaN and ``"inf"`` for a distance above the cap."""
+        images = [
+            {
+                "prediction": image.prediction,
+                "truth": image.truth,
+                "height": image.height,
+                "width": image.width,
+                **_overall(image.tally),
+                "iou": dict(zip(self.classes, image.tally.regions.iou, strict=True)),
+            }
+            for image in self.images
+        ]
+        said = {
+            **_overall(self.total),
+            "mean_iou_of_images": self.mean_iou_of_images,
+            "classes": self._by_class(),
+            "confusion": self.total.confusion.tolist(),
+            **self._by_distance(),
+            **self._calibration(),
+            "measures": asdict(self.measures),
+            "images": images,
+            "seconds": self.seconds,
+        }
+        plain = _plain(said)
+        assert isinstance(plain, dict)
+        return plain
+
+    def to_json(self) -> str:
+        """`to_dict` as strict JSON."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    def _by_class(self) -> list[dict[str, Any]]:
+        total, scores = self.total, self.scores
+        columns: dict[str, Iterable[Any]] = {
+            "name": self.classes,
+            "true_pixels": scores.true,
+            "predicted_pixels": scores.predicted,
+            "iou": scores.iou,
+            "dice": scores.dice,
+            "precision": scores.precision,
+            "recall": scores.recall,
+        }
+        if total.bands:
+            columns["boundary_iou"] = total.bands.iou
+        if total.surfaces:
+            for tolerance in self.measures.tolerances:
+                name = f"{tolerance:g}px"
+                columns[f"boundary_f1_{name}"] = total.surfaces.boundary_f1(tolerance)
+                columns[f"surface_dice_{name}"] = total.surfaces.surface_dice(tolerance)
+            columns["hausdorff_95"] = total.surfaces.hausdorff()
+        if total.scores:
+            curves = [total.scores.curve(n) for n in range(len(self.classes))]
+            columns["average_precision"] = [curve.average_precision for curve in curves]
+            columns["best_threshold"] = [curve.threshold[curve.best] for curve in curves]
+            columns["best_f1"] = [curve.f1[curve.best] for curve in curves]
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        if total.skeletons:
+            for n, number in enumerate(self.measures.thin):
+                rows[number]["cldice"] = total.skeletons.cldice[n]
+                rows[number]["skeleton_unfinished_pixels"] = total.skeletons.unfinished[n]
+        if total.objects:
+            found = total.objects
+            for n, number in enumerate(self.measures.objects):
+                rows[number]["objects"] = {
+                    "true": found.true[n],
+                    "predicted": found.predicted[n],
+                    "matched": found.matched[n],
+                    "f1": found.f1[n],
+                    "panoptic_quality": found.panoptic_quality[n],
+                }
+        return rows
+
+    def _by_distance(self) -> dict[str, Any]:
+        said = {}
+        for name, counts, ends in (
+            ("accuracy_by_border_distance", self.total.depths, DEPTHS),
+            ("accuracy_by_seam_distance", self.total.seams, SEAM_ENDS),
+        ):
+            if counts:
+                rows = zip((*ends, None), counts.right, counts.all, strict=True)
+                said[name] = [
+                    {
+                        "up_to_pixels": end,
+                        "pixels": pixels,
+                        "accuracy": right / pixels if pixels else math.nan,
+                    }
+                    for end, right, pixels in rows
+                ]
+        return said
+
+    def _calibration(self) -> dict[str, Any]:
+        counts = self.total.confidence
+        if counts is None:
+            return {}
+        names = ("confidence", "accuracy", "share")
+        rows = [dict(zip(names, row, strict=True)) for row in counts.reliability()]
+        error = counts.expected_calibration_error()
+        return {"expected_calibration_error": error, "reliability": rows}
+
+
+def _overall(tally: Tally) -> dict[str, Any]:
+    scores = tally.regions
+    said = {
+        "pixels": scores.pixels,
+        "accuracy": scores.accuracy,
+        "kappa": scores.kappa,
+        "mean_iou": scores.mean_iou,
+        "mean_dice": scores.mean_dice,
+        "micro_iou": scores.micro_iou,
+        "micro_dice": scores.micro_dice,
+        "frequency_weighted_iou": scores.frequency_weighted_iou,
+    }
+    if tally.bands:
+        said["mean_boundary_iou"] = mean(tally.bands.iou)
+    return said
+
+
+def _plain(value: Any) -> Any:
+    """Turn numpy values to Python's, and what JSON cannot say to what it can."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return "inf" if value > 0 else None
+    return value

@@ -1,0 +1,67 @@
+"""What is measured, beside the confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tilesegm.errors import SettingsError
+from tilesegm.metrics.bands import DEPTHS
+
+__all__ = ["Measures"]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What is measured, beside the confusion matrix. Distances are in pixels.
+
+    Raises:
+        SettingsError: a value is out of range.
+    """
+
+    borders: bool = True
+    """Boundary IoU, boundary F1, surface Dice, Hausdorff distance, accuracy by distance."""
+    band: int = 3
+    """Width of the band of boundary IoU."""
+    tolerances: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """Of boundary F1 and surface Dice."""
+    cap: int = 64
+    """Greatest distance that is told from longer ones; each window reads so much around it."""
+    thin: tuple[int, ...] = ()
+    """Ids of classes of thin structures, such as roads or vessels: clDice."""
+    rounds: int = 16
+    """Rounds of thinning; objects up to about twice as wide are thinned to lines."""
+    objects: tuple[int, ...] = ()
+    """Ids of classes whose connected parts are objects to be found: F1, panoptic quality."""
+    block: int = 1024
+    """Side of the blocks whose counts are kept, to resample them."""
+
+    def __post_init__(self) -> None:
+        for name in ("band", "cap", "rounds", "block"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.cap > 1024:
+            raise SettingsError(f"cap is {self.cap} pixels; it must be at most 1024")
+        for tolerance in self.tolerances:
+            if not 0 <= tolerance <= self.cap:
+                raise SettingsError(
+                    f"tolerance is {tolerance:g} pixels; it must be from 0 to the cap, {self.cap}"
+                )
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a window that decide on what is counted in it."""
+        borders = max(self.cap + 1, self.band, DEPTHS[-1]) if self.borders else 0
+        return max(borders, 2 * self.rounds + 3 if self.thin else 0)
+
+    def check_classes(self, classes: int) -> None:
+        """Refuse ids of classes that there are not.
+
+        Raises:
+            SettingsError: an id is out of range.
+        """
+        for name in ("thin", "objects"):
+            for number in getattr(self, name):
+                if not 0 <= number < classes:
+                    raise SettingsError(
+                        f"{name} names class {number}; classes run from 0 to {classes - 1}"
+                    )

@@ -1,0 +1,87 @@
+"""All counts of a window, and of an image as their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.metrics.bands import BandCounts, DepthCounts, count_bands, count_depths
+from tilesegm.metrics.calibration import ConfidenceCounts, ScoreCounts
+from tilesegm.metrics.confusion import Scores, count_pairs
+from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.measures import Measures
+from tilesegm.metrics.objects import ObjectCounts
+from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.seams import SeamCounts
+from tilesegm.metrics.skeleton import SkeletonCounts, count_skeletons
+from tilesegm.metrics.surfaces import SurfaceCounts, count_surfaces
+
+__all__ = ["Block", "Tally", "count_blocks", "count_window"]
+
+
+@dataclass(frozen=True)
+class Tally(Counts):
+    """Counts of a window, an image or several; None where something was not measured."""
+
+    confusion: NDArray[np.int64]
+    """``(K, K + 1)``; see `count_pairs`."""
+    bands: BandCounts | None = None
+    depths: DepthCounts | None = None
+    surfaces: SurfaceCounts | None = None
+    skeletons: SkeletonCounts | None = None
+    objects: ObjectCounts | None = None
+    seams: SeamCounts | None = None
+    confidence: ConfidenceCounts | None = None
+    scores: ScoreCounts | None = None
+
+    @property
+    def regions(self) -> Scores:
+        """Scores of the confusion matrix."""
+        return Scores(self.confusion)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Counts of a square of an image, kept to be resampled and to find the worst places."""
+
+    row: int
+    """First row in pixels."""
+    col: int
+    confusion: NDArray[np.int64]
+    """``(K, K + 1)``."""
+
+
+def count_window(pair: Pair, measures: Measures) -> Tally:
+    """Count what needs ids alone; the halo of ``pair`` must be that of ``measures``.
+
+    Args:
+        pair: truth and prediction of a window.
+        measures: what to count. Objects reach beyond windows and are not counted here.
+    """
+    core = pair.core
+    confusion = count_pairs(core.truth, core.predicted, pair.classes)
+    skeletons = count_skeletons(pair, measures.thin, measures.rounds) if measures.thin else None
+    if not measures.borders:
+        return Tally(confusion, skeletons=skeletons)
+    return Tally(
+        confusion,
+        bands=count_bands(pair, measures.band),
+        depths=count_depths(pair),
+        surfaces=count_surfaces(pair, measures.cap),
+        skeletons=skeletons,
+    )
+
+
+def count_blocks(pair: Pair, row: int, col: int, side: int) -> Iterator[Block]:
+    """Count confusion by blocks of ``side`` pixels; the window begins at ``row``, ``col``."""
+    core = pair.core
+    height, width = core.truth.shape
+    for top in range(0, height, side):
+        for left in range(0, width, side):
+            part = slice(top, top + side), slice(left, left + side)
+            counts = count_pairs(core.truth[part], core.predicted[part], pair.classes)
+            if counts.any():
+                yield Block(row + top, col + left, counts)

@@ -1,0 +1,63 @@
+"""Weights of a network that was trained before, as the start of another training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tilesegm.errors import ModelError
+from tilesegm.model.bundle import is_bundle, read_bundle
+from tilesegm.model.keras_file import load_keras
+from tilesegm.model.normalisation import Normalisation
+
+__all__ = ["StartWeights", "load_start_weights"]
+
+
+@dataclass(frozen=True)
+class StartWeights:
+    """What was taken over."""
+
+    copied: tuple[str, ...]
+    """Layers that have the weights of the file."""
+    anew: tuple[str, ...]
+    """Layers that keep the weights they had: the file has none for them, or of other shapes."""
+    normalisation: Normalisation | None
+    """What the copied weights expect of pixel values; None when the file does not tell, or is for
+    other bands."""
+
+
+def load_start_weights(model: Any, path: str | Path) -> StartWeights:
+    """Copy weights into a network, layer by layer of the same name.
+
+    Args:
+        model: The network; changed in place.
+        path: Bundle or ``.keras`` file.
+
+    Raises:
+        ModelError: The file cannot be loaded, or no layer of it fits.
+    """
+    source = Path(path)
+    bundle = read_bundle(source) if is_bundle(source) else None
+    if bundle is not None:
+        bundle.verify()
+    donor = load_keras(bundle.weights if bundle is not None else source)
+    weights = {layer.name: layer.get_weights() for layer in donor.layers}
+    copied, anew = [], []
+    for layer in model.layers:
+        if not layer.weights:
+            continue
+        found = weights.get(layer.name, [])
+        if [value.shape for value in found] == [tuple(value.shape) for value in layer.weights]:
+            layer.set_weights(found)
+            copied.append(layer.name)
+        else:
+            anew.append(layer.name)
+    if not copied:
+        raise ModelError(
+            f"{source} has no layer that fits {model.name}: it holds {donor.name} with "
+            f"{len(weights)} layers; pass a network that was built with the same model settings"
+        )
+    same = bundle is not None and bundle.spec.bands == model.inputs[0].shape[-1]
+    normalisation = bundle.info.normalisation if bundle is not None and same else None
+    return StartWeights(tuple(copied), tuple(anew), normalisation)

@@ -1,0 +1,122 @@
+"""A page to look at: one HTML file that holds everything it shows."""
+
+from __future__ import annotations
+
+import html
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tilesegm.errors import OutputError
+from tilesegm.version import __version__
+
+__all__ = ["Page"]
+
+# Whatever slipped into a page, the browser would fetch nothing.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+
+_STYLE = """
+:root { --ink: #1b1f24; --soft: #5b6570; --line: #d8dee4; --paper: #fff; --accent: #2458a6 }
+* { box-sizing: border-box }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 1100px; margin: 2rem auto; padding: 0 1.25rem }
+h1 { font-size: 1.7rem; margin: 0 0 .25rem } h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem;
+  border-bottom: 1px solid var(--line); padding-bottom: .25rem }
+p { margin: .5rem 0; max-width: 75ch } .soft, figcaption, footer { color: var(--soft) }
+table { border-collapse: collapse; margin: .75rem 0; font-variant-numeric: tabular-nums }
+th, td { padding: .25rem .8rem; border-bottom: 1px solid var(--line); text-align: right }
+th:first-child, td:first-child { text-align: left } th { font-weight: 600 }
+.wide { overflow-x: auto } figure { margin: 1rem 0; display: inline-block; vertical-align: top;
+  margin-right: 1.5rem } figcaption { font-size: .87rem; max-width: 60ch }
+img, svg { max-width: 100%; height: auto } .key i { display: inline-block; width: .9em;
+  height: .9em; margin: 0 .35em 0 1em; vertical-align: -.1em; border: 1px solid #0003 }
+footer { margin: 3rem 0 1rem; font-size: .85rem }
+svg text { font: 12px system-ui, sans-serif; fill: var(--ink) }
+"""
+
+
+class Page:
+    """Grows from top to bottom; every text given to it is shown as text, never as markup."""
+
+    def __init__(self, title: str, summary: str = "") -> None:
+        """Begin with a title and a sentence below it."""
+        self._title = title
+        self._parts = [f"<h1>{html.escape(title)}</h1>"]
+        if summary:
+            self._parts.append(f'<p class="soft">{html.escape(summary)}</p>')
+
+    def section(self, title: str, text: str = "") -> None:
+        """Begin a section."""
+        self._parts.append(f"<h2>{html.escape(title)}</h2>")
+        if text:
+            self.text(text)
+
+    def text(self, text: str) -> None:
+        """Add a paragraph."""
+        self._parts.append(f"<p>{html.escape(text)}</p>")
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Add a table; floats are shown with four digits after the point, NaN and None as a dash.
+
+        Args:
+            head: name of each column.
+            rows: a value a column; the first one is the row's name.
+        """
+        cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(_shown(value))}</td>" for value in row) + "</tr>"
+            for row in rows
+        )
+        self._parts.append(
+            f'<div class="wide"><table><thead><tr>{cells}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>"
+        )
+
+    def figure(self, drawing: str, caption: str = "") -> None:
+        """Add a drawing of `tilesegm.report.charts` or `tilesegm.report.pictures`."""
+        note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+        self._parts.append(f"<figure>{drawing}{note}</figure>")
+
+    def key(self, entries: Iterable[tuple[str, tuple[int, int, int]]]) -> None:
+        """Add a legend of names and colours."""
+        items = "".join(
+            f'<span><i style="background:rgb({red},{green},{blue})"></i>{html.escape(name)}</span>'
+            for name, (red, green, blue) in entries
+        )
+        self._parts.append(f'<p class="key">{items}</p>')
+
+    def save(self, path: str | Path) -> Path:
+        """Write the page; it appears under its name when it is whole.
+
+        Raises:
+            OutputError: It cannot be written.
+        """
+        target = Path(path)
+        text = (
+            '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>"
+            + "\n".join(self._parts)
+            + f"<footer>tilesegm {__version__}</footer></body></html>\n"
+        )
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}-", delete=False
+            ) as file:
+                file.write(text)
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, target)
+        except OSError as error:
+            raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+        return target
+
+
+def _shown(value: object) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

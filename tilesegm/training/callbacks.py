@@ -1,0 +1,62 @@
+"""What happens while an epoch runs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+
+from tilesegm.errors import SettingsError
+from tilesegm.events import OnEvent, StageProgress
+
+__all__ = ["StepWatch"]
+
+_EVERY = 10
+
+
+class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports progress, and ends a run whose loss is lost.
+
+    The loss in the logs is the mean since the epoch began: once a batch made it NaN or infinite it
+    stays so, and looking at every tenth batch leaves the device its lead over Python.
+
+    Args:
+        batches: Batches of the whole run.
+        learning_rate: What to propose to lower.
+        on_event: Called with progress.
+    """
+
+    def __init__(self, batches: int, learning_rate: float, on_event: OnEvent) -> None:
+        super().__init__()
+        self.batches = batches
+        self.learning_rate = learning_rate
+        self.on_event = on_event
+        self.seen = 0
+        """Batches of this epoch that were learnt from."""
+        self.before = 0
+        """Batches of the epochs before."""
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Start to count."""
+        self.seen = 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Look at the loss every now and then."""
+        self.seen += 1
+        if self.seen == 1 or self.seen % _EVERY == 0:
+            self.on_event(StageProgress((self.before + self.seen) / self.batches))
+            self.check((logs or {}).get("loss"))
+
+    def check(self, loss: Any) -> None:
+        """Refuse a loss that is NaN or infinite.
+
+        Raises:
+            SettingsError: it is.
+        """
+        if loss is not None and not math.isfinite(float(loss)):
+            raise SettingsError(
+                f"the loss is {float(loss)} after {self.before + self.seen} batches; lower "
+                f"optimizer.learning_rate (now {self.learning_rate:g}), set optimizer.clip, or "
+                "compute in float32 (device.precision)"
+            )

@@ -1,0 +1,201 @@
+"""The epochs of a run."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import keras
+
+from tilesegm.data.hardness import Hardness
+from tilesegm.data.stream import SampleStream
+from tilesegm.events import EpochEnded, OnEvent
+from tilesegm.metrics.confusion import Scores
+from tilesegm.training.callbacks import StepWatch
+from tilesegm.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    put_variables,
+    save_checkpoint,
+    take_variables,
+)
+from tilesegm.training.config import TrainingConfig
+from tilesegm.training.devices import Devices
+from tilesegm.training.examination import Examiner, score_of
+from tilesegm.training.mining import find_hard_places
+from tilesegm.training.progress import Progress
+from tilesegm.training.session import RunFolder
+from tilesegm.training.trainee import Trainee
+
+__all__ = ["Loop"]
+
+
+class Loop:
+    """Trains epoch by epoch, each a call of Keras' ``fit``, and keeps the state after each.
+
+    An epoch is a function of the state before it: its samples are known by their numbers, and
+    everything that changes is in the checkpoint. So a run that was killed goes on with the last
+    whole epoch as if nothing had happened.
+
+    Args:
+        config: Settings of the run.
+        folder: Where its files are.
+        trainee: The network.
+        stream: The samples.
+        examiner: Looks at held-out pixels.
+        devices: Where numbers are computed.
+    """
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        folder: RunFolder,
+        trainee: Trainee,
+        stream: SampleStream,
+        examiner: Examiner,
+        devices: Devices,
+    ) -> None:
+        self.config, self.folder, self.devices = config, folder, devices
+        self.trainee, self.stream, self.examiner = trainee, stream, examiner
+        self.progress = Progress()
+        self._batches = config.schedule.steps * config.optimizer.accumulate
+
+    def resume(self) -> None:
+        """Take up the state of the last whole epoch, if there is one.
+
+        Raises:
+            ResumeError: the checkpoint cannot be read, or is of another network.
+        """
+        if not self.folder.last.exists():
+            return
+        kept = load_checkpoint(self.folder.last)
+        put_variables("model", self.trainee.trained.variables, kept.arrays)
+        put_variables("optimizer", self.trainee.optimizer.variables, kept.arrays)
+        self.progress = Progress.from_facts(kept.facts)
+        hard = {name.partition("/")[2]: a for name, a in kept.arrays.items() if "hard/" in name}
+        self.stream.hard = Hardness.from_arrays(hard) if hard else None
+
+    def run(self, on_event: OnEvent) -> None:
+        """Train what is left of the run.
+
+        Raises:
+            SettingsError: the loss becomes NaN or infinite.
+            OutputError: the state cannot be written.
+        """
+        schedule = self.config.schedule
+        rate = self.config.optimizer.learning_rate
+        watch = StepWatch(self._batches * schedule.epochs, rate, on_event)
+        board = self._board()
+        while self.progress.epoch < schedule.epochs and not self._patience_is_over:
+            began = time.monotonic()
+            epoch = self.progress.epoch
+            watch.before = epoch * self._batches
+            row = self._fit(epoch, watch)
+            watch.check(row["loss"])
+            self.trainee.settle()
+            self.examiner.refresh()
+            score = self._score(epoch, row)
+            if self.config.sampling.hard:
+                self.stream.hard = self._hard_places(epoch)
+            row["seconds"] = time.monotonic() - began
+            is_best = self.progress.note(row, score)
+            self._save(is_best)
+            if board is not None:
+                board.on_epoch_end(epoch, dict(row))
+            shown = None if self.config.validation.metric == "loss" else score
+            on_event(EpochEnded(epoch + 1, schedule.epochs, row["loss"], shown, row["seconds"]))
+        if board is not None:
+            board.on_train_end()
+
+    def take_best(self) -> None:
+        """Give the network the weights of the best epoch.
+
+        Raises:
+            ResumeError: they cannot be read.
+        """
+        kept = load_checkpoint(self.folder.best(self.progress.best_epoch))
+        put_variables("weights", self.trainee.model.weights, kept.arrays)
+
+    @property
+    def _patience_is_over(self) -> bool:
+        patience = self.config.schedule.patience
+        return patience is not None and self.progress.waited >= patience
+
+    def _fit(self, epoch: int, watch: StepWatch) -> dict[str, float]:
+        """Train one epoch and return its numbers."""
+        history = self.trainee.trained.fit(
+            self._dataset(epoch * self._batches),
+            steps_per_epoch=self._batches,
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            callbacks=[watch],
+            verbose=0,
+        )
+        row = {name: float(values[-1]) for name, values in history.history.items()}
+        if len(self.trainee.trained.compound.terms) == 1:
+            # The only term and its weight say nothing that the loss does not.
+            row = {"loss": row["loss"]}
+        row["learning_rate"] = float(
+            keras.ops.convert_to_numpy(self.trainee.optimizer.learning_rate)
+        )
+        return row
+
+    def _dataset(self, first: int) -> Any:
+        readers = self.config.device.readers
+        if keras.backend.backend() == "tensorflow":
+            from tilesegm.data.pipeline import tf_dataset
+
+            return tf_dataset(self.stream, first, self._batches, readers=readers)
+        from tilesegm.data.keras_dataset import keras_dataset
+
+        return keras_dataset(self.stream, first, self._batches, readers=readers or 1)
+
+    def _score(self, epoch: int, row: dict[str, float]) -> float | None:
+        settings = self.config.validation
+        is_last = epoch + 1 == self.config.schedule.epochs
+        looks = (epoch + 1) % settings.every == 0 or is_last
+        if looks and self.examiner.has_parts:
+            confusion = self.examiner.examine()
+            scores = Scores(confusion)
+            row |= {
+                "val_mean_iou": scores.mean_iou,
+                "val_mean_dice": scores.mean_dice,
+                "val_accuracy": scores.accuracy,
+            }
+            if settings.metric != "loss":
+                return score_of(confusion, settings.metric)
+        return -row["loss"] if settings.metric == "loss" else None
+
+    def _hard_places(self, epoch: int) -> Hardness:
+        count = self._batches * self.config.schedule.batch
+        return find_hard_places(
+            self.stream, self.examiner.material, self.examiner.predictor, epoch * count, count
+        )
+
+    def _save(self, is_best: bool) -> None:
+        """Keep the state; the best weights first, so that the state never names what is not."""
+        if not self.devices.is_chief:
+            return
+        progress, folder = self.progress, self.folder
+        if is_best:
+            weights = take_variables("weights", self.trainee.model.weights)
+            facts = {"epoch": progress.epoch, "score": progress.best}
+            save_checkpoint(folder.best(progress.epoch), Checkpoint(weights, facts))
+        arrays = take_variables("model", self.trainee.trained.variables)
+        arrays |= take_variables("optimizer", self.trainee.optimizer.variables)
+        if self.stream.hard is not None:
+            kept = self.stream.hard.to_arrays()
+            arrays |= {f"hard/{name}": array for name, array in kept.items()}
+        save_checkpoint(folder.last, Checkpoint(arrays, progress.to_facts()))
+        progress.write_log(folder.log)
+        for path in folder.last.parent.glob("best-*.npz"):
+            if path != folder.best(progress.best_epoch):
+                path.unlink()
+
+    def _board(self) -> keras.callbacks.TensorBoard | None:
+        if not self.devices.is_chief:
+            return None
+        board = keras.callbacks.TensorBoard(str(self.folder.tensorboard), write_graph=False)
+        board.set_model(self.trainee.trained)
+        board.on_train_begin()
+        return board

@@ -1,0 +1,134 @@
+"""What is minimised, from its settings: losses, and the rule that weighs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tilesegm.data.patch import IGNORE
+from tilesegm.errors import InputError, SettingsError
+from tilesegm.losses import CrossEntropy, DeepSupervision, SegmentationLoss, get
+from tilesegm.losses.compound import Compound
+from tilesegm.losses.names import find
+from tilesegm.losses.weighting import (
+    DWA,
+    GLS,
+    Constant,
+    Cosine,
+    Fixed,
+    GradNorm,
+    Linear,
+    RandomWeighting,
+    Rule,
+    Scheduled,
+    SoftAdapt,
+    Uncertainty,
+    rebalance,
+)
+from tilesegm.training.config import LossSettings
+
+__all__ = ["RULES", "make_loss", "make_rule"]
+
+RULES: dict[str, type[Rule]] = {
+    "fixed": Fixed,
+    "uncertainty": Uncertainty,
+    "softadapt": SoftAdapt,
+    "dwa": DWA,
+    "random": RandomWeighting,
+    "gls": GLS,
+    "gradnorm": GradNorm,
+    "scheduled": Scheduled,
+}
+"""Rules by the name that settings give them."""
+
+_RAMPS = {"constant": Constant, "linear": Linear, "cosine": Cosine}
+
+
+def make_loss(settings: LossSettings, *, outputs: int = 1) -> Compound:
+    """Make the sum of losses that settings describe; labels ``IGNORE`` count for nothing.
+
+    Args:
+        settings: Names, factors and arguments of the terms.
+        outputs: Outputs of the network, finest first; each term looks at all of them when there
+            are several (deep supervision).
+
+    Raises:
+        InputError: a loss is unknown, or takes no such argument.
+        SettingsError: an argument is out of range.
+    """
+    if not settings.terms:
+        raise SettingsError("loss.terms is empty; name at least one loss, such as {name: dice_ce}")
+    total = sum(
+        (_term(each, settings.label_smoothing) for each in settings.terms[1:]),
+        start=_term(settings.terms[0], settings.label_smoothing),
+    )
+    if outputs == 1:
+        return total
+    deep = [DeepSupervision(term, name=term.name) for term in total.terms]
+    return Compound(deep, total.weights)
+
+
+def make_rule(settings: LossSettings) -> Rule | None:
+    """Make the rule that weighs the terms; None for their factors alone.
+
+    Raises:
+        InputError: a rule is unknown, or takes no such argument.
+        SettingsError: an argument is out of range.
+    """
+    if settings.weighting is None:
+        return None
+    name, arguments = _named(settings.weighting, "loss.weighting")
+    key = find(name, RULES, "weighting rule")
+    if key == "scheduled":
+        return _scheduled(arguments)
+    try:
+        return RULES[key](**arguments)
+    except (TypeError, ValueError) as error:
+        raise _cannot("loss.weighting", key, error) from error
+
+
+def _term(settings: Mapping[str, Any], smoothing: float) -> Compound:
+    name, arguments = _named(settings, "loss.terms")
+    factor = arguments.pop("factor", 1.0)
+    own = "label_smoothing" in arguments
+    loss: SegmentationLoss = get(name, **{"ignore": IGNORE, **arguments})
+    parts = loss if isinstance(loss, Compound) else Compound([loss])
+    if smoothing and not own:
+        smooth = [_smoothed(term, smoothing) for term in parts.terms]
+        parts = Compound(smooth, parts.weights)
+    return parts * factor
+
+
+def _smoothed(term: SegmentationLoss, smoothing: float) -> SegmentationLoss:
+    if type(term) is not CrossEntropy:
+        return term
+    return CrossEntropy(**{**term.get_config(), "label_smoothing": smoothing})
+
+
+def _scheduled(arguments: dict[str, Any]) -> Rule:
+    schedules = arguments.pop("schedules", None)
+    if schedules is None:
+        return rebalance()
+    ramps = []
+    for each in schedules:
+        name, own = _named(each, "loss.weighting.schedules")
+        key = find(name, _RAMPS, "schedule")
+        try:
+            ramps.append(_RAMPS[key](**own))
+        except (TypeError, ValueError) as error:
+            raise _cannot("loss.weighting.schedules", key, error) from error
+    return Scheduled(ramps, **arguments)
+
+
+def _named(settings: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+    arguments = dict(settings)
+    name = arguments.pop("name", None)
+    if not isinstance(name, str):
+        raise SettingsError(f"{where} has {dict(settings)!r}, which lacks a name")
+    return name, arguments
+
+
+def _cannot(where: str, key: str, error: Exception) -> InputError:
+    if isinstance(error, InputError):
+        return error
+    return SettingsError(f"{where}: {key} cannot be made: {error}")

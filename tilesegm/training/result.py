@@ -1,0 +1,107 @@
+"""What a run gives."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.errors import ResumeError
+from tilesegm.model.base import ClassInfo
+from tilesegm.sink.durable import output_errors, write_atomic
+
+__all__ = ["Picture", "ResultData", "TrainingResult", "load_result", "save_result"]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """A finished run."""
+
+    folder: Path
+    bundle: Path
+    """Folder of the network, as `predict` takes it."""
+    epochs: int
+    """Epochs trained."""
+    best_epoch: int
+    """Epochs after which the network was as it is saved."""
+    best_score: float
+    """What it was chosen by, on the held-out pixels that were looked at while training; the
+    negative loss when the loss is what counts."""
+    history: tuple[dict[str, float], ...]
+    """Numbers of each epoch, by name."""
+    validation: tuple[tuple[int, ...], ...]
+    """``(K, K)`` held-out pixels by true class (row) and predicted class; empty without any."""
+    test: tuple[tuple[int, ...], ...]
+    """The same of scenes kept for the test."""
+    seconds: float
+    """Since this process began the run."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A window for people to look at."""
+
+    scene: str
+    row: int
+    col: int
+    accuracy: float
+    pixels: NDArray[Any]
+    """``(height, width, bands)`` as read."""
+    valid: NDArray[np.bool_]
+    truth: NDArray[np.int32]
+    """``(height, width)`` class ids or ``IGNORE``."""
+    predicted: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ResultData:
+    """What a report shows."""
+
+    result: TrainingResult
+    classes: tuple[ClassInfo, ...]
+    train_counts: tuple[int, ...]
+    """Pixels of each class that were learnt from."""
+    settings: dict[str, Any]
+    scenes: dict[str, tuple[tuple[int, ...], ...]]
+    """Confusion of each scene that has held-out or test pixels."""
+    best: tuple[Picture, ...]
+    worst: tuple[Picture, ...]
+    notes: tuple[str, ...]
+    """What one should know before trusting the scores."""
+    split_picture: Path
+    path: Path
+    """Where the report goes: an HTML file, and JSON beside it."""
+
+
+def save_result(path: Path, result: TrainingResult) -> None:
+    """Write a result as JSON.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    plain = asdict(result)
+    del plain["folder"], plain["bundle"]
+    with output_errors(path):
+        write_atomic(path, (json.dumps(plain, indent=1) + "\n").encode())
+
+
+def load_result(path: Path, bundle: Path) -> TrainingResult:
+    """Read what :func:`save_result` wrote.
+
+    Raises:
+        ResumeError: it cannot be read.
+    """
+    try:
+        plain = json.loads(path.read_text("utf-8"))
+        for name in ("validation", "test"):
+            plain[name] = tuple(tuple(row) for row in plain[name])
+        plain["history"] = tuple(plain["history"])
+        return TrainingResult(folder=path.parent, bundle=bundle, **plain)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResumeError(
+            f"{path} cannot be read ({error}); pass overwrite to train anew"
+        ) from error

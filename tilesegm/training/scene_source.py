@@ -1,0 +1,63 @@
+"""A scene as an image that the engine can read."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from tilesegm.grid.window import Window
+from tilesegm.source.base import ImageInfo, Pixels
+
+if TYPE_CHECKING:
+    from tilesegm.data.scenes import Scenes
+
+__all__ = ["SceneSource"]
+
+_BLOCK = 256
+
+
+class SceneSource:
+    """The pixels of one scene, without its labels. Closing it leaves the scenes open."""
+
+    def __init__(self, scenes: Scenes, number: int) -> None:
+        """Look at scene ``number``."""
+        self._scenes, self._number = scenes, number
+        scene = scenes.infos[number]
+        self._info = ImageInfo(
+            uri=scene.name,
+            kind="scene",
+            height=scene.height,
+            width=scene.width,
+            bands=scenes.bands,
+            dtype=scenes.dtype,
+            block=(_BLOCK, _BLOCK),
+            masked=True,
+        )
+
+    @property
+    def info(self) -> ImageInfo:
+        """What is known about the image."""
+        return self._info
+
+    def read(self, window: Window) -> Pixels:
+        """Read ``window``, which lies inside the image.
+
+        Raises:
+            SourceError: the pixels cannot be read or decoded.
+        """
+        patch = self._scenes.read(self._number, window)
+        return Pixels(patch.pixels, patch.valid)
+
+    def close(self) -> None:
+        """Do nothing: the scenes stay open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

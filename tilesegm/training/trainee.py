@@ -1,0 +1,84 @@
+"""The network of a run: as it is saved, and as it is trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tilesegm.losses.weighting import WeightedModel
+from tilesegm.models.build import inference_model
+from tilesegm.models.stages import rate_factors
+from tilesegm.training.config import TrainingConfig
+from tilesegm.training.devices import Devices
+from tilesegm.training.objective import make_loss, make_rule
+from tilesegm.training.optimizer import averaged_weights, make_optimizer
+from tilesegm.training.precision import training_precision, twin_of
+from tilesegm.training.schedule import WarmUpDecay
+
+__all__ = ["Trainee"]
+
+
+class Trainee:
+    """A network and its twin, which computes in the precision and on the devices of the run.
+
+    Training never touches the network itself: :meth:`settle` copies what was learnt into it, or
+    the moving average of that.
+
+    Args:
+        model: Float32 network; several outputs, the finest first, for deep supervision.
+        config: Settings of the run.
+        devices: Where the twin is trained.
+    """
+
+    def __init__(self, model: keras.Model, config: TrainingConfig, devices: Devices) -> None:
+        self.model = model
+        self.precision = training_precision(config.device.precision)
+        optimizer = config.optimizer
+        with devices.scope():
+            self.twin = twin_of(model, self.precision)
+            self.trained = _Distributed(
+                self.twin,
+                make_loss(config.loss, outputs=len(model.outputs)),
+                make_rule(config.loss),
+                replicas=devices.replicas,
+            )
+            self.optimizer = make_optimizer(
+                optimizer,
+                WarmUpDecay.of(optimizer.learning_rate, config.schedule),
+                rate_factors(model, config.model),
+                replicas=devices.replicas,
+                loss_scale=self.precision == "float16",
+            )
+            self.trained.compile(self.optimizer, jit_compile=False)
+            self.optimizer.build(self.trained.trainable_variables)
+
+    def compile(self, xla: bool) -> None:
+        """Compile the training step anew."""
+        self.trained.compile(self.optimizer, jit_compile=xla)
+
+    @property
+    def inference(self) -> keras.Model:
+        """The finest output of the network, on its weights."""
+        return inference_model(self.model)
+
+    def settle(self) -> None:
+        """Copy weights, or their moving average, from the twin into the network."""
+        self.model.set_weights(averaged_weights(self.optimizer, self.twin))
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class _Distributed(WeightedModel):
+    """Adds up to the mean over a batch that several devices share.
+
+    TensorFlow adds the gradients of the devices; losses of this package are means over the part
+    of the batch that a device has.
+    """
+
+    def __init__(self, *args: Any, replicas: int = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.replicas = replicas
+
+    def compute_loss(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the share of this device in the loss."""
+        return super().compute_loss(*args, **kwargs) / self.replicas

@@ -181,7 +181,7 @@ def make_step(bands: int) -> Callable[[NDArray[Any], NDArray[Any]], object]:
     import keras
 
     from tilesegm.model.device import native_bfloat16
-    from tilesegm.models import build
+    from tilesegm.models.build import build
     from tilesegm.models.settings import ModelSettings
     from tilesegm.training.precision import bfloat16_twin
 

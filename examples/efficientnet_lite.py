@@ -9,7 +9,7 @@ tile sees what the whole image would. Settings name the file as the encoder of a
 
     model: {encoder: {name: efficientnet_lite0.keras}}
 
-Pixels go in as ``(value - 127) / 128``.
+The encoder expects bands of mean 0 and deviation 1, as training brings them.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ STAGES = (
     (1, 3, 1, 6, 320),
 )
 STEM = 32
+# Published for (value - 127) / 128; ImageNet's bands deviate by these numbers.
+DEVIATION = np.array([0.229, 0.224, 0.225]) * 255 / 128
 
 
 class Builder:
@@ -73,13 +75,16 @@ class Builder:
 
 
 def build(tensors: dict[str, np.ndarray]) -> keras.Model:
-    """Build EfficientNet-Lite0 down to a stride of 32, without its classifier."""
+    """Build EfficientNet-Lite0 without its classifier: maps of strides 2, 4, 8, 16 and 32."""
     builder = Builder(tensors)
     inputs = keras.Input((None, None, 3), name="image")
     x = builder.conv(inputs, STEM, 3, 2, "_conv_stem", "stem_conv")
     x = keras.layers.ReLU(6.0, name="stem_relu")(builder.norm(x, "_bn0", "stem_norm"))
     number, width = 0, STEM
+    maps = []
     for repeats, kernel, stage_stride, expansion, filters in STAGES:
+        if stage_stride == 2:
+            maps.append(x)
         for repeat in range(repeats):
             key, name = f"_blocks.{number}", f"block{number}"
             stride = stage_stride if repeat == 0 else 1
@@ -99,7 +104,9 @@ def build(tensors: dict[str, np.ndarray]) -> keras.Model:
             x = keras.layers.Add(name=f"{name}_add")([x, y]) if kept else y
             number, width = number + 1, filters
     builder.load()
-    return keras.Model(inputs, x, name="efficientnet_lite0")
+    stem = keras.Model(inputs, x).get_layer("stem_conv")
+    stem.set_weights([stem.get_weights()[0] * DEVIATION[:, None]])
+    return keras.Model(inputs, [*maps, x], name="efficientnet_lite0")
 
 
 def read_tensors() -> dict[str, np.ndarray]:

@@ -102,9 +102,9 @@ def test_a_truth_of_another_grid_is_taken_to_the_prediction(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("truth_crs", "transform", "shape", "reason"),
     [
-        (None, rasterio.Affine(2, 0, 9, 0, -2, 9), (60, 60), "coordinate reference system"),
+        (None, rasterio.Affine(2, 0, 9, 0, -2, 9), (60, 60), "coordinate systems"),
         (None, None, (60, 50), "60 x 50"),
-        ("EPSG:32633", rasterio.Affine(2, 0, 0, 0, -2, 0), (60, 60), "no pixel has a true class"),
+        ("EPSG:32633", rasterio.Affine(2, 0, 0, 0, -2, 0), (60, 60), "no pixel in common"),
     ],
 )
 def test_maps_that_do_not_fit_are_refused_with_the_reason(
@@ -113,8 +113,7 @@ def test_maps_that_do_not_fit_are_refused_with_the_reason(
     predicted = write(tmp_path / "p.tif", np.zeros((60, 60), np.uint8))
     profile = {"crs": truth_crs} | ({"transform": transform} if transform else {})
     if transform is None:
-        np.save(tmp_path / "t.npy", np.zeros(shape, np.uint8))
-        truth: Any = np.load(tmp_path / "t.npy")
+        truth: Any = np.zeros(shape, np.uint8)
     else:
         truth = write(tmp_path / "t.tif", np.zeros(shape, np.uint8), **profile)
     with pytest.raises(InputError, match=reason):
@@ -225,6 +224,11 @@ def test_rasters_that_hold_no_ids_are_refused(
 def test_settings_out_of_range_are_refused(make: Any) -> None:
     with pytest.raises(SettingsError):
         make()
+
+
+def test_a_truth_without_a_class_is_an_error() -> None:
+    with pytest.raises(InputError, match="no pixel has a true class"):
+        evaluate(np.zeros((4, 4), np.uint8), np.full((4, 4), 9, np.uint8), options=OPTIONS)
 
 
 def test_nothing_to_evaluate_is_an_error() -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.events import OnEvent, PixelsDone, RunEnded, RunStarted, ignore
@@ -210,7 +212,11 @@ class _Run:
     def _count(self, window: Window) -> _Part:
         reader, measures = self._reader(), self._measures
         pair = reader.read(window, measures.halo)
-        tally = count_window(pair, measures)
+        blocks = tuple(count_blocks(pair, window.row, window.col, self._block))
+        classes = pair.classes
+        nothing = np.zeros((classes, classes + 1), np.int64)
+        confusion = sum((block.confusion for block in blocks), nothing)
+        tally = count_window(pair, measures, confusion)
         core = pair.core
         known = core.truth != core.unknown
         right = known & (core.truth == core.predicted)
@@ -227,11 +233,7 @@ class _Run:
             extra["confidence"] = count_confidence(
                 confidence.levels, right, known & confidence.valid, confidence.steps
             )
-        return _Part(
-            replace(tally, **extra),
-            tuple(count_blocks(pair, window.row, window.col, self._block)),
-            cut_objects(pair, measures.objects),
-        )
+        return _Part(replace(tally, **extra), blocks, cut_objects(pair, measures.objects))
 
 
 def _block_side(pair: OpenPair, side: int) -> int:

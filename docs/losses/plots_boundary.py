@@ -13,8 +13,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy import ndimage
 
-from tilesegm.losses.blob import BlobLoss, number_blobs
 from tilesegm.data.border_weights import falk_weights, ronneberger_weights
+from tilesegm.losses.blob import BlobLoss, number_blobs
 from tilesegm.losses.boundary import Boundary
 from tilesegm.losses.boundary_dou import BoundaryDoU
 from tilesegm.losses.cldice import ClDice

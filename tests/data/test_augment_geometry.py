@@ -301,27 +301,22 @@ def test_deformations_are_cubic_splines() -> None:
         np.testing.assert_allclose(shares[:, control], spline(position), atol=1e-6)
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_real_classes_keep_their_colours(shared_data: Path, seed: int) -> None:
-    """Land and road of a real mask show the same light wherever their pixels go."""
-    folder = shared_data / "dubai" / "tile_1"
-    image = np.asarray(Image.open(folder / "images" / "image_part_001.jpg").convert("RGB"))
-    mask = np.asarray(Image.open(folder / "masks" / "image_part_001.png").convert("RGB"))
-    colours = np.array([(0x84, 0x29, 0xF6), (0x6E, 0xC1, 0xE4)])
-    found = (mask[:, :, None] == colours).all(-1)
+@pytest.mark.parametrize("seed", range(3))
+def test_shapes_of_a_real_mask_move_with_its_labels(shared_data: Path, seed: int) -> None:
+    """A mask as the image: its colours go where the labels of the same mask go."""
+    file = shared_data / "dubai" / "tile_1" / "masks" / "image_part_001.png"
+    mask = np.asarray(Image.open(file).convert("RGB"))
+    land_and_road = np.array([(0x84, 0x29, 0xF6), (0x6E, 0xC1, 0xE4)])
+    found = (mask[:, :, None] == land_and_road).all(-1)
     labels = np.where(found.any(-1), found.argmax(-1), IGNORE).astype(np.int32)
-    change = augmenter(rotate=180, elastic=8)
-    geometry = change.geometry(400, np.random.default_rng(seed))
+    geometry = augmenter(rotate=180, elastic=8).geometry(300, np.random.default_rng(seed))
     part = (slice(20, 20 + geometry.side), slice(100, 100 + geometry.side))
-    patch = Patch(image[part], np.ones((geometry.side,) * 2, np.bool_), labels[part])
-    moved = geometry.apply(patch)
-    border = (geometry.side - 400) // 2
-    for label in (0, 1):
-        was = patch.pixels[patch.labels == label].mean(0)
-        now = moved.pixels[moved.labels == label].mean(0)
-        np.testing.assert_allclose(now, was, atol=6)
-    apart = patch.pixels[patch.labels == 0].mean(0) - patch.pixels[patch.labels == 1].mean(0)
-    print(border, apart)
+    valid = labels[part] != IGNORE
+    moved = geometry.apply(Patch(mask[part], valid, labels[part]))
+    apart = np.abs(moved.pixels[:, :, None] - land_and_road).sum(-1)
+    agree = (apart.argmin(-1) == moved.labels)[moved.valid]
+    assert moved.valid.mean() > 0.5
+    assert agree.mean() > 0.995  # the rest lies half way between two classes
 
 
 def test_wrong_windows_are_refused() -> None:

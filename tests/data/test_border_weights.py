@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
 
-from tilesegm.errors import InputError
 from tilesegm.data.border_weights import (
     border_distances,
     falk_weights,
     ronneberger_weights,
     separate_instances,
 )
+from tilesegm.errors import InputError
 
 
 def naive_distances(instances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -52,8 +52,12 @@ def test_the_receptive_field_is_what_a_probe_finds(settings: dict[str, Any]) -> 
         # Or the far ends of a kernel drown in float32 next to the shortcut.
         model.set_weights([4 * weight for weight in model.get_weights()])
     predictor = open_model(model)
-    assert probe_radius(predictor, length=128) == field.radius
-    assert probe_halo(predictor, length=128) == field.halo
+    assert field.radius is not None
+    assert field.halo is not None
+    # Behind a sigmoid or next to many shorter paths the farthest pixel drowns in float32.
+    slack = int("attention" in settings or settings.get("name") == "unet3+")
+    assert 0 <= field.radius - probe_radius(predictor, length=128) <= slack
+    assert 0 <= field.halo - probe_halo(predictor, length=128) <= slack
 
 
 @pytest.mark.parametrize(
@@ -113,7 +117,8 @@ def test_deep_supervision_and_what_is_left_of_it(
 def test_outputs_of_nested_networks_see_farther_the_earlier() -> None:
     model = small(name="unet++", depth=3, deep_supervision=True)
     radii = [
-        receptive_field(keras.Model(model.inputs[0], output)).radius or 0 for output in model.outputs
+        receptive_field(keras.Model(model.inputs[0], output)).radius or 0
+        for output in model.outputs
     ]
     plain = [receptive_field(small(depth=depth)).radius for depth in (3, 2, 1)]
     assert radii == plain
@@ -121,17 +126,17 @@ def test_outputs_of_nested_networks_see_farther_the_earlier() -> None:
 
 def test_a_closed_gate_lets_nothing_through() -> None:
     model = small(attention=True, depth=1)
-    psi = model.get_layer("gate0_psi")
+    kernel, bias = model.get_layer("gate0_psi").get_weights()
     gated = keras.Model(model.inputs[0], model.get_layer("gate0_multiply").output)
     skip = keras.Model(model.inputs[0], model.get_layer("down0_relu_b").output)
     values = noise(1, 8, 8, 1)
-    open_, shut, half = (
-        np.asarray(gated(values))
-        if psi.set_weights([0 * psi.get_weights()[0], [bias]]) is None
-        else None
-        for bias in (50.0, -50.0, 0.0)
-    )
-    np.testing.assert_allclose(open_, skip(values), rtol=1e-6)
+
+    def opened(logit: float) -> np.ndarray:
+        model.get_layer("gate0_psi").set_weights([0 * kernel, bias + logit])
+        return np.asarray(gated(values))
+
+    wide, shut, half = opened(50.0), opened(-50.0), opened(0.0)
+    np.testing.assert_allclose(wide, skip(values), rtol=1e-6)
     np.testing.assert_allclose(shut, 0, atol=1e-12)
     np.testing.assert_allclose(half, np.asarray(skip(values)) / 2, rtol=1e-6)
 
@@ -169,6 +174,14 @@ def test_half_precision_inside_and_float32_outside() -> None:
     outputs = model(noise(1, 16, 16, 1))
     assert {keras.backend.standardize_dtype(output.dtype) for output in outputs} == {"float32"}
     assert all(np.isfinite(np.asarray(output)).all() for output in outputs)
+
+
+def test_prediction_in_half_precision_agrees() -> None:
+    model = small(upsampling="bilinear", attention=True, aspp=(2,), residual=True)
+    tiles = noise(1, 32, 32, 1)
+    exact = open_model(model)(tiles)
+    rough = open_model(model, precision="bfloat16")(tiles)
+    assert 0 < np.abs(rough - exact).max() < 0.1 * np.abs(exact).max()
 
 
 @pytest.mark.parametrize(("bands", "classes", "what"), [(0, 2, "bands"), (1, 0, "classes")])

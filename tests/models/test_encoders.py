@@ -19,6 +19,8 @@ from tilesegm.models.settings import EncoderSettings, ModelSettings
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.uint8)
 
+RESNET = EncoderSettings("resnet50", weights=None)
+
 
 def settings(name: Any = "mobilenet_v3_small", **encoder: Any) -> ModelSettings:
     return ModelSettings(filters=4, encoder=EncoderSettings(name, **{"weights": None, **encoder}))
@@ -80,6 +82,17 @@ def test_maps_of_others(name: str) -> None:
     model = build(settings(name), 4, 2)
     check_maps(model, 4)
     assert receptive_field(model).stride == 32
+
+
+def test_a_tile_of_a_residual_encoder_without_its_halo_equals_the_whole() -> None:
+    model = roughened(build(ModelSettings(filters=4, depth=2, encoder=RESNET), 3, 2))
+    halo = receptive_field(model).halo
+    assert halo is not None
+    strip = np.random.default_rng(0).normal(size=(1, 32, 512, 3)).astype(np.float32)
+    whole = model.predict_on_batch(strip)[:, :, 128:384]
+    error = np.abs(model.predict_on_batch(strip[:, :, 128:384]) - whole).max(axis=(0, 1, 3))
+    assert error[halo:-halo].max() <= 1e-5 * np.abs(whole).max()
+    assert error.max() > 1e-3 * np.abs(whole).max()
 
 
 def test_a_shallower_network_leaves_the_rest_of_the_encoder_out() -> None:

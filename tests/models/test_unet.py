@@ -102,3 +102,34 @@ def test_without_normalisation_there_is_a_bias() -> None:
 def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         unet(**{"bands": 1, "classes": 2, **settings})
+
+
+def test_layers_and_weights_keep_their_names_and_order() -> None:
+    # Bundles and checkpoints are loaded by them.
+    model = unet(1, 2, filters=2, depth=1)
+    level = "{0}_conv_a {0}_norm_a {0}_relu_a {0}_conv_b {0}_norm_b {0}_relu_b"
+    order = f"image {level} pool0 {level} up0 join0 {level} logits".replace("{0}", "{}")
+    blocks = [block for block in ("down0", "bottom", "level0") for _ in range(6)]
+    assert [layer.name for layer in model.layers] == order.format(*blocks).split()
+    norm = ("gamma", "beta", "moving_mean", "moving_variance")
+    weights = [
+        path
+        for block in ("down0", "bottom", "up0", "level0")
+        for path in (
+            [f"{block}/kernel", f"{block}/bias"]
+            if block == "up0"
+            else [
+                path
+                for step in "ab"
+                for path in (
+                    f"{block}_conv_{step}/kernel",
+                    *(f"{block}_norm_{step}/{what}" for what in norm),
+                )
+            ]
+        )
+    ]
+    assert [weight.path for weight in model.weights] == [
+        *weights,
+        "logits/kernel",
+        "logits/bias",
+    ]

@@ -22,7 +22,7 @@ from tilesegm.training.reference import reference
 from tilesegm.training.settings_file import (
     changed_keys,
     check_losses,
-    digest,
+    config_digest,
     dump_config,
     load_config,
     plain_config,
@@ -110,7 +110,7 @@ def test_paths_begin_at_the_file(
         ("scheduel: {}\n", "run.yaml:9: scheduel is unknown; did you mean schedule?"),
         (
             "model: {learning_rate: 0.1}\n",
-            "run.yaml:9: model.learning_rate is unknown; it belongs in optimizer",
+            "run.yaml:9: model.learning_rate is unknown; it belongs in model.encoder or optimizer",
         ),
         (
             "schedule:\n\n  size: yes\n",
@@ -241,7 +241,7 @@ def test_settings_survive_being_written(file: Path, tmp_path: Path) -> None:
     again.write_text(dump_config(config))
     assert load_config(again, losses=False) == config
     assert read_config(plain_config(config)) == config
-    assert digest(load_config(again, losses=False)) == digest(config)
+    assert config_digest(load_config(again, losses=False)) == config_digest(config)
 
 
 def test_not_a_number_survives(file: Path) -> None:
@@ -250,7 +250,7 @@ def test_not_a_number_survives(file: Path) -> None:
     assert math.isnan(config.data.nodata)
     file.write_text(dump_config(config))
     again = load_config(file, losses=False)
-    assert digest(again) == digest(config)
+    assert config_digest(again) == config_digest(config)
     assert changed_keys(config, again) == ()
 
 
@@ -262,7 +262,7 @@ def test_changed_keys_are_named(file: Path) -> None:
     del older["seed"]
     older["gone"] = 1
     assert set(changed_keys(older, one)) == {"seed", "gone"}
-    assert digest(one) != digest(other)
+    assert config_digest(one) != config_digest(other)
 
 
 def test_losses_are_checked_with_their_line(file: Path) -> None:

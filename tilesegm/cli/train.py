@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
-from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Quiet
+from tilesegm.cli.training_tables import EpochProgress, show_forecast, show_result, summarise
 from tilesegm.errors import OutputError
 
 __all__ = ["train_app"]
@@ -87,21 +87,20 @@ def run(
     settings = load_config(config, changes or ())
     if output is not None:
         settings = dataclasses.replace(settings, output=str(output.absolute()))
-    with ProgressBar(quiet or as_json) as progress:
+    with EpochProgress(quiet or as_json) as progress:
         if dry_run:
             from tilesegm.training.forecast import forecast
 
-            summary = forecast(settings, on_event=progress).summary()
+            summary, show = forecast(settings, on_event=progress).summary(), show_forecast
         else:
             from tilesegm.training.run import train
 
-            summary = train(settings, overwrite=overwrite, on_event=progress).summary()
+            result = train(settings, overwrite=overwrite, on_event=progress)
+            summary, show = summarise(result), show_result
     if as_json:
         typer.echo(json.dumps(summary))
     elif not quiet:
-        from tilesegm.cli.training_tables import show_forecast, show_result
-
-        (show_forecast if dry_run else show_result)(Console(), summary)
+        show(Console(), summary)
 
 
 @train_app.command(cls=_ManyLabels)
@@ -152,20 +151,22 @@ def init(
 def preview(
     config: Config,
     output: Picture,
-    windows: Annotated[int, typer.Option(min=1, help="Windows to draw.")] = 4,
-    versions: Annotated[int, typer.Option(min=1, help="Changed versions of each.")] = 4,
+    windows: Annotated[int, typer.Option(min=1, help="Windows to draw.")] = 6,
     changes: Changes = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw windows as augmentation changes them.
+    """Draw windows as they are, and as augmentation changes them.
 
     Example: tilesegm train preview city.yaml -o windows.png
     """
-    from tilesegm.training.pictures import draw_windows
     from tilesegm.training.settings_file import load_config
 
-    _free(output, overwrite)
-    draw_windows(load_config(config, changes or (), losses=False), output, windows, versions)
+    _check_free(output, overwrite)
+    settings = load_config(config, changes or (), losses=False)
+    from tilesegm.training.rehearsal import draw_windows
+
+    with EpochProgress() as progress:
+        draw_windows(settings, output, windows=windows, on_event=progress)
     typer.echo(str(output))
 
 
@@ -177,15 +178,18 @@ def split(
 
     Example: tilesegm train split city.yaml -o split.png
     """
-    from tilesegm.training.pictures import draw_split
     from tilesegm.training.settings_file import load_config
 
-    _free(output, overwrite)
-    for note in draw_split(load_config(config, changes or (), losses=False), output):
-        typer.echo(note)
-    typer.echo(str(output))
+    _check_free(output, overwrite)
+    settings = load_config(config, changes or (), losses=False)
+    from tilesegm.training.rehearsal import draw_split
+
+    with EpochProgress() as progress:
+        notes = draw_split(settings, output, on_event=progress)
+    for line in (*notes, output):
+        typer.echo(str(line))
 
 
-def _free(output: Path, overwrite: bool) -> None:
+def _check_free(output: Path, overwrite: bool) -> None:
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists; give another name, or --overwrite to replace it")

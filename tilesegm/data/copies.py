@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from shutil import rmtree
+from tempfile import mkdtemp
 from threading import Lock
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -24,9 +27,11 @@ class Copies:
     """
 
     def __init__(self) -> None:
-        self._folder: TemporaryDirectory[str] | None = None
+        self._folder: Path | None = None
+        self._delete: finalize[..., Copies] | None = None
         self._arrays: dict[Hashable, NDArray[Any]] = {}
         self._making: dict[Hashable, Lock] = {}
+        self._numbers = count()
         self._lock = Lock()
 
     def get(
@@ -60,8 +65,9 @@ class Copies:
     def _room(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         with self._lock:
             if self._folder is None:
-                self._folder = TemporaryDirectory(prefix="tilesegm-", ignore_cleanup_errors=True)
-            path = Path(self._folder.name) / f"{len(list(Path(self._folder.name).iterdir()))}.bin"
+                self._folder = Path(mkdtemp(prefix="tilesegm-"))
+                self._delete = finalize(self, rmtree, self._folder, ignore_errors=True)
+            path = self._folder / f"{next(self._numbers)}.bin"
             try:
                 # Written rather than left sparse: a full disk then is an error and no bus error.
                 with path.open("wb") as file:
@@ -79,6 +85,6 @@ class Copies:
         """Delete all copies."""
         with self._lock:
             self._arrays.clear()
-            if self._folder is not None:
-                self._folder.cleanup()
-                self._folder = None
+            if self._delete is not None:
+                self._delete()
+                self._folder = self._delete = None

@@ -59,7 +59,7 @@ def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
 
 
 def _find(scene: SceneSettings, folder: Path) -> list[SceneFiles]:
-    first, *further = scene.images
+    first = scene.images[0]
     pattern = Pattern(first)
     if not pattern.names:
         return [_resolve(scene, first, {}, folder)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache, partial
 from glob import has_magic
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Instances:
         self._source: Source | None = None
         if has_magic(Path(path).name):
             files = sorted(Path(path).parent.glob(Path(path).name))
-            self._ids = _join_masks(files, info)
+            self._join = cache(partial(_join_masks, files, info))
             self.identity: Identity = files_identity(map(str, files))
             return
         self._source = open_on_grid(path, info)
@@ -74,7 +75,7 @@ class Instances:
 
     def _load(self, window: Window) -> NDArray[Any]:
         if self._source is None:
-            return self._ids[window.slices]
+            return self._join()[window.slices]
         pixels = self._source.read(window)
         ids = np.maximum(pixels.values[..., 0], 0)
         return ids if pixels.valid is None else np.where(pixels.valid, ids, 0)

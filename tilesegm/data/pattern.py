@@ -51,7 +51,9 @@ class Pattern:
 def natural(text: str) -> list[tuple[bool, int, str]]:
     """Return a key that sorts numbers in texts by their value: ``slice 9`` before ``slice 10``."""
     parts = re.split(r"(\d+)", text)
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts if part]
+    return [
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts if part
+    ]
 
 
 def _walk(at: Path, steps: list[str], found: Found) -> Iterator[Found]:

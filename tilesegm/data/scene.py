@@ -14,6 +14,7 @@ from tilesegm.data.instances import InstanceLabels, Instances
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.labels.classes import known_values
 from tilesegm.data.labels.open import open_labels
+from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import INSTANCES, DataSettings
 from tilesegm.grid.window import Window
@@ -51,9 +52,16 @@ class OpenScene:
     instances: Instances | None = None
 
     @property
-    def slow(self) -> bool:
-        """Whether windows anywhere in the image or labels cost much more than their pixels."""
-        return self.image.info.kind in _FROM_THE_TOP or isinstance(self.labels, InstanceLabels)
+    def slow_image(self) -> bool:
+        """Whether a window anywhere in the image costs much more than its pixels."""
+        return self.image.info.kind in _FROM_THE_TOP
+
+    @property
+    def slow_labels(self) -> bool:
+        """Whether a window anywhere in the labels costs much more than its pixels."""
+        if isinstance(self.labels, RasterLabels):
+            return self.labels.kind in _FROM_THE_TOP
+        return isinstance(self.labels, InstanceLabels)
 
     @property
     def identity(self) -> Identity:

@@ -125,7 +125,7 @@ class Scenes:
         self.classes = classes
         self._handles = Handles(opener, _OPEN)
         self._copies = Copies()
-        infos, images, copied = [], [], []
+        infos, images, copied_images, copied_labels, objects = [], [], [], [], []
         left = _COPIED_BYTES
         try:
             for number, (name, group, role) in enumerate(described):
@@ -134,15 +134,20 @@ class Scenes:
                 identity = (*opened.identity, *told)
                 infos.append(SceneInfo(name, group, role, image.height, image.width, identity))
                 images.append(image)
-                size = image.pixels * (image.bands * image.dtype.itemsize + 5)
-                copied.append(opened.slow and size <= left)
-                left -= size if copied[-1] else 0
+                objects.append(opened.instances is not None)
+                size = image.pixels * (image.bands * image.dtype.itemsize + 1)
+                copied_images.append(opened.slow_image and size <= left)
+                left -= size if copied_images[-1] else 0
+                copied_labels.append(opened.slow_labels and image.pixels <= left)
+                left -= image.pixels if copied_labels[-1] else 0
             _check_alike(images)
         except BaseException:
             self.close()
             raise
         self.infos, self.images = tuple(infos), tuple(images)
-        self._copied = tuple(copied)
+        self._copied_images, self._copied_labels = copied_images, copied_labels
+        self._objects = objects
+        self._dtype = np.result_type(*{image.dtype for image in images})
 
     def __len__(self) -> int:
         return len(self.infos)
@@ -160,7 +165,7 @@ class Scenes:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Smallest dtype that holds the pixels of all images."""
-        return np.result_type(*{image.dtype for image in self.images})
+        return self._dtype
 
     def read(self, scene: int, window: Window) -> Patch:
         """Read pixels and labels of a window.
@@ -185,7 +190,7 @@ class Scenes:
             valid = np.ones(labels.shape, bool)
         else:
             labels[~valid] = IGNORE
-        values = pixels.values.astype(self.dtype, copy=False)
+        values = pixels.values.astype(self._dtype, copy=False)
         return Patch(values, valid, labels, self._weights(scene, window))
 
     def read_labels(self, scene: int, window: Window) -> NDArray[np.int32]:
@@ -203,7 +208,7 @@ class Scenes:
 
     def _pixels(self, scene: int, window: Window) -> Pixels:
         self._check(scene, window)
-        if not self._copied[scene]:
+        if not self._copied_images[scene]:
             return self._handles.get(scene).image.read(window)
         info = self.images[scene]
         shape = (info.height, info.width)
@@ -225,7 +230,7 @@ class Scenes:
 
     def _labels(self, scene: int, window: Window) -> NDArray[np.int32]:
         self._check(scene, window)
-        if not self._copied[scene]:
+        if not self._copied_labels[scene]:
             return self._handles.get(scene).read_labels(window)
         info = self.images[scene]
         small = np.int8 if len(self.classes) <= 127 else np.int32
@@ -239,19 +244,23 @@ class Scenes:
             target[strip.slices] = opened.read_labels(strip)
 
     def _weights(self, scene: int, window: Window) -> NDArray[np.float32] | None:
-        if self._border is None:
-            return None
-        instances = self._handles.get(scene).instances
-        if instances is None:
+        if self._border is None or not self._objects[scene]:
             return None
         info = self.images[scene]
         weights = self._copies.get(
             (scene, "weights"),
             (info.height, info.width),
             np.float32,
-            partial(write_border_weights, instances, self._border),
+            partial(self._compute_weights, scene, self._border),
         )
         return np.array(weights[window.slices])
+
+    def _compute_weights(
+        self, scene: int, border: BorderWeightSettings, target: NDArray[np.float32]
+    ) -> None:
+        instances = self._handles.get(scene).instances
+        if instances is not None:
+            write_border_weights(instances, border, target)
 
     def _check(self, scene: int, window: Window) -> None:
         image = self.images[scene]

@@ -63,9 +63,14 @@ class SceneSettings:
                 f"labels={INSTANCES!r} of {self.images[0]!r} needs instances; give their path"
             )
         known = Pattern(self.images[0]).names
-        others = {"labels": self.labels, "instances": self.instances, "area": self.area}
-        others |= {"group": self.group, **{"image": text for text in self.images[1:]}}
-        for key, text in others.items():
+        others = [
+            ("labels", self.labels),
+            ("instances", self.instances),
+            ("area", self.area),
+            ("group", self.group),
+            *(("image", text) for text in self.images[1:]),
+        ]
+        for key, text in others:
             for name in Pattern(text or "").names:
                 if name not in known:
                     names = ", ".join(f"{{{each}}}" for each in known) or "no placeholder"

@@ -54,15 +54,19 @@ class Block:
     """``(K, K + 1)``."""
 
 
-def count_window(pair: Pair, measures: Measures) -> Tally:
+def count_window(
+    pair: Pair, measures: Measures, confusion: NDArray[np.int64] | None = None
+) -> Tally:
     """Count what needs ids alone; the halo of ``pair`` must be that of ``measures``.
 
     Args:
         pair: truth and prediction of a window.
         measures: what to count. Objects reach beyond windows and are not counted here.
+        confusion: counts of the window where they are known already.
     """
-    core = pair.core
-    confusion = count_pairs(core.truth, core.predicted, pair.classes)
+    if confusion is None:
+        core = pair.core
+        confusion = count_pairs(core.truth, core.predicted, pair.classes)
     skeletons = count_skeletons(pair, measures.thin, measures.rounds) if measures.thin else None
     if not measures.borders:
         return Tally(confusion, skeletons=skeletons)

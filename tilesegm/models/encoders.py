@@ -12,6 +12,7 @@ import numpy as np
 from tilesegm.errors import ModelError
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.models.blocks import level
+from tilesegm.models.encoder_file import encode_by_file
 from tilesegm.models.first_kernel import spread_over_bands
 from tilesegm.models.settings import EncoderSettings, ModelSettings
 
@@ -112,7 +113,7 @@ def expected_normalisation(settings: ModelSettings) -> Normalisation | None:
         None when there is no encoder, or one without weights: any normalisation suits it.
     """
     encoder = settings.encoder
-    if encoder is None or encoder.weights is None:
+    if encoder is None or encoder.weights is None or encoder.name not in _NETWORKS:
         return None
     scale = tuple(1 / deviation for deviation in _DEVIATION)
     return Normalisation(_NETWORKS[encoder.name].offset, scale)
@@ -133,6 +134,8 @@ def encode(inputs: Any, settings: ModelSettings) -> list[Any]:
         ModelError: Its weights cannot be had, or are those of another network.
     """
     assert settings.encoder is not None
+    if settings.encoder.name not in _NETWORKS:
+        return encode_by_file(inputs, settings)
     network = _NETWORKS[settings.encoder.name]
     whole = _application(network, input_tensor=inputs)
     for layer in whole.layers:

@@ -24,17 +24,15 @@ _STAGES = ("encoder", "encoder1", "encoder2", "encoder3", "encoder4", "encoder5"
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """A network from `keras.applications` in place of the U-Net's own way down."""
+    """A pretrained network in place of the U-Net's own way down."""
 
-    name: Literal[
-        "resnet50",
-        "mobilenet_v3_small",
-        "mobilenet_v3_large",
-        "efficientnet_v2_b0",
-        "efficientnet_v2_s",
-    ]
+    name: str
+    """``resnet50``, ``mobilenet_v3_small``, ``mobilenet_v3_large``, ``efficientnet_v2_b0`` or
+    ``efficientnet_v2_s`` from `keras.applications`; or the file of a Keras model, ending in
+    ``.keras``, that turns an image into maps of strides 2, 4, 8 ..."""
     weights: str | None = "imagenet"
-    """``"imagenet"`` (fetched by Keras on first use), a weights file, or null for random ones."""
+    """``"imagenet"`` (fetched by Keras on first use), a weights file, or null for random ones.
+    The file of a Keras model brings its own."""
     frozen: tuple[str, ...] = ()
     """Stages that are not trained: ``"encoder"``, or its parts; ``"encoder1"`` is the finest."""
     learning_rate: float = 1.0
@@ -43,7 +41,8 @@ class EncoderSettings:
     """Factors of single stages in place of it, such as ``{encoder1: 0.01, encoder5: 0.3}``."""
 
     def __post_init__(self) -> None:
-        _choice("encoder.name", self.name, _ENCODERS)
+        if not self.name.endswith(".keras"):
+            _choice("encoder.name", self.name, _ENCODERS)
         for stage in self.frozen:
             _choice("encoder.frozen", stage, _STAGES)
         for stage in self.stage_rates:

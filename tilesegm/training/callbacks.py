@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -10,7 +12,7 @@ import keras
 from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress
 
-__all__ = ["StepWatch"]
+__all__ = ["StepWatch", "open_board"]
 
 _EVERY = 10
 
@@ -60,3 +62,16 @@ class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
                 f"optimizer.learning_rate (now {self.learning_rate:g}), set optimizer.clip, or "
                 "compute in float32 (device.precision)"
             )
+
+
+def open_board(folder: Path, model: keras.Model) -> keras.callbacks.TensorBoard | None:
+    """Return a writer of epochs for TensorBoard; None where that is not installed.
+
+    It serves all epochs of a run: handed to each call of ``fit`` it would begin a file an epoch.
+    """
+    if find_spec("tensorboard") is None:
+        return None
+    board = keras.callbacks.TensorBoard(str(folder), write_graph=False)
+    board.set_model(model)
+    board.on_train_begin()
+    return board

@@ -52,7 +52,7 @@ def _named(path: KeyPath, error: Mapping[str, Any]) -> KeyPath:
     if error["type"] != "value_error" or section is None:
         return path
     said = str(error["ctx"]["error"])
-    name = next((name for name in section.names if re.search(rf"\.{name}\b", said)), None)
+    name = next((name for name in section.names if re.search(rf"\.{name}\b|\b{name}=", said)), None)
     return path if name is None else (*path, name)
 
 

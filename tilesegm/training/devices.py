@@ -63,7 +63,7 @@ def open_devices(settings: DeviceSettings) -> Devices:
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise SettingsError(
-            f"device.distribute is {settings.distribute!r} and the Keras backend {backend}; several "
+            f"device.distribute is {settings.distribute!r} and the Keras backend {backend}; many "
             "devices need TensorFlow: unset KERAS_BACKEND, or pass none"
         )
     if settings.precision == "float16":

@@ -11,7 +11,7 @@ from tilesegm.data.hardness import Hardness
 from tilesegm.data.stream import SampleStream
 from tilesegm.events import EpochEnded, OnEvent
 from tilesegm.metrics.confusion import Scores
-from tilesegm.training.callbacks import StepWatch
+from tilesegm.training.callbacks import StepWatch, open_board
 from tilesegm.training.checkpoint import (
     Checkpoint,
     load_checkpoint,
@@ -85,7 +85,11 @@ class Loop:
         schedule = self.config.schedule
         rate = self.config.optimizer.learning_rate
         watch = StepWatch(self._batches * schedule.epochs, rate, on_event)
-        board = self._board()
+        board = (
+            open_board(self.folder.tensorboard, self.trainee.trained)
+            if self.devices.is_chief
+            else None
+        )
         while self.progress.epoch < schedule.epochs and not self._patience_is_over:
             began = time.monotonic()
             epoch = self.progress.epoch
@@ -129,6 +133,7 @@ class Loop:
             initial_epoch=epoch,
             epochs=epoch + 1,
             callbacks=[watch],
+            shuffle=False,
             verbose=0,
         )
         row = {name: float(values[-1]) for name, values in history.history.items()}
@@ -191,11 +196,3 @@ class Loop:
         for path in folder.last.parent.glob("best-*.npz"):
             if path != folder.best(progress.best_epoch):
                 path.unlink()
-
-    def _board(self) -> keras.callbacks.TensorBoard | None:
-        if not self.devices.is_chief:
-            return None
-        board = keras.callbacks.TensorBoard(str(self.folder.tensorboard), write_graph=False)
-        board.set_model(self.trainee.trained)
-        board.on_train_begin()
-        return board

@@ -6,13 +6,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from tilesegm.data.settings import INSTANCES
 from tilesegm.source.remote import is_remote
 from tilesegm.training.config import TrainingConfig
 
 __all__ = ["anchored"]
-
-_INSTANCES = "instances"
-"""Labels that are made of instances, and no path."""
 
 
 def anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
@@ -31,7 +29,7 @@ def anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
             image=one(scene.image)
             if isinstance(scene.image, str)
             else tuple(map(one, scene.image)),
-            labels=scene.labels if scene.labels == _INSTANCES else one(scene.labels),
+            labels=scene.labels if scene.labels == INSTANCES else one(scene.labels),
             instances=maybe(scene.instances),
             area=maybe(scene.area),
         )
@@ -40,6 +38,8 @@ def anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
     model, encoder = config.model, config.model.encoder
     if encoder is not None and encoder.weights != "imagenet":
         encoder = replace(encoder, weights=maybe(encoder.weights))
+    if encoder is not None and encoder.name.endswith(".keras"):
+        encoder = replace(encoder, name=one(encoder.name))
     return replace(
         config,
         data=replace(config.data, scenes=scenes),

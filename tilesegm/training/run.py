@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
-from importlib import metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +199,7 @@ def _card(
     scores: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     """Return what the bundle says of where its weights come from."""
+    backend = keras.backend.backend()
     return {
         "settings": plain_config(config),
         "settings_sha256": config_digest(config),
@@ -208,8 +208,8 @@ def _card(
         "pixels": dict(zip(_names(material), material.counts.tolist(), strict=True)),
         "best_epoch": best_epoch,
         "scores": scores,
-        "versions": {name: metadata.version(name) for name in ("tensorflow", "keras", "numpy")},
-        "backend": keras.backend.backend(),
+        "versions": {name: import_module(name).__version__ for name in ("numpy", "keras", backend)},
+        "backend": backend,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SceneSource"]
 
-_BLOCK = 256
-
 
 class SceneSource:
     """The pixels of one scene, without its labels. Closing it leaves the scenes open."""
@@ -22,17 +21,8 @@ class SceneSource:
     def __init__(self, scenes: Scenes, number: int) -> None:
         """Look at scene ``number``."""
         self._scenes, self._number = scenes, number
-        scene = scenes.infos[number]
-        self._info = ImageInfo(
-            uri=scene.name,
-            kind="scene",
-            height=scene.height,
-            width=scene.width,
-            bands=scenes.bands,
-            dtype=scenes.dtype,
-            block=(_BLOCK, _BLOCK),
-            masked=True,
-        )
+        image = scenes.images[number]
+        self._info = replace(image, uri=scenes.infos[number].name, dtype=scenes.dtype)
 
     @property
     def info(self) -> ImageInfo:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tilesegm.training.survey import ImageSurvey, LabelSurvey
@@ -18,7 +18,11 @@ _STRIDE = 16
 _MANY_IMAGES = 10
 """Images from which on whole ones are held out instead of blocks."""
 _BLOCKS = 5
-"""Blocks along the side of a square image."""
+"""Blocks along the side of a large image."""
+_LEAST_BLOCK = 320
+"""Three times the buffer of the default network, which takes most of smaller blocks."""
+_RARE = 1e-4
+"""Share below which a colour is taken for a slip of the brush."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ def choose(
         images: every image that they stand for.
         labels: what the labels of all of them hold.
     """
+    ignored = _slips(labels)
+    labels = replace(labels, counts={k: n for k, n in labels.counts.items() if k not in ignored})
     classes, notes = _classes(labels)
     sides = sorted(min(image.height, image.width) for image in images)
     size = _window(sides[0])
@@ -53,10 +59,23 @@ def choose(
         "augmentation": {"flip": True},
         "schedule": {"epochs": _EPOCHS, "steps": steps, "batch": _BATCH, "size": size},
     }
+    remarks: dict[KeyPath, str] = {}
+    if ignored:
+        chosen["data"]["labels"]["ignore"] = list(ignored)
+        remarks["data", "labels", "ignore"] = (
+            "Each of these has less than a ten thousandth of all pixels; make a class of it if it "
+            "is one."
+        )
+    if sides[0] < 2 * _LEAST_BLOCK and split["strategy"] == "blocks":
+        chosen["model"] = {"depth": 3}
+        remarks["model", "depth"] = (
+            "Images are small: a network that sees less far leaves more of them to learn from, "
+            "because the buffer around held-out blocks is as wide as it sees."
+        )
     if labels.attribute is not None:
         chosen["data"]["labels"]["attribute"] = labels.attribute
     windows = _EPOCHS * steps * _BATCH * size * size / pixels
-    remarks: dict[KeyPath, str] = {
+    remarks |= {
         ("split", "strategy"): why_split,
         ("sampling", "balanced"): why_share,
         ("schedule", "steps"): f"The run looks at {windows:.0f} times as many pixels as there are.",
@@ -93,6 +112,14 @@ def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:
     return classes, notes
 
 
+def _slips(labels: LabelSurvey) -> tuple[int | str, ...]:
+    """Return colours that hardly occur."""
+    if labels.kind != "colours":
+        return ()
+    whole = sum(labels.counts.values())
+    return tuple(value for value, count in labels.counts.items() if count < _RARE * whole)
+
+
 def _window(side: int) -> int:
     """Return 256, or less where an image is smaller."""
     return min(256, max(64, side // _STRIDE * _STRIDE))
@@ -127,8 +154,15 @@ def _split(images: Sequence[ImageSurvey]) -> tuple[dict[str, Any], str]:
             "show one place or patient, and `range` when they are slices or frames."
         )
     side = math.sqrt(sum(image.height * image.width for image in images) / len(images))
-    block = min(1024, max(64, round(side / _BLOCKS / 32) * 32))
-    return {"strategy": "blocks", "block": block}, (
+    block = min(1024, max(_LEAST_BLOCK, side / _BLOCKS), side / 2)
+    block = max(64, int(block) // 32 * 32)
+    blocks = sum(
+        max(1, round(image.height / block)) * max(1, round(image.width / block)) for image in images
+    )
+    chosen: dict[str, Any] = {"strategy": "blocks", "block": block}
+    if blocks < 5:
+        chosen["folds"] = max(2, blocks)
+    return chosen, (
         f"There {'is one image' if len(images) == 1 else f'are {len(images)} images'}, so blocks "
         "of them are held out, and a buffer around them is not learnt from."
     )

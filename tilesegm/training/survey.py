@@ -11,13 +11,16 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.colour import pack_colours, write_colour
+from tilesegm.data.labels.raster import strips
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.open import open_source
+from tilesegm.source.raster import RasterSource
 
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 
 _VECTOR = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".gml", ".kml", ".parquet")
 _MOST_VALUES = 64
-_STRIP_PIXELS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,6 @@ class LabelSurvey:
 def survey_image(image: str | Sequence[str]) -> ImageSurvey:
     """Look at an image, or at files whose bands become one."""
     from rasterio.crs import CRS
-
-    from tilesegm.source.open import open_source
 
     with open_source(image if isinstance(image, str) else list(image)) as source:
         info = source.info
@@ -95,34 +96,31 @@ def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSu
 
 
 def _survey_rasters(paths: Sequence[str]) -> LabelSurvey:
-    bands = {path: _bands(path) for path in paths}
-    colours = max(bands.values()) >= 3
+    as_colours = max(_bands(path) for path in paths) == 3
     counts: Counter[int] = Counter()
     palette: dict[int | str, str] = {}
     for path in paths:
-        for values in _strips(path, as_colours=colours, palette=palette):
-            found, number = np.unique(values, return_counts=True)
-            counts.update(dict(zip(found.tolist(), number.tolist(), strict=True)))
+        for numbers in _numbers(path, as_colours, palette):
+            found, times = np.unique(numbers, return_counts=True)
+            counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
             if len(counts) > _MOST_VALUES:
                 raise SettingsError(
                     f"labels hold more than {_MOST_VALUES} values by {path}; expected class ids or "
                     "colours, saved without lossy compression"
                 )
     if not counts:
-        raise SettingsError(
-            f"every pixel of {', '.join(paths[:3])} is missing; nothing is labelled"
-        )
-    ordered = sorted(counts)
-    if colours:
-        return LabelSurvey("colours", {f"#{value:06X}": counts[value] for value in ordered}, {})
-    chosen: dict[int | str, str] = {value: palette[value] for value in ordered if value in palette}
-    grey = all(colour[1:3] == colour[3:5] == colour[5:7] for colour in chosen.values())
-    return LabelSurvey("ids", {value: counts[value] for value in ordered}, {} if grey else chosen)
+        raise SettingsError(f"every pixel of {paths[0]} is missing; nothing is labelled")
+    named: dict[int | str, int] = {
+        write_colour(number) if as_colours else number: counts[number] for number in sorted(counts)
+    }
+    if as_colours:
+        return LabelSurvey("colours", named, {})
+    shown = {value: palette[value] for value in named if value in palette}
+    grey = all(colour[1:3] == colour[3:5] == colour[5:7] for colour in shown.values())
+    return LabelSurvey("ids", named, {} if grey else shown)
 
 
 def _bands(path: str) -> int:
-    from tilesegm.source.open import open_source
-
     with open_source(path) as source:
         if source.info.bands not in (1, 3):
             raise SourceError(
@@ -131,48 +129,29 @@ def _bands(path: str) -> int:
         return source.info.bands
 
 
-def _strips(
-    path: str, *, as_colours: bool, palette: dict[int | str, str]
-) -> Iterator[NDArray[np.int64]]:
-    """Yield the values of a raster's present pixels; colours as 0xRRGGBB."""
-    from tilesegm.grid.window import Window
-    from tilesegm.source.open import open_source
-
-    own = _palette(path)
-    palette.update({value: f"#{colour:06X}" for value, colour in own.items()})
+def _numbers(
+    path: str, as_colours: bool, palette: dict[int | str, str]
+) -> Iterator[NDArray[np.integer[Any]]]:
+    """Yield ids or packed colours of the pixels that are present, and note the file's palette."""
     with open_source(path) as source:
-        info = source.info
-        rows = max(1, _STRIP_PIXELS // info.width)
-        for top in range(0, info.height, rows):
-            pixels = source.read(Window(top, 0, min(rows, info.height - top), info.width))
-            values = pixels.values
+        table = source.palette if isinstance(source, RasterSource) else None
+        if table is not None:
+            palette.update(enumerate(map(write_colour, pack_colours(table).tolist())))
+        greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
+        colours = pack_colours(greys if table is None else table)
+        for window in strips(source.info.window, source.info.block[0]):
+            pixels = source.read(window)
+            if as_colours and source.info.dtype != np.uint8:
+                raise SettingsError(f"{path} holds {source.info.dtype}; masks of colours are 8-bit")
+            values = pixels.values if pixels.valid is None else pixels.values[pixels.valid]
             if values.dtype.kind == "f" and not np.array_equal(values, np.round(values)):
                 raise SettingsError(f"{path} holds fractions; expected whole ids or colours")
-            values = values.astype(np.int64)
-            if as_colours and info.bands == 3:
-                merged = values @ np.array([1 << 16, 1 << 8, 1])
-            elif as_colours:
-                grey = values[..., 0] * 0x010101
-                merged = np.vectorize(own.get, otypes=[np.int64])(values[..., 0]) if own else grey
+            if not as_colours:
+                yield values[..., 0].astype(np.int64)
+            elif source.info.bands == 3:
+                yield pack_colours(values)
             else:
-                merged = values[..., 0]
-            yield merged if pixels.valid is None else merged[pixels.valid]
-
-
-def _palette(path: str) -> dict[int, int]:
-    """Return the colours of a raster's palette as 0xRRGGBB."""
-    import rasterio
-    from rasterio.enums import ColorInterp
-    from rasterio.errors import RasterioError
-
-    try:
-        with rasterio.open(path) as raster:
-            if raster.colorinterp[0] != ColorInterp.palette:
-                return {}
-            table: dict[int, tuple[int, ...]] = raster.colormap(1)
-    except (RasterioError, ValueError):
-        return {}
-    return {value: (c[0] << 16) | (c[1] << 8) | c[2] for value, c in table.items()}
+                yield colours[values[..., 0]]
 
 
 def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey:

@@ -37,11 +37,12 @@ class Trainee:
         optimizer = config.optimizer
         with devices.scope():
             self.twin = twin_of(model, self.precision)
-            self.trained = _Distributed(
+            self.trained = _Shared(
                 self.twin,
                 make_loss(config.loss, outputs=len(model.outputs)),
                 make_rule(config.loss),
                 replicas=devices.replicas,
+                name="trained",
             )
             self.optimizer = make_optimizer(
                 optimizer,
@@ -68,7 +69,7 @@ class Trainee:
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
-class _Distributed(WeightedModel):
+class _Shared(WeightedModel):
     """Adds up to the mean over a batch that several devices share.
 
     TensorFlow adds the gradients of the devices; losses of this package are means over the part

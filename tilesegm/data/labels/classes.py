@@ -37,7 +37,7 @@ def known_values(settings: LabelSettings) -> dict[int | str, int]:
     """Return the class id, or ``IGNORE``, that each known value stands for."""
     known: dict[int | str, int] = {plain_value(value): IGNORE for value in settings.ignore}
     for number, entry in enumerate(settings.classes):
-        known |= {value: number for value in entry.values}
+        known |= dict.fromkeys(entry.values, number)
     return known
 
 

@@ -44,6 +44,7 @@ class RasterLabels:
         )
         self.height, self.width = source.info.height, source.info.width
         self.identity = source.info.identity
+        self.kind = source.info.kind
 
     def read(self, window: Window) -> NDArray[np.int32]:
         """Return ``(height, width)`` class ids or ``IGNORE``; see :meth:`Labels.read`."""
@@ -77,13 +78,13 @@ class RasterLabels:
     def _complaint(self) -> str:
         counts: Counter[Any] = Counter()
         for value, times in self.survey().items():
-            number = int(value[1:], 16) if is_colour(value) else value
+            number = int(value[1:], 16) if isinstance(value, str) and is_colour(value) else value
             if not isinstance(number, int) or self._table.look_up(np.array([number])) == UNKNOWN:
                 counts[value] = times
-        shown = ", ".join(f"{value} ({times:,} times)" for value, times in counts.most_common(5))
+        shown = ", ".join(f"{value} ({times:,} pixels)" for value, times in counts.most_common(5))
         more = f" and {len(counts) - 5} more" if len(counts) > 5 else ""
         return (
-            f"{self._source.info.uri}: values {shown}{more} occur that settings do not name; add "
+            f"{self._source.info.uri} holds values that settings do not name: {shown}{more}; add "
             "them to a class or to labels.ignore, or set labels.unknown to 'ignore'"
         )
 

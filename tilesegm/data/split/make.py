@@ -23,7 +23,8 @@ from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window
 
 if TYPE_CHECKING:
-    from tilesegm.data.scenes import SceneInfo, Scenes
+    from tilesegm.data.scene import SceneInfo
+    from tilesegm.data.scenes import Scenes
 
 __all__ = ["make_split"]
 

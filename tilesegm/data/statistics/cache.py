@@ -57,7 +57,8 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
     Statistics can be measured anew at any time, so a damaged file is no error.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because numpy leaves a damaged file open.
+        with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             if str(file["key"]) != key:
                 return None
             count = sum(name.endswith("/name") for name in file.files)

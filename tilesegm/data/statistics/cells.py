@@ -121,16 +121,15 @@ def _moments(
     patch: Patch, counts: NDArray[np.int64], cell: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and sum of squared differences from it of each band in each cell, ``(r, c, B)``."""
-    values = np.where(patch.valid[..., None], patch.pixels, 0).astype(np.float64)
-    # Differences from a value close by keep their digits when they are squared.
-    close = values.sum(axis=(0, 1)) / max(1, int(counts.sum()))
-    values -= close
-    values *= patch.valid[..., None]
-    sums = _sum(values, cell)
-    pixels = np.maximum(counts, 1)[..., None]
-    means = np.where(counts[..., None] > 0, close + sums / pixels, 0.0)
-    squares = np.maximum(_sum(np.square(values), cell) - np.square(sums) / pixels, 0.0)
-    return means, squares
+    seen = patch.valid[..., None]
+    values = np.where(seen, patch.pixels, 0).astype(np.float64)
+    means = _sum(values, cell) / np.maximum(counts, 1)[..., None]
+    # Each cell's own mean, and not one of the window: not even rounding may carry over from
+    # pixels that are held out.
+    rows, cols = (np.arange(size) // cell for size in values.shape[:2])
+    values -= means[np.ix_(rows, cols)]
+    values *= seen
+    return means, _sum(np.square(values, out=values), cell)
 
 
 def _sum(values: NDArray[Any], cell: int) -> NDArray[Any]:

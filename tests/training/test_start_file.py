@@ -1,0 +1,186 @@
+"""`tilesegm train init`: what it finds, and that training takes what it writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.images import GEO, write
+from tilesegm.errors import OutputError, SettingsError
+from tilesegm.training.scene_patterns import find_patterns
+from tilesegm.training.settings_file import load_config
+from tilesegm.training.start_file import write_start
+from tilesegm.training.survey import survey_labels
+
+
+def labels(side: int = 96) -> NDArray[np.uint8]:
+    """Three quarters of 0, a quarter of 7."""
+    made = np.zeros((side, side), np.uint8)
+    made[: side // 2, : side // 2] = 7
+    return made
+
+
+def picture(path: Path, values: NDArray[np.uint8], palette: bool = False) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(values)
+    if palette:
+        image = image.convert("P")
+        image.putpalette([20, 30, 40] * 7 + [200, 100, 50] * 249)
+    image.save(path)
+    return str(path)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> tuple[list[str], list[str]]:
+    """Twelve images in two folders with masks of ids."""
+    images, masks = [], []
+    for site in "ab":
+        for number in range(1, 7):
+            rgb = np.full((96, 96, 3), 10 * number, np.uint8)
+            images.append(picture(tmp_path / f"site_{site}/img/part_{number}.png", rgb))
+            masks.append(picture(tmp_path / f"site_{site}/ids/part_{number}_mask.png", labels()))
+    return images, masks
+
+
+def test_a_folder_becomes_one_pattern(pairs: tuple[list[str], list[str]], tmp_path: Path) -> None:
+    file = tmp_path / "start.yaml"
+    choices = write_start(*pairs, file)
+    assert choices.chosen["data"]["scenes"] == [
+        {
+            "image": "site_{site:[ab]}/img/part_{part:[123456]}.png",
+            "labels": "site_{site}/ids/part_{part}_mask.png",
+        }
+    ]
+    config = load_config(file, losses=False)
+    assert config.split.strategy == "image"
+    assert config.schedule.size == 96
+    assert config.sampling.balanced == 0.25
+    names = [(one.name, one.value) for one in config.data.labels.classes]
+    assert names == [("background", 0), ("foreground", 7)]
+    text = file.read_text()
+    assert "- {name: background, value: 0}  # 82,944 px, 75.00 %" in text
+    assert "# Images: 12 of 96 x 96 px, 3 bands of uint8, no coordinate reference system" in text
+
+
+def test_only_the_files_that_were_given_are_taken(
+    pairs: tuple[list[str], list[str]], tmp_path: Path
+) -> None:
+    images, masks = pairs
+    picture(tmp_path / "site_a/img/part_10.png", np.zeros((96, 96, 3), np.uint8))
+    picture(tmp_path / "site_a/ids/part_10_mask.png", labels())
+    some = [0, 1, 6]
+    choices = write_start(
+        [images[n] for n in some], [masks[n] for n in some], tmp_path / "start.yaml"
+    )
+    scenes = choices.chosen["data"]["scenes"]
+    assert [scene["image"] for scene in scenes] == [
+        "site_a/img/part_1.png",
+        "site_a/img/part_2.png",
+        "site_b/img/part_1.png",
+    ]
+
+
+def test_patterns_are_taken_as_they_are(pairs: tuple[list[str], list[str]], tmp_path: Path) -> None:
+    image = str(tmp_path / "site_{s}/img/{n}.png")
+    mask = str(tmp_path / "site_{s}/ids/{n}_mask.png")
+    choices = write_start([image], [mask], tmp_path / "deep" / "start.yaml")
+    assert choices.chosen["data"]["scenes"][0]["labels"] == "../site_{s}/ids/{n}_mask.png"
+    assert len(load_config(tmp_path / "deep/start.yaml", losses=False).data.scenes) == 1
+
+
+def test_colours_and_palettes_are_one(tmp_path: Path) -> None:
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[:] = (20, 30, 40)
+    rgb[:8] = (200, 100, 50)
+    rgb[0, 0] = 255
+    masks = [
+        picture(tmp_path / "1.png", rgb),
+        picture(tmp_path / "2.png", labels(200), palette=True),
+    ]
+    found = survey_labels(masks)
+    assert found.kind == "colours"
+    assert found.counts == {"#141E28": 56 * 64 + 30000, "#C86432": 511 + 10000, "#FFFFFF": 1}
+    image = picture(tmp_path / "images" / "1.png", rgb)
+    choices = write_start(
+        [image, image.replace("1.png", "1.png")][:1], masks[:1], tmp_path / "one.yaml"
+    )
+    assert [one["value"] for one in choices.chosen["data"]["labels"]["classes"]] == [
+        "#141E28",
+        "#C86432",
+        "#FFFFFF",
+    ]
+
+
+def test_missing_pixels_are_no_class(tmp_path: Path) -> None:
+    path = write(tmp_path / "ids.tif", labels()[..., None], nodata=7, **GEO)
+    assert survey_labels([str(path)]).counts == {0: 6912}
+
+
+def test_names_that_do_not_belong_together() -> None:
+    assert find_patterns(["a/1.png", "a/2.png"], ["b/x.png", "b/y.png"]) is None
+    assert find_patterns(["a/1.png", "b/c/2.png"], ["x", "y"]) is None
+    assert find_patterns(
+        ["i/21_training.tif", "i/30_training.tif"], ["m/21_1.gif", "m/30_1.gif"]
+    ) == (
+        "i/{name}_training.tif",
+        "m/{name}_1.gif",
+    )
+    assert find_patterns(["s/aa/i/aa.png", "s/bb/i/bb.png"]) == ("s/{name}/i/{name}.png",)
+
+
+def test_what_does_not_fit_is_refused(tmp_path: Path, pairs: tuple[list[str], list[str]]) -> None:
+    images, masks = pairs
+    file = tmp_path / "start.yaml"
+    grey = picture(tmp_path / "grey.png", labels())
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    for arguments, words in (
+        ((images, masks[:3]), "12 images and 3 files of labels were given"),
+        ((images[:1], ["absent.png"]), "there is no file absent.png"),
+        (([images[0], grey], masks[:2]), "a network takes one number of bands"),
+        ((images[:1], [picture(tmp_path / "noise.png", noise)]), "more than 64 values"),
+        ((["{a}.png"], masks[:2]), "1 patterns of images and 2 of labels"),
+    ):
+        with pytest.raises(SettingsError, match=words):
+            write_start(*arguments, file)
+    assert not file.exists()
+    with pytest.raises(SettingsError, match="is a raster"):
+        write_start(images[:1], masks[:1], file, attribute="class")
+    file.write_text("mine")
+    with pytest.raises(OutputError, match="--overwrite"):
+        write_start(images, masks, file)
+    write_start(images, masks, file, overwrite=True)
+
+
+def test_polygons_of_another_system(shared_data: Path, tmp_path: Path) -> None:
+    bands = sorted(map(str, (shared_data / "sentinel2").glob("*.tiff")))
+    polygons = str(shared_data / "sentinel2" / "rcr_landcover.shp")
+    file = tmp_path / "start.yaml"
+    write_start(bands, [polygons], file, stack=True)
+    config = load_config(file, losses=False)
+    (scene,) = config.data.scenes
+    assert len(scene.images) == 8
+    assert config.data.labels.attribute == "Classname"
+    names = [one.name for one in config.data.labels.classes]
+    assert names[:2] == ["Emergent Wetland", "Forested Wetland"]
+    assert len(names) == 6
+    with pytest.raises(SettingsError, match="has no attribute 'Klasse'; it has Classname, Class"):
+        write_start(bands, [polygons], file, stack=True, attribute="Klasse", overwrite=True)
+    with pytest.raises(SettingsError, match="--stack"):
+        write_start(bands, [polygons] * 2, file, overwrite=True)
+
+
+def test_real_ids_with_a_palette_and_nodata(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "nc_landsat"
+    file = tmp_path / "start.yaml"
+    write_start([str(folder / "lsat7_2002.tif")], [str(folder / "landclass96.tif")], file)
+    config = load_config(file, losses=False)
+    assert [one.value for one in config.data.labels.classes] == [1, 2, 3, 4, 5, 6, 7]
+    assert config.data.labels.classes[0].colour == "#FF7F00"
+    assert (config.split.strategy, config.split.folds) == ("blocks", 4)
+    assert config.model.depth == 3
+    assert config.sampling.balanced == 0.75
+    assert '- {name: class 7, value: 7, colour: "#BF7F3F"}  # 194 px, 0.08 %' in file.read_text()

@@ -234,3 +234,14 @@ def test_a_truth_without_a_class_is_an_error() -> None:
 def test_nothing_to_evaluate_is_an_error() -> None:
     with pytest.raises(InputError, match="nothing to evaluate"):
         evaluate_many([])
+
+
+@pytest.mark.slow
+def test_more_pixels_than_32_bits_can_count() -> None:
+    size = 47_000
+    truth = np.broadcast_to(np.uint8(1), (size, size))
+    predicted = np.broadcast_to((np.arange(size) >= 10).astype(np.uint8), (size, size))
+    options = EvaluationOptions(2, measures=Measures(borders=False))
+    found = evaluate(predicted, truth, options=options)
+    assert size * size > 2**31
+    assert found.total.confusion.tolist() == [[0, 0, 0], [10 * size, size * (size - 10), 0]]

@@ -217,21 +217,20 @@ class _Run:
         nothing = np.zeros((classes, classes + 1), np.int64)
         confusion = sum((block.confusion for block in blocks), nothing)
         tally = count_window(pair, measures, confusion)
-        core = pair.core
-        known = core.truth != core.unknown
-        right = known & (core.truth == core.predicted)
         extra: dict[str, Any] = {}
         if self._pair.seams is not None:
             extra["seams"] = count_seams(pair, self._pair.seams, window.row, window.col)
+        core = pair.core
         scores = reader.scores(window)
         if scores is not None:
-            extra["scores"] = count_scores(
-                scores.levels, core.truth, known & scores.valid, scores.steps
-            )
-        confidence = reader.confidence(window)
+            known = scores.valid & (core.truth != core.unknown)
+            extra["scores"] = count_scores(scores.levels, core.truth, known, scores.steps)
+        confidence = reader.confidence(window, scores)
         if confidence is not None:
+            known = confidence.valid & (core.truth != core.unknown)
+            right = core.truth == core.predicted
             extra["confidence"] = count_confidence(
-                confidence.levels, right, known & confidence.valid, confidence.steps
+                confidence.levels, right, known, confidence.steps
             )
         return _Part(replace(tally, **extra), blocks, cut_objects(pair, measures.objects))
 

@@ -163,10 +163,9 @@ class PairReader:
         """Read scores of all classes, if there are any."""
         return None if self._scores is None else _levels(self._scores, window)
 
-    def confidence(self, window: Window) -> Levels | None:
-        """Read confidence: from its own raster, or the highest score of each pixel."""
+    def confidence(self, window: Window, scores: Levels | None) -> Levels | None:
+        """Read confidence: from its own raster, or the highest of ``scores`` of the window."""
         if self._confidence is None:
-            scores = self.scores(window)
             return scores and Levels(scores.levels.max(2), scores.valid, scores.steps)
         found = _levels(self._confidence, window)
         return Levels(found.levels[..., 0], found.valid, found.steps)

@@ -59,7 +59,8 @@ def refused(said: Said, *words: str, code: int = 2) -> None:
         ("  scenes:", "\tscenes:", "run.yaml:2: the line begins with a tab"),
         ("      labels: labels.tif\n", "", "run.yaml:3: data.scenes[0].labels is missing"),
         ("image.tif", "absent.tif", "absent.tif: no such file"),
-        ("image.tif", "{name}.jpg", "fits no file"),
+        ("image.tif", "{name}.jpg", "run.yaml:3: is not YAML: expected <block end>"),
+        ("image.tif", '"{name}.jpg"', "fits no file"),
         ("labels.tif", "absent.tif", "labels "),
         ("value: 0", "value: 7", "holds values that settings do not name: 0 ("),
         ("name: land", "name: water", "water"),
@@ -159,14 +160,16 @@ def test_labels_that_a_shell_wrote_out(cli: Cli, folder: Path) -> None:
     labels = [write(folder / f"b{n}.tif", blobs(64, 64, 1) // 128, **GEO) for n in "12"]
     said = cli("train", "init", *images, "--labels", *labels, "-o", folder / "two.yaml")
     assert said.code == 0, said.err
-    assert 'image: "a{a:[12]}.tif"' in (folder / "two.yaml").read_text() or said.out
+    text = (folder / "two.yaml").read_text()
+    assert "image: a1.tif" in text
+    assert "labels: b2.tif" in text
 
 
 @pytest.mark.parametrize("words", [["train", "--help"], ["train", "none.yaml"]])
 def test_frameworks_stay_unimported(words: list[str]) -> None:
     script = (
         "import atexit, sys\n"
-        "atexit.register(lambda: print('\\nimports:', *{'keras', 'tensorflow', 'pydantic', 'yaml'}"
+        "atexit.register(lambda: print('\\nimports:', *{'keras', 'tensorflow'}"
         " & set(sys.modules)))\n"
         f"sys.argv[1:] = {words!r}\n"
         "from tilesegm.cli.main import main; main()"

@@ -13,8 +13,11 @@ from tests.data.stream_parts import ALL, ArrayScenes, blotches, make_stream, pla
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.patch import IGNORE, Sample
 from tilesegm.data.sampling import Place
-from tilesegm.data.settings import AugmentationSettings, SamplingSettings
-from tilesegm.data.stream import StreamSettings
+from tilesegm.data.scenes import Scenes
+from tilesegm.data.settings import AugmentationSettings, SamplingSettings, SplitSettings
+from tilesegm.data.split import make_split
+from tilesegm.data.statistics import band_statistics, measure
+from tilesegm.data.stream import SampleStream, StreamSettings
 from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window
 from tilesegm.model.normalisation import Normalisation
@@ -205,3 +208,24 @@ def test_the_rarer_a_class_the_more_it_is_pasted() -> None:
 def test_settings_out_of_range_are_refused(size: int, batch: int, seed: int, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         StreamSettings(size, batch, MIXED, ALL, seed)
+
+
+def test_scenes_statistics_and_split_of_the_package_fit_together() -> None:
+    labels = [np.maximum(blotches(128, 160, 3, seed), 0) for seed in (0, 1)]
+    images = [places_of(number, array) for number, array in enumerate(labels)]
+    with Scenes.in_memory(images, labels) as scenes:
+        found = measure(scenes, cell=16)
+        split = make_split(scenes, found, SplitSettings(block=32), buffer=4)
+        views = [split.view(info.name, 0) for info in scenes.infos]
+        stream = SampleStream(
+            scenes,
+            views,
+            found,
+            band_statistics(found, views),
+            Normalisation(),
+            StreamSettings(32, 2, SamplingSettings(border=0.5), FLIPS),
+        )
+        total = sum(int(view.trainable(Window(0, 0, 128, 160)).sum()) for view in views)
+        assert stream.places.counts.sum() == total
+        assert 0 < total < 2 * 128 * 160
+        assert all((stream.sample(index).labels != IGNORE).any() for index in range(20))

@@ -28,7 +28,7 @@ from tilesegm.training.config import (
 
 
 def paint(size: int = 160, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return pixels ``(size, size, 2)`` uint8 and labels: 0 plain, 1 striped, 2 bright; 255 unknown."""
+    """Return uint8 pixels ``(size, size, 2)`` and labels: plain, striped, bright; 255."""
     random = np.random.default_rng(seed)
     rows, cols = np.indices((size, size))
     labels = ((rows // 20 + 2 * (cols // 28)) % 3).astype(np.uint8)

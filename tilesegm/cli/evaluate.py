@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +12,10 @@ from rich.table import Table
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import Aoi, AsJson, Quiet
 from tilesegm.errors import OutputError, SettingsError
+
+if TYPE_CHECKING:
+    from tilesegm.data.settings import LabelSettings
+    from tilesegm.map_pair import MapPair
 
 __all__ = ["evaluate"]
 
@@ -23,13 +27,17 @@ def evaluate(
     truth: Annotated[
         str,
         typer.Argument(
-            help="Raster of class ids, or a folder of them with the same names.",
+            help="Raster of class ids; with --labels polygons or a mask of colours; or a folder.",
             show_default=False,
         ),
     ],
     classes: Annotated[
         str | None,
         typer.Option(help="Number of classes, or names in the order of ids: water,road,tree."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="Settings of a training run: how to read polygons or colours."),
     ] = None,
     ignore: Annotated[
         str | None, typer.Option(help="Ids of the truth that do not count, such as 0,255.")
@@ -71,6 +79,7 @@ def evaluate(
     options = EvaluationOptions(
         classes=_classes(classes),
         ignore=_ids("ignore", ignore),
+        labels=_label_settings(labels),
         measures=Measures(
             borders=borders,
             band=band,
@@ -98,7 +107,7 @@ def evaluate(
 
 def _pairs(
     prediction: str, truth: str, area: str | None, confidence: str | None, scores: str | None
-) -> list[Any]:
+) -> list[MapPair]:
     """Pair the maps of two folders by name, or take one map and its truth."""
     from tilesegm.map_pair import MapPair
 
@@ -116,6 +125,15 @@ def _pairs(
     if missing:
         raise SettingsError(f"{truth} holds no {missing[0]}; give the truth the names of the maps")
     return [MapPair(str(path), str(truths / path.name)) for path in maps]
+
+
+def _label_settings(path: Path | None) -> LabelSettings | None:
+    """Read how labels are read from the settings of a training run."""
+    if path is None:
+        return None
+    from tilesegm.training.settings_file import load_config
+
+    return load_config(path, losses=False).data.labels
 
 
 def _numbers(name: str, text: str | None) -> list[float]:

@@ -108,21 +108,21 @@ def show_result(console: Console, said: dict[str, Any]) -> None:
 def _classes(classes: list[dict[str, Any]]) -> Table:
     table = Table(title="labelled pixels", title_justify="left")
     table.add_column("class")
-    for name in ("all", "share", "learnt", "held out", "held out of class"):
+    for name in ("all", "share", "learnt", "held out"):
         table.add_column(name, justify="right")
     tested = any(row["test"] for row in classes)
     if tested:
         table.add_column("test", justify="right")
     whole = sum(row["pixels"] for row in classes) or 1
     for row in classes:
-        share = row["held_out"] / row["pixels"] if row["pixels"] else 0.0
+        beside_test = row["pixels"] - row["test"]
+        share = row["held_out"] / beside_test if beside_test else 0.0
         cells = [
             row["name"],
             f"{row['pixels']:,}",
             f"{row['pixels'] / whole:.2%}",
             f"{row['learnt']:,}",
-            f"{row['held_out']:,}",
-            f"{share:.1%}",
+            f"{row['held_out']:,} ({share:.0%})",
         ]
         table.add_row(*cells, *([f"{row['test']:,}"] if tested else []))
     return table

@@ -74,8 +74,8 @@ class Display:
         learnt = window.labels != IGNORE
         palette = np.array([info.colour for info in self.classes])
         coloured = 0.4 * grey + 0.6 * palette[np.where(learnt, window.labels, 0)]
-        row, column = np.indices(window.labels.shape)
-        stripes = ((row + column) % _STRIPES < _STRIPES // 4)[..., None]
+        diagonal: NDArray[np.int64] = np.indices(window.labels.shape).sum(0)
+        stripes = np.less(diagonal % _STRIPES, _STRIPES // 4)[..., None]
         ignored = np.where(stripes, _INK, 0.5 * grey + 0.5 * np.array(_PAPER))
         return np.where(learnt[..., None], coloured, ignored).astype(np.uint8)
 

@@ -236,7 +236,7 @@ class Scenes:
         small = np.int8 if len(self.classes) <= 127 else np.int32
         fill = partial(self._copy_labels, scene)
         labels = self._copies.get((scene, "labels"), (info.height, info.width), small, fill)
-        return labels[window.slices].astype(np.int32)
+        return np.array(labels[window.slices], np.int32)
 
     def _copy_labels(self, scene: int, target: NDArray[Any]) -> None:
         opened = self._handles.get(scene)

@@ -92,6 +92,7 @@ class ClassSettings:
     """One class: its id is its place in the list."""
 
     name: str
+    """What the class is called in maps and reports."""
     value: int | str | tuple[int | str, ...]
     """What stands for the class in the labels: id of a raster, ``"#RRGGBB"`` of a mask of
     colours, text or number of a vector file's attribute; several for classes that are joined."""
@@ -196,6 +197,7 @@ class SplitSettings:
     """Pixels around held-out ones that are not learnt from; the receptive field's radius of the
     network when not given."""
     seed: int = 0
+    """Another seed deals the parts out differently."""
     file: str | None = None
     """A split that was saved before, used as it is."""
 
@@ -310,6 +312,7 @@ class BorderWeightSettings:
     """Weights that press a network to keep touching objects apart; they need instances."""
 
     kind: Literal["ronneberger", "falk"] = "ronneberger"
+    """Formula of Ronneberger et al. (2015), or of Falk et al. (2019)."""
     w0: float = 10.0
     """Height of the ridge between two objects."""
     sigma: float = 5.0

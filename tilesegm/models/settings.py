@@ -61,6 +61,7 @@ class ModelSettings:
     """A network for dense prediction."""
 
     name: Literal["unet", "unet++", "unet3+"] = "unet"
+    """U-Net, UNet++ or UNet 3+."""
     filters: int = 16
     """Filters of the finest level; they double on the way down."""
     depth: int | None = None

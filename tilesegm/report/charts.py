@@ -35,7 +35,7 @@ class _Scale:
         """Four to nine round values."""
         span = self.high - self.low
         unit = 10.0 ** math.floor(math.log10(span))
-        step = next(unit * f for f in (0.1, 0.2, 0.25, 0.5, 1.0) if span / (unit * f) <= 8)
+        step = next(unit * f for f in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0) if span / (unit * f) <= 8)
         first = math.ceil(self.low / step - 1e-9)
         return [n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
 

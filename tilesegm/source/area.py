@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
-from rasterio.errors import NotGeoreferencedWarning
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.gdal import open_quietly
 from tilesegm.source.placing import same_place
 from tilesegm.source.vector import Polygons, is_vector, read_polygons
 
@@ -51,9 +50,7 @@ class MaskArea:
     """A raster on the grid of the image; pixels other than 0 and its nodata count."""
 
     def __init__(self, path: Path, identity: tuple[tuple[str, str], ...]) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            self._dataset = rasterio.open(path)
+        self._dataset = open_quietly(str(path))
         self.identity = identity
 
     def mask(self, window: Window) -> NDArray[np.bool_]:

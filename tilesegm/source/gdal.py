@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import rasterio
@@ -20,10 +21,13 @@ from tilesegm.errors import SourceError
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
 
-__all__ = ["Gdal", "georeference_of", "open_dataset", "warp_dataset"]
+__all__ = ["Gdal", "georeference_of", "open_dataset", "open_quietly", "warp_dataset"]
 
 _PLANE = "EPSG:3857"
 """Stands for the system of coordinates that no file names; from itself to itself nothing moves."""
+
+_QUIET = Lock()
+"""Filters of warnings belong to the process: two threads that set them would undo each other's."""
 
 _THREADED = (".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k")
 """Local formats that GDAL decodes by several threads. Never remote files, nor mosaics that may lead
@@ -68,7 +72,7 @@ def open_dataset(uri: str, level: int) -> Any:
         SourceError: the image has fewer overviews.
         RasterioError: GDAL cannot open it.
     """
-    dataset = _open_quietly(uri)
+    dataset = open_quietly(uri)
     if not level:
         return dataset
     levels = len(dataset.overviews(1)) if dataset.count else 0
@@ -78,12 +82,16 @@ def open_dataset(uri: str, level: int) -> Any:
             f"{uri}: level={level} was asked for, but the image has {levels} overviews; "
             f"choose from 0 to {levels}"
         )
-    return _open_quietly(uri, OVERVIEW_LEVEL=level - 1)
+    return open_quietly(uri, OVERVIEW_LEVEL=level - 1)
 
 
-def _open_quietly(uri: str, **options: Any) -> Any:
-    """Open without a warning about a missing georeference, which a photo never has."""
-    with warnings.catch_warnings():
+def open_quietly(uri: str, **options: Any) -> Any:
+    """Open without a warning about a missing georeference, which a photo never has.
+
+    Raises:
+        RasterioError: GDAL cannot open it.
+    """
+    with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(uri, sharing=False, **options)
 

@@ -39,11 +39,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         OutputError: it cannot be written.
     """
     facts = json.dumps({"version": _VERSION, **checkpoint.facts})
+    named: dict[str, Any] = {_FACTS: np.array(facts), **checkpoint.arrays}
     draft = path.with_name(path.name + ".draft")
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
-            np.savez(file, **{_FACTS: np.array(facts)}, **checkpoint.arrays)
+            np.savez(file, **named)
         flush(draft)
         replace(draft, path)
 

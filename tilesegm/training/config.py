@@ -61,6 +61,7 @@ class OptimizerSettings:
     learning_rate: float = 2e-3
     """Highest learning rate."""
     weight_decay: float = 1e-4
+    """Part of each weight, times the learning rate, that AdamW takes off at an update."""
     clip: float | None = 1.0
     """Largest global norm of gradients."""
     accumulate: int = 1
@@ -87,6 +88,7 @@ class ScheduleSettings:
     """How long is trained. An epoch is what lies between two looks at held-out pixels."""
 
     epochs: int = 20
+    """Epochs of the run."""
     steps: int = 100
     """Updates an epoch, of ``accumulate`` batches each."""
     batch: int = 8
@@ -96,6 +98,7 @@ class ScheduleSettings:
     warm_up: float = 0.05
     """Part of the run in which the learning rate rises."""
     decay: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate falls after the warm-up."""
     patience: int | None = None
     """Epochs without a better score after which training stops; never when not given."""
 
@@ -119,7 +122,9 @@ class ValidationSettings:
     metric: Literal["mean_iou", "mean_dice", "accuracy", "loss"] = "mean_iou"
     """What the best network is chosen by; ``loss`` is the training loss."""
     tile: int = 512
+    """Side of a tile in pixels."""
     overlap: int = 64
+    """Pixels that neighbouring tiles share."""
     megapixels: float | None = 16.0
     """Most held-out pixels to look at each time, in millions; all at the end of training."""
 
@@ -145,7 +150,8 @@ class DeviceSettings:
     xla: bool | None = None
     """Whether XLA compiles the step; measured choice for the device when not given."""
     distribute: Literal["none", "mirrored", "workers"] = "none"
-    """``mirrored``: all devices of this machine; ``workers``: several machines (TF_CONFIG)."""
+    """``mirrored``: all devices of this machine share each batch. ``workers``, several machines, is
+    refused: Keras 3 cannot train with it."""
     readers: int = 0
     """Threads that read and augment; one a core when 0."""
     deterministic: bool = False
@@ -175,6 +181,7 @@ class TrainingConfig:
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     device: DeviceSettings = field(default_factory=DeviceSettings)
     seed: int = 0
+    """Decides first weights, windows and their changes."""
 
     def __post_init__(self) -> None:
         if self.seed < 0:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 from tilesegm.errors import SettingsError
+from tilesegm.model.device import device_kind
 from tilesegm.training.config import DeviceSettings
 
-__all__ = ["Devices", "open_devices"]
+__all__ = ["Devices", "open_devices", "uses_xla"]
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,6 @@ class Devices:
     def replicas(self) -> int:
         """Devices that share a batch."""
         return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
-
-    @property
-    def is_chief(self) -> bool:
-        """Whether this process writes files; false for all workers but the first."""
-        task = json.loads(os.environ.get("TF_CONFIG") or "{}").get("task", {})
-        return self.strategy is None or not task.get("index")
 
     def scope(self) -> AbstractContextManager[Any]:
         """Return the scope in which variables are made."""
@@ -50,11 +43,30 @@ class Devices:
             )
 
 
-def open_devices(settings: DeviceSettings) -> Devices:
+def uses_xla(asked: bool | None, replicas: int = 1) -> bool:
+    """Tell whether XLA compiles the training step.
+
+    What is asked for counts. Left open, JAX compiles, which it is made for, and Torch does not.
+    TensorFlow compiles on one GPU; on processors XLA makes spatial convolutions slower than
+    TensorFlow's own kernels, and several devices have steps that it cannot compile as a whole.
+    """
+    import keras
+
+    backend = keras.backend.backend()
+    if asked is not None or backend != "tensorflow":
+        return backend == "jax" if asked is None else asked
+    return device_kind() != "cpu" and replicas == 1
+
+
+def open_devices(settings: DeviceSettings, accumulate: int = 1) -> Devices:
     """Find the devices of a run.
 
+    Args:
+        settings: What to use.
+        accumulate: Batches whose gradients make one update.
+
     Raises:
-        SettingsError: the running Keras backend does not distribute.
+        SettingsError: the running Keras backend does not distribute, or not with these settings.
     """
     import keras
 
@@ -65,6 +77,19 @@ def open_devices(settings: DeviceSettings) -> Devices:
         raise SettingsError(
             f"device.distribute is {settings.distribute!r} and the Keras backend {backend}; many "
             "devices need TensorFlow: unset KERAS_BACKEND, or pass none"
+        )
+    if settings.distribute == "workers":
+        # MultiWorkerMirroredStrategy hands the batch to Keras 3.15 as PerReplica values, which its
+        # training step cannot convert to tensors.
+        raise SettingsError(
+            "device.distribute is 'workers', which Keras 3 cannot train with; pass 'mirrored' for "
+            "the devices of one machine, or 'none'"
+        )
+    if accumulate > 1:
+        # Keras gathers behind a condition, which a step shared by devices must not have.
+        raise SettingsError(
+            f"optimizer.accumulate is {accumulate}, which one device alone can do; pass 1 and a "
+            "larger schedule.batch to distribute"
         )
     if settings.precision == "float16":
         # LossScaleOptimizer takes gradients for those of all devices, and Keras hands it those

@@ -36,12 +36,13 @@ class LivePredictor(KerasPredictor):
 def _with_state(variables: list[Any], score: Callable[[Any], Any]) -> ArrayFunction:
     import jax
 
-    @jax.jit
     def run(values: list[Any], pixels: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return score(pixels)
 
+    compiled = jax.jit(run)
+
     def call(tiles: NDArray[Any]) -> NDArray[Any]:
-        return np.asarray(run([variable.value for variable in variables], tiles))
+        return np.asarray(compiled([variable.value for variable in variables], tiles))
 
     return call

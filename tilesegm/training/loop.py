@@ -9,6 +9,7 @@ import keras
 
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.stream import SampleStream
+from tilesegm.errors import SettingsError, SourceError
 from tilesegm.events import EpochEnded, OnEvent
 from tilesegm.metrics.confusion import Scores
 from tilesegm.training.callbacks import StepWatch, open_board
@@ -20,7 +21,6 @@ from tilesegm.training.checkpoint import (
     take_variables,
 )
 from tilesegm.training.config import TrainingConfig
-from tilesegm.training.devices import Devices
 from tilesegm.training.examination import Examiner, score_of
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
@@ -43,7 +43,6 @@ class Loop:
         trainee: The network.
         stream: The samples.
         examiner: Looks at held-out pixels.
-        devices: Where numbers are computed.
     """
 
     def __init__(
@@ -53,9 +52,8 @@ class Loop:
         trainee: Trainee,
         stream: SampleStream,
         examiner: Examiner,
-        devices: Devices,
     ) -> None:
-        self.config, self.folder, self.devices = config, folder, devices
+        self.config, self.folder = config, folder
         self.trainee, self.stream, self.examiner = trainee, stream, examiner
         self.progress = Progress()
         self._batches = config.schedule.steps * config.optimizer.accumulate
@@ -85,16 +83,12 @@ class Loop:
         schedule = self.config.schedule
         rate = self.config.optimizer.learning_rate
         watch = StepWatch(self._batches * schedule.epochs, rate, on_event)
-        board = (
-            open_board(self.folder.tensorboard, self.trainee.trained)
-            if self.devices.is_chief
-            else None
-        )
+        board = open_board(self.folder.tensorboard, self.trainee.trained)
         while self.progress.epoch < schedule.epochs and not self._patience_is_over:
             began = time.monotonic()
             epoch = self.progress.epoch
             watch.before = epoch * self._batches
-            row = self._fit(epoch, watch)
+            row = self._fit_safely(epoch, watch)
             watch.check(row["loss"])
             self.trainee.settle()
             self.examiner.refresh()
@@ -124,6 +118,18 @@ class Loop:
     def _patience_is_over(self) -> bool:
         patience = self.config.schedule.patience
         return patience is not None and self.progress.waited >= patience
+
+    def _fit_safely(self, epoch: int, watch: StepWatch) -> dict[str, float]:
+        """Train one epoch; without XLA, where that was our choice and cannot compile the step."""
+        try:
+            return self._fit(epoch, watch)
+        except (SettingsError, SourceError, MemoryError):
+            raise
+        except Exception:
+            if watch.seen or not self.trainee.xla or self.config.device.xla is not None:
+                raise
+            self.trainee.compile(xla=False)
+            return self._fit(epoch, watch)
 
     def _fit(self, epoch: int, watch: StepWatch) -> dict[str, float]:
         """Train one epoch and return its numbers."""
@@ -179,8 +185,6 @@ class Loop:
 
     def _save(self, is_best: bool) -> None:
         """Keep the state; the best weights first, so that the state never names what is not."""
-        if not self.devices.is_chief:
-            return
         progress, folder = self.progress, self.folder
         if is_best:
             weights = take_variables("weights", self.trainee.model.weights)

@@ -58,14 +58,13 @@ def make_loss(settings: LossSettings, *, outputs: int = 1) -> Compound:
     """
     if not settings.terms:
         raise SettingsError("loss.terms is empty; name at least one loss, such as {name: dice_ce}")
-    total = sum(
-        (_term(each, settings.label_smoothing) for each in settings.terms[1:]),
-        start=_term(settings.terms[0], settings.label_smoothing),
-    )
+    parts = [_term(each, settings.label_smoothing) for each in settings.terms]
+    terms = [term for part in parts for term in part.terms]
+    weights = [weight for part in parts for weight in part.weights]
     if outputs == 1:
-        return total
-    deep = [DeepSupervision(term, name=term.name) for term in total.terms]
-    return Compound(deep, total.weights)
+        return Compound(terms, weights)
+    deep = [DeepSupervision(term, name=term.name) for term in terms]
+    return Compound(deep, weights)
 
 
 def make_rule(settings: LossSettings) -> Rule | None:
@@ -89,7 +88,7 @@ def make_rule(settings: LossSettings) -> Rule | None:
 
 def _term(settings: Mapping[str, Any], smoothing: float) -> Compound:
     name, arguments = _named(settings, "loss.terms")
-    factor = arguments.pop("factor", 1.0)
+    factor = float(arguments.pop("factor", 1.0))
     own = "label_smoothing" in arguments
     loss: SegmentationLoss = get(name, **{"ignore": IGNORE, **arguments})
     parts = loss if isinstance(loss, Compound) else Compound([loss])

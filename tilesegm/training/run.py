@@ -94,7 +94,7 @@ def train_on(
         ResumeError: The folder holds a run with other settings or data, or one in progress.
     """
     began = time.monotonic()
-    devices = open_devices(config.device)
+    devices = open_devices(config.device, config.optimizer.accumulate)
     devices.check_batch(config.schedule.batch)
     with open_run(Path(folder) / config.output, config, overwrite=overwrite) as run:
         if run.result.exists():
@@ -111,7 +111,7 @@ def train_on(
         trainee = Trainee(model, config, devices)
         examiner = Examiner(trainee.inference, material, normalisation, config, trainee.precision)
         stream = make_stream(material, config, normalisation)
-        loop = Loop(config, run, trainee, stream, examiner, devices)
+        loop = Loop(config, run, trainee, stream, examiner)
         loop.resume()
         on_event(StageStarted("training"))
         loop.run(on_event)

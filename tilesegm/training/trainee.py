@@ -10,7 +10,7 @@ from tilesegm.losses.weighting import WeightedModel
 from tilesegm.models.build import inference_model
 from tilesegm.models.stages import rate_factors
 from tilesegm.training.config import TrainingConfig
-from tilesegm.training.devices import Devices
+from tilesegm.training.devices import Devices, uses_xla
 from tilesegm.training.objective import make_loss, make_rule
 from tilesegm.training.optimizer import averaged_weights, make_optimizer
 from tilesegm.training.precision import training_precision, twin_of
@@ -51,11 +51,12 @@ class Trainee:
                 replicas=devices.replicas,
                 loss_scale=self.precision == "float16",
             )
-            self.trained.compile(self.optimizer, jit_compile=False)
+            self.compile(uses_xla(config.device.xla, devices.replicas))
             self.optimizer.build(self.trained.trainable_variables)
 
     def compile(self, xla: bool) -> None:
-        """Compile the training step anew."""
+        """Say how the training step is compiled; it is when the first batch comes."""
+        self.xla = xla
         self.trained.compile(self.optimizer, jit_compile=xla)
 
     @property

@@ -76,13 +76,14 @@ def make_split(
         for part, fold in zip(parts, folds, strict=True)
         for info, window in part
     ]
+    place = {info.name: number for number, info in enumerate(scenes.infos)}
     split = Split(
         strategy=settings.strategy,
         folds=settings.folds,
         buffer=buffer,
         seed=settings.seed,
         scenes=tuple((info.name, info.height, info.width) for info in scenes.infos),
-        pieces=tuple(pieces),
+        pieces=tuple(sorted(pieces, key=lambda piece: place[piece.scene])),
     )
     _check_left(split, statistics, settings)
     return replace(split, notes=tuple(find_notes(split, statistics, scenes.classes)))
@@ -131,6 +132,11 @@ def _deal(
 
 
 def _too_few(parts: int, labelled: int, settings: SplitSettings) -> str:
+    if not labelled:
+        return (
+            "no pixel to split has a class; check that the values in labels.classes are those "
+            "that the labels hold, and that labels lie on the images"
+        )
     strategy, folds = settings.strategy, settings.folds
     kind = {
         "blocks": f"blocks of {settings.block} pixels",

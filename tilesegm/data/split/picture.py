@@ -48,18 +48,17 @@ def draw_split(
     pairs = list(zip(views, statistics, strict=True))[:_MOST]
     columns = min(len(pairs), math.ceil(math.sqrt(len(pairs) * 1.5)))
     side = (_WIDTH - _GAP) // columns - _GAP
-    panels = [_panel(view, scene, side) for view, scene in pairs]
+    panels = [(view.name, _panel(view, scene, side)) for view, scene in pairs]
     rows = [panels[first : first + columns] for first in range(0, len(panels), columns)]
-    heights = [max(panel.height for panel in row) + _HEAD + _GAP for row in rows]
+    heights = [max(panel.height for _, panel in row) + _HEAD + _GAP for row in rows]
     legend = _HEAD * 2
     page = Image.new("RGB", (_WIDTH, legend + sum(heights) + _HEAD), _PAPER)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(13)
     _draw_legend(draw, font)
     top = legend
     for row, height in zip(rows, heights, strict=True):
-        for column, panel in enumerate(row):
+        for column, (name, panel) in enumerate(row):
             left = _GAP + column * (side + _GAP)
-            name = views[rows.index(row) * columns + column].name
             draw.text((left, top + _HEAD / 2), _fit(name, font, side), _INK, font, anchor="lm")
             page.paste(panel, (left, top + _HEAD))
         top += height

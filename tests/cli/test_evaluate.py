@@ -1,0 +1,135 @@
+"""``tilesegm evaluate`` on files: tables, JSON, folders, polygons, and errors in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from tests.cli.conftest import Cli
+from tests.metrics.maps import random_maps
+from tests.test_evaluate import write
+from tilesegm.metrics.confusion import Scores, count_pairs
+
+SMALL = ("--classes", "3")
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> tuple[Path, Path]:
+    truth, predicted = random_maps(0, 120, 90, 3)
+    return write(tmp_path / "p.tif", predicted), write(tmp_path / "t.tif", truth)
+
+
+def test_json_holds_the_scores(cli: Cli, maps: tuple[Path, Path], tmp_path: Path) -> None:
+    words = (*SMALL, "--thin", "1", "--objects", "0,2", "--tolerance", "1.5")
+    said = cli("evaluate", *maps, *words, "--json", "--json-file", tmp_path / "out.json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert found == json.loads((tmp_path / "out.json").read_text())
+    truth, predicted = random_maps(0, 120, 90, 3)
+    expected = Scores(count_pairs(truth, predicted, 3))
+    assert found["mean_iou"] == expected.mean_iou
+    rows = found["classes"]
+    assert [row["name"] for row in rows] == ["class 0", "class 1", "class 2"]
+    assert "boundary_f1_1.5px" in rows[0]
+    assert "cldice" in rows[1]
+    assert "objects" in rows[2]
+
+
+def test_tables_name_classes_and_scores(cli: Cli, maps: tuple[Path, Path]) -> None:
+    said = cli("evaluate", *maps, "--classes", "water,road,tree", "--objects", "1")
+    assert said.code == 0, said.err
+    for word in (
+        "water",
+        "road",
+        "tree",
+        "mean iou",
+        "boundary iou",
+        "hausdorff 95",
+        "objects: f1",
+    ):
+        assert word in said.out
+
+
+def test_folders_are_paired_by_name(cli: Cli, tmp_path: Path) -> None:
+    for folder in ("p", "t"):
+        (tmp_path / folder).mkdir()
+    for n in range(2):
+        truth, predicted = random_maps(n, 50, 60, 3)
+        write(tmp_path / "p" / f"{n}.tif", predicted)
+        write(tmp_path / "t" / f"{n}.tif", truth)
+    said = cli("evaluate", tmp_path / "p", tmp_path / "t", *SMALL, "--json")
+    assert said.code == 0, said.err
+    assert len(json.loads(said.out)["images"]) == 2
+    (tmp_path / "t" / "1.tif").unlink()
+    said = cli("evaluate", tmp_path / "p", tmp_path / "t", *SMALL)
+    assert said.code == 2
+    assert "holds no 1.tif" in said.err
+
+
+def test_a_truth_of_polygons(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("pyogrio")
+    transform = rasterio.Affine(1, 0, 500000, 0, -1, 4000000)
+    predicted = np.zeros((40, 50), np.uint8)
+    predicted[10:20, 10:30] = 1
+    prediction = write(tmp_path / "p.tif", predicted, transform)
+    left, top = 500010, 4000000 - 10
+    ring = [[left, top], [left + 20, top], [left + 20, top - 10], [left, top - 10], [left, top]]
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"kind": "house"},
+            "geometry": {"type": "Polygon", "coordinates": [ring]},
+        }
+    ]
+    collection = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32633"}},
+        "features": features,
+    }
+    (tmp_path / "t.geojson").write_text(json.dumps(collection))
+    labels: dict[str, Any] = {
+        "classes": [{"name": "land", "value": "land"}, {"name": "house", "value": "house"}],
+        "attribute": "kind",
+        "background": "land",
+    }
+    scene = {"image": str(prediction), "labels": str(tmp_path / "t.geojson")}
+    run = tmp_path / "run.yaml"
+    run.write_text(json.dumps({"data": {"scenes": [scene], "labels": labels}}))
+    said = cli("evaluate", prediction, tmp_path / "t.geojson", "--labels", run, "--json")
+    assert said.code == 0, said.err
+    found = json.loads(said.out)
+    assert found["accuracy"] == 1
+    assert [row["true_pixels"] for row in found["classes"]] == [1800, 200]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        ((), 2, "does not tell its classes"),
+        ((*SMALL, "--tolerance", "x"), 2, "tolerance"),
+        ((*SMALL, "--thin", "7"), 2, "classes run from 0 to 2"),
+        ((*SMALL, "--band", "0"), 2, "band is 0"),
+        ((*SMALL, "--ignore", "0,1,2"), 2, "no pixel has a true class"),
+        ((*SMALL, "--scores", "absent.tif"), 2, "absent.tif"),
+        ((*SMALL, "--json-file", "absent/out.json"), 3, "cannot be written"),
+    ],
+)
+def test_errors_are_one_line(
+    cli: Cli, maps: tuple[Path, Path], words: tuple[str, ...], code: int, reason: str
+) -> None:
+    said = cli("evaluate", *maps, *words, "--no-borders")
+    assert said.code == code
+    (line,) = said.err.splitlines()
+    assert line.startswith("tilesegm: ")
+    assert reason in line
+
+
+def test_a_missing_file_is_said(cli: Cli, maps: tuple[Path, Path]) -> None:
+    said = cli("evaluate", maps[0], "absent.tif", *SMALL)
+    assert said.code == 2
+    assert "absent.tif" in said.err

@@ -1,0 +1,146 @@
+"""Patterns of paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.data.label_parts import classes
+from tilesegm.data.find import SceneFiles, find_scenes
+from tilesegm.data.pattern import Pattern, natural
+from tilesegm.data.settings import DataSettings, SceneSettings
+from tilesegm.errors import SettingsError, SourceError
+
+
+def find(folder: Path, *scenes: SceneSettings) -> tuple[SceneFiles, ...]:
+    return find_scenes(DataSettings(scenes, classes(0, 1)), folder)
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_a_placeholder_stands_for_one_text_everywhere(tmp_path: Path) -> None:
+    for n in (1, 2, 10):
+        touch(tmp_path, f"a/{n}_in.tif", f"b/{n}_out.png", f"mask/{n}.gif")
+    touch(tmp_path, "a/notes.txt", "a/.3_in.tif")
+    scene = SceneSettings("a/{n}_in.tif", "b/{n}_out.png", area="mask/{n}.gif", group="g{n}")
+    found = find(tmp_path, scene)
+    assert [files.name for files in found] == ["1", "2", "10"]
+    assert found[2] == SceneFiles(
+        name="10",
+        image=str(tmp_path / "a/10_in.tif"),
+        labels=str(tmp_path / "b/10_out.png"),
+        instances=None,
+        area=str(tmp_path / "mask/10.gif"),
+        group="g10",
+        role=None,
+    )
+
+
+def test_a_repeated_placeholder_must_match_itself(tmp_path: Path) -> None:
+    touch(tmp_path, "x/images/x.png", "y/images/z.png", "y/images/y-y.png", "y/images/y-z.png")
+    assert Pattern("{id}/images/{id}.png").find(tmp_path) == [{"id": "x"}]
+    assert Pattern("y/images/{a}-{a}.png").find(tmp_path) == [{"a": "y"}]
+    assert Pattern(str(tmp_path / "{id}/images/{id}.png")).find(Path("/none")) == [{"id": "x"}]
+
+
+def test_globs_narrow_placeholders(tmp_path: Path) -> None:
+    for n in range(1, 8):
+        touch(tmp_path, f"tile_{n}/1.jpg", f"tile_{n}/1.png")
+    touch(tmp_path, "other/1.jpg", "tile_12/1.jpg")
+    found = find(tmp_path, SceneSettings("{site:tile_[2-4]}/{n:?}.jpg", "{site}/{n}.png"))
+    assert [files.name for files in found] == ["tile_2/1", "tile_3/1", "tile_4/1"]
+    assert [files.group for files in found] == ["tile_2/1", "tile_3/1", "tile_4/1"]
+
+
+def test_bands_in_several_files_and_one_mask_an_object(tmp_path: Path) -> None:
+    touch(tmp_path, "s/B1.tif", "s/B2.tif", "s/l.shp", "s/masks/1.png")
+    scene = SceneSettings(("{s}/B1.tif", "{s}/B2.tif"), "{s}/l.shp", instances="{s}/masks/*.png")
+    (found,) = find(tmp_path, scene)
+    assert found.image == (str(tmp_path / "s/B1.tif"), str(tmp_path / "s/B2.tif"))
+    assert found.instances == str(tmp_path / "s/masks/*.png")
+    assert found.name == "s"
+
+
+def test_names_are_unique(tmp_path: Path) -> None:
+    touch(tmp_path, "a/scene.tif", "b/scene.tif", "labels.tif")
+    one, two = (SceneSettings(f"{folder}/scene.tif", "labels.tif") for folder in "ab")
+    assert [files.name for files in find(tmp_path, one, two)] == ["a/scene.tif", "b/scene.tif"]
+    with pytest.raises(SettingsError, match=r"a/scene\.tif is found 2 times"):
+        find(tmp_path, one, two, SceneSettings("a/{any}.tif", "labels.tif"))
+
+
+@pytest.mark.parametrize(
+    ("scene", "words"),
+    [
+        (SceneSettings("none_{n}.tif", "{n}.png"), r"image 'none_\{n\}\.tif' fits no file in"),
+        (SceneSettings("1.tif", "1.png"), r"labels .*1\.png: no such file"),
+        (SceneSettings("2.tif", "1.tif"), r"image .*2\.tif: no such file"),
+        (SceneSettings("{n}.tif", "{n}.tif", area="{n}.shp"), r"area .*1\.shp: no such file"),
+        (SceneSettings("1.tif", "instances", instances="m/*.png"), r"instances .*m/\*\.png: no"),
+    ],
+)
+def test_what_is_not_there_is_named(tmp_path: Path, scene: SceneSettings, words: str) -> None:
+    touch(tmp_path, "1.tif")
+    with pytest.raises(SourceError, match=words):
+        find(tmp_path, scene)
+
+
+def test_addresses_are_left_alone(tmp_path: Path) -> None:
+    (found,) = find(tmp_path, SceneSettings("https://a.b/c.tif", "s3://d/e.tif"))
+    assert (found.image, found.labels) == ("https://a.b/c.tif", "s3://d/e.tif")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"labels": "{m}.png"}, r"\{m\} does not occur in image='\{n\}\.tif', which has \{n\}"),
+        ({"group": "{m}"}, r"group='\{m\}'"),
+        ({"image": ("{n}.tif", "{m}.tif")}, r"image='\{m\}\.tif'"),
+        ({"image": "{n/.tif"}, "a placeholder is a name in braces"),
+        ({"image": "{}.tif"}, "a placeholder is a name in braces"),
+        ({"image": ()}, "give a path"),
+        ({"labels": ""}, "labels of .* are missing"),
+        ({"labels": "instances"}, "needs instances"),
+        ({"role": "testing"}, "expected train, validation or test"),
+    ],
+)
+def test_scenes_that_make_no_sense_are_refused(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        SceneSettings(**({"image": "{n}.tif", "labels": "{n}.png"} | fields))
+
+
+@given(st.lists(st.integers(0, 10**6), unique=True))
+def test_numbers_sort_by_their_value(numbers: list[int]) -> None:
+    texts = [f"slice {n} of x" for n in numbers]
+    assert sorted(texts, key=natural) == [f"slice {n} of x" for n in sorted(numbers)]
+
+
+@given(st.lists(st.text()))
+def test_any_texts_can_be_sorted(texts: list[str]) -> None:
+    assert sorted(sorted(texts, key=natural)) == sorted(texts)
+
+
+def test_the_real_sets_are_found(shared_data: Path) -> None:
+    dubai = SceneSettings(
+        "dubai/{tile:tile_[1-5]}/images/{part}.jpg", "dubai/{tile}/masks/{part}.png", group="{tile}"
+    )
+    drive = SceneSettings(
+        "drive/training/images/{n}_training.tif",
+        "drive/training/1st_manual/{n}_manual1.gif",
+        area="drive/training/mask/{n}_training_mask.gif",
+    )
+    isbi = SceneSettings("isbi2012/image/{n}.png", "isbi2012/label/{n}.png")
+    cells = SceneSettings(
+        "dsb2018/{id}/images/{id}.png", "instances", instances="dsb2018/{id}/masks/*.png"
+    )
+    counts = [len(find(shared_data, scene)) for scene in (dubai, drive, isbi, cells)]
+    assert counts == [45, 20, 30, 97]
+    assert [files.name for files in find(shared_data, isbi)] == [str(n) for n in range(30)]

@@ -1,0 +1,112 @@
+"""Held-out pixels are looked at as `predict` would see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from tests.training.scenery import paint
+from tilesegm.data.patch import IGNORE
+from tilesegm.data.scenes import Scenes
+from tilesegm.grid.window import Window
+from tilesegm.model.base import ModelSpec
+from tilesegm.model.classes import default_classes
+from tilesegm.model.normalisation import Normalisation
+from tilesegm.training.config import ValidationSettings
+from tilesegm.training.live import LivePredictor
+from tilesegm.training.validation import Part, choose_parts, look_at, plan_looks
+
+
+class Brightness:
+    """Class 2 above 120, else class 1 above 75, by the mean of 3 x 3 pixels of the first band."""
+
+    spec = ModelSpec("brightness", 2, default_classes(3), radius=1, halo=1)
+
+    def __init__(self) -> None:
+        self.shapes: set[tuple[int, ...]] = set()
+
+    def __call__(self, tiles: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
+        self.shapes.add(tiles.shape)
+        band = np.pad(tiles[..., 0].astype(np.float32), ((0, 0), (1, 1), (1, 1)))
+        rows, cols = tiles.shape[1:3]
+        mean = sum(band[:, r : r + rows, c : c + cols] for r in range(3) for c in range(3)) / 9
+        return np.stack([75 - mean, np.minimum(mean - 75, 120 - mean), mean - 120], 1)
+
+
+def scenes(size: int = 150) -> Scenes:
+    image, labels = paint(size)
+    return Scenes.in_memory([image], [np.where(labels == 255, IGNORE, labels.astype(np.int32))])
+
+
+@pytest.mark.parametrize(
+    "window", [Window(0, 0, 150, 150), Window(37, 11, 60, 83), Window(149, 149, 1, 1)]
+)
+def test_a_window_gets_the_classes_that_the_whole_image_gives_it(window: Window) -> None:
+    given, predictor = scenes(), Brightness()
+    settings = ValidationSettings(tile=48, overlap=16)
+    grids = plan_looks(given, predictor.spec, settings)
+    looks = list(look_at([Part(0, window)], given, predictor, grids, batch=3))
+    patch = given.read(0, Window(0, 0, 150, 150))
+    whole = predictor(patch.pixels[None])[0].argmax(0)
+    (look,) = looks
+    assert look.part == Part(0, window)
+    np.testing.assert_array_equal(look.predicted, whole[window.slices])
+    np.testing.assert_array_equal(look.truth, patch.labels[window.slices])
+    known = look.truth != IGNORE
+    expected = np.zeros((3, 3), np.int64)
+    np.add.at(expected, (look.truth[known], look.predicted[known]), 1)
+    np.testing.assert_array_equal(look.confusion, expected)
+
+
+def test_a_large_window_is_looked_at_in_bands() -> None:
+    image = np.zeros((2100, 40, 2), np.uint8)
+    given = Scenes.in_memory([image], [np.ones((2100, 40), np.int32)])
+    grids = plan_looks(given, Brightness.spec, ValidationSettings(tile=256, overlap=32))
+    part = Part(0, Window(10, 0, 2090, 40))
+    looks = list(look_at([part], given, Brightness(), grids, batch=4))
+    assert [look.part.window.row for look in looks] == [10, 1034, 2058]
+    assert sum(int(look.confusion.sum()) for look in looks) == 2090 * 40
+
+
+def test_as_much_as_is_allowed_is_chosen_and_always_the_same() -> None:
+    windows = [[Window(0, 0, 1000, 1000)], [Window(200, 300, 500, 100), Window(0, 0, 64, 64)]]
+    everything = choose_parts(windows, tile=100, megapixels=None, seed=0)
+    assert everything == (
+        Part(0, windows[0][0]),
+        Part(1, windows[1][0]),
+        Part(1, windows[1][1]),
+    )
+    assert choose_parts(windows, tile=100, megapixels=2, seed=0) == everything
+    some = choose_parts(windows, tile=100, megapixels=0.3, seed=0)
+    assert some == choose_parts(windows, tile=100, megapixels=0.3, seed=0)
+    assert some != choose_parts(windows, tile=100, megapixels=0.3, seed=1)
+    assert 0.2e6 < sum(part.window.pixels for part in some) <= 0.3e6
+    for part in some:
+        assert any(window.contains(part.window) for window in windows[part.scene])
+    assert len(set(some)) == len(some)
+    assert len(choose_parts(windows, tile=1000, megapixels=1e-6, seed=0)) == 1
+
+
+def test_a_live_predictor_follows_the_weights_without_compiling_anew() -> None:
+    inputs = keras.Input((None, None, 1))
+    layer = keras.layers.Conv2D(2, 1, kernel_initializer="ones")
+    calls: list[int] = []
+
+    class Counted(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            calls.append(1)
+            return x
+
+    model = keras.Model(inputs, Counted()(layer(inputs)))
+    spec = ModelSpec("live", 1, default_classes(2))
+    predictor = LivePredictor(model, spec, Normalisation((1.0,), (2.0,)))
+    tiles = np.full((1, 4, 4, 1), 3.0, np.float32)
+    calls.clear()
+    np.testing.assert_allclose(predictor(tiles), 4.0)
+    assert len(calls) == 1
+    layer.kernel.assign(np.full((1, 1, 1, 2), 0.5, np.float32))
+    np.testing.assert_allclose(predictor(tiles), 2.0)
+    assert len(calls) == 1

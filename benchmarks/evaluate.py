@@ -16,7 +16,7 @@ import rasterio
 import rasterio.windows
 import scipy.ndimage
 
-from tilesegm.evaluate import EvaluationOptions, evaluate
+from tilesegm.scoring import EvaluationOptions, evaluate
 from tilesegm.metrics.measures import Measures
 from tilesegm.source.open import open_source
 

@@ -183,11 +183,11 @@ def make_step(bands: int) -> Callable[[NDArray[Any], NDArray[Any]], object]:
     from tilesegm.model.device import native_bfloat16
     from tilesegm.models.build import build
     from tilesegm.models.settings import ModelSettings
-    from tilesegm.training.precision import bfloat16_twin
+    from tilesegm.training.precision import twin_of
 
     model = build(ModelSettings(filters=16), bands, CLASSES)
     if native_bfloat16():
-        model = bfloat16_twin(model)
+        model = twin_of(model, "bfloat16")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
     model.compile(keras.optimizers.AdamW(1e-3, global_clipnorm=1.0), loss, jit_compile=False)
     print(f"step: {model.count_params()} weights, {'bfloat16' if native_bfloat16() else 'float32'}")

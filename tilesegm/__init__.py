@@ -1,5 +1,8 @@
 """Semantic segmentation of images too big to segment."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from tilesegm.batch import BatchItem, segment_many
 from tilesegm.errors import TilesegmError
 from tilesegm.grid.tiling import Tiling
@@ -13,20 +16,52 @@ from tilesegm.segment import segment
 from tilesegm.source.open import open_source
 from tilesegm.version import __version__
 
+if TYPE_CHECKING:
+    from tilesegm.auditing import audit
+    from tilesegm.metrics.bootstrap import compare
+    from tilesegm.scoring import EvaluationOptions, evaluate, evaluate_many
+    from tilesegm.training.config import TrainingConfig
+    from tilesegm.training.run import train
+
 __all__ = [
     "BatchItem",
+    "EvaluationOptions",
     "Normalisation",
     "Options",
     "Segmentation",
     "TilesegmError",
     "Tiling",
+    "TrainingConfig",
     "Window",
     "__version__",
+    "audit",
+    "compare",
+    "evaluate",
+    "evaluate_many",
     "open_source",
     "plan",
     "segment",
     "segment_many",
+    "train",
 ]
+
+# Imported when first used: they bring SciPy, or Keras, which segmenting by a function never needs.
+_LATER = {
+    "EvaluationOptions": "tilesegm.scoring",
+    "TrainingConfig": "tilesegm.training.config",
+    "audit": "tilesegm.auditing",
+    "compare": "tilesegm.metrics.bootstrap",
+    "evaluate": "tilesegm.scoring",
+    "evaluate_many": "tilesegm.scoring",
+    "train": "tilesegm.training.run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)
+
 
 # A saved model that was compiled with a loss from here loads after `import tilesegm` alone.
 register_with_keras()

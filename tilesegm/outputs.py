@@ -42,7 +42,8 @@ def make_caption(plan: Plan, fingerprint: str) -> Caption:
         "TILESEGM_MODEL": spec.name,
         "TILESEGM_IMAGE": plan.info.uri,
         "TILESEGM_TILING": f"tile {grid.tile[0]} x {grid.tile[1]}, overlap {grid.overlap}, "
-        f"margin {grid.margin}, blend {plan.tiling.blend}",
+        f"margin {grid.margin}, blend {plan.tiling.blend}, "
+        f"stride {spec.stride}",
         "TILESEGM_EXACT": "yes" if plan.exact else "no",
         FINGERPRINT_TAG: fingerprint,
     }

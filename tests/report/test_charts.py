@@ -26,7 +26,9 @@ def test_curves_are_placed_linearly() -> None:
     assert points[1, 1] < points[2, 1] < points[0, 1], "up is more"
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [2.0, 2.0], [np.nan, np.nan], [1e-9, 1e9], [0, 0.8466], [0, 1.0]])
+@pytest.mark.parametrize(
+    "values", [[], [1.0], [2.0, 2.0], [np.nan, np.nan], [1e-9, 1e9], [0, 0.8466], [0, 1.0]]
+)
 def test_odd_curves_are_drawn(values: list[float]) -> None:
     ET.fromstring(lines({"a": (range(len(values)), values)}, x="x", y="y"))
 

@@ -30,7 +30,7 @@ from tilesegm.cli.values import parse_augment, parse_bands, parse_normalisation
 from tilesegm.options import Options
 
 if TYPE_CHECKING:
-    from tilesegm.audit import Audit
+    from tilesegm.auditing import Audit
 
 __all__ = ["audit"]
 
@@ -62,7 +62,7 @@ def audit(
 
     Example: tilesegm audit city.tif --model city_model --limit 0.1
     """
-    from tilesegm.audit import audit as run_audit
+    from tilesegm.auditing import audit as run_audit
 
     options = Options(
         bands=parse_bands(bands),

@@ -73,7 +73,7 @@ def evaluate(
 
     Example: tilesegm evaluate city_classes.tif city_truth.tif
     """
-    from tilesegm.evaluate import EvaluationOptions, evaluate_many
+    from tilesegm.scoring import EvaluationOptions, evaluate_many
     from tilesegm.metrics.measures import Measures
 
     options = EvaluationOptions(

@@ -6,32 +6,45 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
+from tilesegm.data.settings import (
+    AugmentationSettings,
+    ClassSettings,
+    DataSettings,
+    LabelSettings,
+    SamplingSettings,
+    SceneSettings,
+    SplitSettings,
+)
+from tilesegm.data.split import TRAIN, VALIDATION, Piece, Split
 from tilesegm.demo.classes import CLASSES
 from tilesegm.demo.quicklook import error_panel, image_panel, map_panel, save_panels
 from tilesegm.demo.scene import Scene, render_scene
 from tilesegm.errors import OutputError
-from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
-from tilesegm.model.bundle import BundleInfo, save_bundle
-from tilesegm.models.unet import unet
+from tilesegm.events import OnEvent, StageStarted, ignore
+from tilesegm.grid.window import Window
+from tilesegm.metrics.confusion import Scores, count_confusion
+from tilesegm.models.settings import ModelSettings
 from tilesegm.options import Options
 from tilesegm.segment import segment
-from tilesegm.training.fit import Trained, fit
-from tilesegm.training.sample import Sample
-from tilesegm.training.score import count_confusion, intersection_over_union
-from tilesegm.training.settings import Augmentation, TrainingSettings
+from tilesegm.training.config import (
+    OptimizerSettings,
+    ScheduleSettings,
+    TrainingConfig,
+    ValidationSettings,
+)
+from tilesegm.training.run import train
 
 __all__ = ["DemoResult", "run_demo"]
 
-_UNLABELLED = 255
 _PANEL = 900
-_MINUTES = 1.5
-"""Longest time to train: a slow machine learns less, and the demo still ends soon."""
+_EPOCHS = 2
+_BUFFER = 96
+"""Columns along the line that are not learnt from: the network sees this far."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,8 @@ class DemoResult:
     """Cloud Optimized GeoTIFF of the whole scene."""
     quicklook: Path
     """PNG of image, truth, prediction and errors."""
+    report: Path
+    """Page on the training."""
     mean_iou: float
     """Mean IoU over the classes, on the half that training never saw."""
     class_iou: tuple[tuple[str, float], ...]
@@ -61,7 +76,7 @@ class DemoResult:
             f"should be thin lines along edges; a whole parcel in the last panel is one that was "
             f"taken for something else, and tiles should leave no trace. The hardest class is "
             f"{weakest[0]} (IoU {weakest[1]:.2f}). {self.class_map} opens in any GIS, on top of "
-            f"{self.image}."
+            f"{self.image}; {self.report} shows how training went."
         )
 
 
@@ -70,7 +85,7 @@ def run_demo(
     *,
     size: int = 6144,
     seed: int = 0,
-    steps: int = 220,
+    steps: int = 200,
     on_event: OnEvent = ignore,
 ) -> DemoResult:
     """Run the demo; files of an earlier demo in ``folder`` are replaced, others are left alone.
@@ -79,7 +94,7 @@ def run_demo(
         folder: Where scene, model, class map and quicklook go.
         size: Side of the scene in pixels, at least 512.
         seed: Seed of scene and training.
-        steps: Training steps; fewer are done where they would take more than 90 seconds.
+        steps: Training steps.
         on_event: Called with progress.
 
     Raises:
@@ -95,14 +110,9 @@ def run_demo(
     half = size // 2
 
     clock.start("training on the western half")
-    trained = _train(scene, half, seed, steps, on_event)
-    info = BundleInfo(
-        classes=CLASSES,
-        normalisation=trained.normalisation,
-        band_names=("red", "green", "blue"),
-        training={"scene": "demo", "seed": seed, "steps": len(trained.losses)},
-    )
-    model = save_bundle(folder / "model", trained.model, info, overwrite=True)
+    config = _settings(folder, scene, size, seed, steps)
+    trained = train(config, overwrite=True, on_event=on_event)
+    model = trained.bundle
 
     clock.start("segmenting the scene")
     class_map = folder / "classes.tif"
@@ -112,7 +122,7 @@ def run_demo(
     )  # fmt: skip
 
     clock.start("scoring the eastern half")
-    iou = intersection_over_union(_compare(scene.labels, class_map, half))
+    iou = Scores(_compare(scene.labels, class_map, half)).iou
     clock.start("drawing the quicklook")
     quicklook = _draw(folder / "quicklook.png", scene, class_map)
     return DemoResult(
@@ -121,6 +131,7 @@ def run_demo(
         model=model,
         class_map=class_map,
         quicklook=quicklook,
+        report=trained.folder / "report.html",
         mean_iou=float(np.nanmean(iou)),
         class_iou=tuple((info.name, float(v)) for info, v in zip(CLASSES, iou, strict=True)),
         seconds=clock.stop(),
@@ -145,27 +156,32 @@ class _Clock:
         )
 
 
-def _train(scene: Scene, half: int, seed: int, steps: int, on_event: OnEvent) -> Trained:
-    with rasterio.open(scene.image) as image, rasterio.open(scene.labels) as labels:
-        west = RasterWindow(0, 0, half, image.height)
-        sample = Sample(np.moveaxis(image.read(window=west), 0, -1), labels.read(1, window=west))
-    settings = TrainingSettings(
-        steps=steps,
-        minutes=_MINUTES,
-        size=192,
-        learning_rate=4e-3,
-        balance=0.8,  # houses are rare, and time is short
-        ignore=_UNLABELLED,
-        augmentation=Augmentation(exposure=0.1, tint=0.05),
+def _settings(folder: Path, scene: Scene, size: int, seed: int, steps: int) -> TrainingConfig:
+    """Say how the western half is learnt; the split is a file beside the scene."""
+    name, half = scene.image.stem, size // 2
+    west = Piece(name, Window(0, 0, size, half), TRAIN)
+    east = Piece(name, Window(0, half, size, size - half), VALIDATION)
+    split = Split("halves", 1, _BUFFER, seed, ((name, size, size),), (west, east))
+    split.save(folder / "halves.json")
+    return TrainingConfig(
+        data=DataSettings(
+            scenes=(SceneSettings(str(scene.image), str(scene.labels)),),
+            labels=LabelSettings(
+                tuple(
+                    ClassSettings(info.name, number, "#{:02X}{:02X}{:02X}".format(*info.colour))
+                    for number, info in enumerate(CLASSES)
+                )
+            ),
+        ),
+        output=str(folder / "training"),
+        split=SplitSettings(file=str(folder / "halves.json")),
+        sampling=SamplingSettings(balanced=0.8),  # houses are rare, and time is short
+        augmentation=AugmentationSettings(exposure=0.1, tint=0.05),
+        model=ModelSettings(filters=8),
+        optimizer=OptimizerSettings(learning_rate=4e-3),
+        schedule=ScheduleSettings(epochs=_EPOCHS, steps=max(steps // _EPOCHS, 1), size=192),
+        validation=ValidationSettings(every=_EPOCHS, tile=1024, overlap=128, megapixels=1.0),
         seed=seed,
-    )
-    keras.utils.set_random_seed(seed)  # for the first weights
-    return fit(
-        [sample],
-        len(CLASSES),
-        settings=settings,
-        model=unet(3, len(CLASSES), filters=8),
-        on_step=lambda progress: on_event(StageProgress(progress.fraction)),
     )
 
 

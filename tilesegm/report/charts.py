@@ -10,12 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["COLOURS", "bars", "heat_map", "lines"]
+__all__ = ["COLOURS", "bars", "heat_map", "intervals", "lines"]
 
 COLOURS = ("#2458a6", "#c8553d", "#3c8d5a", "#8a5fb0", "#b88a1e", "#3a9bb0", "#7a7a7a", "#d06a9a")
 """Hues for series, in order; they differ in brightness too."""
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 12, 40
+_WIDTH, _HEIGHT = 520, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 14, 12, 42
+_LETTER = 6.6
+"""Width of a letter in pixels, about; only to place what stands beside text."""
 
 
 @dataclass(frozen=True)
@@ -45,24 +48,25 @@ def lines(
     *,
     x: str,
     y: str,
-    size: tuple[int, int] = (520, 300),
     limits: tuple[float, float] | None = None,
+    names: Sequence[str] = (),
     diagonal: bool = False,
 ) -> str:
-    """Draw curves with a legend.
+    """Draw curves, and below them a legend if there are several.
 
     Args:
         series: x and y values of each curve by its name; NaN leaves a gap.
         x: Name of the horizontal axis.
         y: Name of the vertical axis.
-        size: Width and height in pixels.
         limits: Lowest and highest y; from the values when not given.
+        names: What stands below x = 0, 1, 2 ... in place of numbers.
         diagonal: Whether the line y = x is drawn, as in a reliability diagram.
     """
     curves = {name: (np.asarray(a, float), np.asarray(b, float)) for name, (a, b) in series.items()}
-    across = _scale([a for a, _ in curves.values()], None, _LEFT, size[0] - _RIGHT)
-    up = _scale([b for _, b in curves.values()], limits, size[1] - _BOTTOM, _TOP)
-    parts = _axes(across, up, x, y, size)
+    across = _scale([a for a, _ in curves.values()], None, _LEFT, _WIDTH - _RIGHT)
+    up = _scale([b for _, b in curves.values()], limits, _HEIGHT - _BOTTOM, _TOP)
+    below = dict(enumerate(names)) or {value: f"{value:g}" for value in across.ticks}
+    parts = _axes(across, up, x, y, below)
     if diagonal:
         low, high = max(across.low, up.low), min(across.high, up.high)
         parts.append(
@@ -75,13 +79,8 @@ def lines(
             f'<path d="{_path(a, b, across, up)}" stroke="{colour}" stroke-width="1.8" '
             'fill="none" stroke-linejoin="round" stroke-linecap="round"/>'
         )
-        if len(curves) > 1:
-            top = _TOP + 14 + 16 * index
-            parts.append(
-                f'<rect x="{_LEFT + 10}" y="{top - 8}" width="14" height="4" fill="{colour}"/>'
-                f'<text x="{_LEFT + 30}" y="{top}">{html.escape(name)}</text>'
-            )
-    return _svg(parts, size)
+    legend, height = _legend(list(curves)) if len(curves) > 1 else ([], _HEIGHT)
+    return _svg(parts + legend, (_WIDTH, height))
 
 
 def bars(
@@ -108,6 +107,43 @@ def bars(
             f'<text x="{label + length + 6:.1f}" y="{top + 16}">{value:.3f}</text>'
         )
     return _svg(parts, (width, row * max(len(values), 1)))
+
+
+def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> str:
+    """Draw an interval a name, with its middle, beside a line at zero; NaN is shown as absent.
+
+    Args:
+        values: Low end, middle and high end by name.
+        x: Name of the horizontal axis.
+    """
+    label, row = 150, 24
+    found = [abs(end) for ends in values.values() for end in ends if math.isfinite(end)]
+    reach = 1.1 * max(found, default=0.0) or 1.0
+    across = _Scale(-reach, reach, label, _WIDTH - _RIGHT)
+    foot = row * len(values) + 6
+    parts = []
+    for value in across.ticks:
+        stroke = "#eee" if abs(value) > 1e-12 * reach else "#888"
+        parts.append(
+            f'<path d="M{across(value):.1f} 0V{foot}" stroke="{stroke}"/>'
+            f'<text x="{across(value):.1f}" y="{foot + 16}" text-anchor="middle">{value:g}</text>'
+        )
+    for index, (name, (low, middle, high)) in enumerate(values.items()):
+        y = row * index + 14
+        parts.append(f'<text x="{label - 8}" y="{y + 4}" text-anchor="end">{_cut(name)}</text>')
+        if not all(map(math.isfinite, (low, middle, high))):
+            parts.append(f'<text x="{across(0) + 8:.1f}" y="{y + 4}">absent</text>')
+            continue
+        colour = COLOURS[6] if low <= 0 <= high else COLOURS[2] if low > 0 else COLOURS[1]
+        parts.append(
+            f'<path d="M{across(low):.1f} {y}H{across(high):.1f}" stroke="{colour}" '
+            f'stroke-width="3" stroke-linecap="round"/>'
+            f'<circle cx="{across(middle):.1f}" cy="{y}" r="4.5" fill="{colour}"/>'
+        )
+    parts.append(
+        f'<text x="{across(0):.1f}" y="{foot + 34}" text-anchor="middle">{html.escape(x)}</text>'
+    )
+    return _svg(parts, (_WIDTH, foot + 40))
 
 
 def heat_map(
@@ -171,29 +207,43 @@ def _scale(
     return _Scale(low, high, first, last)
 
 
-def _axes(across: _Scale, up: _Scale, x: str, y: str, size: tuple[int, int]) -> list[str]:
-    width, height = size
-    parts = [
-        f'<path d="M{_LEFT} {_TOP}V{height - _BOTTOM}H{width - _RIGHT}" stroke="#888" fill="none"/>'
-    ]
+def _axes(across: _Scale, up: _Scale, x: str, y: str, below: Mapping[float, str]) -> list[str]:
+    foot, end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
+    parts = []
     for value in up.ticks:
         parts.append(
-            f'<path d="M{_LEFT} {up(value):.1f}H{width - _RIGHT}" stroke="#eee"/>'
+            f'<path d="M{_LEFT} {up(value):.1f}H{end}" stroke="#eee"/>'
             f'<text x="{_LEFT - 6}" y="{up(value) + 4:.1f}" text-anchor="end">{value:g}</text>'
         )
-    for value in across.ticks:
+    for value, text in below.items():
         parts.append(
-            f'<text x="{across(value):.1f}" y="{height - _BOTTOM + 16}" text-anchor="middle">'
-            f"{value:g}</text>"
+            f'<text x="{across(value):.1f}" y="{foot + 16}" text-anchor="middle">'
+            f"{html.escape(text)}</text>"
         )
-    middle = (_TOP + height - _BOTTOM) / 2
     parts.append(
-        f'<text x="{(_LEFT + width) / 2:.0f}" y="{height - 6}" text-anchor="middle">'
+        f'<path d="M{_LEFT} {_TOP}V{foot}H{end}" stroke="#888" fill="none"/>'
+        f'<text x="{(_LEFT + end) / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">'
         f"{html.escape(x)}</text>"
-        f'<text transform="translate(13 {middle:.0f}) rotate(-90)" text-anchor="middle">'
-        f"{html.escape(y)}</text>"
+        f'<text transform="translate(13 {(_TOP + foot) / 2:.0f}) rotate(-90)" '
+        f'text-anchor="middle">{html.escape(y)}</text>'
     )
     return parts
+
+
+def _legend(names: Sequence[str]) -> tuple[list[str], int]:
+    """Lay names in lines below the axes; return them and the height of all."""
+    parts, left, top = [], _LEFT, _HEIGHT + 10
+    for index, name in enumerate(names):
+        wide = 30 + round(_LETTER * min(len(name), 20))
+        if left + wide > _WIDTH and left > _LEFT:
+            left, top = _LEFT, top + 18
+        parts.append(
+            f'<rect x="{left}" y="{top - 6}" width="14" height="4" '
+            f'fill="{COLOURS[index % len(COLOURS)]}"/>'
+            f'<text x="{left + 19}" y="{top}">{_cut(name)}</text>'
+        )
+        left += wide + 8
+    return parts, top + 8
 
 
 def _path(a: NDArray[np.float64], b: NDArray[np.float64], across: _Scale, up: _Scale) -> str:

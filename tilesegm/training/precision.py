@@ -8,7 +8,7 @@ import keras
 
 from tilesegm.model.device import device_kind, native_bfloat16
 
-__all__ = ["bfloat16_twin", "training_precision", "twin_of"]
+__all__ = ["training_precision", "twin_of"]
 
 
 def training_precision(asked: str) -> str:
@@ -72,11 +72,6 @@ class _FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc
         self.moving_mean.assign(self.moving_mean * keep + mean * (1 - keep))
         self.moving_variance.assign(self.moving_variance * keep + variance * (1 - keep))
         return outputs
-
-
-def bfloat16_twin(model: keras.Model) -> keras.Model:
-    """Return a twin that computes in bfloat16; see :func:`twin_of`."""
-    return twin_of(model, "bfloat16")
 
 
 def _is_fusible(layer: keras.layers.Layer) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import tilesegm
 from tests.images import write
-from tilesegm.audit import DISTANCES, audit
+from tilesegm.auditing import DISTANCES, audit
 from tilesegm.errors import SettingsError
 
 EDGE = 10

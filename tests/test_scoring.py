@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tests.metrics.maps import assert_equal, random_maps
 from tilesegm import evaluate as module
 from tilesegm.errors import InputError, SettingsError, SourceError
-from tilesegm.evaluate import EvaluationOptions, evaluate, evaluate_many
+from tilesegm.scoring import EvaluationOptions, evaluate, evaluate_many
 from tilesegm.map_pair import MapPair
 from tilesegm.metrics.measures import Measures
 

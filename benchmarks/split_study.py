@@ -29,6 +29,7 @@ import numpy as np
 from tilesegm.data.find import find_scenes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
+    AugmentationSettings,
     ClassSettings,
     DataSettings,
     LabelSettings,
@@ -112,6 +113,7 @@ def train_once(scenes: Scenes, case: str, run: int, steps: int) -> Row:
             DATA[case.split("/")[0]],
             output=folder,
             split=replace(SPLITS[case], fold=run),
+            augmentation=AugmentationSettings(flip=False),
             model=ModelSettings(filters=8, depth=3),
             optimizer=OptimizerSettings(learning_rate=3e-3),
             schedule=ScheduleSettings(epochs=1, steps=steps, batch=BATCH, size=SIZE),

@@ -27,7 +27,7 @@ from tilesegm.metrics.objects import ObjectPart, cut_objects, join_objects
 from tilesegm.metrics.seams import count_seams
 from tilesegm.metrics.tally import Block, Tally, count_blocks, count_window
 
-__all__ = ["EvaluationOptions", "evaluate", "evaluate_many"]
+__all__ = ["EvaluationOptions", "block_side", "evaluate", "evaluate_many"]
 
 _WINDOW = 2048
 """Least side of a window: with it, the halo of most measures adds an eighth to what is read."""
@@ -151,7 +151,7 @@ class _Run:
         self._own = threading.local()
         self._files = ExitStack()
         self._lock = threading.Lock()
-        self._block = _block_side(pair, options.measures.block)
+        self._block = block_side(pair, options.measures.block)
         self._side = -(-max(_WINDOW, self._block) // self._block) * self._block
 
     def evaluate(self, on_event: OnEvent) -> ImageEvaluation:
@@ -235,8 +235,8 @@ class _Run:
         return _Part(replace(tally, **extra), blocks, cut_objects(pair, measures.objects))
 
 
-def _block_side(pair: OpenPair, side: int) -> int:
-    """Double the side of blocks until their counts fit in memory."""
+def block_side(pair: OpenPair, side: int) -> int:
+    """Return ``side`` in pixels, doubled until the counts of all blocks of a map fit in memory."""
     each = 8 * len(pair.classes) * (len(pair.classes) + 1)
     while -(-pair.height // side) * -(-pair.width // side) * each > _BLOCK_BYTES:
         side *= 2

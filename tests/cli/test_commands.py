@@ -194,8 +194,25 @@ assert not {{"keras", "tensorflow"}} & set(sys.modules)
     assert forecast["seconds"] is None
 
 
+def test_audit_fails_beyond_its_limit(cli: Cli, models: Path, tmp_path: Path) -> None:
+    image = write(tmp_path / "image.tif", blobs(600, 700))
+    words = ["audit", image, "-m", models / "bundle", "--tile", 256, "--samples", 2]
+    rough = cli(*words, "--overlap", 0, "--blend", "crop", "--json")
+    assert rough.code == 0, rough.err
+    said = json.loads(rough.out)
+    assert said["near_pixels"] > 0
+    assert said["near_rate"] > 0, "random weights and no overlap leave seams"
+    limited = cli(*words, "--overlap", 0, "--blend", "crop", "--limit", 0)
+    assert limited.code == 1
+    assert len(limited.err.splitlines()) == 1
+    assert "take a larger overlap or --overlap exact" in limited.err
+    assert "where tiles blend" in limited.out
+    exact = cli(*words, "--overlap", "exact", "--limit", 0)
+    assert exact.code == 0, exact.err
+
+
 def test_help_shows_an_example_for_every_command(cli: Cli) -> None:
-    for command in ("predict", "plan", "info", "demo"):
+    for command in ("predict", "plan", "info", "demo", "audit", "evaluate"):
         said = cli(command, "--help")
         assert said.code == 0
         assert "Example: tilesegm" in said.out

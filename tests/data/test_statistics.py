@@ -184,7 +184,23 @@ def test_progress_is_told_and_failures_come_through() -> None:
 
 
 @pytest.mark.parametrize(
-    ("block", "side"), [(1024, 64), (1000, 50), (100, 50), (48, 48), (10, 10), (67, 16)]
+    ("block", "pixels", "side"),
+    [
+        (1024, 10**6, 16),
+        (1024, 2**30, 64),
+        (1024, 10**11, 64),
+        (1024, 2**28 + 2**24, 64),
+        (1000, 10**6, 20),
+        (1000, 10**11, 50),
+        (100, 10**11, 50),
+        (48, 10**11, 48),
+        (48, 10**6, 16),
+        (10, 10**6, 10),
+        (67, 10**6, 16),
+        (67, 10**11, 64),
+    ],
 )
-def test_cells_fit_blocks_where_they_can(block: int, side: int) -> None:
-    assert cell_side(block) == side
+def test_cells_fit_blocks_where_they_can_and_are_as_small_as_memory_allows(
+    block: int, pixels: int, side: int
+) -> None:
+    assert cell_side(block, pixels) == side

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import Aoi, AsJson, Quiet
 from tilesegm.errors import OutputError, SettingsError
 
 if TYPE_CHECKING:
     from tilesegm.data.settings import LabelSettings
+    from tilesegm.events import OnEvent
     from tilesegm.map_pair import MapPair
+    from tilesegm.metrics.evaluation import Evaluation
+    from tilesegm.report.comparison import Comparison
+    from tilesegm.scoring import EvaluationOptions
 
 __all__ = ["evaluate"]
 
@@ -62,6 +67,19 @@ def evaluate(
     objects: Annotated[
         str | None, typer.Option(help="Ids of classes whose connected parts are objects: F1.")
     ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="Another prediction to compare with; may be given several times."),
+    ] = None,
+    block: Annotated[
+        int, typer.Option(help="Side in pixels of the blocks that comparisons draw.")
+    ] = 1024,
+    report: Annotated[
+        Path | None, typer.Option(help="Also write a page to look at, one .html file.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="The image that the map was made of, for the report.")
+    ] = None,
     workers: Annotated[int, typer.Option(help="Threads; 0 for one a core.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json-file", help="Also write everything to this JSON file.")
@@ -71,10 +89,11 @@ def evaluate(
 ) -> None:
     """Score class maps of any size against the truth.
 
-    Example: tilesegm evaluate city_classes.tif city_truth.tif
+    Example: tilesegm evaluate city_classes.tif city_truth.tif --report city.html
     """
-    from tilesegm.scoring import EvaluationOptions, evaluate_many
+    from tilesegm.evaluation_report import ReportOptions, check_image, write_evaluation_report
     from tilesegm.metrics.measures import Measures
+    from tilesegm.scoring import EvaluationOptions, evaluate_many
 
     options = EvaluationOptions(
         classes=_classes(classes),
@@ -86,23 +105,61 @@ def evaluate(
             tolerances=tuple(_numbers("tolerance", tolerance)),
             thin=_ids("thin", thin),
             objects=_ids("objects", objects),
+            block=block,
         ),
         workers=workers,
     )
     pairs = _pairs(prediction, truth, area, confidence, scores)
+    rivals = {one: _pairs(one, truth, area, None, None) for one in against or ()}
+    if image is not None:
+        if report is None or len(pairs) > 1:
+            raise SettingsError("image is shown in the --report of a single map; give both or none")
+        check_image(image, pairs[0])
     with ProgressBar(quiet or as_json) as progress:
         evaluation = evaluate_many(pairs, options, progress)
+        comparison = _compare(prediction, evaluation, rivals, options, progress)
+        if report is not None:
+            shown = ReportOptions(image, comparison)
+            write_evaluation_report(report, evaluation, pairs, options, shown, progress)
+    said = evaluation.to_dict() | ({"comparison": comparison.to_list()} if comparison else {})
+    text = json.dumps(said, allow_nan=False)
     if json_file is not None:
         try:
-            json_file.write_text(evaluation.to_json() + "\n", encoding="utf-8")
+            json_file.write_text(text + "\n", encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{json_file} cannot be written: {error.strerror}") from error
     if as_json:
-        typer.echo(evaluation.to_json())
+        typer.echo(text)
     elif not quiet:
         console = Console()
-        for table in _tables(evaluation.to_dict()):
+        for table in (*score_tables(said), *comparison_tables(said.get("comparison", ()))):
             console.print(table)
+
+
+def _compare(
+    prediction: str,
+    evaluation: Evaluation,
+    rivals: dict[str, list[MapPair]],
+    options: EvaluationOptions,
+    on_event: OnEvent,
+) -> Comparison | None:
+    """Evaluate other predictions too, and compare them with the first."""
+    if not rivals:
+        return None
+    from tilesegm.report.comparison import Comparison
+    from tilesegm.scoring import evaluate_many
+
+    if prediction in rivals:
+        raise SettingsError(f"against names {prediction}, the prediction itself; name another one")
+    names = _short_names([prediction, *rivals])
+    others = [evaluate_many(pairs, options, on_event) for pairs in rivals.values()]
+    return Comparison.of(dict(zip(names, [evaluation, *others], strict=True)))
+
+
+def _short_names(paths: list[str]) -> list[str]:
+    """Names without folders, if they stay different."""
+    short = [Path(path).name for path in paths]
+    return short if len(set(short)) == len(short) else paths
 
 
 def _pairs(
@@ -154,53 +211,3 @@ def _classes(text: str | None) -> tuple[str, ...] | int | None:
     if text is None:
         return None
     return int(text) if text.strip().isdigit() else tuple(one.strip() for one in text.split(","))
-
-
-def _tables(said: dict[str, Any]) -> list[Table]:
-    """Tables of what `Evaluation.to_dict` says."""
-    overall = Table(show_header=False, title="all classes", title_justify="left")
-    for name in (
-        "accuracy",
-        "kappa",
-        "mean_iou",
-        "mean_dice",
-        "frequency_weighted_iou",
-        "mean_boundary_iou",
-        "expected_calibration_error",
-    ):
-        if name in said:
-            overall.add_row(name.replace("_", " "), _text(said[name]))
-    overall.add_row("pixels", f"{said['pixels']:,}")
-    rows = said["classes"]
-    columns = list(dict.fromkeys(name for row in rows for name in row if name != "objects"))
-    by_class = Table(title="classes", title_justify="left")
-    by_class.add_column("")
-    for row in rows:
-        by_class.add_column(row["name"], justify="right")
-    for column in columns[1:]:
-        by_class.add_row(column.replace("_", " "), *(_text(row.get(column, "")) for row in rows))
-    for part in ("true", "predicted", "matched", "f1", "panoptic_quality"):
-        if any("objects" in row for row in rows):
-            cells = (_text(row["objects"][part]) if "objects" in row else "" for row in rows)
-            by_class.add_row(f"objects: {part.replace('_', ' ')}", *cells)
-    tables = [overall, by_class]
-    for key, title in (
-        ("accuracy_by_border_distance", "accuracy by pixels from a border of the truth"),
-        ("accuracy_by_seam_distance", "accuracy by pixels from a seam of tiles"),
-    ):
-        if key in said:
-            table = Table(title=title, title_justify="left")
-            for bin_ in said[key]:
-                end = bin_["up_to_pixels"]
-                table.add_column("beyond" if end is None else f"to {end}", justify="right")
-            table.add_row(*(_text(bin_["accuracy"]) for bin_ in said[key]))
-            tables.append(table)
-    return tables
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "-"
-    if value == "inf":
-        return "> cap"
-    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if value != "" else ""

@@ -1,10 +1,10 @@
-"""Open files, a few for each thread."""
+"""Open files, lent to one thread at a time."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
-from threading import Lock, local
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 from typing import Generic, Protocol, TypeVar
 
 __all__ = ["Closable", "Handles"]
@@ -22,36 +22,49 @@ T = TypeVar("T", bound=Closable)
 
 
 class Handles(Generic[T]):
-    """Opens things by number for the thread that asks, and closes those not used for longest.
+    """Opens things by number and lends them, each to one borrower at a time.
 
-    A file that is open serves one thread at a time, so each thread has its own.
+    What is given back stays open for whoever asks next. Nothing is kept for a thread: to Python a
+    thread of TensorFlow's is a new one at each call, and would open everything anew.
     """
 
     def __init__(self, opener: Callable[[int], T], most: int) -> None:
-        """Take what opens number ``n``, and how many a thread may hold open."""
+        """Take what opens number ``n``, and how many stay open while nobody uses them."""
         self._opener, self._most = opener, most
-        self._mine = local()
-        self._all: list[OrderedDict[int, T]] = []
+        self._idle: list[tuple[int, T]] = []
+        """Given back, those not used for longest first."""
         self._lock = Lock()
 
-    def get(self, number: int) -> T:
-        """Return what is open under a number, for this thread alone."""
-        opened: OrderedDict[int, T] | None = getattr(self._mine, "opened", None)
-        if opened is None:
-            opened = self._mine.opened = OrderedDict()
-            with self._lock:
-                self._all.append(opened)
-        if number in opened:
-            opened.move_to_end(number)
-            return opened[number]
-        while len(opened) >= self._most:
-            opened.popitem(last=False)[1].close()
-        opened[number] = self._opener(number)
-        return opened[number]
+    @contextmanager
+    def lend(self, number: int) -> Iterator[T]:
+        """Lend what is open under a number, or open it."""
+        idle = self._take(number)
+        opened = self._opener(number) if idle is None else idle
+        try:
+            yield opened
+        finally:
+            self._put_back(number, opened)
 
     def close(self) -> None:
-        """Close everything in all threads; none may be reading."""
+        """Close what is not lent now; the rest is closed when it is given back."""
+        self._most = 0
+        self._close_surplus()
+
+    def _take(self, number: int) -> T | None:
         with self._lock:
-            for opened in self._all:
-                while opened:
-                    opened.popitem()[1].close()
+            for place in reversed(range(len(self._idle))):
+                if self._idle[place][0] == number:
+                    return self._idle.pop(place)[1]
+        return None
+
+    def _put_back(self, number: int, opened: T) -> None:
+        with self._lock:
+            self._idle.append((number, opened))
+        self._close_surplus()
+
+    def _close_surplus(self) -> None:
+        with self._lock:
+            count = max(0, len(self._idle) - self._most)
+            surplus, self._idle = self._idle[:count], self._idle[count:]
+        for _, opened in surplus:
+            opened.close()

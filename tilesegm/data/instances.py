@@ -134,7 +134,8 @@ def write_border_weights(
     """
     whole = Window(0, 0, *weights.shape)
     # 1 and 10 are height and width of the other slope of Falk's weights.
-    margin = math.ceil(max(ridge_reach(settings.w0, settings.sigma), ridge_reach(1.0, 10.0)))
+    height, width = settings.ridge
+    margin = math.ceil(max(ridge_reach(height, width), ridge_reach(1.0, 10.0)))
     balance = balancing_weights(whole.pixels, _count_objects(instances, whole))
     for row in range(0, whole.height, _BLOCK):
         for col in range(0, whole.width, _BLOCK):
@@ -142,11 +143,9 @@ def write_border_weights(
             near = _widen(block, margin, whole)
             ids = instances.read(near)
             if settings.kind == "falk":
-                found = falk_weights(ids, strength=settings.w0, sigma=settings.sigma)
+                found = falk_weights(ids, strength=height, sigma=width)
             else:
-                found = ronneberger_weights(
-                    ids, w0=settings.w0, sigma=settings.sigma, class_weights=balance
-                )
+                found = ronneberger_weights(ids, w0=height, sigma=width, class_weights=balance)
             weights[block.slices] = found[block.shift(-near.row, -near.col).slices]
 
 

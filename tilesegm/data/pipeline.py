@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ def tf_dataset(
     *,
     readers: int = 0,
     deterministic: bool = True,
+    on_error: Callable[[Exception], None] | None = None,
 ) -> tf.data.Dataset:
     """Return batches of a stream, made ahead by several threads.
 
@@ -33,6 +35,8 @@ def tf_dataset(
         readers: Threads that make samples; one a core when 0.
         deterministic: Whether batches are ``stream.batch(first)`` and so on; otherwise a sample
             that takes longer may change places with later ones.
+        on_error: Told of an error in a sample as it was raised, from the thread that made it:
+            TensorFlow raises one of its own, with no more than its text.
 
     Returns:
         Pixels ``(N, size, size, bands)`` float32, labels ``(N, size, size)`` int32 and weights
@@ -44,7 +48,12 @@ def tf_dataset(
     readers = readers or os.cpu_count() or 1
 
     def make(index: NDArray[np.int64]) -> tuple[NDArray[Any], ...]:
-        sample = stream.sample(int(index))
+        try:
+            sample = stream.sample(int(index))
+        except Exception as error:
+            if on_error is not None:
+                on_error(error)
+            raise
         return sample.pixels, sample.labels, sample.weights
 
     def load(index: tf.Tensor) -> tuple[tf.Tensor, ...]:

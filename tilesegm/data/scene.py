@@ -44,7 +44,7 @@ class SceneInfo:
 
 @dataclass(frozen=True)
 class OpenScene:
-    """Open files of a scene, for one thread."""
+    """Open files of a scene, for one thread at a time."""
 
     image: Source
     labels: Labels

@@ -29,8 +29,8 @@ from tilesegm.source.identity import Identity
 
 __all__ = ["Scenes"]
 
-_OPEN = 16
-"""Scenes that a thread holds open."""
+_OPEN = 32
+"""Scenes that stay open while nobody reads them."""
 
 _COPIED_BYTES = 4 * 2**30
 """Most bytes of decoded images and labels to copy into the temporary folder."""
@@ -129,16 +129,16 @@ class Scenes:
         left = _COPIED_BYTES
         try:
             for number, (name, group, role) in enumerate(described):
-                opened = self._handles.get(number)
-                image = opened.image.info
-                identity = (*opened.identity, *told)
+                with self._handles.lend(number) as opened:
+                    image, identity = opened.image.info, (*opened.identity, *told)
+                    slow_image, slow_labels = opened.slow_image, opened.slow_labels
+                    objects.append(opened.instances is not None)
                 infos.append(SceneInfo(name, group, role, image.height, image.width, identity))
                 images.append(image)
-                objects.append(opened.instances is not None)
                 size = image.pixels * (image.bands * image.dtype.itemsize + 1)
-                copied_images.append(opened.slow_image and size <= left)
+                copied_images.append(slow_image and size <= left)
                 left -= size if copied_images[-1] else 0
-                copied_labels.append(opened.slow_labels and image.pixels <= left)
+                copied_labels.append(slow_labels and image.pixels <= left)
                 left -= image.pixels if copied_labels[-1] else 0
             _check_alike(images)
         except BaseException:
@@ -209,7 +209,8 @@ class Scenes:
     def _pixels(self, scene: int, window: Window) -> Pixels:
         self._check(scene, window)
         if not self._copied_images[scene]:
-            return self._handles.get(scene).image.read(window)
+            with self._handles.lend(scene) as opened:
+                return opened.image.read(window)
         info = self.images[scene]
         shape = (info.height, info.width)
         copy = partial(self._copies.get, fill=partial(self._copy_pixels, scene))
@@ -220,18 +221,20 @@ class Scenes:
         return Pixels(np.array(values[window.slices]), None if valid.all() else valid)
 
     def _copy_pixels(self, scene: int, target: NDArray[Any]) -> None:
-        source = self._handles.get(scene).image
-        for strip in strips(source.info.window, source.info.block[0]):
-            pixels = source.read(strip)
-            if target.ndim == 3:
-                target[strip.slices] = pixels.values
-            else:
-                target[strip.slices] = True if pixels.valid is None else pixels.valid
+        with self._handles.lend(scene) as opened:
+            info = opened.image.info
+            for strip in strips(info.window, info.block[0]):
+                pixels = opened.image.read(strip)
+                if target.ndim == 3:
+                    target[strip.slices] = pixels.values
+                else:
+                    target[strip.slices] = True if pixels.valid is None else pixels.valid
 
     def _labels(self, scene: int, window: Window) -> NDArray[np.int32]:
         self._check(scene, window)
         if not self._copied_labels[scene]:
-            return self._handles.get(scene).read_labels(window)
+            with self._handles.lend(scene) as opened:
+                return opened.read_labels(window)
         info = self.images[scene]
         small = np.int8 if len(self.classes) <= 127 else np.int32
         fill = partial(self._copy_labels, scene)
@@ -239,9 +242,9 @@ class Scenes:
         return np.array(labels[window.slices], np.int32)
 
     def _copy_labels(self, scene: int, target: NDArray[Any]) -> None:
-        opened = self._handles.get(scene)
-        for strip in strips(self.images[scene].window, 1):
-            target[strip.slices] = opened.read_labels(strip)
+        with self._handles.lend(scene) as opened:
+            for strip in strips(self.images[scene].window, 1):
+                target[strip.slices] = opened.read_labels(strip)
 
     def _weights(self, scene: int, window: Window) -> NDArray[np.float32] | None:
         if self._border is None or not self._objects[scene]:
@@ -258,9 +261,9 @@ class Scenes:
     def _compute_weights(
         self, scene: int, border: BorderWeightSettings, target: NDArray[np.float32]
     ) -> None:
-        instances = self._handles.get(scene).instances
-        if instances is not None:
-            write_border_weights(instances, border, target)
+        with self._handles.lend(scene) as opened:
+            if opened.instances is not None:
+                write_border_weights(opened.instances, border, target)
 
     def _check(self, scene: int, window: Window) -> None:
         image = self.images[scene]
@@ -268,7 +271,7 @@ class Scenes:
             raise SourceError(f"{image.uri}: {window} leaves the image, {image.window}")
 
     def close(self) -> None:
-        """Close all files of all threads, none of which may be reading, and delete copies."""
+        """Close all files, those that a thread reads just now when it is done; delete copies."""
         self._handles.close()
         self._copies.close()
 

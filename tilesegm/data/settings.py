@@ -313,19 +313,30 @@ class BorderWeightSettings:
 
     kind: Literal["ronneberger", "falk"] = "ronneberger"
     """Formula of Ronneberger et al. (2015), or of Falk et al. (2019)."""
-    w0: float = 10.0
-    """Height of the ridge between two objects."""
-    sigma: float = 5.0
-    """Width of the ridge in pixels."""
+    w0: float | None = None
+    """Height of the ridge between two objects; when not given that of the paper, 10, or 50 for
+    ``falk``."""
+    sigma: float | None = None
+    """Width of the ridge in pixels; when not given that of the paper, 5, or 6 for ``falk``."""
 
     def __post_init__(self) -> None:
         if self.kind not in ("ronneberger", "falk"):
             raise SettingsError(
                 f"border_weights.kind is {self.kind!r}; pass 'ronneberger' or 'falk'"
             )
-        if not 0 <= self.w0 < float("inf"):
+        height, width = self.ridge
+        if not 0 <= height < float("inf"):
             raise SettingsError(
-                f"border_weights.w0 is {self.w0}; pass a finite number of at least 0"
+                f"border_weights.w0 is {height}; pass a finite number of at least 0"
             )
-        if not 0 < self.sigma < float("inf"):
-            raise SettingsError(f"border_weights.sigma is {self.sigma}; pass pixels above 0")
+        if not 0 < width < float("inf"):
+            raise SettingsError(f"border_weights.sigma is {width}; pass pixels above 0")
+
+    @property
+    def ridge(self) -> tuple[float, float]:
+        """Height and width that are meant."""
+        height, width = (50.0, 6.0) if self.kind == "falk" else (10.0, 5.0)
+        return (
+            height if self.w0 is None else self.w0,
+            width if self.sigma is None else self.sigma,
+        )

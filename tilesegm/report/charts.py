@@ -65,7 +65,8 @@ def lines(
     curves = {name: (np.asarray(a, float), np.asarray(b, float)) for name, (a, b) in series.items()}
     across = _scale([a for a, _ in curves.values()], None, _LEFT, _WIDTH - _RIGHT)
     up = _scale([b for _, b in curves.values()], limits, _HEIGHT - _BOTTOM, _TOP)
-    below = dict(enumerate(names)) or {value: f"{value:g}" for value in across.ticks}
+    places = range(len(names)) if names else across.ticks
+    below = dict(zip(places, names or [f"{value:g}" for value in across.ticks], strict=True))
     parts = _axes(across, up, x, y, below)
     if diagonal:
         low, high = max(across.low, up.low), min(across.high, up.high)
@@ -73,7 +74,7 @@ def lines(
             f'<path d="M{across(low):.1f} {up(low):.1f}L{across(high):.1f} {up(high):.1f}" '
             'stroke="#999" stroke-dasharray="4 4" fill="none"/>'
         )
-    for index, (name, (a, b)) in enumerate(curves.items()):
+    for index, (a, b) in enumerate(curves.values()):
         colour = COLOURS[index % len(COLOURS)]
         parts.append(
             f'<path d="{_path(a, b, across, up)}" stroke="{colour}" stroke-width="1.8" '
@@ -152,8 +153,8 @@ def heat_map(
     """Draw a confusion matrix, each row as shares of its sum.
 
     Args:
-        table: ``(K, K)`` counts.
-        names: Name of each class.
+        table: ``(rows, columns)`` counts.
+        names: Name of each column; rows have the first of them.
         x: What columns are.
         y: What rows are.
     """
@@ -163,12 +164,15 @@ def heat_map(
     cell = 52 if len(names) <= 12 else 26
     left, top = 150, 90
     parts = []
-    for i, name in enumerate(names):
+    for j, name in enumerate(names):
+        parts.append(
+            f'<text transform="translate({left + cell * (j + 0.5) + 4:.0f} {top - 8}) '
+            f'rotate(-45)">{_cut(name)}</text>'
+        )
+    for i, name in enumerate(names[: len(counts)]):
         middle = cell * i + cell / 2
         parts.append(
             f'<text x="{left - 8}" y="{top + middle + 4:.0f}" text-anchor="end">{_cut(name)}</text>'
-            f'<text transform="translate({left + middle + 4:.0f} {top - 8}) rotate(-45)">'
-            f"{_cut(name)}</text>"
         )
         for j in range(len(names)):
             share = float(shares[i, j])
@@ -188,8 +192,7 @@ def heat_map(
     parts.append(
         f'<text x="8" y="16">rows: {html.escape(y)}, columns: {html.escape(x)}, % of a row</text>'
     )
-    side = cell * len(names)
-    return _svg(parts, (left + side + 70, top + side + 8))
+    return _svg(parts, (left + cell * len(names) + 90, top + cell * len(counts) + 8))
 
 
 def _scale(

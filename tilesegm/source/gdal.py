@@ -21,7 +21,14 @@ from tilesegm.errors import SourceError
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
 
-__all__ = ["Gdal", "georeference_of", "open_dataset", "open_quietly", "warp_dataset"]
+__all__ = [
+    "Gdal",
+    "georeference_of",
+    "open_dataset",
+    "open_quietly",
+    "warp_dataset",
+    "without_place",
+]
 
 _PLANE = "EPSG:3857"
 """Stands for the system of coordinates that no file names; from itself to itself nothing moves."""
@@ -91,9 +98,19 @@ def open_quietly(uri: str, **options: Any) -> Any:
     Raises:
         RasterioError: GDAL cannot open it.
     """
+    with without_place():
+        return rasterio.open(uri, sharing=False, **options)
+
+
+@contextmanager
+def without_place() -> Iterator[None]:
+    """Let rasterio work on what has no georeference without a word.
+
+    One thread at a time: also rasterio's own functions set filters of warnings.
+    """
     with _QUIET, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(uri, sharing=False, **options)
+        yield
 
 
 def warp_dataset(dataset: Any, grid: ImageInfo) -> Any:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
+from tilesegm.source.gdal import without_place
 
 __all__ = ["Polygons", "is_vector", "read_polygons"]
 
@@ -67,14 +68,15 @@ class Polygons:
         shape = (window.height, window.width)
         if not len(near):
             return np.full(shape, fill, np.int32)
-        burnt: NDArray[np.int32] = rasterio.features.rasterize(
-            [(self._shapes[n], int(values[n])) for n in near],
-            shape,
-            fill=fill,
-            transform=Affine.translation(window.col, window.row),
-            all_touched=all_touched,
-            dtype="int32",
-        )
+        with without_place():
+            burnt: NDArray[np.int32] = rasterio.features.rasterize(
+                [(self._shapes[n], int(values[n])) for n in near],
+                shape,
+                fill=fill,
+                transform=Affine.translation(window.col, window.row),
+                all_touched=all_touched,
+                dtype="int32",
+            )
         return burnt
 
 

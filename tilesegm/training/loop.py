@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.stream import SampleStream
-from tilesegm.errors import SettingsError, SourceError
+from tilesegm.errors import TilesegmError
 from tilesegm.events import EpochEnded, OnEvent
 from tilesegm.metrics.confusion import Scores
 from tilesegm.training.callbacks import StepWatch, open_board
@@ -123,7 +124,7 @@ class Loop:
         """Train one epoch; without XLA, where that was our choice and cannot compile the step."""
         try:
             return self._fit(epoch, watch)
-        except (SettingsError, SourceError, MemoryError):
+        except (TilesegmError, MemoryError):
             raise
         except Exception:
             if watch.seen or not self.trainee.xla or self.config.device.xla is not None:
@@ -133,15 +134,22 @@ class Loop:
 
     def _fit(self, epoch: int, watch: StepWatch) -> dict[str, float]:
         """Train one epoch and return its numbers."""
-        history = self.trainee.trained.fit(
-            self._dataset(epoch * self._batches),
-            steps_per_epoch=self._batches,
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            callbacks=[watch],
-            shuffle=False,
-            verbose=0,
-        )
+        errors: list[Exception] = []
+        try:
+            history = self.trainee.trained.fit(
+                self._dataset(epoch * self._batches, errors.append),
+                steps_per_epoch=self._batches,
+                initial_epoch=epoch,
+                epochs=epoch + 1,
+                callbacks=[watch],
+                shuffle=False,
+                verbose=0,
+            )
+        except Exception:
+            if errors:
+                # What went wrong in the first place, not what TensorFlow made of it.
+                raise errors[0] from None
+            raise
         row = {name: float(values[-1]) for name, values in history.history.items()}
         if len(self.trainee.trained.compound.terms) == 1:
             # The only term and its weight say nothing that the loss does not.
@@ -151,12 +159,12 @@ class Loop:
         )
         return row
 
-    def _dataset(self, first: int) -> Any:
+    def _dataset(self, first: int, on_error: Callable[[Exception], None]) -> Any:
         readers = self.config.device.readers
         if keras.backend.backend() == "tensorflow":
             from tilesegm.data.pipeline import tf_dataset
 
-            return tf_dataset(self.stream, first, self._batches, readers=readers)
+            return tf_dataset(self.stream, first, self._batches, readers=readers, on_error=on_error)
         from tilesegm.data.keras_dataset import keras_dataset
 
         return keras_dataset(self.stream, first, self._batches, readers=readers or 1)

@@ -14,8 +14,9 @@ from tilesegm.data.statistics import (
     BandStatistics,
     SceneStatistics,
     band_statistics,
-    class_counts,
+    cell_side,
     measure,
+    scene_counts,
 )
 from tilesegm.data.stream import SampleStream, StreamSettings
 from tilesegm.errors import SettingsError
@@ -38,11 +39,17 @@ class Material:
     statistics: tuple[SceneStatistics, ...]
     bands: BandStatistics
     """Of the pixels that are learnt from."""
-    counts: NDArray[np.int64]
-    """``(K,)`` labelled pixels of each class that are learnt from."""
+    scene_counts: NDArray[np.int64]
+    """``(M, K)`` labelled pixels of each class that are learnt from, in each scene."""
 
     @property
-    def normalisation(self) -> Normalisation:
+    def counts(self) -> NDArray[np.int64]:
+        """``(K,)`` labelled pixels of each class that are learnt from."""
+        total: NDArray[np.int64] = self.scene_counts.sum(axis=0)
+        return total
+
+    @property
+    def standardisation(self) -> Normalisation:
         """Bring each band to mean 0 and deviation 1 over the pixels that are learnt from."""
         # A constant band says nothing: a deviation of 1 leaves it at 0 instead of dividing by 0.
         deviation = [d if d > 0 and math.isfinite(d) else 1.0 for d in self.bands.deviation]
@@ -64,8 +71,10 @@ def prepare(
     Raises:
         SettingsError: Nothing is left to learn from or to look at, or a split is of other scenes.
     """
-    statistics = measure(scenes, cache=folder.statistics, on_event=on_event)
     settings = config.split
+    pixels = sum(info.height * info.width for info in scenes.infos)
+    cell = cell_side(settings.block, pixels)
+    statistics = measure(scenes, cell=cell, cache=folder.statistics, on_event=on_event)
     given = settings.file or (folder.split if folder.split.exists() else None)
     if given is not None:
         split = Split.load(given, scenes)
@@ -84,7 +93,7 @@ def prepare(
         views=views,
         statistics=statistics,
         bands=band_statistics(statistics, views),
-        counts=class_counts(statistics, views),
+        scene_counts=scene_counts(statistics, views),
     )
     if not folder.split.exists():
         split.save(folder.split)
@@ -114,5 +123,5 @@ def make_stream(
             augmentation=config.augmentation,
             seed=config.seed,
         ),
-        class_weights(material.counts, config.loss.class_weights),
+        class_weights(material.scene_counts, config.loss.class_weights),
     )

@@ -22,6 +22,7 @@ from tilesegm.models.build import build, inference_model
 from tilesegm.models.start_weights import load_start_weights
 from tilesegm.training.config import TrainingConfig
 from tilesegm.training.material import Material, make_stream, prepare
+from tilesegm.training.normalising import choose_normalisation
 from tilesegm.training.session import RunFolder
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def rehearse(config: TrainingConfig, on_event: OnEvent = ignore) -> Iterator[Reh
                 shutil.copyfile(run.split, folder.split)
             on_event(StageStarted("measuring"))
             material = prepare(scenes, config, folder, buffer, on_event)
-        normalisation = (started and started.normalisation) or material.normalisation
+        normalisation = choose_normalisation(material, config.model, started)
         yield Rehearsal(config, model, spec, material, normalisation)
     finally:
         scenes.close()

@@ -26,6 +26,7 @@ from tilesegm.training.examination import Examiner
 from tilesegm.training.gallery import Gallery
 from tilesegm.training.loop import Loop
 from tilesegm.training.material import Material, make_stream, prepare
+from tilesegm.training.normalising import choose_normalisation
 from tilesegm.training.report import write_report
 from tilesegm.training.result import ResultData, TrainingResult, load_result, save_result
 from tilesegm.training.session import RunFolder, open_run
@@ -107,7 +108,7 @@ def train_on(
         buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
         on_event(StageStarted("measuring"))
         material = prepare(scenes, config, run, buffer, on_event)
-        normalisation = (started and started.normalisation) or material.normalisation
+        normalisation = choose_normalisation(material, config.model, started)
         trainee = Trainee(model, config, devices)
         examiner = Examiner(trainee.inference, material, normalisation, config, trainee.precision)
         stream = make_stream(material, config, normalisation)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -16,10 +15,10 @@ from tilesegm.data.labels.raster import strips
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
+from tilesegm.source.vector import is_vector
 
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 
-_VECTOR = (".shp", ".gpkg", ".geojson", ".json", ".fgb", ".gml", ".kml", ".parquet")
 _MOST_VALUES = 64
 
 
@@ -82,7 +81,7 @@ def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSu
         SettingsError: the files do not look like labels, or are of different kinds.
         SourceError: a file cannot be read.
     """
-    vector = [Path(path).suffix.lower() in _VECTOR for path in paths]
+    vector = [is_vector(path) for path in paths]
     if all(vector):
         return _survey_polygons(paths, attribute)
     if any(vector):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 __all__ = ["BandStatistics", "SceneStatistics", "cell_side"]
 
 _LARGEST, _SMALLEST = 64, 16
+_CELLS = 2**18
+"""Cells that cost little: some 200 bytes each with ten classes and bands."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,19 @@ class SceneStatistics:
     """``(ceil(height / step), ceil(width / step))``, False where the pixel is missing."""
 
 
-def cell_side(block: int) -> int:
+def cell_side(block: int, pixels: int) -> int:
     """Choose a side of cells so that blocks consist of whole cells where that is possible.
 
-    Only cells without a hidden pixel are counted as training, so cells that lie across the edges
-    of blocks would be lost.
+    Only cells that are neither hidden nor in the buffer with any part are counted as training:
+    cells across the edges of blocks would be lost, and large cells lose more beside the buffer.
+    So they are as small as memory allows, from 16 to 64 pixels.
+
+    Args:
+        block: Side of a block in pixels.
+        pixels: Of all scenes.
     """
-    for side in range(min(block, _LARGEST), _SMALLEST - 1, -1):
+    least = min(max(_SMALLEST, math.isqrt(pixels // _CELLS)), _LARGEST)
+    for side in (*range(least, _LARGEST + 1), *range(least, _SMALLEST - 1, -1)):
         if block % side == 0:
             return side
-    return min(block, _SMALLEST)
+    return min(block, least)

@@ -1,0 +1,82 @@
+"""How right a map is at borders and at seams of tiles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.metrics.bands import DEPTHS
+from tilesegm.metrics.evaluation import Evaluation
+from tilesegm.metrics.seams import SEAM_ENDS
+from tilesegm.report.charts import lines
+from tilesegm.report.page import Page
+
+__all__ = ["add_borders", "add_seams"]
+
+
+def add_borders(page: Page, evaluation: Evaluation) -> None:
+    """Add scores of borders by class, and accuracy by distance from a border, if measured."""
+    total, measures = evaluation.total, evaluation.measures
+    if not (total.bands and total.surfaces and total.depths):
+        return
+    page.section(
+        "Borders",
+        f"Boundary IoU compares bands {measures.band} pixels wide. Boundary F1 and surface Dice "
+        "let borders differ by the pixels that stand behind them.",
+    )
+    columns: dict[str, NDArray[np.float64]] = {"boundary IoU": total.bands.iou}
+    for tolerance in measures.tolerances:
+        columns[f"F1, {tolerance:g} px"] = total.surfaces.boundary_f1(tolerance)
+    for tolerance in measures.tolerances:
+        columns[f"surface Dice, {tolerance:g} px"] = total.surfaces.surface_dice(tolerance)
+    columns["Hausdorff 95, px"] = total.surfaces.hausdorff()
+    page.table(
+        ["class", *columns],
+        [
+            [name, *(_shown(float(values[n]), measures.cap) for values in columns.values())]
+            for n, name in enumerate(evaluation.classes)
+        ],
+    )
+    _add_distances(page, total.depths.right, total.depths.all, DEPTHS, "a border of the truth")
+
+
+def add_seams(page: Page, evaluation: Evaluation) -> None:
+    """Add accuracy by distance from where tiles met, if the predictions tell."""
+    seams = evaluation.total.seams
+    if seams is not None:
+        page.section("Seams of tiles", "A fall towards seams says that tiles overlap too little.")
+        _add_distances(page, seams.right, seams.all, SEAM_ENDS, "a seam of tiles")
+
+
+def _add_distances(
+    page: Page,
+    right: NDArray[np.int64],
+    pixels: NDArray[np.int64],
+    ends: Sequence[int],
+    what: str,
+) -> None:
+    accuracy = np.divide(right, pixels, out=np.full(len(pixels), np.nan), where=pixels > 0)
+    names = [*(f"≤ {end}" for end in ends), f"> {ends[-1]}"]
+    page.figure(
+        lines(
+            {"accuracy": (range(len(names)), accuracy)},
+            x=f"pixels from {what}",
+            y="accuracy",
+            names=names,
+        ),
+        f"Accuracy by distance from {what}",
+    )
+    share = pixels / max(pixels.sum(), 1)
+    page.table(
+        [f"pixels from {what}", *names],
+        [
+            ["accuracy", *map(float, accuracy)],
+            ["share of pixels", *(f"{100 * part:.1f} %" for part in share)],
+        ],
+    )
+
+
+def _shown(value: float, cap: int) -> float | str:
+    return f"> {cap}" if np.isinf(value) else value

@@ -1,0 +1,108 @@
+"""Several predictions of one truth, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from tilesegm.metrics.bands import DEPTHS
+from tilesegm.metrics.bootstrap import Difference, compare
+from tilesegm.metrics.confusion import mean
+from tilesegm.metrics.evaluation import Evaluation
+from tilesegm.report.charts import intervals, lines
+from tilesegm.report.page import Page
+
+__all__ = ["Comparison", "add_comparison"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A first prediction, and by how much others are better."""
+
+    evaluations: Mapping[str, Evaluation]
+    """By name; the first is the one that others are compared with."""
+    differences: tuple[tuple[Difference, ...], ...]
+    """Of each of the others."""
+
+    @classmethod
+    def of(cls, evaluations: Mapping[str, Evaluation]) -> Self:
+        """Compare evaluations of at least two predictions with the first one.
+
+        Raises:
+            InputError: they cannot be compared; see `compare`.
+        """
+        first, *others = evaluations.values()
+        return cls(evaluations, compare(first, others))
+
+    def to_list(self) -> list[dict[str, Any]]:
+        """Plain values; None where a score has no meaning."""
+        first, *others = self.evaluations
+        return [
+            {
+                "first": first,
+                "other": name,
+                "differences": [
+                    {"metric": one.metric, "certain": one.certain}
+                    | {
+                        key: _number(getattr(one, key))
+                        for key in ("first", "other", "difference", "low", "high")
+                    }
+                    for one in found
+                ],
+            }
+            for name, found in zip(others, self.differences, strict=True)
+        ]
+
+
+def add_comparison(page: Page, comparison: Comparison) -> None:
+    """Add scores side by side, differences with intervals, and accuracy near borders."""
+    evaluations = comparison.evaluations
+    first, *others = evaluations
+    page.section(
+        "Comparison",
+        "Intervals hold 95 % of the differences when blocks are drawn again with replacement, the "
+        "same ones for both. One that holds zero may be chance.",
+    )
+    page.table(
+        ["prediction", "accuracy", "mean IoU", "mean Dice", "kappa", "mean boundary IoU"],
+        [[name, *_summary(evaluation)] for name, evaluation in evaluations.items()],
+    )
+    for name, found in zip(others, comparison.differences, strict=True):
+        page.table(
+            ["score", first, name, "difference", "low", "high"],
+            [[d.metric, d.first, d.other, d.difference, d.low, d.high] for d in found],
+        )
+        page.figure(
+            intervals(
+                {one.metric: (one.low, one.difference, one.high) for one in found},
+                x=f"better by, {name}",
+            ),
+            f"{name} beside {first}: right of zero it is better; grey may be chance",
+        )
+    near = {name: one.total.depths for name, one in evaluations.items() if one.total.depths}
+    if len(near) == len(evaluations):
+        page.figure(
+            lines(
+                {
+                    name: (range(len(counts.all)), counts.right / np.maximum(counts.all, 1))
+                    for name, counts in near.items()
+                },
+                x="pixels from a border of the truth",
+                y="accuracy",
+                names=[*(f"≤ {end}" for end in DEPTHS), f"> {DEPTHS[-1]}"],
+            ),
+            "Accuracy by distance from a border",
+        )
+
+
+def _summary(evaluation: Evaluation) -> list[float | None]:
+    scores, bands = evaluation.scores, evaluation.total.bands
+    near = mean(bands.iou) if bands else None
+    return [scores.accuracy, scores.mean_iou, scores.mean_dice, scores.kappa, near]
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None

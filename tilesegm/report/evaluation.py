@@ -1,0 +1,200 @@
+"""The page of an evaluation: what was measured, from the whole to single places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tilesegm.metrics.confusion import mean
+from tilesegm.metrics.evaluation import Evaluation
+from tilesegm.model.base import ClassInfo
+from tilesegm.report.borders import add_borders, add_seams
+from tilesegm.report.chances import add_chances
+from tilesegm.report.charts import bars, heat_map
+from tilesegm.report.comparison import Comparison, add_comparison
+from tilesegm.report.overview import Overview, add_overview
+from tilesegm.report.page import Page
+from tilesegm.report.places import Place, add_places
+
+__all__ = ["evaluation_page"]
+
+_HEAT_CLASSES = 40
+"""Most classes of which the confusion matrix is drawn."""
+_MISTAKES = 12
+"""Rows of the table of mistakes."""
+
+
+def evaluation_page(
+    evaluation: Evaluation,
+    classes: Sequence[ClassInfo],
+    overviews: Mapping[str, Overview],
+    places: Sequence[Place],
+    comparison: Comparison | None = None,
+) -> Page:
+    """Show an evaluation.
+
+    Args:
+        evaluation: what was found.
+        classes: names and colours by id.
+        overviews: by the name of the prediction; those that are shown.
+        places: windows that are shown, worst first.
+        comparison: of this prediction with others.
+    """
+    first, images = evaluation.images[0], evaluation.images
+    page = Page(
+        "Evaluation",
+        f"{first.prediction} against {first.truth}"
+        if len(images) == 1
+        else f"{len(images)} maps against their truth, the first {first.prediction}",
+    )
+    _add_summary(page, evaluation)
+    if comparison is not None:
+        add_comparison(page, comparison)
+    _add_classes(page, evaluation, classes)
+    _add_confusion(page, evaluation)
+    add_borders(page, evaluation)
+    add_seams(page, evaluation)
+    add_chances(page, evaluation)
+    _add_structures(page, evaluation)
+    if overviews:
+        page.section(
+            "Where it is wrong",
+            "Mistakes are in the colour of the true class, the stronger the more of a dot is "
+            "wrong. Grey does not count.",
+        )
+        page.key((info.name, info.colour) for info in classes)
+        for name, overview in overviews.items():
+            add_overview(page, name, overview, classes)
+    if places:
+        image = "Image, truth" if places[0].pixels is not None else "Truth"
+        page.section(
+            "Worst windows",
+            f"{image}, prediction, and mistakes in the colour of the true class; one window a "
+            "block, the blocks with most wrong pixels first.",
+        )
+        page.key((info.name, info.colour) for info in classes)
+        add_places(page, places, classes)
+    if len(images) > 1:
+        _add_images(page, evaluation)
+    return page
+
+
+def _add_summary(page: Page, evaluation: Evaluation) -> None:
+    scores, total = evaluation.scores, evaluation.total
+    rows: list[tuple[str, object]] = [
+        ("accuracy", scores.accuracy),
+        ("mean IoU", scores.mean_iou),
+        ("mean Dice", scores.mean_dice),
+        ("Cohen's kappa", scores.kappa),
+        ("frequency-weighted IoU", scores.frequency_weighted_iou),
+        ("IoU of summed counts", scores.micro_iou),
+    ]
+    if total.bands:
+        rows.append(("mean boundary IoU", mean(total.bands.iou)))
+    if total.confidence:
+        rows.append(("expected calibration error", total.confidence.expected_calibration_error()))
+    if len(evaluation.images) > 1:
+        rows.append(("mean IoU, mean over images", evaluation.mean_iou_of_images))
+    page.section("Scores")
+    page.table(["score", "value"], [*rows, ("pixels with a true class", scores.pixels)])
+
+
+def _add_classes(page: Page, evaluation: Evaluation, classes: Sequence[ClassInfo]) -> None:
+    scores = evaluation.scores
+    page.section("Classes")
+    columns = (scores.iou, scores.dice, scores.precision, scores.recall)
+    page.table(
+        ["class", "IoU", "Dice", "precision", "recall", "true pixels", "predicted pixels"],
+        [
+            [
+                info.name,
+                *(float(values[n]) for values in columns),
+                int(scores.true[n]),
+                int(scores.predicted[n]),
+            ]
+            for n, info in enumerate(classes)
+        ],
+    )
+    colours = [f"rgb{info.colour}" for info in classes]
+    iou = {info.name: float(scores.iou[n]) for n, info in enumerate(classes)}
+    page.figure(bars(iou, colours=colours), "IoU of each class")
+
+
+def _add_confusion(page: Page, evaluation: Evaluation) -> None:
+    counts, names = evaluation.total.confusion, [*evaluation.classes, "no class"]
+    page.section("Confusion")
+    if len(names) <= _HEAT_CLASSES:
+        square = counts if counts[:, -1].any() else counts[:, :-1]
+        page.figure(
+            heat_map(square, names[: square.shape[1]]), "Where the pixels of each class went"
+        )
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(wrong, axis=None, kind="stable")[::-1][:_MISTAKES]
+    rows = []
+    for true, said in zip(*np.unravel_index(order, wrong.shape), strict=True):
+        pixels = int(wrong[true, said])
+        if pixels:
+            rows.append(
+                [
+                    f"{names[true]} as {names[said]}",
+                    pixels,
+                    f"{100 * pixels / counts[true].sum():.2f} %",
+                    f"{100 * pixels / wrong.sum():.1f} %",
+                ]
+            )
+    if rows:
+        page.table(["mistake", "pixels", "of the true class", "of all mistakes"], rows)
+
+
+def _add_structures(page: Page, evaluation: Evaluation) -> None:
+    """Add objects and thin structures."""
+    total, measures, names = evaluation.total, evaluation.measures, evaluation.classes
+    if total.objects:
+        found = total.objects
+        page.section("Objects", "Connected parts of a class; those match whose IoU is above 0.5.")
+        page.table(
+            ["class", "F1", "panoptic quality", "true", "predicted", "matched"],
+            [
+                [
+                    names[number],
+                    float(found.f1[n]),
+                    float(found.panoptic_quality[n]),
+                    *(int(part[n]) for part in (found.true, found.predicted, found.matched)),
+                ]
+                for n, number in enumerate(measures.objects)
+            ],
+        )
+    if total.skeletons:
+        page.section("Thin structures")
+        page.table(
+            ["class", "clDice", "pixels not thinned to a line"],
+            [
+                [
+                    names[number],
+                    float(total.skeletons.cldice[n]),
+                    int(total.skeletons.unfinished[n]),
+                ]
+                for n, number in enumerate(measures.thin)
+            ],
+        )
+
+
+def _add_images(page: Page, evaluation: Evaluation) -> None:
+    page.section("Images", "By their mean IoU, worst first.")
+    scored = [(image, image.tally.regions) for image in evaluation.images]
+    scored.sort(key=lambda one: np.nan_to_num(one[1].mean_iou))
+    page.table(
+        ["prediction", "mean IoU", "accuracy", *evaluation.classes, "pixels"],
+        [
+            [
+                image.prediction,
+                scores.mean_iou,
+                scores.accuracy,
+                *(float(value) for value in scores.iou),
+                scores.pixels,
+            ]
+            for image, scores in scored
+        ],
+    )

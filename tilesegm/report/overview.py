@@ -1,0 +1,108 @@
+"""Two maps and their differences, small enough to be seen as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.grid.window import Window
+from tilesegm.metrics.pair import Pair
+from tilesegm.model.base import ClassInfo
+from tilesegm.report.page import Page
+from tilesegm.report.pictures import colour_classes, picture
+
+__all__ = ["Overview", "add_overview", "survey"]
+
+_SIDE = 900
+"""Most pixels along a side of an overview."""
+_WINDOW = 2048
+"""Side of the windows in which maps are read, about."""
+_PAPER, _UNKNOWN = 250, 215
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Maps at a small scale; an entry stands for ``step`` x ``step`` pixels."""
+
+    step: int
+    truth: NDArray[np.int64]
+    """``(height, width)`` class id of a pixel in the middle; others are unknown."""
+    predicted: NDArray[np.int64]
+    wrong: NDArray[np.float64]
+    """``(height, width)`` part of the known pixels that is wrong; NaN without known pixels."""
+    colour: NDArray[np.float64]
+    """``(height, width, 3)`` mean colour of the true classes of wrong pixels."""
+
+    @property
+    def errors(self) -> NDArray[np.uint8]:
+        """``(height, width, 3)``: the colour of what was missed, the fainter the less is wrong.
+
+        Its strength is the square root of the wrong part, so that single pixels stay visible.
+        """
+        share = np.sqrt(np.nan_to_num(self.wrong))[..., None]
+        rgb = _PAPER + (self.colour - _PAPER) * share
+        rgb[np.isnan(self.wrong)] = _UNKNOWN
+        return np.rint(rgb).astype(np.uint8)
+
+
+def survey(
+    read: Callable[[Window], Pair], height: int, width: int, classes: Sequence[ClassInfo]
+) -> Overview:
+    """Look at every pixel of two maps, window by window, in bounded memory.
+
+    Args:
+        read: gives truth and prediction of a window, without a halo.
+        height: rows of the maps.
+        width: columns of the maps.
+        classes: names and colours by id.
+    """
+    step = max(-(-max(height, width) // _SIDE), 1)
+    shape = -(-height // step), -(-width // step)
+    truth, predicted = np.full(shape, -1), np.full(shape, -1)
+    known, wrong, colour = np.zeros(shape), np.zeros(shape), np.zeros((*shape, 3))
+    colours = np.array([info.colour for info in classes], np.float64)
+    for window in _windows(height, width, max(_WINDOW // step, 1) * step):
+        pair = read(window)
+        rows, cols = -(-window.height // step), -(-window.width // step)
+        part = Window(window.row // step, window.col // step, rows, cols).slices
+        middle = tuple(
+            np.minimum(np.arange(count) * step + step // 2, size - 1)
+            for count, size in zip((rows, cols), pair.truth.shape, strict=True)
+        )
+        truth[part], predicted[part] = pair.truth[np.ix_(*middle)], pair.predicted[np.ix_(*middle)]
+        cell = np.add.outer(
+            np.arange(window.height) // step * cols, np.arange(window.width) // step
+        )
+        seen = pair.truth != pair.unknown
+        missed = seen & (pair.truth != pair.predicted)
+        at, shades = cell[missed], colours[pair.truth[missed]]
+        known[part] = np.bincount(cell[seen], minlength=rows * cols).reshape(rows, cols)
+        wrong[part] = np.bincount(at, minlength=rows * cols).reshape(rows, cols)
+        for band in range(3):
+            sums = np.bincount(at, shades[:, band], rows * cols)
+            colour[part][..., band] = sums.reshape(rows, cols)
+    share = np.divide(wrong, known, out=np.full(shape, np.nan), where=known > 0)
+    return Overview(step, truth, predicted, share, colour / np.maximum(wrong, 1)[..., None])
+
+
+def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[ClassInfo]) -> None:
+    """Add the map of errors, and below it truth and prediction, half as large."""
+    scale = f"one dot is {overview.step} x {overview.step} pixels" if overview.step > 1 else ""
+    rows, width = overview.truth.shape[0], overview.truth.shape[1]
+    shown = width if max(rows, width) > _SIDE // 2 else width * (_SIDE // 2 // max(rows, width))
+    page.figure(
+        picture(overview.errors, width=shown, alt=f"errors of {name}"),
+        ", ".join(filter(None, (f"Errors of {name}", scale))),
+    )
+    for what, ids in (("Truth", overview.truth), ("Prediction", overview.predicted)):
+        small = picture(colour_classes(ids, classes), width=min(shown, _SIDE // 2), alt=what)
+        page.figure(small, what)
+
+
+def _windows(height: int, width: int, side: int) -> Iterator[Window]:
+    for row in range(0, height, side):
+        for col in range(0, width, side):
+            yield Window(row, col, min(side, height - row), min(side, width - col))

@@ -1,0 +1,89 @@
+"""The windows in which most is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.grid.window import Window
+from tilesegm.metrics.evaluation import Evaluation
+from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.tally import Block
+from tilesegm.model.base import ClassInfo
+from tilesegm.report.page import Page
+from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
+
+__all__ = ["Place", "add_places", "worst_blocks", "worst_window"]
+
+_SIDE = 256
+"""Side of a window that is shown, in pixels."""
+_CELL = 32
+"""Windows begin at multiples of it."""
+_SHOWN = 250
+
+
+@dataclass(frozen=True)
+class Place:
+    """A window of two maps."""
+
+    name: str
+    """Of the prediction."""
+    window: Window
+    pair: Pair
+    """Truth and prediction of the window."""
+    pixels: NDArray[Any] | None = None
+    """``(height, width, bands)`` of the image, if there is one."""
+    valid: NDArray[np.bool_] | None = None
+
+
+def worst_blocks(evaluation: Evaluation, count: int) -> list[tuple[int, Block]]:
+    """Return the blocks with most wrong pixels, worst first, each with the number of its image."""
+    found = [
+        (_wrong(block), n, block)
+        for n, image in enumerate(evaluation.images)
+        for block in image.blocks
+    ]
+    found.sort(key=lambda one: -one[0])
+    return [(n, block) for wrong, n, block in found[:count] if wrong]
+
+
+def worst_window(pair: Pair, row: int, col: int) -> Window:
+    """Return the window of a block with most wrong pixels; ``row``, ``col`` are the block's."""
+    wrong = (pair.truth != pair.unknown) & (pair.truth != pair.predicted)
+    size = [-(-side // _CELL) for side in wrong.shape]
+    padded = np.zeros((size[0] * _CELL, size[1] * _CELL), np.int64)
+    padded[: wrong.shape[0], : wrong.shape[1]] = wrong
+    cells = padded.reshape(size[0], _CELL, size[1], _CELL).sum((1, 3))
+    reach = [min(_SIDE // _CELL, count) for count in size]
+    sums = np.lib.stride_tricks.sliding_window_view(cells, reach).sum((2, 3))
+    top, left = (int(n) * _CELL for n in np.unravel_index(sums.argmax(), sums.shape))
+    height, width = wrong.shape
+    return Window(row + top, col + left, min(_SIDE, height - top), min(_SIDE, width - left))
+
+
+def add_places(page: Page, places: Sequence[Place], classes: Sequence[ClassInfo]) -> None:
+    """Show image, truth, prediction and errors of some windows."""
+    for place in places:
+        pair, window = place.pair, place.window
+        known = pair.truth != pair.unknown
+        wrong = int((known & (pair.truth != pair.predicted)).sum())
+        panels = [
+            colour_classes(pair.truth, classes),
+            colour_classes(pair.predicted, classes),
+            error_picture(pair.truth, pair.predicted, classes),
+        ]
+        if place.pixels is not None:
+            panels.insert(0, stretch(place.pixels, place.valid))
+        page.figure(
+            " ".join(picture(panel, width=_SHOWN) for panel in panels),
+            f"{place.name}, row {window.row}, column {window.col}, {window.height} x "
+            f"{window.width} pixels: {100 * wrong / max(int(known.sum()), 1):.1f} % are wrong",
+        )
+
+
+def _wrong(block: Block) -> int:
+    return int(block.confusion.sum() - np.trace(block.confusion))

@@ -46,6 +46,7 @@ from tilesegm.training.config import (
 )
 
 FOLDS, SIZE, BATCH = 3, 128, 4
+STEPS = {"isbi2012": 1200, "dubai": 400}
 SLICE, MASK = "isbi2012/image/{slice:%s}.png", "isbi2012/label/{slice}.png"
 TILE = "dubai/tile_{tile:%s}/images/image_part_{part:%s}.jpg"
 COLOURS = "dubai/tile_{tile}/masks/image_part_{part}.png"
@@ -138,11 +139,11 @@ def read_rows(path: Path) -> list[Row]:
     if not path.exists():
         return []
     with path.open(newline="") as file:
-        return [
-            Row(line["case"], int(line["run"]), int(line["steps"]), *map(float, numbers))
-            for line in csv.DictReader(file)
-            for numbers in [list(line.values())[3:]]
-        ]
+        lines = list(csv.reader(file))[1:]
+    return [
+        Row(case, int(run), int(steps), *map(float, numbers))
+        for case, run, steps, *numbers in lines
+    ]
 
 
 def add_row(path: Path, row: Row) -> None:
@@ -155,22 +156,24 @@ def add_row(path: Path, row: Row) -> None:
 
 
 def show(rows: list[Row]) -> None:
-    """Print mean and deviation over the runs of each split."""
+    """Print means and deviations over the runs of each split, and how far gaps lie apart."""
+    gaps: dict[str, float] = {}
     print("| split | runs | learnt from, Mpx | held out | test | gap |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for case in SPLITS:
         found = [row for row in rows if row.case == case]
-        if found:
-            columns = [
-                f"{np.mean(values):.1f} ± {np.std(values, ddof=min(1, len(values) - 1)):.1f}"
-                for values in (
-                    [row.held_out for row in found],
-                    [row.test for row in found],
-                    [row.held_out - row.test for row in found],
-                )
-            ]
-            learnt = np.mean([row.learnt for row in found])
-            print(f"| `{case}` | {len(found)} | {learnt:.1f} | {' | '.join(columns)} |")
+        if not found:
+            continue
+        scores = np.array([(row.held_out, row.test, row.held_out - row.test) for row in found])
+        means, deviations = scores.mean(0), scores.std(0, ddof=min(1, len(found) - 1))
+        gaps[case] = means[2]
+        columns = [f"{mean:.1f} ± {one:.1f}" for mean, one in zip(means, deviations, strict=True)]
+        learnt = np.mean([row.learnt for row in found])
+        print(f"| `{case}` | {len(found)} | {learnt:.1f} | {' | '.join(columns)} |")
+    for case, gap in gaps.items():
+        random = f"{case.partition('/')[0]}/random"
+        if case != random and random in gaps:
+            print(f"{random} flatters by {gaps[random] - gap:.1f} points more than {case}")
 
 
 def main() -> None:
@@ -180,21 +183,28 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder that holds isbi2012 and dubai")
     parser.add_argument("--out", type=Path, required=True, help="CSV file of finished runs")
     parser.add_argument("--runs", type=int, default=FOLDS, choices=range(1, FOLDS + 1))
-    parser.add_argument("--steps", type=int, default=400, help="updates of a run")
+    parser.add_argument("--steps", type=int, help=f"updates of a run; {STEPS} when left out")
     parser.add_argument("--only", nargs="+", choices=SPLITS, default=list(SPLITS))
     chosen = parser.parse_args()
+    steps = {name: chosen.steps or usual for name, usual in STEPS.items()}
 
     def rows() -> list[Row]:
-        return [row for row in read_rows(chosen.out) if row.steps == chosen.steps]
+        found = read_rows(chosen.out)
+        return [row for row in found if row.steps == steps[row.case.partition("/")[0]]]
 
     for name, data in DATA.items():
+        wanted = [case for case in chosen.only if case.startswith(name)]
+        done = {(row.case, row.run) for row in rows()}
+        missing = [
+            (case, run) for run in range(chosen.runs) for case in wanted if (case, run) not in done
+        ]
+        if not missing:
+            continue
         scenes = Scenes(find_scenes(data, chosen.data), data)
-        for run in range(chosen.runs):
-            for case in chosen.only:
-                done = any((row.case, row.run) == (case, run) for row in rows())
-                if case.startswith(name) and not done:
-                    add_row(chosen.out, row := train_once(scenes, case, run, chosen.steps))
-                    print(row, flush=True)
+        for case, run in missing:
+            row = train_once(scenes, case, run, steps[name])
+            add_row(chosen.out, row)
+            print(row, flush=True)
         scenes.close()
     show(rows())
 

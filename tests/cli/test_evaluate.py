@@ -12,7 +12,7 @@ import rasterio
 
 from tests.cli.conftest import Cli
 from tests.metrics.maps import random_maps
-from tests.test_evaluate import write
+from tests.test_scoring import write
 from tilesegm.metrics.confusion import Scores, count_pairs
 
 SMALL = ("--classes", "3")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tilesegm.model.base import ClassInfo
-from tilesegm.report.charts import bars, heat_map, lines
+from tilesegm.report.charts import bars, heat_map, intervals, lines
 from tilesegm.report.pictures import colour_classes, error_picture, stretch
 
 CLASSES = (ClassInfo("land", (10, 20, 30)), ClassInfo("water", (40, 50, 60)))
@@ -38,6 +38,35 @@ def test_bars_are_as_long_as_their_values() -> None:
     widths = [float(bar.get("width", "")) for bar in drawing if bar.tag.endswith("rect")]
     assert widths == pytest.approx([widths[1] / 2, widths[1]], abs=0.1)
     assert "absent" in "".join(drawing.itertext())
+
+
+def test_intervals_lie_around_zero() -> None:
+    nan = float("nan")
+    drawing = ET.fromstring(
+        intervals({"better": (1, 2, 3), "worse": (-3, -2, -1), "gone": (nan,) * 3}, x="by")
+    )
+    better, worse = (float(dot.get("cx", "")) for dot in drawing if dot.tag.endswith("circle"))
+    zero = next(
+        float(re.match(r"M([\d.]+)", line.get("d", "")).group(1))  # type: ignore[union-attr]
+        for line in drawing
+        if line.get("stroke") == "#888"
+    )
+    assert better - zero == pytest.approx(zero - worse, abs=0.2)
+    assert better > zero
+    assert "absent" in "".join(drawing.itertext())
+
+
+def test_names_stand_in_for_numbers() -> None:
+    drawing = ET.fromstring(
+        lines({"a": (range(3), [0, 1, 2])}, x="x", y="y", names=["p", "q", "< 3"])
+    )
+    assert {"p", "q", "< 3"} <= set(drawing.itertext())
+
+
+def test_heat_map_has_a_column_for_no_class() -> None:
+    texts = list(ET.fromstring(heat_map([[1, 3]], ["a", "none"])).itertext())
+    assert "25.0" in texts
+    assert "75.0" in texts
 
 
 def test_heat_map_shows_shares_of_rows() -> None:

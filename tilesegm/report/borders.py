@@ -28,10 +28,10 @@ def add_borders(page: Page, evaluation: Evaluation) -> None:
     )
     columns: dict[str, NDArray[np.float64]] = {"boundary IoU": total.bands.iou}
     for tolerance in measures.tolerances:
-        columns[f"F1, {tolerance:g} px"] = total.surfaces.boundary_f1(tolerance)
+        columns[f"F1, {tolerance:g}\u00a0px"] = total.surfaces.boundary_f1(tolerance)
     for tolerance in measures.tolerances:
-        columns[f"surface Dice, {tolerance:g} px"] = total.surfaces.surface_dice(tolerance)
-    columns["Hausdorff 95, px"] = total.surfaces.hausdorff()
+        columns[f"surface Dice, {tolerance:g}\u00a0px"] = total.surfaces.surface_dice(tolerance)
+    columns["Hausdorff 95,\u00a0px"] = total.surfaces.hausdorff()
     page.table(
         ["class", *columns],
         [

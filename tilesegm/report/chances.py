@@ -32,11 +32,16 @@ def _add_reliability(page: Page, counts: ConfidenceCounts) -> None:
         f"Expected calibration error {counts.expected_calibration_error():.4f}. Below the dashed "
         "line the map is surer than it is right.",
     )
+    # Points without a height carry the axis from 0 to 1.
+    at, none = np.r_[0, confidence, 1], [np.nan]
     page.figure(
         lines(
-            {"accuracy": (confidence, accuracy), "share of pixels": (confidence, share)},
+            {
+                "accuracy": (at, np.r_[none, accuracy, none]),
+                "share of pixels": (at, np.r_[none, share, none]),
+            },
             x="confidence",
-            y="part",
+            y="part of pixels",
             limits=(0, 1),
             diagonal=True,
         ),
@@ -45,7 +50,8 @@ def _add_reliability(page: Page, counts: ConfidenceCounts) -> None:
 
 
 def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> None:
-    curves = [counts.curve(n) for n in range(len(evaluation.classes))]
+    true, names = evaluation.scores.true, evaluation.classes
+    curves = {n: counts.curve(n) for n in np.flatnonzero(true).tolist()}
     page.section(
         "Thresholds",
         "Each class against all others. A threshold that is chosen here flatters here: choose it "
@@ -55,26 +61,22 @@ def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> 
         ["class", "average precision", "best threshold", "F1 there", "IoU there"],
         [
             [
-                name,
+                names[n],
                 curve.average_precision,
                 *(float(values[curve.best]) for values in (curve.threshold, curve.f1, curve.iou)),
             ]
-            for name, curve in zip(evaluation.classes, curves, strict=True)
+            for n, curve in curves.items()
         ],
     )
     # More curves than colours could not be told apart: the most frequent classes are drawn.
-    common = sorted(np.argsort(-evaluation.scores.true, kind="stable")[: len(COLOURS)].tolist())
-    few = slice(None, None, max(len(curves[0].threshold) // _POINTS, 1))
+    common = sorted(sorted(curves, key=lambda n: -int(true[n]))[: len(COLOURS)])
 
     def part(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return values[few]
+        return values[:: max(len(values) // _POINTS, 1)]
 
     page.figure(
         lines(
-            {
-                evaluation.classes[n]: (part(curves[n].threshold), part(curves[n].f1))
-                for n in common
-            },
+            {names[n]: (part(curves[n].threshold), part(curves[n].f1)) for n in common},
             x="threshold",
             y="F1",
             limits=(0, 1),
@@ -83,10 +85,7 @@ def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> 
     )
     page.figure(
         lines(
-            {
-                evaluation.classes[n]: (part(curves[n].recall), part(curves[n].precision))
-                for n in common
-            },
+            {names[n]: (part(curves[n].recall), part(curves[n].precision)) for n in common},
             x="recall",
             y="precision",
             limits=(0, 1),

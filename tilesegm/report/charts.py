@@ -15,8 +15,8 @@ __all__ = ["COLOURS", "bars", "heat_map", "intervals", "lines"]
 COLOURS = ("#2458a6", "#c8553d", "#3c8d5a", "#8a5fb0", "#b88a1e", "#3a9bb0", "#7a7a7a", "#d06a9a")
 """Hues for series, in order; they differ in brightness too."""
 
-_WIDTH, _HEIGHT = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 14, 12, 42
+_WIDTH, _HEIGHT = 500, 300
+_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 24, 12, 42
 _LETTER = 6.6
 """Width of a letter in pixels, about; only to place what stands beside text."""
 
@@ -89,7 +89,7 @@ def bars(
     *,
     colours: Sequence[str] = (),
     high: float = 1.0,
-    width: int = 520,
+    width: int = 500,
 ) -> str:
     """Draw one horizontal bar a name, from 0 to ``high``; NaN is shown as absent."""
     label, row = 150, 24
@@ -176,7 +176,7 @@ def heat_map(
         )
         for j in range(len(names)):
             share = float(shares[i, j])
-            dark = share > 0.55
+            dark = share > 0.4
             parts.append(
                 f'<rect x="{left + cell * j}" y="{top + cell * i}" width="{cell}" height="{cell}" '
                 f'fill="{_blue(share)}" stroke="#fff">'

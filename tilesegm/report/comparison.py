@@ -73,12 +73,12 @@ def add_comparison(page: Page, comparison: Comparison) -> None:
     for name, found in zip(others, comparison.differences, strict=True):
         page.table(
             ["score", first, name, "difference", "low", "high"],
-            [[d.metric, d.first, d.other, d.difference, d.low, d.high] for d in found],
+            [[_metric(d), d.first, d.other, d.difference, d.low, d.high] for d in found],
         )
         page.figure(
             intervals(
-                {one.metric: (one.low, one.difference, one.high) for one in found},
-                x=f"better by, {name}",
+                {_metric(one): (one.low, one.difference, one.high) for one in found},
+                x="difference",
             ),
             f"{name} beside {first}: right of zero it is better; grey may be chance",
         )
@@ -102,6 +102,10 @@ def _summary(evaluation: Evaluation) -> list[float | None]:
     scores, bands = evaluation.scores, evaluation.total.bands
     near = mean(bands.iou) if bands else None
     return [scores.accuracy, scores.mean_iou, scores.mean_dice, scores.kappa, near]
+
+
+def _metric(difference: Difference) -> str:
+    return difference.metric.replace("mean_iou", "mean IoU").replace("iou ", "IoU ", 1)
 
 
 def _number(value: float) -> float | None:

@@ -91,14 +91,14 @@ def survey(
 def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[ClassInfo]) -> None:
     """Add the map of errors, and below it truth and prediction, half as large."""
     scale = f"one dot is {overview.step} x {overview.step} pixels" if overview.step > 1 else ""
-    rows, width = overview.truth.shape[0], overview.truth.shape[1]
-    shown = width if max(rows, width) > _SIDE // 2 else width * (_SIDE // 2 // max(rows, width))
+    height, width = overview.truth.shape
+    shown = _SIDE * width // max(height, width)
     page.figure(
         picture(overview.errors, width=shown, alt=f"errors of {name}"),
         ", ".join(filter(None, (f"Errors of {name}", scale))),
     )
     for what, ids in (("Truth", overview.truth), ("Prediction", overview.predicted)):
-        small = picture(colour_classes(ids, classes), width=min(shown, _SIDE // 2), alt=what)
+        small = picture(colour_classes(ids, classes), width=shown // 2, alt=what)
         page.figure(small, what)
 
 

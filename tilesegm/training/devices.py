@@ -82,8 +82,8 @@ def open_devices(settings: DeviceSettings, accumulate: int = 1) -> Devices:
         # MultiWorkerMirroredStrategy hands the batch to Keras 3.15 as PerReplica values, which its
         # training step cannot convert to tensors.
         raise SettingsError(
-            "device.distribute is 'workers', which Keras 3 cannot train with; pass 'mirrored' for "
-            "the devices of one machine, or 'none'"
+            "device.distribute is 'workers', which Keras 3 cannot train with: its fit fails in "
+            "MultiWorkerMirroredStrategy; pass 'mirrored' for the devices of one machine, or 'none'"
         )
     if accumulate > 1:
         # Keras gathers behind a condition, which a step shared by devices must not have.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -69,7 +70,7 @@ def cell_side(block: int, pixels: int) -> int:
         pixels: Of all scenes.
     """
     least = min(max(_SMALLEST, math.isqrt(pixels // _CELLS)), _LARGEST)
-    for side in (*range(least, _LARGEST + 1), *range(least, _SMALLEST - 1, -1)):
+    for side in chain(range(least, _LARGEST + 1), range(least, _SMALLEST - 1, -1)):
         if block % side == 0:
             return side
     return min(block, least)

@@ -12,11 +12,11 @@ import rasterio
 from numpy.typing import NDArray
 
 from tests.metrics.maps import assert_equal, random_maps
-from tilesegm import evaluate as module
+from tilesegm import scoring as module
 from tilesegm.errors import InputError, SettingsError, SourceError
-from tilesegm.scoring import EvaluationOptions, evaluate, evaluate_many
 from tilesegm.map_pair import MapPair
 from tilesegm.metrics.measures import Measures
+from tilesegm.scoring import EvaluationOptions, evaluate, evaluate_many
 
 SMALL = Measures(cap=8, thin=(1,), rounds=4, objects=(0, 1), block=64)
 OPTIONS = EvaluationOptions(classes=3, measures=SMALL)

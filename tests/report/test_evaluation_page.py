@@ -54,7 +54,7 @@ def test_an_overview_holds_every_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_errors_are_fainter_where_less_is_wrong() -> None:
-    truth = np.zeros((1, 3), np.uint8)
+    truth = np.zeros((1, 3), np.int64)
     found = module.Overview(1, truth, truth, np.array([[1.0, 0.25, 0.0]]), np.full((1, 3, 3), 50.0))
     assert found.errors[0, :, 0].tolist() == [50, 150, 250]
 
@@ -125,8 +125,8 @@ def test_the_command_compares_and_writes_the_page(cli: Cli, tmp_path: Path) -> N
     image = write(tmp_path / "image.tif", np.stack([truth] * 3) * np.uint8(80))
     words = ("--classes", "land,sea,<b>ice", "--block", "32", "--against", files["good"])
     page = tmp_path / "page.html"
-    words = (*words, "--scores", scores, "--report", page, "--image", image, "--json")
-    said = cli("evaluate", files["bad"], files["truth"], *words)
+    shown = ("--scores", scores, "--report", page, "--image", image, "--json")
+    said = cli("evaluate", files["bad"], files["truth"], *words, *shown)
     assert said.code == 0, said.err
     found = json.loads(said.out)
     assert found["comparison"][0]["differences"][1]["other"] > found["mean_iou"]

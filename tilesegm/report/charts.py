@@ -16,7 +16,7 @@ COLOURS = ("#2458a6", "#c8553d", "#3c8d5a", "#8a5fb0", "#b88a1e", "#3a9bb0", "#7
 """Hues for series, in order; they differ in brightness too."""
 
 _WIDTH, _HEIGHT = 500, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 24, 12, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 12, 42
 _LETTER = 6.6
 """Width of a letter in pixels, about; only to place what stands beside text."""
 

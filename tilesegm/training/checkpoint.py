@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +57,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ResumeError: it cannot be read, or a newer version wrote it.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # Opened here, because numpy leaves a damaged file open.
+        with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         facts = json.loads(str(arrays.pop(_FACTS)))
         version = facts.pop("version")
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ResumeError(
             f"the checkpoint {path} cannot be read ({error}); pass overwrite to train anew"
         ) from error

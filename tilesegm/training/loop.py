@@ -127,7 +127,9 @@ class Loop:
         except (TilesegmError, MemoryError):
             raise
         except Exception:
-            if watch.seen or not self.trainee.xla or self.config.device.xla is not None:
+            chosen = self.trainee.xla and self.config.device.xla is None
+            # JAX always compiles, and has given the weights away to a step that failed.
+            if watch.seen or not chosen or keras.backend.backend() != "tensorflow":
                 raise
             self.trainee.compile(xla=False)
             return self._fit(epoch, watch)

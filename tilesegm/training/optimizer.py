@@ -59,7 +59,8 @@ class StagedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
         if self.average is not None:
             self._averages = self.add_optimizer_variables(variables, "average")
             for average, variable in zip(self._averages, variables, strict=True):
-                average.assign(ops.convert_to_tensor(variable))
+                # A copy: JAX gives both away to a step, and cannot give one buffer twice.
+                average.assign(ops.copy(ops.convert_to_tensor(variable)))
 
     @property
     def averages(self) -> list[Any]:

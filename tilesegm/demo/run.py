@@ -32,6 +32,7 @@ from tilesegm.models.settings import ModelSettings
 from tilesegm.options import Options
 from tilesegm.segment import segment
 from tilesegm.training.config import (
+    LossSettings,
     OptimizerSettings,
     ScheduleSettings,
     TrainingConfig,
@@ -85,7 +86,7 @@ def run_demo(
     *,
     size: int = 6144,
     seed: int = 0,
-    steps: int = 200,
+    steps: int = 220,
     on_event: OnEvent = ignore,
 ) -> DemoResult:
     """Run the demo; files of an earlier demo in ``folder`` are replaced, others are left alone.
@@ -178,6 +179,7 @@ def _settings(folder: Path, scene: Scene, size: int, seed: int, steps: int) -> T
         sampling=SamplingSettings(balanced=0.8),  # houses are rare, and time is short
         augmentation=AugmentationSettings(exposure=0.1, tint=0.05),
         model=ModelSettings(filters=8),
+        loss=LossSettings(terms=({"name": "cross_entropy"},)),  # learns fastest at first
         optimizer=OptimizerSettings(learning_rate=4e-3),
         schedule=ScheduleSettings(epochs=_EPOCHS, steps=max(steps // _EPOCHS, 1), size=192),
         validation=ValidationSettings(every=_EPOCHS, tile=1024, overlap=128, megapixels=1.0),

@@ -1,1 +1,0 @@
-"""How far a prediction and the truth agree, counted window by window."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tilesegm.metrics.pair import clip_ids
 
-__all__ = ["Scores", "count_confusion", "count_pairs"]
+__all__ = ["Scores", "count_confusion", "count_pairs", "mean"]
 
 _SLAB = 1 << 17
 """Pixels counted at once: ``bincount`` widens its input to 64 bits, which then stays in cache."""

@@ -86,7 +86,7 @@ def run_demo(
     *,
     size: int = 6144,
     seed: int = 0,
-    steps: int = 220,
+    steps: int = 300,
     on_event: OnEvent = ignore,
 ) -> DemoResult:
     """Run the demo; files of an earlier demo in ``folder`` are replaced, others are left alone.

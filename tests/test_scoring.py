@@ -81,7 +81,7 @@ def test_an_area_of_interest_bounds_what_counts(tmp_path: Path) -> None:
     mask[10:50, 20:70] = 1
     area = write(tmp_path / "area.tif", mask)
     found = evaluate(predicted, truth, area=area, options=OPTIONS)
-    without = np.where(mask, truth, 200).astype(np.uint8)
+    without = np.where(mask, truth, 255).astype(np.uint8)
     assert_equal(found.total, evaluate(predicted, without, options=OPTIONS).total)
     assert found.scores.pixels == 40 * 50
 
@@ -228,7 +228,15 @@ def test_settings_out_of_range_are_refused(make: Any) -> None:
 
 def test_a_truth_without_a_class_is_an_error() -> None:
     with pytest.raises(InputError, match="no pixel has a true class"):
-        evaluate(np.zeros((4, 4), np.uint8), np.full((4, 4), 9, np.uint8), options=OPTIONS)
+        evaluate(np.zeros((4, 4), np.uint8), np.full((4, 4), 255, np.uint8), options=OPTIONS)
+
+
+def test_ids_that_count_from_one_are_refused() -> None:
+    predicted = np.array([[0, 1, 2, 2]], np.uint8)
+    with pytest.raises(InputError, match=r"holds id 3, and the classes .* 0 to 2; .*--labels"):
+        evaluate(predicted, predicted + np.uint8(1), options=OPTIONS)
+    told = EvaluationOptions(classes=3, ignore=(3,))
+    assert evaluate(predicted, predicted + np.uint8(1), options=told).scores.pixels == 2
 
 
 def test_nothing_to_evaluate_is_an_error() -> None:

@@ -156,8 +156,30 @@ class PairReader:
         if self._ignore.size:
             wanted = ~np.isin(truth, self._ignore)
             known = wanted if known is None else known & wanted
+        if self._pair.labels is None:
+            self._refuse_strays(truth, known)
         inner = window.shift(-around.row, -around.col).slices
         return make_pair(truth, predicted, len(self._pair.classes), known, inner)
+
+    def _refuse_strays(self, truth: NDArray[Any], known: NDArray[np.bool_] | None) -> None:
+        """Refuse ids that are no class: most likely they count from another number.
+
+        Raises:
+            SourceError: there is one. The greatest number of an unsigned type and -1 say everywhere
+                that a pixel has no label.
+        """
+        classes, missing = len(self._pair.classes), np.iinfo(truth.dtype).max
+        if not truth.size or int(truth.max()) < classes:
+            return
+        strays = (truth >= classes) & (truth != missing)
+        if known is not None:
+            strays &= known
+        if strays.any():
+            raise SourceError(
+                f"{self._truth.info.uri} holds id {int(truth[strays].min())}, and the classes of "
+                f"the prediction are 0 to {classes - 1}; say what its ids mean by the settings of "
+                "a training run (--labels), or leave it out (--ignore)"
+            )
 
     def scores(self, window: Window) -> Levels | None:
         """Read scores of all classes, if there are any."""

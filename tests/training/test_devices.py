@@ -60,8 +60,7 @@ def run(folder: Path, what: str, backend: str = "tensorflow", **more: str) -> di
 def test_learns(tmp_path: Path, what: str, backend: str) -> None:
     result = run(tmp_path, what, backend)
     losses = result["losses"]
-    # Windows of hard places, which "everything" draws after the first epoch, keep its loss up.
-    assert losses[-1] < (0.85 if what == "everything" else 0.75) * losses[0], losses
+    assert losses[-1] < 0.75 * losses[0], losses
     assert result["score"] > 0.6
     assert result["replicas"] == (2 if what == "mirrored" else 1)
 
@@ -118,7 +117,8 @@ def main(folder: Path, what: str) -> None:
         changes["device"] = {"precision": what}
     elif what == "everything":
         changes["optimizer"] = {"ema": 0.9, "accumulate": 2}
-        changes["schedule"] = {**SCHEDULE, "batch": 2}
+        # Windows of hard places, drawn after the first epoch, keep the loss up for a while.
+        changes["schedule"] = {**SCHEDULE, "batch": 2, "epochs": 6}
         changes["loss"] = {"weighting": {"name": "uncertainty"}}
         changes["sampling"] = {"balanced": 0.5, "hard": 0.3}
     from tilesegm.training.devices import open_devices

@@ -1,0 +1,1 @@
+"""What each loss does to a segmentation: the same network and budget, one loss after the other."""

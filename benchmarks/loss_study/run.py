@@ -1,0 +1,227 @@
+"""Trains with one loss, and scores the result."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.data.find import find_scenes
+from tilesegm.data.patch import IGNORE
+from tilesegm.data.scenes import Scenes
+from tilesegm.grid.window import Window
+from tilesegm.metrics.calibration import count_confidence, count_scores
+from tilesegm.metrics.measures import Measures
+from tilesegm.metrics.pair import make_pair
+from tilesegm.metrics.tally import Tally, count_window
+from tilesegm.model.base import Predictor
+
+from .protocol import DATASETS, Dataset, make_config
+
+__all__ = ["ImageRow", "RunRow", "Study", "finite_mean"]
+
+_LEVELS = 255
+"""Steps of probabilities when thresholds are chosen."""
+_BAND, _TOLERANCE = 2, 2.0
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One finished run. Scores are of all test pixels together, in points unless said."""
+
+    data: str
+    loss: str
+    seed: int
+    threshold: float
+    """Of class 1, chosen on validation images by F1; 0.5 stands for the likeliest class."""
+    validation: float
+    """Mean IoU of validation images at that threshold."""
+    accuracy: float
+    mean_iou: float
+    mean_dice: float
+    boundary_iou: float
+    boundary_f1: float
+    hausdorff95: float
+    """Pixels."""
+    cldice: float
+    calibration_error: float
+    processor: float
+    """Seconds of all threads, training and scoring."""
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One test image of a run, in points."""
+
+    data: str
+    loss: str
+    seed: int
+    image: str
+    mean_iou: float
+    boundary_iou: float
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An image with what the network says of it."""
+
+    name: str
+    labels: NDArray[np.int32]
+    """``(H, W)``."""
+    probabilities: NDArray[np.float32]
+    """``(K, H, W)``."""
+
+    @property
+    def levels(self) -> NDArray[np.int32]:
+        """``(H, W, K)`` probabilities as whole numbers."""
+        levels = np.rint(self.probabilities * _LEVELS).astype(np.int32)
+        return np.moveaxis(levels, 0, -1)
+
+
+class Study:
+    """The images of one data set, opened once for all runs."""
+
+    def __init__(self, name: str, data: Path, out: Path) -> None:
+        settings = DATASETS[name].data
+        files = find_scenes(settings, data)
+        self.name, self._out = name, out
+        self._dataset: Dataset = DATASETS[name]
+        self._learnt = Scenes([each for each in files if each.role != "test"], settings)
+        self._tested = Scenes([each for each in files if each.role == "test"], settings)
+
+    def run(self, loss: str, seed: int) -> tuple[RunRow, list[ImageRow]]:
+        """Train and score; class maps of the first seed stay for pictures."""
+        import keras
+
+        from tilesegm.model.open import open_model
+        from tilesegm.training.run import train_on
+
+        began = time.process_time()
+        keras.backend.clear_session()
+        folder = self._out / f"{self.name}-{loss}-{seed}"
+        config = make_config(self.name, loss, seed, folder.absolute())
+        result = train_on(self._learnt, config, overwrite=True)
+        predictor = open_model(result.bundle, bands=self._learnt.bands)
+        held_out = [
+            number for number, info in enumerate(self._learnt.infos) if info.role == "validation"
+        ]
+        validation = list(_show(self._learnt, held_out, predictor))
+        threshold = self._threshold(validation)
+        tests = list(_show(self._tested, range(len(self._tested)), predictor))
+        tallies = [self._count(shown, threshold) for shown in tests]
+        if seed == 0:
+            maps: dict[str, Any] = {shown.name: _decide(shown, threshold) for shown in tests[:4]}
+            np.savez_compressed(self._out / f"{self.name}-{loss}.npz", **maps)
+        shutil.rmtree(folder)
+        total = sum(tallies[1:], tallies[0])
+        looks = [self._count(shown, threshold) for shown in validation]
+        row = self._row(loss, seed, threshold, sum(looks[1:], looks[0]), total, began)
+        images = [
+            ImageRow(
+                self.name,
+                loss,
+                seed,
+                shown.name,
+                100 * tally.regions.mean_iou,
+                100 * finite_mean(_bands(tally)),
+            )
+            for shown, tally in zip(tests, tallies, strict=True)
+        ]
+        return row, images
+
+    def close(self) -> None:
+        """Close all images."""
+        self._learnt.close()
+        self._tested.close()
+
+    def _threshold(self, validation: list[_Shown]) -> float:
+        if not self._dataset.binary:
+            return 0.5
+        counts = [
+            count_scores(shown.levels, shown.labels, shown.labels != IGNORE, _LEVELS)
+            for shown in validation
+        ]
+        curve = sum(counts[1:], counts[0]).curve(1)
+        return float(max(curve.best, 1) / _LEVELS)
+
+    def _count(self, shown: _Shown, threshold: float) -> Tally:
+        thin = () if self._dataset.thin is None else (self._dataset.thin,)
+        measures = Measures(band=_BAND, tolerances=(_TOLERANCE,), thin=thin)
+        classes = len(shown.probabilities)
+        pair = make_pair(shown.labels, _decide(shown, threshold), classes)
+        tally = count_window(pair, measures)
+        known = shown.labels != IGNORE
+        likeliest = shown.probabilities.argmax(0)
+        confidence = count_confidence(
+            shown.levels.max(-1), likeliest == shown.labels, known, _LEVELS
+        )
+        return Tally(
+            tally.confusion,
+            bands=tally.bands,
+            surfaces=tally.surfaces,
+            skeletons=tally.skeletons,
+            confidence=confidence,
+        )
+
+    def _row(
+        self, loss: str, seed: int, threshold: float, looks: Tally, total: Tally, began: float
+    ) -> RunRow:
+        assert total.surfaces is not None
+        assert total.confidence is not None
+        thin = total.skeletons.cldice[0] if total.skeletons is not None else np.nan
+        return RunRow(
+            self.name,
+            loss,
+            seed,
+            threshold=threshold,
+            validation=100 * looks.regions.mean_iou,
+            accuracy=100 * total.regions.accuracy,
+            mean_iou=100 * total.regions.mean_iou,
+            mean_dice=100 * total.regions.mean_dice,
+            boundary_iou=100 * finite_mean(_bands(total)),
+            boundary_f1=100 * finite_mean(total.surfaces.boundary_f1(_TOLERANCE)),
+            hausdorff95=finite_mean(total.surfaces.hausdorff()),
+            cldice=100 * float(thin),
+            calibration_error=100 * total.confidence.expected_calibration_error(),
+            processor=time.process_time() - began,
+        )
+
+
+def _bands(tally: Tally) -> NDArray[np.float64]:
+    assert tally.bands is not None
+    return tally.bands.iou
+
+
+def finite_mean(values: NDArray[np.float64]) -> float:
+    """Return the mean over what is no NaN, NaN when nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _decide(shown: _Shown, threshold: float) -> NDArray[np.uint8]:
+    """Return the class map ``(H, W)``."""
+    if len(shown.probabilities) == 2:
+        return np.asarray(shown.levels[..., 1] >= round(threshold * _LEVELS), np.uint8)
+    return np.asarray(shown.probabilities.argmax(0), np.uint8)
+
+
+def _show(scenes: Scenes, numbers: range | list[int], predictor: Predictor) -> Iterator[_Shown]:
+    """Let the network see whole images; they are small."""
+    step = max(64, predictor.spec.stride)
+    for number in numbers:
+        info = scenes.infos[number]
+        patch = scenes.read(number, Window(0, 0, info.height, info.width))
+        fill = np.asarray(predictor.spec.fill, patch.pixels.dtype)
+        # Few distinct sizes, since each is compiled for.
+        size = [-(-side // step) * step for side in patch.labels.shape]
+        image = np.broadcast_to(fill, (*size, patch.pixels.shape[-1])).copy()
+        image[: info.height, : info.width][patch.valid] = patch.pixels[patch.valid]
+        scores = predictor(image[None])[0, :, : info.height, : info.width]
+        odds = np.exp(scores - scores.max(0))
+        yield _Shown(info.name, patch.labels, odds / odds.sum(0))

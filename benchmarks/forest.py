@@ -1,6 +1,6 @@
 """What a random forest on single pixels makes of the Dubai images: the mark a network must beat.
 
-    python benchmarks/forest.py DATA
+    python benchmarks/forest.py DATA/dubai
 
 Learns from tiles 1 to 5 and maps tile 7, as ``examples/training/dubai.yaml`` does with a network.
 Each pixel has 18 features: colour, colour blurred by 2 and by 8 px, gradient magnitude at 1 px, and

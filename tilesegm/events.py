@@ -8,6 +8,7 @@ from dataclasses import dataclass
 __all__ = [
     "EpochEnded",
     "Event",
+    "Noted",
     "OnEvent",
     "PixelsDone",
     "RunEnded",
@@ -74,7 +75,15 @@ class EpochEnded:
     """Duration of the epoch, with its look."""
 
 
-Event = RunStarted | PixelsDone | StageStarted | StageProgress | EpochEnded | RunEnded
+@dataclass(frozen=True)
+class Noted:
+    """Something that one should know before trusting or using a result."""
+
+    text: str
+    """One line."""
+
+
+Event = RunStarted | PixelsDone | StageStarted | StageProgress | EpochEnded | Noted | RunEnded
 OnEvent = Callable[[Event], None]
 
 

@@ -38,6 +38,9 @@ class Dataset:
     """Training images learn, validation images choose the threshold, test images are scored."""
     thin: int | None = None
     """Class of thin structures, whose centre lines are compared."""
+    stretch: bool = False
+    """Whether brightness is told within each image: for images of several microscopes, of which
+    some show nuclei in a hundredth of the range of others."""
 
     @property
     def binary(self) -> bool:
@@ -113,6 +116,7 @@ DATASETS = {
             ),
             LabelSettings((ClassSettings("background", 0), ClassSettings("nucleus", 1))),
         ),
+        stretch=True,
     ),
     # Whole places: no pixel of the test lies near one that was learnt from.
     "dubai": Dataset(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from rich.console import Console
 
 from tests.cli.conftest import Cli
 from tests.metrics.maps import random_maps
 from tests.test_scoring import write
+from tilesegm.cli.evaluation_tables import score_tables
 from tilesegm.metrics.confusion import Scores, count_pairs
+from tilesegm.metrics.measures import Measures
+from tilesegm.scoring import EvaluationOptions, evaluate
 
 SMALL = ("--classes", "3")
 
@@ -49,10 +54,35 @@ def test_tables_name_classes_and_scores(cli: Cli, maps: tuple[Path, Path]) -> No
         "tree",
         "mean iou",
         "boundary iou",
-        "hausdorff 95",
-        "objects: f1",
+        "hausdorff",
+        "objects:",
     ):
         assert word in said.out
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_tables_of_many_classes_fit_the_terminal(maps: tuple[Path, Path], width: int) -> None:
+    names = [f"class {n}" for n in range(11)] + ["sand [wet] " * 4, "w" * 30]
+    measures = Measures(thin=(1,), objects=(2,))
+    options = EvaluationOptions(classes=tuple(names), measures=measures)
+    said = evaluate(*map(str, maps), options=options).to_dict()
+    console = Console(width=width, record=True, file=io.StringIO())
+    tables = score_tables(said, width)
+    for table in tables:
+        console.print(table)
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "…" not in text
+    for row in said["classes"][:3]:
+        # Each class has a line, which holds its scores.
+        assert any(row["name"] in line and f"{row['iou']:.4f}" in line for line in lines)
+    headings = " ".join(
+        str(column.header).replace("\n", " ") for table in tables for column in table.columns
+    )
+    for heading in ("surface dice 4px", "hausdorff 95", "cldice", "objects: panoptic quality"):
+        assert headings.count(heading) == 1
+    assert "[wet]" in text
 
 
 def test_folders_are_paired_by_name(cli: Cli, tmp_path: Path) -> None:

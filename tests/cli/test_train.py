@@ -14,6 +14,8 @@ from PIL import Image
 
 from tests.cli.conftest import Cli, Said
 from tests.images import GEO, blobs, write
+from tilesegm.cli.training_tables import EpochProgress
+from tilesegm.events import Noted
 
 START = """\
 data:
@@ -128,7 +130,7 @@ def test_from_images_to_a_map(cli: Cli, folder: Path) -> None:
         "schedule.size=32",
         "model.filters=4",
         "model.depth=1",
-        "split.block=64",
+        "split.seed=1",
     )
     changes = [word for change in small for word in ("--set", change)]
     done = cli("train", start, "-o", folder / "out", *changes, "--json")
@@ -140,9 +142,30 @@ def test_from_images_to_a_map(cli: Cli, folder: Path) -> None:
     again = cli("train", start, "-o", folder / "out", *changes)
     assert again.code == 0, again.err
     assert "model: " in again.out
+    (line,) = again.err.splitlines()
+    assert line.startswith(f"note: nothing was done: the run in {folder / 'out'} is finished;")
+    assert "--overwrite" in line
+    assert "-o FOLDER" in line
     mapped = cli("predict", folder / "image.tif", "-m", result["model"], "-o", folder / "map.tif")
     assert mapped.code == 0, mapped.err
-    refused(cli("train", start, "-o", folder / "out"), "schedule.epochs", code=5)
+    keys = [change.partition("=")[0] for change in small]
+    ways = ("--overwrite", "-o FOLDER")
+    refused(cli("train", start, "-o", folder / "out"), *keys, *ways, code=5)
+
+
+def test_notes_are_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "fold 0 does not show 'roof [flat]': " + "much to say " * 20
+    for quiet, said in ((False, f"note: {text}\n"), (True, "")):
+        with EpochProgress(quiet) as progress:
+            progress(Noted(text))
+        assert capsys.readouterr() == ("", said)
+
+
+def test_notes_of_a_split_are_apart_from_its_path(cli: Cli, folder: Path) -> None:
+    path = folder / "split.png"
+    said = cli("train", "split", folder / "run.yaml", "-o", path, "--set", "split.strategy=random")
+    assert said.out == f"{path}\n"
+    assert "note: random tiles touch tiles" in said.err
 
 
 def test_pictures(cli: Cli, folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageFont
 
 from tests.data.augment_parts import noise_patch
 from tilesegm.data.patch import IGNORE, Patch, Sample
@@ -98,6 +98,20 @@ def test_a_sheet_holds_every_window_once(tmp_path: Path) -> None:
     assert tops[4] > tops[0] + 32
     assert lefts[:2] == lefts[4:]
     assert list(lefts[:4]) == sorted(lefts[:4])
+
+
+def test_captions_of_small_windows_lie_apart(tmp_path: Path) -> None:
+    patches = [noise_patch(16, seed=seed) for seed in range(2)]
+    plain = [Patch(patch.pixels, patch.valid, np.zeros((16, 16), np.int32)) for patch in patches]
+    captions = ["12: as it is", "12: augmented"]
+    row = [PreviewWindow(*pair) for pair in zip(captions, plain, strict=True)]
+    sheet = opened(draw_preview([row], tmp_path / "sheet.png", DISPLAY))
+    lefts = [places(sheet, DISPLAY.image(patch))[0][1] for patch in plain]
+    ends = [*lefts[1:], sheet.shape[1]]
+    for caption, left, end in zip(captions, lefts, ends, strict=True):
+        assert left + ImageFont.load_default(12).getlength(caption) + 4 < end
+        # What is written begins where the window does.
+        assert (sheet[:18, left : left + 6] < 128).any()
 
 
 def test_weights_are_shown_where_they_differ(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tests.training.scenery import paint, settings, write_scene
 from tilesegm import segment
 from tilesegm.data.settings import SceneSettings
 from tilesegm.errors import SettingsError
-from tilesegm.events import EpochEnded, Event
+from tilesegm.events import EpochEnded, Event, Noted
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.bundle import read_bundle
 from tilesegm.training.run import train
@@ -101,6 +101,22 @@ def test_averages_are_validated_and_saved_while_weights_train_on(tmp_path: Path)
     )
     np.testing.assert_array_equal(kernel, average)
     assert np.abs(kernel - raw).max() > 1e-4
+
+
+def test_what_one_should_know_is_an_event(tmp_path: Path) -> None:
+    config = settings(
+        tmp_path, split={"strategy": "random"}, schedule={"epochs": 1, "steps": 1, "batch": 1}
+    )
+    events: list[Event] = []
+    result = train(config, on_event=events.append)
+    notes = [event.text for event in events if isinstance(event, Noted)]
+    assert notes == json.loads((tmp_path / "run" / "split.json").read_text())["notes"]
+    assert notes[0].startswith("random tiles touch tiles")
+    events.clear()
+    assert train(config, on_event=events.append) == result
+    (event,) = events
+    assert isinstance(event, Noted)
+    assert event.text.startswith(f"nothing was done: the run in {tmp_path / 'run'} is finished")
 
 
 def test_patience_ends_a_run(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.images import GEO, write
+from tilesegm.data.split.blocks import cut_blocks
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.training.scene_patterns import find_patterns
 from tilesegm.training.settings_file import load_config
+from tilesegm.training.start_choices import choose
 from tilesegm.training.start_file import write_start
-from tilesegm.training.survey import survey_labels
+from tilesegm.training.survey import ImageSurvey, LabelSurvey, survey_labels
 
 
 def labels(side: int = 96) -> NDArray[np.uint8]:
@@ -115,6 +117,70 @@ def test_colours_and_palettes_are_one(tmp_path: Path) -> None:
     ]
 
 
+def test_values_without_names_are_named_alike_everywhere(tmp_path: Path) -> None:
+    rgb = np.full((64, 64, 3), (20, 30, 40), np.uint8)
+    rgb[:1] = (60, 16, 152)
+    rgb[1:8] = (200, 100, 50)
+    path = picture(tmp_path / "rgb.png", rgb)
+    choices = write_start([path], [path], tmp_path / "start.yaml")
+    text = (tmp_path / "start.yaml").read_text()
+    assert '- {name: colour 3C1098, value: "#3C1098"}  # 64 px, 1.56 %' in text
+    assert "The rarest class is 'colour 3C1098' with 1.56 %" in text
+    assert "give each class a name of your own" in text
+    assert len(choices.chosen["data"]["labels"]["classes"]) == 3
+
+
+def test_black_and_another_colour_are_background_and_foreground(tmp_path: Path) -> None:
+    rgb = np.zeros((64, 64, 3), np.uint8)
+    rgb[:8] = 255
+    path = picture(tmp_path / "rgb.png", rgb)
+    write_start([path], [path], tmp_path / "start.yaml")
+    classes = load_config(tmp_path / "start.yaml", losses=False).data.labels.classes
+    assert [(one.name, one.value) for one in classes] == [
+        ("background", "#000000"),
+        ("foreground", "#FFFFFF"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sides", "depth", "block", "folds"),
+    [
+        ([(64, 64)], 2, 64, 2),
+        ([(128, 128)], 2, 64, 4),
+        ([(256, 256)], 2, 64, 5),
+        ([(448, 448)], 3, 128, 5),
+        ([(644, 797)], 3, 192, 5),
+        ([(1024, 1024)], 3, 256, 5),
+        ([(1300, 1300)], None, 320, 5),
+        ([(1000, 1000)] * 3, None, 640, 5),
+        ([(20_000, 20_000)], None, 1024, 5),
+    ],
+)
+def test_blocks_are_at_least_twice_as_many_as_folds_where_images_allow(
+    sides: list[tuple[int, int]], depth: int | None, block: int, folds: int
+) -> None:
+    images = [ImageSurvey(*side, 3, "uint8", None, (), False) for side in sides]
+    choices = choose([], images, LabelSurvey("ids", {0: 9, 1: 9}, {}))
+    assert choices.chosen["split"] == {"strategy": "blocks", "block": block, "folds": folds}
+    assert choices.chosen.get("model", {}).get("depth") == depth
+    blocks = sum(len(cut_blocks(*side, block)) for side in sides)
+    remark = choices.remarks["split", "block"]
+    assert remark.startswith(f"Number of blocks: {blocks}")
+    assert (blocks < 10) == ("so few" in remark)
+
+
+@pytest.mark.parametrize(("depth", "block"), [(None, 320), (3, 128), (2, 64)])
+def test_least_blocks_are_about_three_buffers(depth: int | None, block: int) -> None:
+    from tilesegm.model.keras_model import describe
+    from tilesegm.models.build import build, inference_model
+    from tilesegm.models.settings import ModelSettings
+
+    network = inference_model(build(ModelSettings(depth=depth), 3, 2))
+    radius = describe(network, "network").radius
+    assert radius is not None
+    assert 2.5 * radius <= block <= 3 * radius
+
+
 def test_missing_pixels_are_no_class(tmp_path: Path) -> None:
     path = write(tmp_path / "ids.tif", labels()[..., None], nodata=7, **GEO)
     assert survey_labels([str(path)]).counts == {0: 6912}
@@ -180,7 +246,8 @@ def test_real_ids_with_a_palette_and_nodata(shared_data: Path, tmp_path: Path) -
     config = load_config(file, losses=False)
     assert [one.value for one in config.data.labels.classes] == [1, 2, 3, 4, 5, 6, 7]
     assert config.data.labels.classes[0].colour == "#FF7F00"
-    assert (config.split.strategy, config.split.folds) == ("blocks", 4)
+    assert (config.split.strategy, config.split.folds) == ("blocks", 5)
+    assert config.split.block == 128
     assert config.model.depth == 3
     assert config.sampling.balanced == 0.75
     assert '- {name: class 7, value: 7, colour: "#BF7F3F"}  # 194 px, 0.08 %' in file.read_text()

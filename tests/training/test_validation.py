@@ -12,10 +12,12 @@ from tests.training.scenery import paint
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
 from tilesegm.grid.window import Window
+from tilesegm.metrics.confusion import Scores
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.classes import default_classes
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.training.config import ValidationSettings
+from tilesegm.training.examination import scores_of
 from tilesegm.training.live import LivePredictor
 from tilesegm.training.validation import Part, choose_parts, look_at, plan_looks
 
@@ -88,6 +90,20 @@ def test_as_much_as_is_allowed_is_chosen_and_always_the_same() -> None:
         assert any(window.contains(part.window) for window in windows[part.scene])
     assert len(set(some)) == len(some)
     assert len(choose_parts(windows, tile=1000, megapixels=1e-6, seed=0)) == 1
+
+
+def test_classes_that_labels_do_not_show_have_no_part_in_the_score() -> None:
+    clean = np.array([[40, 10, 0], [10, 40, 0], [0, 0, 0]])
+    spoiled = np.array([[40, 10, 0], [10, 39, 1], [0, 0, 0]])
+    first, second = scores_of(clean), scores_of(spoiled)
+    assert first["mean_iou"] == pytest.approx((40 / 60 + 40 / 60) / 2)
+    assert first["mean_dice"] == pytest.approx(0.8)
+    # One stray pixel costs what a pixel costs, not a third of the score.
+    assert second["mean_iou"] == pytest.approx((40 / 60 + 39 / 60) / 2)
+    assert second["mean_dice"] == pytest.approx((80 / 100 + 78 / 99) / 2)
+    assert second["accuracy"] == 0.79
+    assert Scores(spoiled).mean_iou == pytest.approx((40 / 60 + 39 / 60) / 3)
+    assert all(np.isnan(value) for value in scores_of(np.zeros((3, 3), np.int64)).values())
 
 
 def test_a_live_predictor_follows_the_weights_without_compiling_anew() -> None:

@@ -132,7 +132,10 @@ def evaluate(
         typer.echo(text)
     elif not quiet:
         console = Console()
-        for table in (*score_tables(said), *comparison_tables(said.get("comparison", ()))):
+        for table in (
+            *score_tables(said, console.width),
+            *comparison_tables(said.get("comparison", ())),
+        ):
             console.print(table)
 
 

@@ -1,17 +1,24 @@
-"""What ``tilesegm evaluate`` prints: scores as tables."""
+"""What ``tilesegm evaluate`` prints: scores as tables no wider than the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 __all__ = ["comparison_tables", "score_tables"]
 
+_NAME = 24
+"""Most characters of a class's name in one line."""
+_FRAME = 3
+"""Characters that a column takes beside its own."""
 
-def score_tables(said: dict[str, Any]) -> list[Table]:
-    """Make tables of what `Evaluation.to_dict` says."""
+
+def score_tables(said: dict[str, Any], width: int) -> list[Table]:
+    """Make tables of what `Evaluation.to_dict` says, for a terminal of ``width`` characters."""
     overall = Table(show_header=False, title="all classes", title_justify="left")
     for name in (
         "accuracy",
@@ -25,31 +32,62 @@ def score_tables(said: dict[str, Any]) -> list[Table]:
         if name in said:
             overall.add_row(name.replace("_", " "), _text(said[name]))
     overall.add_row("pixels", f"{said['pixels']:,}")
-    rows = said["classes"]
-    columns = list(dict.fromkeys(name for row in rows for name in row if name != "objects"))
-    by_class = Table(title="classes", title_justify="left")
-    by_class.add_column("", no_wrap=True)
-    for row in rows:
-        by_class.add_column(row["name"], justify="right")
-    for column in columns[1:]:
-        by_class.add_row(column.replace("_", " "), *(_text(row.get(column, "")) for row in rows))
-    for part in ("true", "predicted", "matched", "f1", "panoptic_quality"):
-        if any("objects" in row for row in rows):
-            cells = (_text(row["objects"][part]) if "objects" in row else "" for row in rows)
-            by_class.add_row(f"objects: {part.replace('_', ' ')}", *cells)
-    tables = [overall, by_class]
+    tables = [overall, *_class_tables(said["classes"], width)]
     for key, title in (
-        ("accuracy_by_border_distance", "accuracy by pixels from a border of the truth"),
-        ("accuracy_by_seam_distance", "accuracy by pixels from a seam of tiles"),
+        ("accuracy_by_border_distance", "pixels from a border of the truth"),
+        ("accuracy_by_seam_distance", "pixels from a seam of tiles"),
     ):
         if key in said:
-            table = Table(title=title, title_justify="left")
+            table = Table(title)
+            table.add_column("accuracy", justify="right")
             for bin_ in said[key]:
                 end = bin_["up_to_pixels"]
-                table.add_column("beyond" if end is None else f"to {end}", justify="right")
-            table.add_row(*(_text(bin_["accuracy"]) for bin_ in said[key]))
+                table.add_row("beyond" if end is None else f"to {end}", _text(bin_["accuracy"]))
             tables.append(table)
     return tables
+
+
+def _class_tables(rows: Sequence[dict[str, Any]], width: int) -> Iterator[Table]:
+    """Give each class a row, in as many tables as its scores need beside each other."""
+    names = [row["name"] for row in rows]
+    room = left = width - 1 - _FRAME - min(_NAME, max(map(len, ("class", *names))))
+    beside: dict[str, list[str]] = {}
+    for heading, cells in _columns(rows).items():
+        wide = _FRAME + _widest(heading, cells)
+        if wide > left and beside:
+            yield _class_table(names, beside)
+            beside, left = {}, room
+        beside[heading] = cells
+        left -= wide
+    yield _class_table(names, beside)
+
+
+def _class_table(names: Sequence[str], columns: dict[str, list[str]]) -> Table:
+    table = Table()
+    table.add_column("class", max_width=_NAME, overflow="fold")
+    for heading, cells in columns.items():
+        lines = wrap(heading, _widest(heading, cells))
+        table.add_column("\n".join(lines), justify="right", no_wrap=True)
+    for name, *cells in zip(names, *columns.values(), strict=True):
+        if any(cells):
+            table.add_row(escape(name), *cells)
+    return table
+
+
+def _widest(heading: str, cells: Sequence[str]) -> int:
+    return max(map(len, (*heading.split(), *cells)))
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return what each score is for each class, by the name of the score."""
+    known = dict.fromkeys(key for row in rows for key in row if key not in ("name", "objects"))
+    columns = {key.replace("_", " "): [_text(row.get(key, "")) for row in rows] for key in known}
+    for part in ("true", "predicted", "matched", "f1", "panoptic_quality"):
+        if any("objects" in row for row in rows):
+            columns[f"objects: {part.replace('_', ' ')}"] = [
+                _text(row["objects"][part]) if "objects" in row else "" for row in rows
+            ]
+    return columns
 
 
 def comparison_tables(said: Sequence[dict[str, Any]]) -> list[Table]:

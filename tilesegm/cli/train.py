@@ -186,8 +186,9 @@ def split(
 
     with EpochProgress() as progress:
         notes = draw_split(settings, output, on_event=progress)
-    for line in (*notes, output):
-        typer.echo(str(line))
+    for note in notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(str(output))
 
 
 def _check_free(output: Path, overwrite: bool) -> None:

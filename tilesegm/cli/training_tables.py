@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.events import EpochEnded, Event
+from tilesegm.events import EpochEnded, Event, Noted
 
 if TYPE_CHECKING:
     from tilesegm.training.result import TrainingResult
@@ -18,7 +18,7 @@ __all__ = ["EpochProgress", "show_forecast", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
-    """Also writes a line an epoch on standard error."""
+    """Also writes a line an epoch, and notes, on standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
         super().__init__(quiet)
@@ -27,13 +27,19 @@ class EpochProgress(ProgressBar):
     def __call__(self, event: Event) -> None:
         """Take an event of a run."""
         super().__call__(event)
-        if isinstance(event, EpochEnded) and not self._quiet:
-            score = "" if event.score is None else f", score {event.score:.4f}"
-            self._progress.console.print(
-                f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
-                f"{event.seconds:.1f} s",
-                highlight=False,
-            )
+        match event:
+            case EpochEnded():
+                score = "" if event.score is None else f", score {event.score:.4f}"
+                self._say(
+                    f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
+                    f"{event.seconds:.1f} s"
+                )
+            case Noted():
+                self._say(f"note: {event.text}")
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_forecast(console: Console, said: dict[str, Any]) -> None:
@@ -59,7 +65,7 @@ def show_forecast(console: Console, said: dict[str, Any]) -> None:
     console.print(table)
     console.print(_classes(said["classes"]))
     for note in said["notes"]:
-        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
 def summarise(result: TrainingResult) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +151,9 @@ def _sheet(
     """Lay columns out below their captions, and the legend below them."""
     font = ImageFont.load_default(12)
     entries = [(name, colour, round(font.getlength(name)) + 3 * _GAP) for name, colour in legend]
+    captions = (math.ceil(font.getlength(item.caption)) for row in rows for item in row)
     height, width = (length + _GAP for length in columns[0][0].shape[:2])
+    width = max(width, _GAP + max(captions))
     total = max(_GAP + width * max(map(len, rows)), _GAP + max(entry[2] for entry in entries))
     lines = _lines([wide for _, _, wide in entries], total - _GAP)
     foot = len(rows) * (height + _LINE)

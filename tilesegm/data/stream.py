@@ -115,10 +115,11 @@ class SampleStream:
         )
         return self._finish(patch)
 
-    def batch(self, index: int) -> Batch:
-        """Stack the samples from ``index * batch`` on."""
-        count = self.settings.batch
-        samples = [self.sample(number) for number in range(index * count, (index + 1) * count)]
+    def batch(self, index: int, part: int = 0, parts: int = 1) -> Batch:
+        """Stack the samples from ``index * batch`` on, or those of one of several equal parts."""
+        count = self.settings.batch // parts
+        first = index * self.settings.batch + part * count
+        samples = [self.sample(number) for number in range(first, first + count)]
         return Batch(
             np.stack([sample.pixels for sample in samples]),
             np.stack([sample.labels for sample in samples]),

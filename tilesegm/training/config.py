@@ -120,7 +120,8 @@ class ValidationSettings:
     every: int = 1
     """Epochs between two looks."""
     metric: Literal["mean_iou", "mean_dice", "accuracy", "loss"] = "mean_iou"
-    """What the best network is chosen by; ``loss`` is the training loss."""
+    """What the best network is chosen by: a mean over the classes that the held-out labels show,
+    the accuracy, or ``loss``, which is the training loss."""
     tile: int = 512
     """Side of a tile in pixels."""
     overlap: int = 64

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tilesegm.errors import SettingsError
 from tilesegm.model.device import device_kind
 from tilesegm.training.config import DeviceSettings
+from tilesegm.training.workers import Workers, join_workers
 
 __all__ = ["Devices", "open_devices", "uses_xla"]
 
@@ -18,15 +19,15 @@ class Devices:
     """The devices of a run."""
 
     strategy: Any = None
-    """What `tf.distribute` calls a strategy; None for one device."""
-
-    @property
-    def replicas(self) -> int:
-        """Devices that share a batch."""
-        return 1 if self.strategy is None else int(self.strategy.num_replicas_in_sync)
+    """A strategy of `tf.distribute`, a distribution of Keras for JAX, or None for one device."""
+    count: int = 1
+    """Devices that share a batch."""
+    replicas: int = 1
+    """Losses that a batch has: TensorFlow computes one a device, JAX one of the whole batch."""
+    workers: Workers = field(default_factory=Workers)
 
     def scope(self) -> AbstractContextManager[Any]:
-        """Return the scope in which variables are made."""
+        """Return the scope in which variables are made and trained."""
         return nullcontext() if self.strategy is None else self.strategy.scope()
 
     def check_batch(self, batch: int) -> None:
@@ -35,11 +36,11 @@ class Devices:
         Raises:
             SettingsError: it is no multiple of their number.
         """
-        if batch % self.replicas:
-            near = -(-batch // self.replicas) * self.replicas
+        if batch % self.count:
+            near = -(-batch // self.count) * self.count
             raise SettingsError(
-                f"schedule.batch is {batch} and {self.replicas} devices share it; pass a multiple "
-                f"of {self.replicas}, such as {near}"
+                f"schedule.batch is {batch} and {self.count} devices share it; pass a multiple "
+                f"of {self.count}, such as {near}"
             )
 
 
@@ -66,24 +67,29 @@ def open_devices(settings: DeviceSettings, accumulate: int = 1) -> Devices:
         accumulate: Batches whose gradients make one update.
 
     Raises:
-        SettingsError: the running Keras backend does not distribute, or not with these settings.
+        SettingsError: the running Keras backend does not distribute, or not with these settings,
+            or other processes cannot be found.
     """
     import keras
 
     if settings.distribute == "none":
         return Devices()
     backend = keras.backend.backend()
+    if backend == "jax":
+        workers = join_workers() if settings.distribute == "workers" else Workers()
+        parallel = keras.distribution.DataParallel(auto_shard_dataset=False)
+        return Devices(parallel, parallel.num_model_replicas, workers=workers)
+    if settings.distribute == "workers":
+        # Under MultiWorkerMirroredStrategy Keras 3.15 gets the batch as PerReplica values, which
+        # its training step cannot convert to tensors.
+        raise SettingsError(
+            f"device.distribute is 'workers' and the Keras backend {backend}, which cannot train "
+            "with several processes; set the environment variable KERAS_BACKEND=jax"
+        )
     if backend != "tensorflow":
         raise SettingsError(
-            f"device.distribute is {settings.distribute!r} and the Keras backend {backend}; many "
-            "devices need TensorFlow: unset KERAS_BACKEND, or pass none"
-        )
-    if settings.distribute == "workers":
-        # MultiWorkerMirroredStrategy hands the batch to Keras 3.15 as PerReplica values, which its
-        # training step cannot convert to tensors.
-        raise SettingsError(
-            "device.distribute is 'workers', which Keras 3 cannot train with: its fit fails in "
-            "MultiWorkerMirroredStrategy; pass 'mirrored' for the devices of one machine, or 'none'"
+            f"device.distribute is 'mirrored' and the Keras backend {backend}, which trains on one "
+            "device; set KERAS_BACKEND to tensorflow or jax, or pass none"
         )
     if accumulate > 1:
         # Keras gathers behind a condition, which a step shared by devices must not have.
@@ -102,4 +108,5 @@ def open_devices(settings: DeviceSettings, accumulate: int = 1) -> Devices:
 
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     names = [device.name for device in tf.config.list_logical_devices(kind)]
-    return Devices(tf.distribute.MirroredStrategy(names))
+    strategy = tf.distribute.MirroredStrategy(names)
+    return Devices(strategy, strategy.num_replicas_in_sync, strategy.num_replicas_in_sync)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError
-from tilesegm.metrics.confusion import Scores
+from tilesegm.metrics.confusion import Scores, mean
 from tilesegm.model.keras_model import describe
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.model.normalisation import Normalisation
@@ -19,8 +19,9 @@ from tilesegm.training.live import LivePredictor
 from tilesegm.training.material import Material
 from tilesegm.training.precision import twin_of
 from tilesegm.training.validation import Look, choose_parts, look_at, plan_looks
+from tilesegm.training.workers import Workers
 
-__all__ = ["Examiner", "score_of"]
+__all__ = ["Examiner", "scores_of"]
 
 
 class Examiner:
@@ -34,6 +35,7 @@ class Examiner:
         normalisation: What the network expects.
         config: Settings of the run.
         precision: Of looks while training.
+        workers: Processes that share looks while training.
 
     Raises:
         SettingsError: Tiles do not suit the network, or windows for training do not.
@@ -46,11 +48,12 @@ class Examiner:
         normalisation: Normalisation,
         config: TrainingConfig,
         precision: str = "float32",
+        workers: Workers | None = None,
     ) -> None:
         spec = describe(network, network.name)
         _check_size(config.schedule.size, spec.stride)
         settings = config.validation
-        self.material = material
+        self.material, self._workers = material, workers or Workers()
         self.classes = len(spec.classes)
         self._network = network
         quick = network if precision != "bfloat16" else twin_of(network, "bfloat16")
@@ -87,11 +90,16 @@ class Examiner:
 
     def examine(self) -> NDArray[np.int64]:
         """Count pixels by true class (row) and predicted class, on what may be looked at."""
-        looks = look_at(
-            self._parts, self.material.scenes, self._predictor, self._grids, batch=self._batch
-        )
+        mine = self._parts[self._workers.number :: self._workers.count]
         empty = np.zeros((self.classes, self.classes), np.int64)
-        return sum((look.confusion for look in looks), start=empty)
+
+        def count() -> NDArray[np.int64]:
+            looks = look_at(
+                mine, self.material.scenes, self._predictor, self._grids, batch=self._batch
+            )
+            return sum((look.confusion for look in looks), start=empty)
+
+        return sum(self._workers.each(count), start=empty)
 
     def examine_all(self, kind: Literal["held_out", "test"]) -> Iterator[Look]:
         """Look in float32 at everything that is held out, or kept for the test."""
@@ -100,10 +108,20 @@ class Examiner:
         return look_at(parts, self.material.scenes, self._exact, self._grids, batch=self._batch)
 
 
-def score_of(confusion: NDArray[np.int64], metric: str) -> float:
-    """Return ``"mean_iou"``, ``"mean_dice"`` or ``"accuracy"``; 0 where it has no meaning."""
-    value = float(getattr(Scores(confusion), metric))
-    return value if np.isfinite(value) else 0.0
+def scores_of(confusion: NDArray[np.int64]) -> dict[str, float]:
+    """Return ``mean_iou``, ``mean_dice`` and ``accuracy`` of a look; NaN where it has no labels.
+
+    Means are over the classes that the labels of the look show, in contrast to those of `Scores`.
+    There any pixel that is predicted as another class adds a 0 to the mean, so that epochs would
+    be told apart by whether there is such a pixel. It counts here as well, for its true class.
+    """
+    scores = Scores(confusion)
+    shown = scores.true > 0
+    return {
+        "mean_iou": mean(scores.iou[shown]),
+        "mean_dice": mean(scores.dice[shown]),
+        "accuracy": scores.accuracy,
+    }
 
 
 def _check_size(size: int, stride: int) -> None:

@@ -112,16 +112,20 @@ def forecast(config: TrainingConfig, *, on_event: OnEvent = ignore) -> Forecast:
 def _time(ready: Rehearsal, trainee: Trainee) -> tuple[float, float]:
     """Return the seconds of making one batch in one thread, and of a step after the first."""
     stream = make_stream(ready.material, ready.config, ready.normalisation)
-    stream.batch(0)
+    workers = trainee.devices.workers
+    stream.batch(0, workers.number, workers.count)
     began = time.perf_counter()
-    batch = stream.batch(1)
+    batch = stream.batch(1, workers.number, workers.count)
     making = time.perf_counter() - began
-    trainee.compile(bool(ready.config.device.xla))
+    if keras.backend.backend() != "jax":
+        # Compiling takes longer than a step; JAX does it in any case.
+        trainee.compile(bool(ready.config.device.xla))
     arrays = (batch.pixels, batch.labels, batch.weights)
-    trainee.trained.train_on_batch(*arrays)
-    began = time.perf_counter()
-    trainee.trained.train_on_batch(*arrays)
-    return making, time.perf_counter() - began
+    with trainee.devices.scope():
+        trainee.trained.train_on_batch(*arrays)
+        began = time.perf_counter()
+        trainee.trained.train_on_batch(*arrays)
+        return making, time.perf_counter() - began
 
 
 def _describe(ready: Rehearsal, trainee: Trainee, making: float, step: float) -> Forecast:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,7 +14,6 @@ from tilesegm.data.hardness import Hardness
 from tilesegm.data.stream import SampleStream
 from tilesegm.errors import TilesegmError
 from tilesegm.events import EpochEnded, OnEvent
-from tilesegm.metrics.confusion import Scores
 from tilesegm.training.callbacks import StepWatch, open_board
 from tilesegm.training.checkpoint import (
     Checkpoint,
@@ -22,7 +23,7 @@ from tilesegm.training.checkpoint import (
     take_variables,
 )
 from tilesegm.training.config import TrainingConfig
-from tilesegm.training.examination import Examiner, score_of
+from tilesegm.training.examination import Examiner, scores_of
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
 from tilesegm.training.session import RunFolder
@@ -56,6 +57,7 @@ class Loop:
     ) -> None:
         self.config, self.folder = config, folder
         self.trainee, self.stream, self.examiner = trainee, stream, examiner
+        self.workers = trainee.devices.workers
         self.progress = Progress()
         self._batches = config.schedule.steps * config.optimizer.accumulate
 
@@ -65,9 +67,10 @@ class Loop:
         Raises:
             ResumeError: the checkpoint cannot be read, or is of another network.
         """
-        if not self.folder.last.exists():
+        last = self.folder.last
+        kept = self.workers.first(lambda: load_checkpoint(last) if last.exists() else None)
+        if kept is None:
             return
-        kept = load_checkpoint(self.folder.last)
         put_variables("model", self.trainee.trained.variables, kept.arrays)
         put_variables("optimizer", self.trainee.optimizer.variables, kept.arrays)
         self.progress = Progress.from_facts(kept.facts)
@@ -84,7 +87,8 @@ class Loop:
         schedule = self.config.schedule
         rate = self.config.optimizer.learning_rate
         watch = StepWatch(self._batches * schedule.epochs, rate, on_event)
-        board = open_board(self.folder.tensorboard, self.trainee.trained)
+        writes = self.workers.is_first
+        board = open_board(self.folder.tensorboard, self.trainee.trained) if writes else None
         while self.progress.epoch < schedule.epochs and not self._patience_is_over:
             began = time.monotonic()
             epoch = self.progress.epoch
@@ -98,7 +102,7 @@ class Loop:
                 self.stream.hard = self._hard_places(epoch)
             row["seconds"] = time.monotonic() - began
             is_best = self.progress.note(row, score)
-            self._save(is_best)
+            self.workers.first(partial(self._save, is_best))
             if board is not None:
                 board.on_epoch_end(epoch, dict(row))
             shown = None if self.config.validation.metric == "loss" else score
@@ -138,15 +142,16 @@ class Loop:
         """Train one epoch and return its numbers."""
         errors: list[Exception] = []
         try:
-            history = self.trainee.trained.fit(
-                self._dataset(epoch * self._batches, errors.append),
-                steps_per_epoch=self._batches,
-                initial_epoch=epoch,
-                epochs=epoch + 1,
-                callbacks=[watch],
-                shuffle=False,
-                verbose=0,
-            )
+            with self.trainee.devices.scope():
+                history = self.trainee.trained.fit(
+                    self._dataset(epoch * self._batches, errors.append),
+                    steps_per_epoch=self._batches,
+                    initial_epoch=epoch,
+                    epochs=epoch + 1,
+                    callbacks=[watch],
+                    shuffle=False,
+                    verbose=0,
+                )
         except Exception:
             if errors:
                 # What went wrong in the first place, not what TensorFlow made of it.
@@ -169,28 +174,32 @@ class Loop:
             return tf_dataset(self.stream, first, self._batches, readers=readers, on_error=on_error)
         from tilesegm.data.keras_dataset import keras_dataset
 
-        return keras_dataset(self.stream, first, self._batches, readers=readers or 1)
+        return keras_dataset(
+            self.stream,
+            first,
+            self._batches,
+            readers=readers or 1,
+            part=self.workers.number,
+            parts=self.workers.count,
+        )
 
     def _score(self, epoch: int, row: dict[str, float]) -> float | None:
         settings = self.config.validation
         is_last = epoch + 1 == self.config.schedule.epochs
         looks = (epoch + 1) % settings.every == 0 or is_last
         if looks and self.examiner.has_parts:
-            confusion = self.examiner.examine()
-            scores = Scores(confusion)
-            row |= {
-                "val_mean_iou": scores.mean_iou,
-                "val_mean_dice": scores.mean_dice,
-                "val_accuracy": scores.accuracy,
-            }
+            scores = scores_of(self.examiner.examine())
+            row |= {f"val_{name}": value for name, value in scores.items()}
             if settings.metric != "loss":
-                return score_of(confusion, settings.metric)
+                score = scores[settings.metric]
+                return score if math.isfinite(score) else 0.0
         return -row["loss"] if settings.metric == "loss" else None
 
     def _hard_places(self, epoch: int) -> Hardness:
         count = self._batches * self.config.schedule.batch
-        return find_hard_places(
-            self.stream, self.examiner.material, self.examiner.predictor, epoch * count, count
+        material, predictor = self.examiner.material, self.examiner.predictor
+        return self.workers.first(
+            lambda: find_hard_places(self.stream, material, predictor, epoch * count, count)
         )
 
     def _save(self, is_best: bool) -> None:

@@ -25,6 +25,7 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.training.class_weights import class_weights
 from tilesegm.training.config import TrainingConfig
 from tilesegm.training.session import RunFolder
+from tilesegm.training.workers import Workers
 
 __all__ = ["Material", "make_stream", "prepare"]
 
@@ -57,7 +58,12 @@ class Material:
 
 
 def prepare(
-    scenes: Scenes, config: TrainingConfig, folder: RunFolder, buffer: int, on_event: OnEvent
+    scenes: Scenes,
+    config: TrainingConfig,
+    folder: RunFolder,
+    buffer: int,
+    on_event: OnEvent,
+    workers: Workers | None = None,
 ) -> Material:
     """Measure the scenes and split them, or take over what an earlier start has made.
 
@@ -67,20 +73,30 @@ def prepare(
         folder: Keeps statistics, and the split as a file and a picture.
         buffer: Pixels around held-out ones that are not learnt from, unless the settings say.
         on_event: Called with progress.
+        workers: Processes that all need it; the first alone measures, splits and uses the folder.
 
     Raises:
         SettingsError: Nothing is left to learn from or to look at, or a split is of other scenes.
     """
     settings = config.split
-    pixels = sum(info.height * info.width for info in scenes.infos)
-    cell = cell_side(settings.block, pixels)
-    statistics = measure(scenes, cell=cell, cache=folder.statistics, on_event=on_event)
-    given = settings.file or (folder.split if folder.split.exists() else None)
-    if given is not None:
-        split = Split.load(given, scenes)
-    else:
+    workers = workers or Workers()
+
+    def measure_and_split() -> tuple[tuple[SceneStatistics, ...], Split]:
+        pixels = sum(info.height * info.width for info in scenes.infos)
+        cell = cell_side(settings.block, pixels)
+        statistics = measure(scenes, cell=cell, cache=folder.statistics, on_event=on_event)
+        given = settings.file or (folder.split if folder.split.exists() else None)
+        if given is not None:
+            return statistics, Split.load(given, scenes)
         wide = buffer if settings.buffer is None else settings.buffer
-        split = make_split(scenes, statistics, settings, wide)
+        return statistics, make_split(scenes, statistics, settings, wide)
+
+    def keep_split() -> None:
+        if not folder.split.exists():
+            split.save(folder.split)
+            split.draw(folder.split_picture, statistics, settings.fold)
+
+    statistics, split = workers.first(measure_and_split)
     views = split.views(settings.fold)
     if config.validation.metric != "loss" and not any(view.held_out for view in views):
         raise SettingsError(
@@ -95,9 +111,7 @@ def prepare(
         bands=band_statistics(statistics, views),
         scene_counts=scene_counts(statistics, views),
     )
-    if not folder.split.exists():
-        split.save(folder.split)
-        split.draw(folder.split_picture, statistics, settings.fold)
+    workers.first(keep_split)
     return material
 
 

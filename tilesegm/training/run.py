@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from tilesegm.data.find import find_scenes
 from tilesegm.data.scenes import Scenes
-from tilesegm.events import OnEvent, RunEnded, StageStarted, ignore
+from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.bundle import BundleInfo, save_bundle, sha256_of
 from tilesegm.model.keras_model import describe
@@ -29,7 +30,7 @@ from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
 from tilesegm.training.report import write_report
 from tilesegm.training.result import ResultData, TrainingResult, load_result, save_result
-from tilesegm.training.session import RunFolder, open_run
+from tilesegm.training.session import TRAIN_ANEW, RunFolder, open_run
 from tilesegm.training.settings_file import config_digest, load_config, plain_config
 from tilesegm.training.trainee import Trainee
 
@@ -97,28 +98,43 @@ def train_on(
     began = time.monotonic()
     devices = open_devices(config.device, config.optimizer.accumulate)
     devices.check_batch(config.schedule.batch)
-    with open_run(Path(folder) / config.output, config, overwrite=overwrite) as run:
-        if run.result.exists():
-            return load_result(run.result, run.model)
-        run.claim_inputs({info.name: info.identity for info in scenes.infos})
+    workers = devices.workers
+    workers.check_same(config_digest(config), "settings")
+    workers.check_same([(one.name, one.height, one.width) for one in scenes.infos], "scenes")
+    with ExitStack() as opened:
+
+        def begin() -> tuple[RunFolder, TrainingResult | None]:
+            path = Path(folder) / config.output
+            run = opened.enter_context(open_run(path, config, overwrite=overwrite))
+            if run.result.exists():
+                return run, load_result(run.result, run.model)
+            run.claim_inputs({info.name: info.identity for info in scenes.infos})
+            return run, None
+
+        run, finished = workers.first(begin)
+        if finished is not None:
+            on_event(Noted(f"nothing was done: the run in {run.path} is finished; {TRAIN_ANEW}"))
+            return finished
         _settle_randomness(config)
         model = build(config.model, scenes.bands, len(scenes.classes))
         started = load_start_weights(model, config.model.weights) if config.model.weights else None
         spec = describe(inference_model(model), model.name)
         buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
         on_event(StageStarted("measuring"))
-        material = prepare(scenes, config, run, buffer, on_event)
+        material = prepare(scenes, config, run, buffer, on_event, workers)
+        for note in material.split.notes:
+            on_event(Noted(note))
         normalisation = choose_normalisation(material, config.model, started)
         trainee = Trainee(model, config, devices)
-        examiner = Examiner(trainee.inference, material, normalisation, config, trainee.precision)
+        network, precision = trainee.inference, trainee.precision
+        examiner = Examiner(network, material, normalisation, config, precision, workers)
         stream = make_stream(material, config, normalisation)
         loop = Loop(config, run, trainee, stream, examiner)
         loop.resume()
         on_event(StageStarted("training"))
         loop.run(on_event)
-        loop.take_best()
         on_event(StageStarted("looking at all held-out pixels"))
-        result = _finish(run, config, loop, normalisation, began)
+        result = workers.first(lambda: _finish(run, config, loop, normalisation, began))
     on_event(RunEnded(str(result.folder), result.seconds))
     return result
 
@@ -142,6 +158,7 @@ def _finish(
     run: RunFolder, config: TrainingConfig, loop: Loop, normalisation: Normalisation, began: float
 ) -> TrainingResult:
     """Look at everything with the best weights, and write bundle, report and result."""
+    loop.take_best()
     material, progress = loop.examiner.material, loop.progress
     scenes = material.scenes
     gallery = Gallery(scenes)

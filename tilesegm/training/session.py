@@ -17,7 +17,13 @@ from tilesegm.sink.durable import output_errors, write_atomic
 from tilesegm.training.config import TrainingConfig
 from tilesegm.training.settings_file import changed_keys, dump_config, plain_config
 
-__all__ = ["RunFolder", "open_run"]
+__all__ = ["TRAIN_ANEW", "RunFolder", "open_run"]
+
+TRAIN_ANEW = (
+    "pass overwrite (--overwrite) to train anew in its place, or choose another output (-o FOLDER)"
+)
+"""What to do where a run is in the way."""
+
 
 _SETTINGS = "settings.json"
 _LOCK = ".lock"
@@ -99,8 +105,7 @@ class RunFolder:
             if changed:
                 raise ResumeError(
                     f"{self.path} holds a run on other data: {', '.join(changed[:5])} "
-                    f"{'has' if len(changed) == 1 else 'have'} changed since; pass overwrite to "
-                    "train anew, or choose another output"
+                    f"{'has' if len(changed) == 1 else 'have'} changed since; {TRAIN_ANEW}"
                 )
             return
         with output_errors(self.inputs):
@@ -164,10 +169,9 @@ def _compare(path: Path, config: TrainingConfig) -> None:
         if key not in _FREE
     ]
     if changed:
-        more = f" and {len(changed) - 5} more" if len(changed) > 5 else ""
         raise ResumeError(
-            f"{path} holds a run with other settings: {', '.join(changed[:5])}{more} differ; pass "
-            "overwrite to train anew, or choose another output"
+            f"{path} holds a run with other settings: {', '.join(changed)} "
+            f"{'differs' if len(changed) == 1 else 'differ'}; {TRAIN_ANEW}"
         )
 
 
@@ -175,7 +179,5 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ResumeError(
-            f"{path} cannot be read ({error}); pass overwrite to train anew"
-        ) from error
+        raise ResumeError(f"{path} cannot be read ({error}); {TRAIN_ANEW}") from error
     return dict(found)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tilesegm.data.split.blocks import cut_blocks
 from tilesegm.training.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.yaml_positions import KeyPath
 
@@ -17,10 +18,13 @@ _STRIDE = 16
 """Total stride of the default network."""
 _MANY_IMAGES = 10
 """Images from which on whole ones are held out instead of blocks."""
-_BLOCKS = 5
-"""Blocks along the side of a large image."""
-_LEAST_BLOCK = 320
-"""Three times the buffer of the default network, which takes most of smaller blocks."""
+_FOLDS = 5
+_ENOUGH = 2 * _FOLDS
+"""Blocks from which on a fold is more than one place."""
+_CELL, _LARGEST_BLOCK = 64, 1024
+_NETWORKS = ((None, 320), (3, 128), (2, 64))
+"""Depth of the network, and the least block for its buffer of 107, 51 or 23 pixels: a lone block
+and the buffer around it take about three times the block, and of smaller ones yet more."""
 _RARE = 1e-4
 """Share below which a colour is taken for a slip of the brush."""
 
@@ -51,7 +55,7 @@ def choose(
     pixels = sum(image.height * image.width for image in images)
     share, why_share = _balanced(labels)
     steps = _steps(pixels, size)
-    split, why_split = _split(images)
+    split, depth, why_split = _split(images)
     chosen: dict[str, Any] = {
         "data": {"scenes": list(scenes), "labels": {"classes": classes}},
         "split": split,
@@ -66,8 +70,8 @@ def choose(
             "Each of these has less than a ten thousandth of all pixels; make a class of it if it "
             "is one."
         )
-    if sides[0] < 2 * _LEAST_BLOCK and split["strategy"] == "blocks":
-        chosen["model"] = {"depth": 3}
+    if depth is not None:
+        chosen["model"] = {"depth": depth}
         remarks["model", "depth"] = (
             "Images are small: a network that sees less far leaves more of them to learn from, "
             "because the buffer around held-out blocks is as wide as it sees."
@@ -76,26 +80,23 @@ def choose(
         chosen["data"]["labels"]["attribute"] = labels.attribute
     windows = _EPOCHS * steps * _BATCH * size * size / pixels
     remarks |= {
-        ("split", "strategy"): why_split,
+        **why_split,
         ("sampling", "balanced"): why_share,
         ("schedule", "steps"): f"The run looks at {windows:.0f} times as many pixels as there are.",
         ("schedule", "size"): f"The smallest image has a side of {sides[0]} px.",
     }
     remarks |= {("data", "labels", "classes", n): note for n, note in enumerate(notes)}
+    if labels.kind != "polygons":
+        remarks["data", "labels", "classes"] = (
+            "The labels do not say what their values stand for: give each class a name of your own."
+        )
     return Choices(chosen, remarks)
 
 
 def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:
-    """Name a class for each value; two numbers are taken for background and foreground."""
+    """Write a class for each value, and how much there is of it."""
     values = list(labels.counts)
-    if labels.kind == "ids" and len(values) == 2 and values[0] == 0:
-        names = ["background", "foreground"]
-    elif labels.kind == "ids":
-        names = [f"class {value}" for value in values]
-    elif labels.kind == "colours":
-        names = [f"colour {str(value).removeprefix('#')}" for value in values]
-    else:
-        names = [str(value) for value in values]
+    names = _names(labels)
     whole = sum(labels.counts.values()) or 1
     classes, notes = [], []
     for name, value in zip(names, values, strict=True):
@@ -112,6 +113,18 @@ def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:
     return classes, notes
 
 
+def _names(labels: LabelSurvey) -> list[str]:
+    """Name each value; of two, 0 or black is taken for background."""
+    values = list(labels.counts)
+    if labels.kind == "polygons":
+        return [str(value) for value in values]
+    if len(values) == 2 and values[0] in (0, "#000000"):
+        return ["background", "foreground"]
+    if labels.kind == "ids":
+        return [f"class {value}" for value in values]
+    return [f"colour {str(value).removeprefix('#')}" for value in values]
+
+
 def _slips(labels: LabelSurvey) -> tuple[int | str, ...]:
     """Return colours that hardly occur."""
     if labels.kind != "colours":
@@ -126,11 +139,11 @@ def _window(side: int) -> int:
 
 
 def _balanced(labels: LabelSurvey) -> tuple[float, str]:
-    counts = labels.counts
-    rarest = min(counts, key=lambda value: counts[value])
+    counts = dict(zip(_names(labels), labels.counts.values(), strict=True))
+    rarest = min(counts, key=lambda name: counts[name])
     share = counts[rarest] / (sum(counts.values()) or 1)
     relative = share * len(counts)
-    found = f"The rarest class, {rarest}, has {100 * share:.2f} % of what is labelled"
+    found = f"The rarest class is {rarest!r} with {100 * share:.2f} % of what is labelled"
     if relative < 0.05:
         return 0.75, (
             f"{found}: strongly imbalanced, so most windows look for a class first. Consider "
@@ -147,22 +160,40 @@ def _steps(pixels: int, size: int) -> int:
     return min(500, max(50, math.ceil(wanted / 50) * 50))
 
 
-def _split(images: Sequence[ImageSurvey]) -> tuple[dict[str, Any], str]:
+def _split(
+    images: Sequence[ImageSurvey],
+) -> tuple[dict[str, Any], int | None, dict[KeyPath, str]]:
+    """Choose what is held out, the depth of the network if that asks for one, and say why."""
+    strategy: KeyPath = ("split", "strategy")
     if len(images) >= _MANY_IMAGES:
-        return {"strategy": "image"}, (
+        why = (
             f"There are {len(images)} images, so every fifth is held out. Take `group` when some "
             "show one place or patient, and `range` when they are slices or frames."
         )
-    side = math.sqrt(sum(image.height * image.width for image in images) / len(images))
-    block = min(1024, max(_LEAST_BLOCK, side / _BLOCKS), side / 2)
-    block = max(64, int(block) // 32 * 32)
-    blocks = sum(
-        max(1, round(image.height / block)) * max(1, round(image.width / block)) for image in images
-    )
-    chosen: dict[str, Any] = {"strategy": "blocks", "block": block}
-    if blocks < 5:
-        chosen["folds"] = max(2, blocks)
-    return chosen, (
+        return {"strategy": "image"}, None, {strategy: why}
+    depth, block, blocks = _blocks(images)
+    folds = max(2, min(_FOLDS, blocks))
+    few = "" if blocks >= _ENOUGH else "; so few that scores depend on which are held out"
+    why = (
         f"There {'is one image' if len(images) == 1 else f'are {len(images)} images'}, so blocks "
         "of them are held out, and a buffer around them is not learnt from."
     )
+    remarks: dict[KeyPath, str] = {
+        strategy: why,
+        ("split", "block"): f"Number of blocks: {blocks}{few}.",
+    }
+    return {"strategy": "blocks", "folds": folds, "block": block}, depth, remarks
+
+
+def _blocks(images: Sequence[ImageSurvey]) -> tuple[int | None, int, int]:
+    """Return the depth of a network, the side of blocks, and their number.
+
+    It is the deepest network whose least block gives enough blocks, and the largest that does.
+    """
+    side = min(min(image.height, image.width) for image in images)
+    for depth, least in _NETWORKS:
+        for block in range(_LARGEST_BLOCK, least - 1, -_CELL):
+            blocks = sum(len(cut_blocks(image.height, image.width, block)) for image in images)
+            if blocks >= _ENOUGH and side >= 2 * least:
+                return depth, block, blocks
+    return depth, block, blocks

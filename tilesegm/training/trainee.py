@@ -32,7 +32,7 @@ class Trainee:
     """
 
     def __init__(self, model: keras.Model, config: TrainingConfig, devices: Devices) -> None:
-        self.model = model
+        self.model, self.devices = model, devices
         self.precision = training_precision(config.device.precision)
         optimizer = config.optimizer
         with devices.scope():
@@ -57,7 +57,8 @@ class Trainee:
     def compile(self, xla: bool) -> None:
         """Say how the training step is compiled; it is when the first batch comes."""
         self.xla = xla
-        self.trained.compile(self.optimizer, jit_compile=xla)
+        with self.devices.scope():
+            self.trained.compile(self.optimizer, jit_compile=xla)
 
     @property
     def inference(self) -> keras.Model:

@@ -49,11 +49,17 @@ def find_notes(
             held_out += count_window(known[piece.scene], piece.window)
     total = np.sum([scene.counts.sum(axis=(0, 1)) for scene in statistics], axis=0)
     if (total == 0).any():
-        yield f"no label shows {_listed(names[total == 0])}: it can be neither learnt nor scored"
+        yield (
+            f"no label shows {_listed(names[total == 0])}: not to be learnt, and IoU "
+            "0 in final scores if predicted"
+        )
     for fold in range(split.folds if dealt else 1):
         absent = (held_out[fold] == 0) & (total > 0)
         if held_out[fold].any() and absent.any():
-            yield f"fold {fold} does not show {_listed(names[absent])}: it is not scored there"
+            yield (
+                f"fold {fold} does not show {_listed(names[absent])}: no part of the score "
+                "that chooses the best epoch, and IoU 0 in final scores if predicted there"
+            )
         views = split.views(fold)
         learnt = class_counts(statistics, views)
         unknown = (learnt == 0) & (total > 0)

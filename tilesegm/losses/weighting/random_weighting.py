@@ -29,7 +29,11 @@ class RandomWeighting(Rule):
     def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
-        self.draws = keras.random.SeedGenerator(seed)
+
+    def build(self, input_shape: tuple[int, ...]) -> None:
+        """Begin the draws."""
+        self.draws = keras.random.SeedGenerator(self.seed)
+        super().build(input_shape)
 
     def combine(self, values: Tensor, training: bool) -> tuple[Tensor, Tensor]:
         """Return the weighted sum and the weights drawn."""

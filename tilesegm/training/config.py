@@ -151,8 +151,8 @@ class DeviceSettings:
     xla: bool | None = None
     """Whether XLA compiles the step; measured choice for the device when not given."""
     distribute: Literal["none", "mirrored", "workers"] = "none"
-    """``mirrored``: all devices of this machine share each batch. ``workers``, several machines, is
-    refused: Keras 3 cannot train with it."""
+    """``mirrored``: all devices of this machine share each batch. ``workers``: those of several
+    processes, on this machine or others, with JAX."""
     readers: int = 0
     """Threads that read and augment; one a core when 0."""
     deterministic: bool = False

@@ -113,7 +113,8 @@ def _print_scores(runs: list[RunRow], images: list[ImageRow]) -> None:
         for name in shown:
             values = np.array([getattr(row, name) for row in mine], float)
             digits = 2 if name == "threshold" else 1
-            spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+            several = len(values) > 1 and np.isfinite(values).all()
+            spread = f" ± {values.std(ddof=1):.{digits}f}" if several else ""
             cells.append(f"{values.mean():.{digits}f}{spread}")
         above = gain(images, [data], loss, "boundary_iou") if loss != "ce" else None
         print(f"| `{loss}` | {len(mine)} | {' | '.join(cells)} | {above or ''} |")

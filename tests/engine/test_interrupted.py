@@ -107,7 +107,7 @@ def test_one_run_at_a_time_ctrl_c_ends_it_and_it_goes_on(
     work: Work, straight: tuple[bytes, int]
 ) -> None:
     output = "stopped.tif"
-    process = work.start(output, seconds=0.3)
+    process = work.start(output, seconds=1.0)
     wait(lambda: work.done(output) >= 1, process)
     second = work.start(output)
     said, errors = second.communicate(timeout=TIMEOUT)

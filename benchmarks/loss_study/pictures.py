@@ -49,7 +49,7 @@ def draw_gains(folder: Path, target: Path) -> None:
             ax.errorbar(means, places, xerr=ends, fmt="o", markersize=3.5, label=data)
         ax.axvline(0, color="black", linewidth=0.8)
         # A loss that does not learn would press all others together.
-        ax.set_xlim(-8, 8)
+        ax.set_xlim(-15, 18)
         ax.set_xlabel(f"{metric.replace('_', ' ').replace('iou', 'IoU')}, points above ce")
         ax.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(range(len(losses)), losses)

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from tilesegm.models.settings import EncoderSettings, ModelSettings
+from tilesegm.networks.settings import EncoderSettings, ModelSettings
 
 _ENCODERS = (
     "resnet50",
@@ -47,7 +47,7 @@ def main() -> None:
 
     from tilesegm.model.open import open_model
     from tilesegm.model.receptive_field import receptive_field
-    from tilesegm.models.build import build
+    from tilesegm.networks.build import build
 
     if threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)

@@ -16,8 +16,8 @@ import rasterio
 import rasterio.windows
 import scipy.ndimage
 
+from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate
 from tilesegm.metrics.measures import Measures
-from tilesegm.scoring import EvaluationOptions, evaluate
 from tilesegm.source.open import open_source
 
 CLASSES = 6

@@ -181,8 +181,8 @@ def make_step(bands: int) -> Callable[[NDArray[Any], NDArray[Any]], object]:
     import keras
 
     from tilesegm.model.device import native_bfloat16
-    from tilesegm.models.build import build
-    from tilesegm.models.settings import ModelSettings
+    from tilesegm.networks.build import build
+    from tilesegm.networks.settings import ModelSettings
     from tilesegm.training.precision import twin_of
 
     model = build(ModelSettings(filters=16), bands, CLASSES)

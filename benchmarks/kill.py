@@ -33,7 +33,7 @@ from tilesegm.events import Event, PixelsDone
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.open import open_model
-from tilesegm.segment import segment
+from tilesegm.segmentation.segment import segment
 
 WIDTH = 2048
 CALL, REGION = b".", b"R"

@@ -21,7 +21,7 @@ from pathlib import Path
 from tilesegm.bench.case import make_network, write_image
 from tilesegm.cli.quiet import silence_tensorflow
 from tilesegm.grid.tiling import Tiling
-from tilesegm.segment import segment
+from tilesegm.segmentation.segment import segment
 
 PART = 2000
 LIMIT = 1.5e9

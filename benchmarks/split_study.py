@@ -37,8 +37,8 @@ from tilesegm.data.settings import (
     SplitSettings,
 )
 from tilesegm.metrics.confusion import Scores
-from tilesegm.models.settings import ModelSettings
-from tilesegm.training.config import (
+from tilesegm.networks.settings import ModelSettings
+from tilesegm.training.settings.config import (
     OptimizerSettings,
     ScheduleSettings,
     TrainingConfig,

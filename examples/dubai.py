@@ -21,9 +21,9 @@ from PIL import Image
 from rasterio.errors import NotGeoreferencedWarning
 
 import tilesegm
+from tilesegm.classes import ClassInfo
 from tilesegm.demo.quicklook import error_panel, image_panel, map_panel, save_panels
 from tilesegm.metrics.confusion import Scores, count_confusion
-from tilesegm.model.base import ClassInfo
 
 CLASSES = (
     ClassInfo("building", (0x3C, 0x10, 0x98)),

@@ -3,25 +3,25 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tilesegm.batch import BatchItem, segment_many
 from tilesegm.errors import TilesegmError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.keras_objects import register_with_keras
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.options import Options
-from tilesegm.planning import plan
-from tilesegm.result import Segmentation
-from tilesegm.segment import segment
+from tilesegm.segmentation.forecast import plan
+from tilesegm.segmentation.many import BatchItem, segment_many
+from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.result import Segmentation
+from tilesegm.segmentation.segment import segment
 from tilesegm.source.open import open_source
 from tilesegm.version import __version__
 
 if TYPE_CHECKING:
-    from tilesegm.auditing import audit
+    from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_many
     from tilesegm.metrics.bootstrap import compare
-    from tilesegm.scoring import EvaluationOptions, evaluate, evaluate_many
-    from tilesegm.training.config import TrainingConfig
+    from tilesegm.segmentation.audit import audit
     from tilesegm.training.run import train
+    from tilesegm.training.settings.config import TrainingConfig
 
 __all__ = [
     "BatchItem",
@@ -47,12 +47,12 @@ __all__ = [
 
 # Imported when first used: they bring SciPy, or Keras, which segmenting by a function never needs.
 _LATER = {
-    "EvaluationOptions": "tilesegm.scoring",
-    "TrainingConfig": "tilesegm.training.config",
-    "audit": "tilesegm.auditing",
+    "EvaluationOptions": "tilesegm.evaluation.evaluate",
+    "TrainingConfig": "tilesegm.training.settings.config",
+    "audit": "tilesegm.segmentation.audit",
     "compare": "tilesegm.metrics.bootstrap",
-    "evaluate": "tilesegm.scoring",
-    "evaluate_many": "tilesegm.scoring",
+    "evaluate": "tilesegm.evaluation.evaluate",
+    "evaluate_many": "tilesegm.evaluation.evaluate",
     "train": "tilesegm.training.run",
 }
 

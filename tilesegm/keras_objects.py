@@ -17,7 +17,7 @@ from types import ModuleType
 
 __all__ = ["register_with_keras"]
 
-_MODULES = ("tilesegm.losses", "tilesegm.losses.weighting", "tilesegm.models.upsampling")
+_MODULES = ("tilesegm.losses", "tilesegm.losses.weighting", "tilesegm.networks.upsampling")
 
 
 def register_with_keras() -> None:

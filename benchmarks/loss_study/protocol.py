@@ -14,8 +14,8 @@ from tilesegm.data.settings import (
     SamplingSettings,
     SceneSettings,
 )
-from tilesegm.models.settings import ModelSettings
-from tilesegm.training.config import (
+from tilesegm.networks.settings import ModelSettings
+from tilesegm.training.settings.config import (
     DeviceSettings,
     LossSettings,
     OptimizerSettings,

@@ -13,12 +13,12 @@ import rasterio
 from rich.console import Console
 
 from tests.cli.conftest import Cli
+from tests.evaluation.test_evaluate import write
 from tests.metrics.maps import random_maps
-from tests.test_scoring import write
 from tilesegm.cli.evaluation_tables import score_tables
+from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate
 from tilesegm.metrics.confusion import Scores, count_pairs
 from tilesegm.metrics.measures import Measures
-from tilesegm.scoring import EvaluationOptions, evaluate
 
 SMALL = ("--classes", "3")
 
@@ -146,7 +146,7 @@ def test_a_truth_of_polygons(cli: Cli, tmp_path: Path) -> None:
         ((*SMALL, "--band", "0"), 2, "band is 0"),
         ((*SMALL, "--ignore", "0,1,2"), 2, "no pixel has a true class"),
         ((*SMALL, "--scores", "absent.tif"), 2, "absent.tif"),
-        ((*SMALL, "--json-file", "absent/out.json"), 3, "cannot be written"),
+        ((*SMALL, "--json-file", "/proc/absent/out.json"), 3, "cannot write"),
     ],
 )
 def test_errors_are_one_line(

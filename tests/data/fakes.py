@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import ClassInfo
 from tilesegm.data.patch import Patch
 from tilesegm.grid.window import Window
-from tilesegm.model.base import ClassInfo
 
 
 @dataclass(frozen=True)

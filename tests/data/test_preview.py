@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFont
 
 from tests.data.augment_parts import noise_patch
+from tilesegm.classes import ClassInfo
 from tilesegm.data.patch import IGNORE, Patch, Sample
 from tilesegm.data.preview import Display, PreviewWindow, before_and_after, draw_preview
 from tilesegm.errors import InputError, OutputError
-from tilesegm.model.base import ClassInfo
 
 CLASSES = (ClassInfo("sea", (0, 0, 250)), ClassInfo("land", (250, 0, 0)))
 DISPLAY = Display(CLASSES, (0, 0, 0), (200, 200, 200))
@@ -160,5 +160,5 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="pass one or three from 0 to 2"):
             Display(CLASSES, (0, 0, 0), (1, 1, 1), shown)
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write the preview"):
+    with pytest.raises(OutputError, match="cannot write"):
         draw_preview([[PreviewWindow("a", window())]], tmp_path / "file" / "a.png", DISPLAY)

@@ -9,9 +9,9 @@ import pytest
 import rasterio
 from PIL import Image
 
+from tilesegm.classes import ClassInfo
 from tilesegm.demo.quicklook import error_panel, quicklook
 from tilesegm.errors import SourceError
-from tilesegm.model.base import ClassInfo
 
 CLASSES = (ClassInfo("red things", (220, 20, 10)), ClassInfo("blue things", (10, 40, 200)))
 

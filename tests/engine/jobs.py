@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import ClassInfo
 from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.plan import result_layers
@@ -16,7 +17,7 @@ from tilesegm.engine.regions import plan_regions
 from tilesegm.engine.stream import Finished, Job, stream
 from tilesegm.grid.tiles import Footprint, plan_grid
 from tilesegm.grid.tiling import Tiling
-from tilesegm.model.base import ClassInfo, ModelSpec
+from tilesegm.model.base import ModelSpec
 from tilesegm.source.area import Area
 from tilesegm.source.open import open_source
 

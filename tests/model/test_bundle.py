@@ -14,8 +14,8 @@ import pytest
 from keras import layers
 
 from tests.model.networks import conv_net, pointwise, wrap
+from tilesegm.classes import ClassInfo
 from tilesegm.errors import ModelError, OutputError, SettingsError
-from tilesegm.model.base import ClassInfo
 from tilesegm.model.bundle import BundleInfo, read_bundle, save_bundle
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.open import open_model, read_spec

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
-from tilesegm.model.classes import default_classes
 from tilesegm.model.compile import compile_function
 from tilesegm.model.keras_predictor import KerasPredictor
 from tilesegm.model.normalisation import Normalisation

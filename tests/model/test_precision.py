@@ -11,16 +11,16 @@ from keras import layers
 from numpy.typing import NDArray
 
 from tests.model.networks import image, pointwise, wrap
+from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model import keras_model, precision
 from tilesegm.model.base import ModelSpec
-from tilesegm.model.classes import default_classes
 from tilesegm.model.folding import Folded, find_folds
 from tilesegm.model.guard import GuardedPredictor, compare
 from tilesegm.model.layer_graph import trace
 from tilesegm.model.open import open_model
 from tilesegm.model.precision import in_precision
-from tilesegm.models.unet import unet
+from tilesegm.networks.unet import unet
 
 _TILES = np.random.default_rng(0).integers(0, 255, (1, 16, 16, 3)).astype(np.uint8)
 

@@ -10,9 +10,9 @@ import pytest
 from keras import layers
 
 from tests.model.networks import conv_net, encoder_decoder, image, pointwise, wrap
+from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.activation import gives_probabilities
-from tilesegm.model.classes import default_classes
 from tilesegm.model.keras_model import uses_xla
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.open import open_model

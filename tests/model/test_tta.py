@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tests.model.networks import conv_net, pointwise
+from tilesegm.classes import default_classes
 from tilesegm.errors import SettingsError
 from tilesegm.model.base import ModelSpec
-from tilesegm.model.classes import default_classes
 from tilesegm.model.open import open_model
 from tilesegm.model.resize import resize
 from tilesegm.model.tta import AugmentedPredictor, Variant, parse_augment

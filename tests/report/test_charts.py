@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from tilesegm.model.base import ClassInfo
+from tilesegm.classes import ClassInfo
 from tilesegm.report.charts import bars, heat_map, intervals, lines
 from tilesegm.report.pictures import colour_classes, error_picture, stretch
 

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import Cli, cli  # noqa: F401
+from tests.evaluation.test_evaluate import write
 from tests.metrics.maps import random_maps
 from tests.report.test_page import read
-from tests.test_scoring import write
-from tilesegm.evaluation_report import ReportOptions, write_evaluation_report
+from tilesegm.classes import ClassInfo
+from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_many
+from tilesegm.evaluation.inputs import MapPair
+from tilesegm.evaluation.report import ReportOptions, write_evaluation_report
 from tilesegm.grid.window import Window
-from tilesegm.map_pair import MapPair
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.pair import Pair, make_pair
-from tilesegm.model.base import ClassInfo
 from tilesegm.report import overview as module
 from tilesegm.report.comparison import Comparison
 from tilesegm.report.overview import survey
 from tilesegm.report.places import worst_blocks, worst_window
-from tilesegm.scoring import EvaluationOptions, evaluate, evaluate_many
 
 CLASSES = (ClassInfo("land", (200, 100, 0)), ClassInfo("sea", (0, 0, 250)))
 OPTIONS = EvaluationOptions(3, measures=Measures(cap=8, objects=(1,), thin=(2,), block=32))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
-from tilesegm.model.base import ClassInfo
 from tilesegm.sink import Caption, Layer, Staging, staging_folder
 
 CLASSES = Layer("classes", np.dtype("uint8"), nodata=255, overview="mode")

@@ -15,8 +15,8 @@ from rasterio.errors import NotGeoreferencedWarning
 from rasterio.transform import Affine
 
 from tests.sink.conftest import CLASSES, patches
+from tilesegm.classes import ClassInfo
 from tilesegm.errors import OutputError
-from tilesegm.model.base import ClassInfo
 from tilesegm.sink import Caption, Layer, TiffOptions, finish_geotiff
 from tilesegm.sink.pyramid import halve_mean, halve_mode
 from tilesegm.source.base import Georeference

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.training.scenery import settings
 from tilesegm.events import Event, StageProgress
-from tilesegm.training.config import TrainingConfig
+from tilesegm.training.settings.config import TrainingConfig
 
 # Everything that has a state: averages, gathered gradients, dropout, a rule with random draws,
 # hard places, augmentation.

@@ -17,8 +17,8 @@ from tilesegm.data.settings import (
     SceneSettings,
     SplitSettings,
 )
-from tilesegm.models.settings import ModelSettings
-from tilesegm.training.config import (
+from tilesegm.networks.settings import ModelSettings
+from tilesegm.training.settings.config import (
     DeviceSettings,
     OptimizerSettings,
     ScheduleSettings,

@@ -15,12 +15,12 @@ from tilesegm.data.scenes import Scenes
 from tilesegm.events import ignore
 from tilesegm.losses.class_weights import median_frequency_weights
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.models.encoders import expected_normalisation
-from tilesegm.models.settings import EncoderSettings, ModelSettings
-from tilesegm.models.start_weights import StartWeights
+from tilesegm.networks.encoders import expected_normalisation
+from tilesegm.networks.settings import EncoderSettings, ModelSettings
+from tilesegm.networks.start_weights import StartWeights
 from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
-from tilesegm.training.session import RunFolder
+from tilesegm.training.run_folder import RunFolder
 
 
 def make_scenes() -> Scenes:

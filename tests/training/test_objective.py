@@ -10,8 +10,8 @@ import pytest
 from tilesegm.errors import InputError
 from tilesegm.losses import CrossEntropy, Dice
 from tilesegm.losses.weighting import DWA, Scheduled, Uncertainty
-from tilesegm.training.config import LossSettings
 from tilesegm.training.objective import make_loss, make_rule
+from tilesegm.training.settings.config import LossSettings
 
 RANDOM = np.random.default_rng(0)
 LABELS = RANDOM.integers(-1, 3, (2, 8, 8)).astype(np.int32)

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 
-from tilesegm.training.config import OptimizerSettings, ScheduleSettings
 from tilesegm.training.optimizer import StagedAdamW, averaged_weights, make_optimizer
 from tilesegm.training.schedule import WarmUpDecay
+from tilesegm.training.settings.config import OptimizerSettings, ScheduleSettings
 
 GRADIENTS = [np.full((2, 2), g, np.float32) for g in (0.3, -0.1, 0.2, 0.4)]
 

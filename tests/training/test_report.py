@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tilesegm.model.base import ClassInfo
+from tilesegm.classes import ClassInfo
 from tilesegm.training.report import write_report
 from tilesegm.training.result import Picture, ResultData, TrainingResult
 

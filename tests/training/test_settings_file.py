@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tilesegm.errors import SettingsError
-from tilesegm.training.commented import scalar
-from tilesegm.training.config import TrainingConfig
-from tilesegm.training.keys import REQUIRED, describe, sections
-from tilesegm.training.reference import reference
-from tilesegm.training.settings_file import (
+from tilesegm.training.settings.commented import scalar
+from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.settings.keys import REQUIRED, describe, sections
+from tilesegm.training.settings.reference import reference
+from tilesegm.training.settings.settings_file import (
     changed_keys,
     check_losses,
     config_digest,
@@ -28,7 +28,7 @@ from tilesegm.training.settings_file import (
     plain_config,
     read_config,
 )
-from tilesegm.training.yaml_positions import read_document
+from tilesegm.training.settings.yaml_positions import read_document
 
 START = """\
 data:
@@ -290,7 +290,7 @@ def test_every_key_is_explained() -> None:
 
 def test_the_page_of_settings_is_current() -> None:
     page = Path(__file__).parents[2] / "docs" / "settings.md"
-    assert page.read_text() == reference(), "run python -m tilesegm.training.reference"
+    assert page.read_text() == reference(), "run python -m tilesegm.training.settings.reference"
     for path, section in sections().items():
         for key in section.keys:
             assert f"| `{key.name}` |" in reference(), path
@@ -330,7 +330,7 @@ def test_reading_a_bad_file_imports_no_framework(file: Path) -> None:
     script = (
         "import sys\n"
         "from tilesegm.errors import SettingsError\n"
-        "from tilesegm.training.settings_file import load_config\n"
+        "from tilesegm.training.settings.settings_file import load_config\n"
         "try:\n    load_config(sys.argv[1])\n"
         "except SettingsError:\n"
         "    print(sorted({'keras', 'tensorflow'} & set(sys.modules)))\n"

@@ -12,11 +12,11 @@ from PIL import Image
 from tests.images import GEO, write
 from tilesegm.data.split.blocks import cut_blocks
 from tilesegm.errors import OutputError, SettingsError
-from tilesegm.training.scene_patterns import find_patterns
-from tilesegm.training.settings_file import load_config
-from tilesegm.training.start_choices import choose
-from tilesegm.training.start_file import write_start
-from tilesegm.training.survey import ImageSurvey, LabelSurvey, survey_labels
+from tilesegm.training.init.scene_patterns import find_patterns
+from tilesegm.training.init.start_choices import choose
+from tilesegm.training.init.start_file import write_start
+from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_labels
+from tilesegm.training.settings.settings_file import load_config
 
 
 def labels(side: int = 96) -> NDArray[np.uint8]:
@@ -172,8 +172,8 @@ def test_blocks_are_at_least_twice_as_many_as_folds_where_images_allow(
 @pytest.mark.parametrize(("depth", "block"), [(None, 320), (3, 128), (2, 64)])
 def test_least_blocks_are_about_three_buffers(depth: int | None, block: int) -> None:
     from tilesegm.model.keras_model import describe
-    from tilesegm.models.build import build, inference_model
-    from tilesegm.models.settings import ModelSettings
+    from tilesegm.networks.build import build, inference_model
+    from tilesegm.networks.settings import ModelSettings
 
     network = inference_model(build(ModelSettings(depth=depth), 3, 2))
     radius = describe(network, "network").radius

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from tests.training.scenery import paint
+from tilesegm.classes import default_classes
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
 from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.base import ModelSpec
-from tilesegm.model.classes import default_classes
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.training.config import ValidationSettings
 from tilesegm.training.examination import scores_of
 from tilesegm.training.live import LivePredictor
+from tilesegm.training.settings.config import ValidationSettings
 from tilesegm.training.validation import Part, choose_parts, look_at, plan_looks
 
 

@@ -22,7 +22,7 @@ import pytest
 
 from tests.training.scenery import settings
 from tilesegm.errors import OutputError
-from tilesegm.training.settings_file import dump_config
+from tilesegm.training.settings.settings_file import dump_config
 from tilesegm.training.workers import Workers
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,7 +185,7 @@ def main(file: str, output: str) -> None:
     """Train, and be killed in the second epoch, as `kill -9` would."""
     from tilesegm.events import EpochEnded, Event, StageProgress
     from tilesegm.training.run import train
-    from tilesegm.training.settings_file import load_config
+    from tilesegm.training.settings.settings_file import load_config
 
     def watch(event: Event) -> None:
         if isinstance(event, EpochEnded):

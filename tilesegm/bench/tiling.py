@@ -18,7 +18,7 @@ from tilesegm.engine.plan import Plan
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
 from tilesegm.model.open import open_model
-from tilesegm.segment import segment
+from tilesegm.segmentation.segment import segment
 from tilesegm.source.open import open_source
 
 __all__ = ["Timing", "bench_tiling"]
@@ -83,8 +83,8 @@ def _reading(path: Path) -> float:
     with open_source(path) as source:
         info = source.info
         began = time.perf_counter()
-        for row in range(0, info.height, info.block[0]):
-            source.read(Window(row, 0, min(info.block[0], info.height - row), info.width))
+        for strip in info.window.tiles(info.block[0], info.width):
+            source.read(strip)
         return time.perf_counter() - began
 
 

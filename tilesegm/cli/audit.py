@@ -27,10 +27,10 @@ from tilesegm.cli.shared import (
     make_tiling,
 )
 from tilesegm.cli.values import parse_augment, parse_bands, parse_normalisation
-from tilesegm.options import Options
+from tilesegm.segmentation.options import Options
 
 if TYPE_CHECKING:
-    from tilesegm.auditing import Audit
+    from tilesegm.segmentation.audit import Audit
 
 __all__ = ["audit"]
 
@@ -62,7 +62,7 @@ def audit(
 
     Example: tilesegm audit city.tif --model city_model --limit 0.1
     """
-    from tilesegm.auditing import audit as run_audit
+    from tilesegm.segmentation.audit import audit as run_audit
 
     options = Options(
         bands=parse_bands(bands),

@@ -12,15 +12,16 @@ from rich.console import Console
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import Aoi, AsJson, Quiet
-from tilesegm.errors import OutputError, SettingsError
+from tilesegm.errors import SettingsError
+from tilesegm.files import write_file
 
 if TYPE_CHECKING:
     from tilesegm.data.settings import LabelSettings
+    from tilesegm.evaluation.evaluate import EvaluationOptions
+    from tilesegm.evaluation.inputs import MapPair
     from tilesegm.events import OnEvent
-    from tilesegm.map_pair import MapPair
     from tilesegm.metrics.evaluation import Evaluation
     from tilesegm.report.comparison import Comparison
-    from tilesegm.scoring import EvaluationOptions
 
 __all__ = ["evaluate"]
 
@@ -91,9 +92,9 @@ def evaluate(
 
     Example: tilesegm evaluate city_classes.tif city_truth.tif --report city.html
     """
-    from tilesegm.evaluation_report import ReportOptions, check_image, write_evaluation_report
+    from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate_many
+    from tilesegm.evaluation.report import ReportOptions, check_image, write_evaluation_report
     from tilesegm.metrics.measures import Measures
-    from tilesegm.scoring import EvaluationOptions, evaluate_many
 
     options = EvaluationOptions(
         classes=_classes(classes),
@@ -124,10 +125,7 @@ def evaluate(
     said = evaluation.to_dict() | ({"comparison": comparison.to_list()} if comparison else {})
     text = json.dumps(said, allow_nan=False)
     if json_file is not None:
-        try:
-            json_file.write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise OutputError(f"{json_file} cannot be written: {error.strerror}") from error
+        write_file(json_file, text + "\n")
     if as_json:
         typer.echo(text)
     elif not quiet:
@@ -149,8 +147,8 @@ def _compare(
     """Evaluate other predictions too, and compare them with the first."""
     if not rivals:
         return None
+    from tilesegm.evaluation.evaluate import evaluate_many
     from tilesegm.report.comparison import Comparison
-    from tilesegm.scoring import evaluate_many
 
     if prediction in rivals:
         raise SettingsError(f"against names {prediction}, the prediction itself; name another one")
@@ -169,7 +167,7 @@ def _pairs(
     prediction: str, truth: str, area: str | None, confidence: str | None, scores: str | None
 ) -> list[MapPair]:
     """Pair the maps of two folders by name, or take one map and its truth."""
-    from tilesegm.map_pair import MapPair
+    from tilesegm.evaluation.inputs import MapPair
 
     folder, truths = Path(prediction), Path(truth)
     if not folder.is_dir() or folder.suffix == ".zarr":
@@ -191,7 +189,7 @@ def _label_settings(path: Path | None) -> LabelSettings | None:
     """Read how labels are read from the settings of a training run."""
     if path is None:
         return None
-    from tilesegm.training.settings_file import load_config
+    from tilesegm.training.settings.settings_file import load_config
 
     return load_config(path, losses=False).data.labels
 

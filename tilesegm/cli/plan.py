@@ -28,7 +28,7 @@ from tilesegm.cli.shared import (
     make_tiling,
 )
 from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
-from tilesegm.options import Options
+from tilesegm.segmentation.options import Options
 
 __all__ = ["plan"]
 
@@ -57,7 +57,7 @@ def plan(
 
     Example: tilesegm plan city.tif --model city_model --overlap exact
     """
-    from tilesegm.planning import plan as make_plan
+    from tilesegm.segmentation.forecast import plan as make_plan
 
     options = Options(
         bands=parse_bands(bands),

@@ -31,7 +31,7 @@ from tilesegm.cli.shared import (
 )
 from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
 from tilesegm.errors import SettingsError
-from tilesegm.options import Options
+from tilesegm.segmentation.options import Options
 from tilesegm.sink.check import SUFFIXES
 
 __all__ = ["predict"]
@@ -75,8 +75,8 @@ def predict(
 
     Example: tilesegm predict city.tif --model city_model -o city_classes.tif
     """
-    from tilesegm.batch import segment_many
-    from tilesegm.segment import segment
+    from tilesegm.segmentation.many import segment_many
+    from tilesegm.segmentation.segment import segment
 
     options = Options(
         bands=parse_bands(bands),

@@ -82,7 +82,7 @@ def run(
 
     Example: tilesegm train city.yaml
     """
-    from tilesegm.training.settings_file import load_config
+    from tilesegm.training.settings.settings_file import load_config
 
     settings = load_config(config, changes or ())
     if output is not None:
@@ -135,7 +135,7 @@ def init(
 
     Example: tilesegm train init images/*.tif --labels masks/*.png -o city.yaml
     """
-    from tilesegm.training.start_file import write_start
+    from tilesegm.training.init.start_file import write_start
 
     choices = write_start(
         images, labels, output, attribute=attribute, stack=stack, overwrite=overwrite
@@ -159,7 +159,7 @@ def preview(
 
     Example: tilesegm train preview city.yaml -o windows.png
     """
-    from tilesegm.training.settings_file import load_config
+    from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
     settings = load_config(config, changes or (), losses=False)
@@ -178,7 +178,7 @@ def split(
 
     Example: tilesegm train split city.yaml -o split.png
     """
-    from tilesegm.training.settings_file import load_config
+    from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
     settings = load_config(config, changes or (), losses=False)

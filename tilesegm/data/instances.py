@@ -69,7 +69,7 @@ class Instances:
         """Return ``(height, width)`` ids."""
         if not self._separate:
             return self._load(window)
-        near = _widen(window, 1, self._window)
+        near = window.widen(1).intersect(self._window) or window
         apart = separate_instances(self._load(near))
         return apart[window.shift(-near.row, -near.col).slices]
 
@@ -137,30 +137,18 @@ def write_border_weights(
     height, width = settings.ridge
     margin = math.ceil(max(ridge_reach(height, width), ridge_reach(1.0, 10.0)))
     balance = balancing_weights(whole.pixels, _count_objects(instances, whole))
-    for row in range(0, whole.height, _BLOCK):
-        for col in range(0, whole.width, _BLOCK):
-            block = whole.intersect(Window(row, col, _BLOCK, _BLOCK)) or whole
-            near = _widen(block, margin, whole)
-            ids = instances.read(near)
-            if settings.kind == "falk":
-                found = falk_weights(ids, strength=height, sigma=width)
-            else:
-                found = ronneberger_weights(ids, w0=height, sigma=width, class_weights=balance)
-            weights[block.slices] = found[block.shift(-near.row, -near.col).slices]
+    for block in whole.tiles(_BLOCK):
+        near = block.widen(margin).intersect(whole) or block
+        ids = instances.read(near)
+        if settings.kind == "falk":
+            found = falk_weights(ids, strength=height, sigma=width)
+        else:
+            found = ronneberger_weights(ids, w0=height, sigma=width, class_weights=balance)
+        weights[block.slices] = found[block.shift(-near.row, -near.col).slices]
 
 
 def _count_objects(instances: Instances, window: Window) -> int:
     return sum(int(np.count_nonzero(instances.read(strip))) for strip in strips(window, 1))
-
-
-def _widen(window: Window, margin: int, whole: Window) -> Window:
-    wide = Window(
-        window.row - margin,
-        window.col - margin,
-        window.height + 2 * margin,
-        window.width + 2 * margin,
-    )
-    return wide.intersect(whole) or window
 
 
 def _join_masks(files: list[Path], info: ImageInfo) -> NDArray[np.int32]:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from tilesegm.classes import ClassInfo
 from tilesegm.data.patch import IGNORE, Patch, Sample
-from tilesegm.errors import InputError, OutputError
-from tilesegm.model.base import ClassInfo
+from tilesegm.errors import InputError
+from tilesegm.files import replacing
 
 __all__ = ["Display", "PreviewWindow", "before_and_after", "draw_preview"]
 
@@ -125,11 +126,8 @@ def draw_preview(rows: Sequence[Sequence[PreviewWindow]], path: Path, display: D
         legend.append((f"weight {heaviest:.3g} (black: 0)", _PAPER))
     columns = [[_column(item.window, display, heaviest * weighted) for item in row] for row in rows]
     sheet = _sheet(rows, columns, legend)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path, format="PNG")
-    except OSError as error:
-        raise OutputError(f"cannot write the preview {path}: {error}; pass another file") from error
+    with replacing(path) as draft:
+        sheet.save(draft, format="PNG")
     return path
 
 

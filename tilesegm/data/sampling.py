@@ -110,13 +110,9 @@ class Places:
     def _look(self, scene: int, row: int, col: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return trainable labels and border pixels of a cell."""
         info, cell = self._scenes.infos[scene], self._cells[scene]
-        top, left = max(row * cell - 1, 0), max(col * cell - 1, 0)
-        around = Window(
-            top,
-            left,
-            min((row + 1) * cell + 1, info.height) - top,
-            min((col + 1) * cell + 1, info.width) - left,
-        )
+        whole = Window(0, 0, info.height, info.width)
+        around = Window(row * cell, col * cell, cell, cell).widen(1).intersect(whole) or whole
+        top, left = around.row, around.col
         labels = self._scenes.read_labels(scene, around)
         labels = np.where(self._views[scene].trainable(around), labels, np.int32(IGNORE))
         inner = (

@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import ClassInfo, default_classes
 from tilesegm.data.copies import Copies
 from tilesegm.data.find import SceneFiles
 from tilesegm.data.handles import Handles
@@ -22,8 +23,6 @@ from tilesegm.data.scene import OpenScene, SceneInfo, meaning, open_scene
 from tilesegm.data.settings import BorderWeightSettings, DataSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.model.base import ClassInfo
-from tilesegm.model.classes import default_classes
 from tilesegm.source.base import ImageInfo, Pixels
 from tilesegm.source.identity import Identity
 

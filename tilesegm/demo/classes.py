@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from tilesegm.model.base import ClassInfo
+from tilesegm.classes import ClassInfo
 
 __all__ = ["CLASSES", "Cover"]
 

@@ -14,8 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from tilesegm.errors import OutputError, SourceError
-from tilesegm.model.base import ClassInfo
+from tilesegm.classes import ClassInfo
+from tilesegm.errors import SourceError
+from tilesegm.files import replacing
 
 __all__ = ["Panel", "error_panel", "image_panel", "map_panel", "quicklook", "save_panels"]
 
@@ -118,11 +119,8 @@ def save_panels(panels: Sequence[Panel], classes: Sequence[ClassInfo], out_png: 
         box = (left, middle - half, left + size * 1.4, middle + half)
         draw.rectangle(box, fill=info.colour, outline=_INK)
         draw.text((left + size * 1.8, middle), info.name, _INK, font, anchor="lm")
-    try:
-        out_png.parent.mkdir(parents=True, exist_ok=True)
-        page.save(out_png, format="PNG", optimize=True)
-    except OSError as error:
-        raise OutputError(f"cannot write the quicklook {out_png}: {error}") from error
+    with replacing(out_png) as draft:
+        page.save(draft, format="PNG", optimize=True)
     return out_png
 
 

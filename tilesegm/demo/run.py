@@ -28,17 +28,17 @@ from tilesegm.errors import OutputError
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import Scores, count_confusion
-from tilesegm.models.settings import ModelSettings
-from tilesegm.options import Options
-from tilesegm.segment import segment
-from tilesegm.training.config import (
+from tilesegm.networks.settings import ModelSettings
+from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.segment import segment
+from tilesegm.training.run import train
+from tilesegm.training.settings.config import (
     LossSettings,
     OptimizerSettings,
     ScheduleSettings,
     TrainingConfig,
     ValidationSettings,
 )
-from tilesegm.training.run import train
 
 __all__ = ["DemoResult", "run_demo"]
 

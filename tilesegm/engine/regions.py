@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
@@ -30,16 +31,10 @@ def plan_regions(height: int, width: int, chunk: int, panel: int) -> tuple[tuple
     Returns:
         For each panel its regions from top to bottom; numbers count through all panels.
     """
-    rows = range(0, height, chunk)
+    numbers = itertools.count()
     return tuple(
-        tuple(
-            Region(
-                number=len(rows) * p + n,
-                window=Window(row, col, min(chunk, height - row), min(panel, width - col)),
-            )
-            for n, row in enumerate(rows)
-        )
-        for p, col in enumerate(range(0, width, panel))
+        tuple(Region(next(numbers), window) for window in column.tiles(chunk, panel))
+        for column in Window(0, 0, height, width).tiles(height, panel)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 __all__ = ["Window"]
@@ -43,6 +44,28 @@ class Window:
     def shift(self, rows: int, cols: int) -> Window:
         """Return the window moved by ``rows`` down and ``cols`` right."""
         return Window(self.row + rows, self.col + cols, self.height, self.width)
+
+    def widen(self, margin: int) -> Window:
+        """Return the window with ``margin`` more pixels on every side; it may leave the image."""
+        return Window(
+            self.row - margin,
+            self.col - margin,
+            self.height + 2 * margin,
+            self.width + 2 * margin,
+        )
+
+    def tiles(self, height: int, width: int | None = None) -> Iterator[Window]:
+        """Cut the window into windows of ``height`` by ``width`` pixels, in reading order.
+
+        The last ones of a row or column are as small as what is left. ``width`` is ``height``
+        unless given.
+        """
+        width = width or height
+        for row in range(self.row, self.stop_row, height):
+            for col in range(self.col, self.stop_col, width):
+                yield Window(
+                    row, col, min(height, self.stop_row - row), min(width, self.stop_col - col)
+                )
 
     def contains(self, other: Window) -> bool:
         """Tell whether every pixel of ``other`` lies in this window."""

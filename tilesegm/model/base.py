@@ -8,16 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ClassInfo", "ModelSpec", "Predictor"]
+from tilesegm.classes import ClassInfo
 
-
-@dataclass(frozen=True)
-class ClassInfo:
-    """One class of a class map."""
-
-    name: str
-    colour: tuple[int, int, int]
-    """Red, green, blue; 0 to 255."""
+__all__ = ["ModelSpec", "Predictor"]
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tilesegm.classes import ClassInfo
 from tilesegm.errors import ModelError, OutputError
-from tilesegm.model.base import ClassInfo, ModelSpec
+from tilesegm.files import replacing
+from tilesegm.model.base import ModelSpec
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.version import __version__
 
@@ -113,23 +112,11 @@ def save_bundle(
     info = info or BundleInfo()
     spec = describe(model, target.name)
     _check_fit(info, spec)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
-    try:
-        model.save(partial / _WEIGHTS)
-        card = _card_of(spec, info, sha256_of(partial / _WEIGHTS))
-        (partial / _CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        partial.chmod(0o777 & ~_umask())
-        if target.exists():
-            shutil.rmtree(target)
-        partial.rename(target)
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with replacing(target) as draft:
+        draft.mkdir()
+        model.save(draft / _WEIGHTS)
+        card = _card_of(spec, info, sha256_of(draft / _WEIGHTS))
+        (draft / _CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return target
 
 
@@ -217,9 +204,3 @@ def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
         **{name: network[name] for name in _PLAIN},
     )
     return Bundle(folder, spec, info, card["sha256"], card["versions"])
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

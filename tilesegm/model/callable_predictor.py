@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
-from tilesegm.model.classes import default_classes
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.planes import check_planes, check_tiles, planes_of_scores

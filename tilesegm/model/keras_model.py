@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
 from tilesegm.model.activation import gives_probabilities
 from tilesegm.model.base import ModelSpec
-from tilesegm.model.classes import default_classes
 from tilesegm.model.device import device_kind
 from tilesegm.model.guard import GuardedPredictor
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings

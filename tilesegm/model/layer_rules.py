@@ -47,7 +47,7 @@ _POINTWISE_OPERATIONS = _names("""
 """)
 _ALONG_AXIS = _names("Amax Amin Concatenate LogSoftmax Logsumexp Max Mean Min Softmax Std Sum Var")
 _RANDOM_LAYERS = _names("AlphaDropout Dropout GaussianDropout GaussianNoise SpatialDropout2D")
-_KNOWN_PACKAGES = ("keras.", "tilesegm.models.")
+_KNOWN_PACKAGES = ("keras.", "tilesegm.networks.")
 _SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 

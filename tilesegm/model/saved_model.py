@@ -6,10 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.bundle import sha256_of
-from tilesegm.model.classes import default_classes
 from tilesegm.model.keras_file import import_keras
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.normalisation import Normalisation

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from tilesegm.classes import ClassInfo
 from tilesegm.metrics.confusion import mean
 from tilesegm.metrics.evaluation import Evaluation
-from tilesegm.model.base import ClassInfo
 from tilesegm.report.borders import add_borders, add_seams
-from tilesegm.report.chances import add_chances
+from tilesegm.report.calibration import add_chances
 from tilesegm.report.charts import bars, heat_map
 from tilesegm.report.comparison import Comparison, add_comparison
 from tilesegm.report.overview import Overview, add_overview

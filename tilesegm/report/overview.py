@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
 from tilesegm.metrics.pair import Pair
-from tilesegm.model.base import ClassInfo
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, picture
 
@@ -64,7 +64,7 @@ def survey(
     truth, predicted = np.full(shape, -1), np.full(shape, -1)
     known, wrong, colour = np.zeros(shape), np.zeros(shape), np.zeros((*shape, 3))
     colours = np.array([info.colour for info in classes], np.float64)
-    for window in _windows(height, width, max(_WINDOW // step, 1) * step):
+    for window in Window(0, 0, height, width).tiles(max(_WINDOW // step, 1) * step):
         pair = read(window)
         rows, cols = -(-window.height // step), -(-window.width // step)
         part = Window(window.row // step, window.col // step, rows, cols).slices
@@ -100,9 +100,3 @@ def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[Cl
     for what, ids in (("Truth", overview.truth), ("Prediction", overview.predicted)):
         small = picture(colour_classes(ids, classes), width=shown // 2, alt=what)
         page.figure(small, what)
-
-
-def _windows(height: int, width: int, side: int) -> Iterator[Window]:
-    for row in range(0, height, side):
-        for col in range(0, width, side):
-            yield Window(row, col, min(side, height - row), min(side, width - col))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import html
-import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tilesegm.errors import OutputError
+from tilesegm.files import write_file
 from tilesegm.version import __version__
 
 __all__ = ["Page"]
@@ -101,16 +99,7 @@ class Page:
             + "\n".join(self._parts)
             + f"<footer>tilesegm {__version__}</footer></body></html>\n"
         )
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=target.parent, prefix=f".{target.name}-", delete=False
-            ) as file:
-                file.write(text)
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, target)
-        except OSError as error:
-            raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+        write_file(target, text)
         return target
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tilesegm.model.base import ClassInfo
+from tilesegm.classes import ClassInfo
 
 __all__ = ["colour_classes", "error_picture", "picture", "stretch"]
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
 from tilesegm.metrics.evaluation import Evaluation
 from tilesegm.metrics.pair import Pair
 from tilesegm.metrics.tally import Block
-from tilesegm.model.base import ClassInfo
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tilesegm.model.base import ClassInfo
+from tilesegm.classes import ClassInfo
 from tilesegm.source.base import Georeference
 
 __all__ = ["Caption"]

@@ -13,8 +13,8 @@ import rasterio
 import rasterio.shutil
 import tifffile
 
+from tilesegm.files import draft_of, flush, output_errors, replace
 from tilesegm.sink.caption import Caption
-from tilesegm.sink.durable import flush, output_errors, replace
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.staging import Staging
 from tilesegm.sink.vrt import layer_vrt
@@ -66,7 +66,7 @@ def finish_geotiff(
     options = options or TiffOptions()
     report = progress or (lambda fraction: None)
     layers = {layer.name: layer for layer in staging.layers}
-    drafts = {name: _draft(Path(path)) for name, path in outputs.items()}
+    drafts = {name: draft_of(Path(path)) for name, path in outputs.items()}
     try:
         staging.complete_overviews()
         sizes = {name: _stored_bytes(staging, layers[name]) for name in outputs}
@@ -96,10 +96,6 @@ def _growth(
 ) -> Callable[[int], None]:
     # A compressed file grows to about the bytes that were staged, give or take a third.
     return lambda size: report((before + min(size, expected)) / (total + 1))
-
-
-def _draft(path: Path) -> Path:
-    return path.with_name(f".{path.stem}.draft{path.suffix}")
 
 
 def _sidecar(path: Path) -> Path:

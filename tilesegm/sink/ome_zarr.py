@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import zarr
 
+from tilesegm.files import draft_of, flush_tree, output_errors, replace
 from tilesegm.sink.caption import Caption
-from tilesegm.sink.durable import flush, flush_tree, output_errors
 from tilesegm.sink.georeference import cf_attributes, pixel_centres
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.staged_array import StagedArray
@@ -54,7 +54,7 @@ def finish_zarr(
         OutputError: it cannot be written; nothing of it is under its final name.
     """
     output = Path(output)
-    draft = output.with_name(f".{output.stem}.draft{output.suffix}")
+    draft = draft_of(output)
     report = progress or (lambda fraction: None)
     total = sum(_pixels(staging, layer) for layer in staging.layers)
     written = 0
@@ -76,7 +76,7 @@ def finish_zarr(
                             report(0.99 * written / total)
                 _add_coordinates(group["0"], staging.size, caption)
             flush_tree(draft)
-            _place(draft, output)
+            replace(draft, output)
             report(1.0)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -181,14 +181,3 @@ def _add_coordinates(group: Any, size: tuple[int, int], caption: Caption) -> Non
         )
         axis[:] = np.asarray(values)
         axis.attrs["axis"] = name.upper()
-
-
-def _place(draft: Path, output: Path) -> None:
-    # A folder cannot replace a full one in one step: the old one steps aside first.
-    aside = output.with_name(f".{output.stem}.old{output.suffix}")
-    shutil.rmtree(aside, ignore_errors=True)
-    if output.exists():
-        output.rename(aside)
-    draft.rename(output)
-    flush(output.parent)
-    shutil.rmtree(aside, ignore_errors=True)

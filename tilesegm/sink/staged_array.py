@@ -95,11 +95,7 @@ class StagedArray:
 
     def windows(self) -> Iterator[Window]:
         """Windows of whole chunks, few at a time, that cover the array in reading order."""
-        height, width = self.shape
-        step = _TOGETHER * self.chunk
-        for row in range(0, height, self.chunk):
-            for col in range(0, width, step):
-                yield Window(row, col, min(self.chunk, height - row), min(step, width - col))
+        return Window(0, 0, *self.shape).tiles(self.chunk, _TOGETHER * self.chunk)
 
     def stored_bytes(self) -> int:
         """Bytes of all chunks on disk."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -25,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import OutputError, ResumeError
+from tilesegm.files import flush_all, flush_new, output_errors, write_file
 from tilesegm.grid.window import Window
-from tilesegm.sink.durable import flush_all, flush_new, output_errors, write_atomic
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
@@ -36,6 +37,8 @@ from tilesegm.sink.staged_array import StagedArray
 __all__ = ["Staging", "staging_folder"]
 
 _FORMAT = 1
+_DRAFT = re.compile(r"run\.json\.draft|\.run\.\d*draft\.json")
+"""What a run leaves that was killed before it began."""
 
 
 def staging_folder(output: Path) -> Path:
@@ -239,7 +242,11 @@ class Staging:
 
     def _begin(self, fingerprint: dict[str, Any], overwrite: bool) -> None:
         head = self.folder / "run.json"
-        strangers = {file.name for file in self.folder.iterdir()} - {"lock", "run.json.draft"}
+        strangers = [
+            file.name
+            for file in self.folder.iterdir()
+            if file.name != "lock" and not _DRAFT.fullmatch(file.name)
+        ]
         if not head.exists() and strangers:
             raise OutputError(
                 f"{self.folder} is needed for unfinished results but holds other files "
@@ -259,7 +266,7 @@ class Staging:
         if head.exists():
             self._compare(json.loads(head.read_text()), run)
         else:
-            write_atomic(head, json.dumps(run, indent=1).encode())
+            write_file(head, json.dumps(run, indent=1))
         heads = [
             array.create()
             for pyramids in self._arrays.values()

@@ -42,8 +42,8 @@ class Spool:
         with ExitStack() as undo:
             with _room(uri, height * width):
                 self._file = undo.enter_context(TemporaryFile(prefix="tilesegm-"))
-            for row in range(0, height, _ROWS):
-                rows = load(Window(row, 0, min(_ROWS, height - row), width))
+            for strip in Window(0, 0, height, width).tiles(_ROWS, width):
+                rows = load(strip)
                 with _room(uri, height * width):
                     self._file.write(rows.tobytes())
                     self._file.flush()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import ResumeError
-from tilesegm.sink.durable import flush, output_errors, replace
+from tilesegm.files import replacing
 
 __all__ = ["Checkpoint", "load_checkpoint", "put_variables", "save_checkpoint", "take_variables"]
 
@@ -41,13 +41,8 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     facts = json.dumps({"version": _VERSION, **checkpoint.facts})
     named: dict[str, Any] = {_FACTS: np.array(facts), **checkpoint.arrays}
-    draft = path.with_name(path.name + ".draft")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb") as file:
-            np.savez(file, **named)
-        flush(draft)
-        replace(draft, path)
+    with replacing(path) as draft, draft.open("wb") as file:
+        np.savez(file, **named)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

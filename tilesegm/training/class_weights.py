@@ -14,7 +14,7 @@ from tilesegm.losses.class_weights import (
     inverse_frequency_weights,
     median_frequency_weights,
 )
-from tilesegm.training.config import ClassWeighting
+from tilesegm.training.settings.config import ClassWeighting
 
 __all__ = ["class_weights"]
 

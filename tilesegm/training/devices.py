@@ -8,7 +8,7 @@ from typing import Any
 
 from tilesegm.errors import SettingsError
 from tilesegm.model.device import device_kind
-from tilesegm.training.config import DeviceSettings
+from tilesegm.training.settings.config import DeviceSettings
 from tilesegm.training.workers import Workers, join_workers
 
 __all__ = ["Devices", "open_devices", "uses_xla"]

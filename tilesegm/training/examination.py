@@ -14,10 +14,10 @@ from tilesegm.metrics.confusion import Scores, mean
 from tilesegm.model.keras_model import describe
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.training.config import TrainingConfig
 from tilesegm.training.live import LivePredictor
 from tilesegm.training.material import Material
 from tilesegm.training.precision import twin_of
+from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.validation import Look, choose_parts, look_at, plan_looks
 from tilesegm.training.workers import Workers
 

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from tilesegm.data.split import SceneView
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.grid.window import Window
-from tilesegm.training.config import TrainingConfig
 from tilesegm.training.devices import open_devices
 from tilesegm.training.examination import Examiner
 from tilesegm.training.material import Material, make_stream
 from tilesegm.training.rehearsal import Rehearsal, rehearse
+from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.trainee import Trainee
 
 __all__ = ["ClassForecast", "Forecast", "forecast"]

@@ -38,17 +38,14 @@ class Gallery:
 
     def add(self, look: Look) -> None:
         """Consider the squares of a look."""
-        height, width = look.truth.shape
         origin = look.part.window
-        for row in range(0, height, _SIDE):
-            for col in range(0, width, _SIDE):
-                cut = Window(row, col, min(_SIDE, height - row), min(_SIDE, width - col)).slices
-                truth, predicted = look.truth[cut].copy(), look.predicted[cut].copy()
-                known = truth != IGNORE
-                if known.mean() >= _LABELLED:
-                    right = float((predicted == truth)[known].mean())
-                    place = Window(origin.row + row, origin.col + col, *truth.shape)
-                    self._kept.append(_Square(right, look.part.scene, place, truth, predicted))
+        for place in origin.tiles(_SIDE):
+            cut = place.shift(-origin.row, -origin.col).slices
+            truth, predicted = look.truth[cut].copy(), look.predicted[cut].copy()
+            known = truth != IGNORE
+            if known.mean() >= _LABELLED:
+                right = float((predicted == truth)[known].mean())
+                self._kept.append(_Square(right, look.part.scene, place, truth, predicted))
         self._kept.sort(key=lambda square: square.accuracy)
         if len(self._kept) > 2 * self._count:
             self._kept = self._kept[: self._count] + self._kept[-self._count :]

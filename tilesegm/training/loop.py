@@ -22,11 +22,11 @@ from tilesegm.training.checkpoint import (
     save_checkpoint,
     take_variables,
 )
-from tilesegm.training.config import TrainingConfig
 from tilesegm.training.examination import Examiner, scores_of
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
-from tilesegm.training.session import RunFolder
+from tilesegm.training.run_folder import RunFolder
+from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.trainee import Trainee
 
 __all__ = ["Loop"]

@@ -23,8 +23,8 @@ from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.training.class_weights import class_weights
-from tilesegm.training.config import TrainingConfig
-from tilesegm.training.session import RunFolder
+from tilesegm.training.run_folder import RunFolder
+from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.workers import Workers
 
 __all__ = ["Material", "make_stream", "prepare"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.models.encoders import expected_normalisation
-from tilesegm.models.settings import ModelSettings
-from tilesegm.models.start_weights import StartWeights
+from tilesegm.networks.encoders import expected_normalisation
+from tilesegm.networks.settings import ModelSettings
+from tilesegm.networks.start_weights import StartWeights
 from tilesegm.training.material import Material
 
 __all__ = ["choose_normalisation"]

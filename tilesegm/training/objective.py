@@ -25,7 +25,7 @@ from tilesegm.losses.weighting import (
     Uncertainty,
     rebalance,
 )
-from tilesegm.training.config import LossSettings
+from tilesegm.training.settings.config import LossSettings
 
 __all__ = ["RULES", "make_loss", "make_rule"]
 

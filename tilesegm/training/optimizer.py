@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from tilesegm.training.config import OptimizerSettings
 from tilesegm.training.schedule import WarmUpDecay
+from tilesegm.training.settings.config import OptimizerSettings
 
 __all__ = ["StagedAdamW", "averaged_weights", "make_optimizer"]
 

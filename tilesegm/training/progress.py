@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from tilesegm.sink.durable import output_errors, write_atomic
+from tilesegm.files import write_file
 
 __all__ = ["Progress"]
 
@@ -65,8 +65,7 @@ class Progress:
         table.writeheader()
         for number, row in enumerate(self.history, 1):
             table.writerow({"epoch": number, **{k: _short(v) for k, v in row.items()}})
-        with output_errors(path):
-            write_atomic(path, text.getvalue().encode())
+        write_file(path, text.getvalue())
 
 
 def _short(value: float) -> str:

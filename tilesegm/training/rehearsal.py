@@ -18,12 +18,12 @@ from tilesegm.data.settings import AugmentationSettings
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.keras_model import describe
-from tilesegm.models.build import build, inference_model
-from tilesegm.models.start_weights import load_start_weights
-from tilesegm.training.config import TrainingConfig
+from tilesegm.networks.build import build, inference_model
+from tilesegm.networks.start_weights import load_start_weights
 from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
-from tilesegm.training.session import RunFolder
+from tilesegm.training.run_folder import RunFolder
+from tilesegm.training.settings.config import TrainingConfig
 
 if TYPE_CHECKING:
     from tilesegm.model.normalisation import Normalisation

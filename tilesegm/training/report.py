@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tilesegm.classes import ClassInfo
+from tilesegm.files import write_file
 from tilesegm.metrics.confusion import Scores
-from tilesegm.model.base import ClassInfo
 from tilesegm.report.charts import bars, heat_map, lines
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
-from tilesegm.sink.durable import output_errors, write_atomic
 from tilesegm.training.result import Picture, ResultData
 
 __all__ = ["write_report"]
@@ -48,10 +48,8 @@ def write_report(data: ResultData) -> None:
     page.section("Settings")
     page.table(["key", "value"], _flat(data.settings))
     page.save(data.path)
-    path = data.path.with_suffix(".json")
-    with output_errors(path):
-        text = json.dumps(_plain(data, looks), indent=1, allow_nan=False)
-        write_atomic(path, (text + "\n").encode())
+    text = json.dumps(_plain(data, looks), indent=1, allow_nan=False)
+    write_file(data.path.with_suffix(".json"), text + "\n")
 
 
 def _add_scores(page: Page, data: ResultData, looks: Sequence[tuple[str, Scores]]) -> None:

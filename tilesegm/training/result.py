@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import ClassInfo
 from tilesegm.errors import ResumeError
-from tilesegm.model.base import ClassInfo
-from tilesegm.sink.durable import output_errors, write_atomic
+from tilesegm.files import write_file
 
 __all__ = ["Picture", "ResultData", "TrainingResult", "load_result", "save_result"]
 
@@ -85,8 +85,7 @@ def save_result(path: Path, result: TrainingResult) -> None:
     """
     plain = asdict(result)
     del plain["folder"], plain["bundle"]
-    with output_errors(path):
-        write_atomic(path, (json.dumps(plain, indent=1) + "\n").encode())
+    write_file(path, json.dumps(plain, indent=1) + "\n")
 
 
 def load_result(path: Path, bundle: Path) -> TrainingResult:

@@ -19,9 +19,8 @@ from tilesegm.metrics.confusion import Scores
 from tilesegm.model.bundle import BundleInfo, save_bundle, sha256_of
 from tilesegm.model.keras_model import describe
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.models.build import build, inference_model
-from tilesegm.models.start_weights import load_start_weights
-from tilesegm.training.config import TrainingConfig
+from tilesegm.networks.build import build, inference_model
+from tilesegm.networks.start_weights import load_start_weights
 from tilesegm.training.devices import open_devices
 from tilesegm.training.examination import Examiner
 from tilesegm.training.gallery import Gallery
@@ -30,8 +29,9 @@ from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
 from tilesegm.training.report import write_report
 from tilesegm.training.result import ResultData, TrainingResult, load_result, save_result
-from tilesegm.training.session import TRAIN_ANEW, RunFolder, open_run
-from tilesegm.training.settings_file import config_digest, load_config, plain_config
+from tilesegm.training.run_folder import TRAIN_ANEW, RunFolder, open_run
+from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.settings.settings_file import config_digest, load_config, plain_config
 from tilesegm.training.trainee import Trainee
 
 __all__ = ["train", "train_on"]

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tilesegm.training.config import ScheduleSettings
+from tilesegm.training.settings.config import ScheduleSettings
 
 __all__ = ["WarmUpDecay"]
 

@@ -7,14 +7,14 @@ from typing import Any
 import keras
 
 from tilesegm.losses.weighting import WeightedModel
-from tilesegm.models.build import inference_model
-from tilesegm.models.stages import rate_factors
-from tilesegm.training.config import TrainingConfig
+from tilesegm.networks.build import inference_model
+from tilesegm.networks.stages import rate_factors
 from tilesegm.training.devices import Devices, uses_xla
 from tilesegm.training.objective import make_loss, make_rule
 from tilesegm.training.optimizer import averaged_weights, make_optimizer
 from tilesegm.training.precision import training_precision, twin_of
 from tilesegm.training.schedule import WarmUpDecay
+from tilesegm.training.settings.config import TrainingConfig
 
 __all__ = ["Trainee"]
 

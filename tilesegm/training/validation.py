@@ -20,8 +20,8 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import count_confusion
 from tilesegm.model.base import ModelSpec, Predictor
-from tilesegm.training.config import ValidationSettings
 from tilesegm.training.scene_source import SceneSource
+from tilesegm.training.settings.config import ValidationSettings
 
 if TYPE_CHECKING:
     from tilesegm.data.scenes import Scenes

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from tilesegm.classes import ClassInfo, default_classes
 from tilesegm.data.colour import is_colour, parse_colour, plain_value
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import ClassSettings, LabelSettings
-from tilesegm.model.base import ClassInfo
-from tilesegm.model.classes import default_classes
 
 __all__ = ["class_infos", "known_values"]
 

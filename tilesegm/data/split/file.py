@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tilesegm.data.atomic import replacing
 from tilesegm.data.split.piece import ROLES, Piece
 from tilesegm.data.split.split import Split
 from tilesegm.errors import SettingsError
+from tilesegm.files import replacing
 from tilesegm.grid.window import Window
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from tilesegm.data.statistics.training import class_counts
 from tilesegm.data.statistics.values import SceneStatistics
 
 if TYPE_CHECKING:
-    from tilesegm.model.base import ClassInfo
+    from tilesegm.classes import ClassInfo
 
 __all__ = ["find_notes"]
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from tilesegm.data.atomic import replacing
 from tilesegm.data.split.view import SceneView
 from tilesegm.data.statistics.values import SceneStatistics
+from tilesegm.files import replacing
 from tilesegm.grid.window import Window
 
 __all__ = ["draw_split"]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tilesegm.data.atomic import replacing
 from tilesegm.data.statistics.values import SceneStatistics
+from tilesegm.files import replacing
 
 if TYPE_CHECKING:
     from tilesegm.data.scenes import Scenes

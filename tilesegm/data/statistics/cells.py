@@ -63,12 +63,7 @@ class Cells:
     @property
     def windows(self) -> tuple[Window, ...]:
         """What has to be read and added, in any order."""
-        (height, width), side = self._shape, self._layout.side
-        return tuple(
-            Window(row, col, min(side, height - row), min(side, width - col))
-            for row in range(0, height, side)
-            for col in range(0, width, side)
-        )
+        return tuple(Window(0, 0, *self._shape).tiles(self._layout.side))
 
     def add(self, window: Window, patch: Patch) -> None:
         """Add what was read for one of the windows."""

@@ -1,0 +1,100 @@
+"""A network of one's own as the way down of a U-Net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tilesegm.errors import ModelError
+from tilesegm.networks.blocks import level
+from tilesegm.networks.first_kernel import spread_over_bands
+from tilesegm.networks.settings import ModelSettings
+
+__all__ = ["encode_by_file"]
+
+
+def encode_by_file(inputs: Any, settings: ModelSettings) -> list[Any]:
+    """Return maps of strides 1, 2, 4 ... ``2 ** settings.halvings`` of a saved encoder.
+
+    The file holds a functional Keras model of one image whose outputs are maps of strides 2, 4, 8
+    and so on, in this order. It should expect bands of mean 0 and deviation 1. Weights come along;
+    a first kernel for three bands is adapted to those of the image.
+
+    Args:
+        inputs: The image ``(N, H, W, bands)``.
+        settings: With an encoder whose name is a path.
+
+    Raises:
+        ModelError: There is no such file, or it holds no such encoder.
+    """
+    assert settings.encoder is not None
+    path = Path(settings.encoder.name)
+    saved = _open(path)
+    bands = inputs.shape[-1]
+    _check_strides(saved, path, settings.halvings)
+    if saved.inputs[0].shape[-1] not in (3, bands):
+        raise ModelError(
+            f"encoder {path} takes {saved.inputs[0].shape[-1]} bands and the image has {bands}; "
+            f"pass an encoder of {bands} or of 3 bands, which are adapted"
+        )
+    layers: dict[str, keras.layers.Layer] = {}
+
+    def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
+        layers[layer.name] = type(layer).from_config(layer.get_config())
+        if isinstance(layer, keras.layers.BatchNormalization):
+            # As in the rest: 0.99 and more remember what was before for longer than a short run.
+            layers[layer.name].momentum = 0.9
+        return layers[layer.name]
+
+    own = isinstance(saved.input, (list, tuple))
+    clone = keras.models.clone_model(
+        saved, input_tensors=[inputs] if own else inputs, clone_function=copy
+    )
+    for layer in saved.layers:
+        if layer.weights:
+            _carry_over(layer, layers[layer.name], bands)
+    maps = [level(inputs, settings.filters, settings, "full")]
+    found = clone.outputs[: settings.halvings]
+    maps += [keras.layers.Identity(name=f"encoder{n}")(x) for n, x in enumerate(found, 1)]
+    return maps
+
+
+def _open(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelError(f"encoder {path} does not exist; pass a .keras file, or a known name")
+    try:
+        saved = keras.saving.load_model(path, compile=False)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"encoder {path} cannot be opened by Keras ({reason})") from error
+    if not getattr(saved, "inputs", None) or len(saved.inputs) != 1:
+        raise ModelError(
+            f"encoder {path} is a {type(saved).__name__}; pass a functional model of one image"
+        )
+    return saved
+
+
+def _check_strides(saved: Any, path: Path, halvings: int) -> None:
+    side = 2**halvings * 4
+    shape = (1, side, side, saved.inputs[0].shape[-1])
+    found = saved.compute_output_shape(shape)
+    shapes = [found] if isinstance(found[0], int) else list(found)
+    sides = [each[1:3] for each in shapes[:halvings]]
+    wanted = [(side >> n, side >> n) for n in range(1, halvings + 1)]
+    if [tuple(each) for each in sides] != wanted:
+        raise ModelError(
+            f"encoder {path} turns {side} x {side} px into maps of "
+            f"{', '.join(f'{each[0]} x {each[1]}' for each in sides)}; its outputs must have "
+            f"strides {', '.join(str(2**n) for n in range(1, halvings + 1))} in this order, or "
+            f"take a smaller model.depth"
+        )
+
+
+def _carry_over(saved: keras.layers.Layer, fresh: keras.layers.Layer, bands: int) -> None:
+    weights = saved.get_weights()
+    first = fresh.get_weights()[0].shape
+    if weights[0].shape != first and weights[0].shape[2] == 3 and first[2] == bands:
+        weights[0] = spread_over_bands(weights[0], bands)
+    fresh.set_weights(weights)

@@ -1,0 +1,210 @@
+"""Networks from `keras.applications` as the way down of a U-Net."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from tilesegm.errors import ModelError
+from tilesegm.model.normalisation import Normalisation
+from tilesegm.networks.blocks import level
+from tilesegm.networks.encoder_file import encode_by_file
+from tilesegm.networks.first_kernel import spread_over_bands
+from tilesegm.networks.settings import EncoderSettings, ModelSettings
+
+__all__ = ["encode", "expected_normalisation"]
+
+_DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+"""Of the red, green and blue of ImageNet's photographs."""
+
+
+@dataclass(frozen=True)
+class _Network:
+    """What has to be known of a network to cut it into stages and to feed it."""
+
+    application: str
+    """Its name in `keras.applications`."""
+    first: str
+    """Its first convolution."""
+    ends: tuple[str, ...]
+    """Layers that take the map of stride 2, 4, 8, 16 and 32 on; none after the last one."""
+    offset: tuple[float, float, float]
+    """What its weights from ImageNet expect: ``(value - offset) / unit`` of 8-bit values."""
+    unit: tuple[float, float, float]
+    reversed: bool = False
+    """Whether they expect blue first."""
+
+
+_NETWORKS = {
+    "resnet50": _Network(
+        "ResNet50",
+        "conv1_conv",
+        ("pool1_pad", "conv3_block1_1_conv", "conv4_block1_1_conv", "conv5_block1_1_conv", ""),
+        (123.68, 116.779, 103.939),
+        (1.0, 1.0, 1.0),
+        reversed=True,
+    ),
+    "mobilenet_v3_small": _Network(
+        "MobileNetV3Small",
+        "conv",
+        (
+            "expanded_conv_depthwise_pad",
+            "expanded_conv_1_expand",
+            "expanded_conv_3_expand",
+            "expanded_conv_8_expand",
+            "conv_1",
+        ),
+        (127.5, 127.5, 127.5),
+        (127.5, 127.5, 127.5),
+    ),
+    "mobilenet_v3_large": _Network(
+        "MobileNetV3Large",
+        "conv",
+        (
+            "expanded_conv_1_expand",
+            "expanded_conv_3_expand",
+            "expanded_conv_6_expand",
+            "expanded_conv_12_expand",
+            "conv_1",
+        ),
+        (127.5, 127.5, 127.5),
+        (127.5, 127.5, 127.5),
+    ),
+    "efficientnet_v2_b0": _Network(
+        "EfficientNetV2B0",
+        "stem_conv",
+        (
+            "block2a_expand_conv",
+            "block3a_expand_conv",
+            "block4a_expand_conv",
+            "block6a_expand_conv",
+            "top_conv",
+        ),
+        (0.485 * 255, 0.456 * 255, 0.406 * 255),
+        _DEVIATION,
+    ),
+    "efficientnet_v2_s": _Network(
+        "EfficientNetV2S",
+        "stem_conv",
+        (
+            "block2a_expand_conv",
+            "block3a_expand_conv",
+            "block4a_expand_conv",
+            "block6a_expand_conv",
+            "top_conv",
+        ),
+        (128.0, 128.0, 128.0),
+        (128.0, 128.0, 128.0),
+    ),
+}
+
+
+def expected_normalisation(settings: ModelSettings) -> Normalisation | None:
+    """Return the normalisation with which an encoder sees 8-bit red, green, blue as it was trained.
+
+    Pretrained first kernels are scaled so that every encoder takes bands of standard deviation 1:
+    for other images bring each band to mean 0 and deviation 1.
+
+    Returns:
+        None when there is no encoder, or one without weights: any normalisation suits it.
+    """
+    encoder = settings.encoder
+    if encoder is None or encoder.weights is None or encoder.name not in _NETWORKS:
+        return None
+    scale = tuple(1 / deviation for deviation in _DEVIATION)
+    return Normalisation(_NETWORKS[encoder.name].offset, scale)
+
+
+def encode(inputs: Any, settings: ModelSettings) -> list[Any]:
+    """Return maps of strides 1, 2, 4 ... ``2 ** settings.halvings`` of an encoder.
+
+    Encoders begin with a halving; the map of stride 1 comes from two convolutions of their own, so
+    that borders can be drawn where they are. The other maps carry the names ``"encoder1"``,
+    ``"encoder2"`` ... by layers that change nothing: they mark the stages.
+
+    Args:
+        inputs: The image ``(N, H, W, bands)``.
+        settings: With an encoder.
+
+    Raises:
+        ModelError: Its weights cannot be had, or are those of another network.
+    """
+    assert settings.encoder is not None
+    if settings.encoder.name not in _NETWORKS:
+        return encode_by_file(inputs, settings)
+    network = _NETWORKS[settings.encoder.name]
+    whole = _application(network, input_tensor=inputs)
+    for layer in whole.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            # As in the rest: 0.99 and more remember ImageNet for longer than a short run lasts.
+            layer.momentum = 0.9
+    if settings.encoder.weights is not None:
+        _load(whole, network, settings.encoder)
+    maps = [level(inputs, settings.filters, settings, "full")]
+    for index, end in enumerate(network.ends[: settings.halvings], 1):
+        x = whole.get_layer(end).input if end else whole.output
+        maps.append(keras.layers.Identity(name=f"encoder{index}")(x))
+    return maps
+
+
+def _application(network: _Network, **settings: Any) -> keras.Model:
+    make = getattr(keras.applications, network.application)
+    settings = {"include_top": False, "weights": None, **settings}
+    if network.application != "ResNet50":
+        settings["include_preprocessing"] = False
+    return make(**settings)
+
+
+def _load(whole: keras.Model, network: _Network, settings: EncoderSettings) -> None:
+    """Give a network its weights, those of the first convolution adapted to its bands."""
+    bands = whole.inputs[0].shape[-1]
+    donor = _donor(network, settings, bands)
+    for layer in whole.layers:
+        weights = donor.get_layer(layer.name).get_weights() if layer.weights else []
+        if layer.name == network.first and weights[0].shape[2] == 3:
+            kernel = weights[0][:, :, ::-1] if network.reversed else weights[0]
+            # In units of the deviation, so that standardised bands of any kind suit the encoder.
+            ratio = np.divide(_DEVIATION, network.unit).reshape(3, 1)
+            weights[0] = spread_over_bands(kernel * ratio, bands)
+        if weights:
+            layer.set_weights(weights)
+
+
+def _donor(network: _Network, settings: EncoderSettings, bands: int) -> keras.Model:
+    """Return the network with pretrained weights, for three bands or for those of the image."""
+    if settings.weights == "imagenet":
+        try:
+            # The size is without effect, but MobileNetV3 warns about any other.
+            return _application(network, weights="imagenet", input_shape=(224, 224, 3))
+        except Exception as error:
+            raise ModelError(
+                f"the ImageNet weights of {settings.name} cannot be fetched "
+                f"({_one_line(error)}); fetch that file elsewhere and pass it as encoder.weights, "
+                f"or null for random weights"
+            ) from error
+    if not Path(str(settings.weights)).is_file():
+        raise ModelError(
+            f"encoder.weights is {settings.weights} and no such file exists; pass a file, "
+            f"'imagenet', or null for random weights"
+        )
+    reasons = []
+    for count in dict.fromkeys((3, bands)):
+        donor = _application(network, input_shape=(224, 224, count))
+        try:
+            donor.load_weights(settings.weights)
+        except Exception as error:
+            reasons.append(_one_line(error))
+        else:
+            return donor
+    raise ModelError(
+        f"{settings.weights} does not hold weights of {settings.name} without its top "
+        f"({reasons[0]}); pass a file of keras.applications ('notop') or of save_weights"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

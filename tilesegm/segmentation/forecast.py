@@ -1,0 +1,123 @@
+"""Says what a segmentation will cost before it starts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tilesegm.engine.batches import Reading, read_tiles
+from tilesegm.engine.plan import CHUNK, Plan
+from tilesegm.engine.seams import expected_flips, sample_seams
+from tilesegm.grid.tiling import Tiling
+from tilesegm.model.base import Predictor
+from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.sink.estimate import estimate_bytes
+
+__all__ = ["Forecast", "plan"]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a segmentation will do and cost."""
+
+    plan: Plan
+    staging_bytes: int
+    """Most bytes of unfinished results."""
+    output_bytes: int
+    """Most bytes of finished files; class maps usually take a tenth."""
+    seconds: float | None = None
+    """Expected time of the network, from one timed batch; None when it was not opened."""
+    flips: float | None = None
+    """Expected fraction of pixels whose class seams change; None when it was not measured."""
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for a table or JSON."""
+        plan, memory = self.plan, self.plan.memory
+        return {
+            "image": plan.info.uri,
+            "height": plan.info.height,
+            "width": plan.info.width,
+            "tile": list(plan.grid.tile),
+            "overlap": plan.grid.overlap,
+            "margin": plan.grid.margin,
+            "blend": plan.tiling.blend,
+            "tiles": plan.tiles,
+            "batch": memory.batch,
+            "panels": len(plan.panels),
+            "regions": sum(len(panel) for panel in plan.panels),
+            "redundancy": round(plan.redundancy, 3),
+            "read_amplification": round(plan.read_amplification, 3),
+            "peak_memory_bytes": memory.peak,
+            "memory_bytes": {
+                "process": memory.process,
+                "network and tiles": memory.batches,
+                "rows": memory.stream,
+                "block cache": memory.cache,
+            },
+            "staging_bytes_at_most": self.staging_bytes,
+            "output_bytes_at_most": self.output_bytes,
+            "seconds": None if self.seconds is None else round(self.seconds, 1),
+            "exact": plan.exact,
+            "inexact": list(plan.spec.inexact),
+            "receptive_field_radius": plan.spec.radius,
+            "exact_overlap": None if plan.spec.inexact else plan.exact_overlap,
+            "stride": plan.spec.stride,
+            "expected_class_flips": self.flips,
+        }
+
+
+def plan(
+    image: Any,
+    model: Any,
+    *,
+    tiling: Tiling | None = None,
+    options: Options | None = None,
+    probe: bool = True,
+) -> Forecast:
+    """Plan a segmentation without writing anything.
+
+    Args:
+        image: what `open_source` takes.
+        model: what `segment` takes.
+        tiling: size, overlap and blending of tiles.
+        options: everything else.
+        probe: time a batch, and compare tiles across a few seams. Without it a bundle is planned
+            from what it says of itself, and neither Keras nor TensorFlow is imported.
+
+    Raises:
+        InputError: image, model or settings cannot be used, or do not fit each other.
+        BudgetError: the work needs more memory than allowed.
+    """
+    from tilesegm.model.open import read_spec
+
+    options = options or Options()
+    with open_image(image, options) as source:
+        predictor: Predictor | None = None
+        spec = read_spec(model) if isinstance(model, str | Path) and not probe else None
+        if spec is None:
+            predictor = open_predictor(model, source.info, options)
+            spec = predictor.spec
+        made = plan_for(source.info, spec, tiling or Tiling(), options)
+        seconds = flips = None
+        if probe and predictor is not None:
+            reading = Reading(source, made.grid, made.memory.batch, spec.fill)
+            seconds = _seconds(reading, predictor, made)
+            flips = 0.0 if made.exact else _flips(reading, predictor)
+    size = (made.info.height, made.info.width)
+    disk = estimate_bytes(size, made.layers, CHUNK)
+    return Forecast(made, disk.staging, disk.output, seconds, flips)
+
+
+def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
+    batch = read_tiles(reading, 0, 0)
+    predictor(batch)  # the first call compiles
+    began = time.perf_counter()
+    predictor(batch)
+    return (time.perf_counter() - began) * -(-made.tiles // made.memory.batch)
+
+
+def _flips(reading: Reading, predictor: Predictor) -> float:
+    return expected_flips(sample_seams(reading, predictor), reading.grid)

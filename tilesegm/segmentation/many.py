@@ -1,0 +1,107 @@
+"""Segments many images with one network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from tilesegm.errors import ModelError, OutputError, SettingsError, TilesegmError
+from tilesegm.events import OnEvent, ignore
+from tilesegm.grid.tiling import Tiling
+from tilesegm.model.base import Predictor
+from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.result import Segmentation
+from tilesegm.segmentation.segment import Request, run_request
+from tilesegm.segmentation.setup import open_predictor
+from tilesegm.source.base import ImageInfo
+
+__all__ = ["BatchItem", "segment_many"]
+
+
+@dataclass(frozen=True)
+class BatchItem:
+    """What became of one image of a batch: a result or an error."""
+
+    image: str
+    result: Segmentation | None = None
+    error: TilesegmError | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Plain values for a table or JSON."""
+        if self.result is None:
+            return {"image": self.image, "error": str(self.error)}
+        return self.result.summary()
+
+
+def segment_many(
+    images: Iterable[str | Path],
+    model: Any,
+    folder: str | Path,
+    *,
+    tiling: Tiling | None = None,
+    options: Options | None = None,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+) -> list[BatchItem]:
+    """Segment many images into a folder, one after the other; the model is opened once.
+
+    An image that fails is reported and does not stop the others. After an interruption the same
+    call goes on: finished images are left as they are, the unfinished one is resumed.
+
+    Args:
+        images: paths or URLs.
+        model: what `segment` takes.
+        folder: where ``NAME_classes.tif`` is written for each image; made when absent.
+        tiling: size, overlap and blending of tiles.
+        options: everything else, the same for all.
+        overwrite: replace finished outputs.
+        on_event: called with progress of each image.
+
+    Raises:
+        SettingsError: two images would get the same output.
+        OutputError: the folder cannot be made.
+        ModelError: the file of the model cannot be opened.
+    """
+    request = Request(tiling or Tiling(), options or Options(), overwrite)
+    names = [str(image) for image in images]
+    folder = Path(folder)
+    outputs = _name_outputs(names, folder)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"folder {folder} cannot be made: {error.strerror}") from error
+    opened: list[Predictor] = []
+
+    def opener(info: ImageInfo) -> Predictor:
+        if not opened:
+            opened.append(open_predictor(model, info, request.options))
+        return opened[0]
+
+    items = []
+    for image, output in zip(names, outputs, strict=True):
+        try:
+            result = run_request(image, opener, output, request, on_event)
+        except TilesegmError as error:
+            if isinstance(error, ModelError) and isinstance(model, str | Path) and not opened:
+                raise  # a file that is no model suits no other image either
+            items.append(BatchItem(image, error=error))
+        else:
+            items.append(BatchItem(image, result))
+    return items
+
+
+def _name_outputs(images: list[str], folder: Path) -> list[Path]:
+    outputs: dict[Path, str] = {}
+    for image in images:
+        stem = Path(urlparse(image).path if "://" in image else image).stem
+        output = folder / f"{stem}_classes.tif"
+        if output in outputs:
+            raise SettingsError(
+                f"{outputs[output]} and {image} would both be written to {output}; "
+                "rename one or use two folders"
+            )
+        outputs[output] = image
+    return list(outputs)

@@ -1,0 +1,85 @@
+"""The files of a segmentation: their names, what is said against them, how they are finished."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from tilesegm.engine.plan import Plan
+from tilesegm.events import OnEvent, StageProgress, StageStarted
+from tilesegm.segmentation.options import Options
+from tilesegm.sink.caption import Caption
+from tilesegm.sink.check import check_output
+from tilesegm.sink.finished import FINGERPRINT_TAG
+from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
+from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.staging import Staging
+from tilesegm.version import __version__
+
+__all__ = ["check_outputs", "finish_outputs", "make_caption", "output_paths"]
+
+
+def check_outputs(paths: Iterable[Path], image: Any) -> None:
+    """Refuse outputs that cannot be written, or are the image itself.
+
+    Raises:
+        OutputError: with what is wrong and how to mend it.
+    """
+    parts = image if isinstance(image, list | tuple) else [image]
+    inputs = [os.fspath(part) for part in parts if isinstance(part, str | os.PathLike)]
+    for path in paths:
+        for name in inputs or [None]:
+            check_output(path, name)
+
+
+def make_caption(plan: Plan, fingerprint: str) -> Caption:
+    """Say in the finished files where their pixels lie, what ids mean, and how they were made."""
+    grid, spec = plan.grid, plan.spec
+    tags = {
+        "TILESEGM_VERSION": __version__,
+        "TILESEGM_MODEL": spec.name,
+        "TILESEGM_IMAGE": plan.info.uri,
+        "TILESEGM_TILING": f"tile {grid.tile[0]} x {grid.tile[1]}, overlap {grid.overlap}, "
+        f"margin {grid.margin}, blend {plan.tiling.blend}, "
+        f"stride {spec.stride}",
+        "TILESEGM_EXACT": "yes" if plan.exact else "no",
+        FINGERPRINT_TAG: fingerprint,
+    }
+    return Caption(plan.info.georeference, spec.classes, tags)
+
+
+def output_paths(output: Path, options: Options) -> dict[str, Path]:
+    """Name the file of each result; a Zarr output holds all of them."""
+    names = ["classes"]
+    names += ["confidence"] if options.confidence else []
+    names += ["scores"] if options.scores else []
+    if output.suffix.lower() == ".zarr":
+        return dict.fromkeys(names, output)
+    paths = {name: output.with_name(f"{output.stem}_{name}{output.suffix}") for name in names[1:]}
+    return {"classes": output} | paths
+
+
+def finish_outputs(
+    staging: Staging,
+    paths: dict[str, Path],
+    caption: Caption,
+    options: Options,
+    on_event: OnEvent,
+) -> None:
+    """Make the finished files of complete results.
+
+    Raises:
+        OutputError: a file cannot be written; nothing of it is under its final name.
+    """
+    output = paths["classes"]
+    on_event(StageStarted(f"writing {output.name}"))
+
+    def report(fraction: float) -> None:
+        on_event(StageProgress(fraction))
+
+    if output.suffix.lower() == ".zarr":
+        finish_zarr(staging, output, caption, report)
+    else:
+        finish_geotiff(staging, paths, caption, TiffOptions(compress=options.compress), report)

@@ -1,0 +1,181 @@
+"""The folder of a run: what lies where in it, and whose it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from tilesegm.errors import OutputError, ResumeError
+from tilesegm.files import output_errors, write_file
+from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.settings.settings_file import changed_keys, dump_config, plain_config
+
+__all__ = ["TRAIN_ANEW", "RunFolder", "open_run"]
+
+TRAIN_ANEW = (
+    "pass overwrite (--overwrite) to train anew in its place, or choose another output (-o FOLDER)"
+)
+"""What to do where a run is in the way."""
+
+
+_SETTINGS = "settings.json"
+_LOCK = ".lock"
+# A change of these leaves every number of the run as it is.
+_FREE = ("output", "device.readers")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run keeps its files."""
+
+    path: Path
+
+    @property
+    def last(self) -> Path:
+        """State at the end of the last epoch."""
+        return self.path / "checkpoints" / "last.npz"
+
+    def best(self, epoch: int) -> Path:
+        """Weights after ``epoch`` epochs, when they were the best ones."""
+        return self.path / "checkpoints" / f"best-{epoch:06d}.npz"
+
+    @property
+    def inputs(self) -> Path:
+        """What the run learns from, by identity."""
+        return self.path / "inputs.json"
+
+    @property
+    def split(self) -> Path:
+        """The split as a file."""
+        return self.path / "split.json"
+
+    @property
+    def split_picture(self) -> Path:
+        """The split as a picture."""
+        return self.path / "split.png"
+
+    @property
+    def statistics(self) -> Path:
+        """Cache of statistics, which checks for itself that it still fits."""
+        return self.path / "statistics.npz"
+
+    @property
+    def log(self) -> Path:
+        """Table of epochs."""
+        return self.path / "log.csv"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder for TensorBoard."""
+        return self.path / "tensorboard"
+
+    @property
+    def model(self) -> Path:
+        """The bundle."""
+        return self.path / "model"
+
+    @property
+    def result(self) -> Path:
+        """Result of a finished run."""
+        return self.path / "result.json"
+
+    @property
+    def report(self) -> Path:
+        """Report for people."""
+        return self.path / "report.html"
+
+    def claim_inputs(self, identities: Mapping[str, Any]) -> None:
+        """Note what the run learns from, or check that it still is the same.
+
+        Raises:
+            ResumeError: something has changed since the run began.
+            OutputError: the note cannot be written.
+        """
+        plain = json.loads(json.dumps(identities))
+        if self.inputs.exists():
+            before = _read(self.inputs)
+            changed = [key for key in {**before, **plain} if before.get(key) != plain.get(key)]
+            if changed:
+                raise ResumeError(
+                    f"{self.path} holds a run on other data: {', '.join(changed[:5])} "
+                    f"{'has' if len(changed) == 1 else 'have'} changed since; {TRAIN_ANEW}"
+                )
+            return
+        write_file(self.inputs, json.dumps(plain, indent=1) + "\n")
+
+    def _clear(self) -> None:
+        """Remove what an earlier run left, but for the cache of statistics."""
+        for path in (self.last.parent, self.tensorboard, self.model):
+            shutil.rmtree(path, ignore_errors=True)
+        others = (self.result, self.report, self.split, self.split_picture, self.log, self.inputs)
+        for path in (*others, self.report.with_suffix(".json"), self.path / _SETTINGS):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator[RunFolder]:
+    """Open the folder of a run, for this process alone.
+
+    Args:
+        path: The folder; made if it is not there.
+        config: Settings, which an unfinished run there must have too.
+        overwrite: Whether another run there is dropped.
+
+    Raises:
+        ResumeError: The folder holds a run with other settings, or another process is at it.
+        OutputError: The folder holds something else, or cannot be written.
+    """
+    folder = RunFolder(path)
+    settings = path / _SETTINGS
+    if path.exists() and not settings.exists() and _occupied(path):
+        raise OutputError(f"{path} exists and holds no training run; choose a name that is free")
+    with output_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path / _LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ResumeError(f"another process trains in {path}; wait for it, or stop it") from None
+    try:
+        if overwrite:
+            folder._clear()
+        if settings.exists():
+            _compare(path, config)
+        else:
+            write_file(settings, dump_config(config))
+        yield folder
+    finally:
+        lock.release()
+
+
+def _occupied(path: Path) -> bool:
+    mine = {_LOCK, "statistics.npz"}
+    return not path.is_dir() or any(entry.name not in mine for entry in path.iterdir())
+
+
+def _compare(path: Path, config: TrainingConfig) -> None:
+    changed = [
+        key
+        for key in changed_keys(_read(path / _SETTINGS), plain_config(config))
+        if key not in _FREE
+    ]
+    if changed:
+        raise ResumeError(
+            f"{path} holds a run with other settings: {', '.join(changed)} "
+            f"{'differs' if len(changed) == 1 else 'differ'}; {TRAIN_ANEW}"
+        )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResumeError(f"{path} cannot be read ({error}); {TRAIN_ANEW}") from error
+    return dict(found)

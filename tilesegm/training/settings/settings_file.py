@@ -1,0 +1,207 @@
+"""The file of settings that describes a training run."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from tilesegm.errors import InputError, SettingsError
+from tilesegm.training.settings.complaints import complaints
+from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.settings.paths import anchored
+from tilesegm.training.settings.yaml_positions import Document, key_text, read_document
+
+__all__ = [
+    "changed_keys",
+    "check_losses",
+    "config_digest",
+    "dump_config",
+    "load_config",
+    "plain_config",
+    "read_config",
+]
+
+_SHOWN = 3
+
+
+def load_config(
+    path: str | Path, changes: Sequence[str] = (), *, losses: bool = True
+) -> TrainingConfig:
+    """Read a file of settings (YAML, or JSON, which is YAML too).
+
+    ``${NAME}`` stands for an environment variable. Relative paths are meant from the folder of the
+    file, and are absolute in what is returned.
+
+    Args:
+        path: the file.
+        changes: ``key.path=value`` each, as `--set` takes them; later ones win.
+        losses: whether losses and their arguments are checked too, which imports Keras.
+
+    Raises:
+        SettingsError: the file cannot be read, or something in it cannot be used; the message
+            names line, key, value and what is allowed.
+    """
+    path = Path(path)
+    document = _read(path)
+    for change in changes:
+        document = document.changed(change)
+    config = read_config(document, path.parent)
+    if losses:
+        check_losses(config, document)
+    return config
+
+
+def read_config(document: Document | Mapping[str, Any], folder: Path = Path()) -> TrainingConfig:
+    """Make settings of a document or of plain data, such as :func:`plain_config` returns.
+
+    Args:
+        document: what was read.
+        folder: where relative paths begin.
+
+    Raises:
+        SettingsError: something cannot be used.
+    """
+    from pydantic import ValidationError
+
+    if not isinstance(document, Document):
+        document = Document(dict(document), {(): "settings"})
+    # A section whose keys are all commented out is empty, and means its defaults.
+    given = {key: value for key, value in document.values.items() if value is not None}
+    document = Document(_expanded(given, (), document), document.places)
+    try:
+        config: TrainingConfig = _adapter().validate_json(json.dumps([document.values]))[0]
+    except ValidationError as error:
+        errors = [{**one, "loc": one["loc"][1:]} for one in error.errors(include_url=False)]
+        raise SettingsError(_joined(complaints(document, errors))) from None
+    return anchored(config, folder)
+
+
+def check_losses(config: TrainingConfig, document: Document | None = None) -> None:
+    """Check that every loss and the weighting rule can be made as they are described.
+
+    Raises:
+        SettingsError: one cannot; the message names its line when ``document`` is given.
+    """
+    from tilesegm.training.objective import make_loss, make_rule
+
+    def check(make: Callable[[], object], *path: str | int) -> None:
+        try:
+            make()
+        except InputError as error:
+            key = key_text(("loss", *path))
+            place = f"{document.place(('loss', *path))}: " if document else ""
+            said = re.sub(r"^loss\.(terms|weighting)[:\s]*", "", str(error))
+            raise SettingsError(f"{place}{key}: {said}") from None
+
+    for number, term in enumerate(config.loss.terms):
+        alone = dataclasses.replace(config.loss, terms=(term,))
+        check(partial(make_loss, alone), "terms", number)
+    check(partial(make_rule, config.loss), "weighting")
+
+
+def plain_config(config: TrainingConfig) -> dict[str, Any]:
+    """Return settings as dicts, lists and scalars; :func:`read_config` makes them again."""
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return plain
+
+
+def dump_config(config: TrainingConfig) -> str:
+    """Write settings as JSON, which :func:`load_config` reads again."""
+    return json.dumps(dataclasses.asdict(config), indent=1) + "\n"
+
+
+def config_digest(config: TrainingConfig) -> str:
+    """Return the SHA-256 of settings in hexadecimal."""
+    text = json.dumps(dataclasses.asdict(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def changed_keys(
+    old: TrainingConfig | Mapping[str, Any], new: TrainingConfig | Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the keys whose values differ, such as ``schedule.epochs``, in the order of the file.
+
+    Args:
+        old: settings, or the plain data of settings that an older version may have written.
+        new: likewise.
+    """
+    before, after = (
+        dict(_leaves(plain_config(one) if isinstance(one, TrainingConfig) else one, ""))
+        for one in (old, new)
+    )
+    keys = {**after, **before}
+    absent = object()
+    return tuple(
+        key
+        for key in keys
+        if json.dumps(before.get(key), sort_keys=True) != json.dumps(after.get(key), sort_keys=True)
+        or before.get(key, absent) is absent
+        or after.get(key, absent) is absent
+    )
+
+
+def _read(path: Path) -> Document:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"there is no settings file {path}; `tilesegm train init` writes one"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read as a settings file: {error}") from None
+    return read_document(text, str(path))
+
+
+@cache
+def _adapter() -> Any:
+    from pydantic import ConfigDict, TypeAdapter
+
+    # A configuration reaches standard dataclasses only from around them.
+    around = tuple[TrainingConfig, ...]
+    return TypeAdapter(around, config=ConfigDict(extra="forbid", strict=True))
+
+
+def _expanded(node: Any, path: tuple[str | int, ...], document: Document) -> Any:
+    """Put environment variables in place of ``${NAME}``."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in os.environ:
+            raise SettingsError(
+                f"{document.place(path)}: the environment variable {name} is not set; "
+                f"set it, such as by export {name}=..."
+            )
+        return os.environ[name]
+
+    if isinstance(node, str):
+        return re.sub(r"\$\{(\w+)\}", value, node)
+    if isinstance(node, dict):
+        return {key: _expanded(one, (*path, key), document) for key, one in node.items()}
+    if isinstance(node, list):
+        return [_expanded(one, (*path, number), document) for number, one in enumerate(node)]
+    return node
+
+
+def _leaves(node: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the innermost keys, lists of plain values as one."""
+    if isinstance(node, Mapping) and node:
+        for key, value in node.items():
+            yield from _leaves(value, f"{name}.{key}" if name else str(key))
+    elif isinstance(node, list | tuple) and any(isinstance(one, Mapping) for one in node):
+        for number, value in enumerate(node):
+            yield from _leaves(value, f"{name}[{number}]")
+    else:
+        yield name, node
+
+
+def _joined(lines: list[str]) -> str:
+    """Join the first few mistakes."""
+    more = len(lines) - _SHOWN
+    return " | ".join(lines[:_SHOWN]) + (f" | and {more} more" if more > 0 else "")

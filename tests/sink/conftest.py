@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
-from tilesegm.sink import Caption, Layer, Staging, staging_folder
+from tilesegm.sink import Layer, MapFacts, Staging, staging_folder
 
 CLASSES = Layer("classes", np.dtype("uint8"), nodata=255, overview="mode")
 
@@ -54,11 +54,11 @@ def staged(tmp_path: Path) -> Callable[..., Staging]:
 
 
 @pytest.fixture
-def caption() -> Caption:
+def facts() -> MapFacts:
     """Four classes, and where they come from."""
     names = ["water", "rôad", "field & wood", "built up"]
     classes = tuple(ClassInfo(name, (40 * i, 10, 200 - i)) for i, name in enumerate(names))
-    return Caption(classes=classes, tags={"TILESEGM_VERSION": "1.2", "MODEL": "unet <7>"})
+    return MapFacts(classes=classes, version="1.2", model="unet <7>")
 
 
 def patches(height: int, width: int, classes: int = 4, seed: int = 0) -> NDArray[np.uint8]:

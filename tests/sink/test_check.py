@@ -10,8 +10,8 @@ import pytest
 from tests.sink.conftest import CLASSES
 from tilesegm.errors import OutputError
 from tilesegm.sink import (
-    Caption,
     Layer,
+    MapFacts,
     check_output,
     check_space,
     estimate_bytes,
@@ -103,8 +103,8 @@ def test_estimate_bounds_what_noise_takes(tmp_path, staged, dtype):
     staging = staged({CLASSES: noise[0].astype(np.uint8), layer: noise})
     bound = estimate_bytes((900, 700), [CLASSES, layer], chunk=256)
     outputs = {"classes": tmp_path / "a.tif", "scores": tmp_path / "b.tif"}
-    finish_geotiff(staging, outputs, Caption())
-    finish_zarr(staging, tmp_path / "c.zarr", Caption())
+    finish_geotiff(staging, outputs, MapFacts())
+    finish_zarr(staging, tmp_path / "c.zarr", MapFacts())
     assert size_on_disk(staging.folder) <= bound.staging
     assert size_on_disk(outputs["classes"]) + size_on_disk(outputs["scores"]) <= bound.output
     assert size_on_disk(tmp_path / "c.zarr") <= bound.output

@@ -17,7 +17,7 @@ from rasterio.transform import Affine
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import OutputError
-from tilesegm.sink import Caption, Layer, TiffOptions, finish_geotiff
+from tilesegm.sink import Layer, MapFacts, TiffOptions, finish_geotiff
 from tilesegm.sink.pyramid import halve_mean, halve_mode
 from tilesegm.source.base import Georeference
 
@@ -34,11 +34,11 @@ def opened(path, **options):
         return rasterio.open(path, **options)
 
 
-def test_a_class_map_is_a_cog_with_our_overviews(tmp_path, staged, caption):
+def test_a_class_map_is_a_cog_with_our_overviews(tmp_path, staged, facts):
     ids = patches(2311, 1403)
     out = tmp_path / "out.tif"
     fractions = []
-    finish_geotiff(staged({CLASSES: ids}), {"classes": out}, caption, progress=fractions.append)
+    finish_geotiff(staged({CLASSES: ids}), {"classes": out}, facts, progress=fractions.append)
     with opened(out) as raster:
         assert raster.tags(ns="IMAGE_STRUCTURE") == {
             "LAYOUT": "COG",
@@ -64,18 +64,18 @@ def test_a_class_map_is_a_cog_with_our_overviews(tmp_path, staged, caption):
     }
 
 
-def test_classes_have_names_and_colours(tmp_path, staged, caption):
+def test_classes_have_names_and_colours(tmp_path, staged, facts):
     out = tmp_path / "out.tif"
-    finish_geotiff(staged({CLASSES: patches(70, 50)}), {"classes": out}, caption)
+    finish_geotiff(staged({CLASSES: patches(70, 50)}), {"classes": out}, facts)
     with opened(out) as raster:
         assert raster.colorinterp == (rasterio.enums.ColorInterp.palette,)
         colours = raster.colormap(1)
-        assert [colours[i] for i in range(4)] == [(*info.colour, 255) for info in caption.classes]
+        assert [colours[i] for i in range(4)] == [(*info.colour, 255) for info in facts.classes]
         tags = raster.tags()
     assert tags["TILESEGM_VERSION"] == "1.2"
-    assert tags["MODEL"] == "unet <7>"
+    assert tags["TILESEGM_MODEL"] == "unet <7>"
     assert json.loads(tags["CLASS_NAMES"]) == {
-        str(i): info.name for i, info in enumerate(caption.classes)
+        str(i): info.name for i, info in enumerate(facts.classes)
     }
     # GDAL and QGIS take category names from here.
     sidecar = (tmp_path / "out.tif.aux.xml").read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def test_more_than_255_classes(tmp_path, staged):
     ids[:10, :10] = 65535
     classes = tuple(ClassInfo(f"class {i}", (i % 256, i // 256, 7)) for i in range(600))
     out = tmp_path / 'an "odd" & ô.tif'
-    finish_geotiff(staged({layer: ids}), {"classes": out}, Caption(classes=classes))
+    finish_geotiff(staged({layer: ids}), {"classes": out}, MapFacts(classes=classes))
     with opened(out) as raster:
         assert raster.colormap(1)[599] == (87, 2, 7, 255)
         assert raster.dtypes == ("uint16",)
@@ -99,15 +99,15 @@ def test_more_than_255_classes(tmp_path, staged):
         assert np.array_equal(raster.read(1), halve_mode(ids, 65535))
 
 
-def test_quantised_scores_mean_probabilities(tmp_path, staged, caption):
+def test_quantised_scores_mean_probabilities(tmp_path, staged, facts):
     layer = Layer("scores", np.dtype("uint8"), planes=4, nodata=255, scale=1 / 254)
     rng = np.random.default_rng(0)
     stored = rng.integers(0, 255, (4, 700, 530)).astype(np.uint8)
     stored[:, :20, :20] = 255
     out = tmp_path / "out.tif"
-    finish_geotiff(staged({layer: stored}), {"scores": out}, caption)
+    finish_geotiff(staged({layer: stored}), {"scores": out}, facts)
     with opened(out) as raster:
-        assert raster.descriptions == tuple(info.name for info in caption.classes)
+        assert raster.descriptions == tuple(info.name for info in facts.classes)
         assert raster.scales == (1 / 254,) * 4
         assert raster.nodatavals == (255,) * 4
         assert np.array_equal(raster.read(), stored)
@@ -122,7 +122,7 @@ def test_float_scores(tmp_path, staged, dtype):
     stored = np.random.default_rng(0).random((2, 70, 530)).astype(dtype)
     stored[:, 3, 7] = np.nan
     out = tmp_path / "out.tif"
-    finish_geotiff(staged({layer: stored}), {"scores": out}, Caption())
+    finish_geotiff(staged({layer: stored}), {"scores": out}, MapFacts())
     with opened(out) as raster:
         assert raster.dtypes == ("float32", "float32")
         assert np.isnan(raster.nodata)
@@ -144,7 +144,7 @@ def test_float_scores(tmp_path, staged, dtype):
 def test_crs_and_transform_are_kept(tmp_path, staged, reference):
     out = tmp_path / "out.tif"
     finish_geotiff(
-        staged({CLASSES: patches(70, 50)}), {"classes": out}, Caption(georeference=reference)
+        staged({CLASSES: patches(70, 50)}), {"classes": out}, MapFacts(georeference=reference)
     )
     with rasterio.open(out) as raster:
         assert raster.crs == (CRS.from_wkt(reference.crs) if reference.crs else None)
@@ -157,7 +157,7 @@ def test_ground_control_points_are_kept(tmp_path, staged):
     reference = Georeference(gcps=points, gcp_crs=wkt)
     out = tmp_path / "out.tif"
     finish_geotiff(
-        staged({CLASSES: patches(70, 50)}), {"classes": out}, Caption(georeference=reference)
+        staged({CLASSES: patches(70, 50)}), {"classes": out}, MapFacts(georeference=reference)
     )
     with rasterio.open(out) as raster:
         found, crs = raster.gcps
@@ -178,7 +178,7 @@ def test_rational_polynomials_are_kept(tmp_path, staged):
     reference = Georeference(rpcs=tuple(sorted(numbers.items())))
     out = tmp_path / "out.tif"
     finish_geotiff(
-        staged({CLASSES: patches(70, 50)}), {"classes": out}, Caption(georeference=reference)
+        staged({CLASSES: patches(70, 50)}), {"classes": out}, MapFacts(georeference=reference)
     )
     with rasterio.open(out) as raster:
         kept = raster.rpcs
@@ -190,7 +190,7 @@ def test_rational_polynomials_are_kept(tmp_path, staged):
 def test_nothing_is_invented(tmp_path, staged):
     out = tmp_path / "out.tif"
     # Warnings are errors here: making the file must not complain of a missing georeference.
-    finish_geotiff(staged({CLASSES: patches(70, 50)}), {"classes": out}, Caption())
+    finish_geotiff(staged({CLASSES: patches(70, 50)}), {"classes": out}, MapFacts())
     with opened(out) as raster:
         assert raster.crs is None
         assert raster.transform == Affine.identity()
@@ -203,7 +203,7 @@ def test_microscope_pixels_keep_their_size(tmp_path, staged):
     out = tmp_path / "out.tif"
     reference = Georeference(pixel_size=(0.25, 0.5))
     finish_geotiff(
-        staged({CLASSES: patches(70, 50)}), {"classes": out}, Caption(georeference=reference)
+        staged({CLASSES: patches(70, 50)}), {"classes": out}, MapFacts(georeference=reference)
     )
     with opened(out) as raster:
         tags = raster.tags()
@@ -216,7 +216,7 @@ def test_microscope_pixels_keep_their_size(tmp_path, staged):
 def test_any_size(tmp_path, staged, size):
     ids = patches(*size)
     out = tmp_path / "out.tif"
-    finish_geotiff(staged({CLASSES: ids}), {"classes": out}, Caption())
+    finish_geotiff(staged({CLASSES: ids}), {"classes": out}, MapFacts())
     with opened(out) as raster:
         assert np.array_equal(raster.read(1), ids)
         assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -226,18 +226,18 @@ def test_any_size(tmp_path, staged, size):
 def test_compression(tmp_path, staged, options):
     ids = patches(300, 400)
     out = tmp_path / "out.tif"
-    finish_geotiff(staged({CLASSES: ids}), {"classes": out}, Caption(), options)
+    finish_geotiff(staged({CLASSES: ids}), {"classes": out}, MapFacts(), options)
     with opened(out) as raster:
         assert raster.compression.value.lower() == options.compress
         assert np.array_equal(raster.read(1), ids)
 
 
-def test_several_layers_in_one_pass(tmp_path, staged, caption):
+def test_several_layers_in_one_pass(tmp_path, staged, facts):
     ids, sure = patches(600, 700), patches(600, 700, 200, seed=1)
     outputs = {"classes": tmp_path / "out.tif", "confidence": tmp_path / "out_confidence.tif"}
     fractions = []
     finish_geotiff(
-        staged({CLASSES: ids, CONFIDENCE: sure}), outputs, caption, progress=fractions.append
+        staged({CLASSES: ids, CONFIDENCE: sure}), outputs, facts, progress=fractions.append
     )
     for name, values in (("classes", ids), ("confidence", sure)):
         with opened(outputs[name]) as raster:
@@ -246,7 +246,7 @@ def test_several_layers_in_one_pass(tmp_path, staged, caption):
     assert fractions == sorted(fractions)
 
 
-def test_the_first_output_is_put_in_place_last(tmp_path, staged, caption, monkeypatch):
+def test_the_first_output_is_put_in_place_last(tmp_path, staged, facts, monkeypatch):
     outputs = {"classes": tmp_path / "out.tif", "confidence": tmp_path / "out_confidence.tif"}
     staging = staged({CLASSES: patches(60, 70), CONFIDENCE: patches(60, 70)})
     replace_file = os.replace
@@ -259,26 +259,26 @@ def test_the_first_output_is_put_in_place_last(tmp_path, staged, caption, monkey
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", killed_before_the_last)
         with pytest.raises(OutputError, match=r"out\.tif: Input/output error"):
-            finish_geotiff(staging, outputs, caption)
+            finish_geotiff(staging, outputs, facts)
     assert not outputs["classes"].exists()
     assert outputs["confidence"].exists()
-    finish_geotiff(staging, outputs, caption)
+    finish_geotiff(staging, outputs, facts)
     assert outputs["classes"].exists()
     assert not [path for path in tmp_path.iterdir() if "draft" in path.name]
 
 
-def test_leftovers_of_a_killed_finish_are_replaced(tmp_path, staged, caption):
+def test_leftovers_of_a_killed_finish_are_replaced(tmp_path, staged, facts):
     (tmp_path / ".out.draft.tif").write_bytes(b"half a file")
     (tmp_path / "out.tif").write_bytes(b"an older result")
     ids = patches(60, 70)
-    finish_geotiff(staged({CLASSES: ids}), {"classes": tmp_path / "out.tif"}, caption)
+    finish_geotiff(staged({CLASSES: ids}), {"classes": tmp_path / "out.tif"}, facts)
     with opened(tmp_path / "out.tif") as raster:
         assert np.array_equal(raster.read(1), ids)
     assert not (tmp_path / ".out.draft.tif").exists()
 
 
 @pytest.mark.parametrize("limit", [200, 20_000, 150_000, 290_000])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, staged, caption, caplog, limit):
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, staged, facts, caplog, limit):
     resource = pytest.importorskip("resource", reason="this system has no limit of file sizes")
     ids = np.random.default_rng(0).integers(0, 4, (1024, 1024)).astype(np.uint8)
     staging = staged({CLASSES: ids})
@@ -289,12 +289,12 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, staged, caption, capl
             caplog.at_level(logging.CRITICAL),
             pytest.raises(OutputError, match=r"cannot write .*out\.tif") as failure,
         ):
-            finish_geotiff(staging, {"classes": tmp_path / "out.tif"}, caption)
+            finish_geotiff(staging, {"classes": tmp_path / "out.tif"}, facts)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "\n" not in str(failure.value)
     assert [path.name for path in tmp_path.iterdir()] == ["out.tif.partial"]
-    finish_geotiff(staging, {"classes": tmp_path / "out.tif"}, caption)
+    finish_geotiff(staging, {"classes": tmp_path / "out.tif"}, facts)
     with opened(tmp_path / "out.tif") as raster:
         assert np.array_equal(raster.read(1), ids)
 
@@ -310,7 +310,7 @@ def test_a_reader_of_the_real_world_agrees(tmp_path, staged, shared_data):
         crs, transform = raster.crs, raster.transform
     out = tmp_path / "out.tif"
     layer = replace(CLASSES, nodata=None)
-    finish_geotiff(staged({layer: ids}), {"classes": out}, Caption(georeference=reference))
+    finish_geotiff(staged({layer: ids}), {"classes": out}, MapFacts(georeference=reference))
     with rasterio.open(out) as raster:
         assert (raster.crs, raster.transform, raster.nodata) == (crs, transform, None)
         assert np.array_equal(raster.read(1), ids)

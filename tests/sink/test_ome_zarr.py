@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -8,7 +10,7 @@ from rasterio.crs import CRS
 
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.errors import OutputError
-from tilesegm.sink import Caption, Layer, finish_zarr, ome_zarr
+from tilesegm.sink import Layer, MapFacts, finish_zarr, ome_zarr
 from tilesegm.sink.pyramid import halve_mean, halve_mode
 from tilesegm.source.base import Georeference
 
@@ -19,13 +21,13 @@ UTM = Georeference(
 )
 
 
-def test_every_level_reads_back(tmp_path, staged, caption):
+def test_every_level_reads_back(tmp_path, staged, facts):
     ids = patches(1100, 731)
     scores = np.random.default_rng(0).random((4, 1100, 731), np.float32)
     scores[:, :9, :9] = np.nan
     out = tmp_path / "out.zarr"
     fractions = []
-    finish_zarr(staged({CLASSES: ids, SCORES: scores}), out, caption, fractions.append)
+    finish_zarr(staged({CLASSES: ids, SCORES: scores}), out, facts, fractions.append)
     root = zarr.open_group(out, mode="r")
     assert root.metadata.zarr_format == 3
     for group, expected, halve in (
@@ -46,9 +48,9 @@ def test_every_level_reads_back(tmp_path, staged, caption):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.tif.partial", "out.zarr"]
 
 
-def test_metadata_follows_ngff(tmp_path, staged, caption):
+def test_metadata_follows_ngff(tmp_path, staged, facts):
     out = tmp_path / "out.zarr"
-    whole = Caption(Georeference(pixel_size=(0.25, 0.5)), caption.classes, caption.tags)
+    whole = replace(facts, georeference=Georeference(pixel_size=(0.25, 0.5)))
     finish_zarr(staged({CLASSES: patches(1000, 600)}), out, whole)
     ome = zarr.open_group(out, mode="r").attrs["ome"]
     assert ome["version"] == "0.5"
@@ -71,10 +73,10 @@ def test_metadata_follows_ngff(tmp_path, staged, caption):
     assert label["properties"][2] == {"label-value": 2, "name": "field & wood"}
 
 
-def test_xarray_opens_it_with_its_georeference(tmp_path, staged, caption):
+def test_xarray_opens_it_with_its_georeference(tmp_path, staged, facts):
     ids, sure = patches(60, 50), patches(60, 50, 200, seed=1)
     out = tmp_path / "out.zarr"
-    whole = Caption(UTM, caption.classes, caption.tags)
+    whole = replace(facts, georeference=UTM)
     finish_zarr(staged({CLASSES: ids, CONFIDENCE: sure}), out, whole)
     with xr.open_zarr(out, group="0", consolidated=False, mask_and_scale=False) as data:
         assert np.array_equal(data.classes, ids)
@@ -95,7 +97,7 @@ def test_xarray_opens_it_with_its_georeference(tmp_path, staged, caption):
 
 def test_nothing_is_invented(tmp_path, staged):
     out = tmp_path / "out.zarr"
-    finish_zarr(staged({CLASSES: patches(1, 1)}), out, Caption())
+    finish_zarr(staged({CLASSES: patches(1, 1)}), out, MapFacts())
     root = zarr.open_group(out, mode="r")
     assert sorted(root["0"].array_keys()) == ["classes"]
     assert root.attrs["tilesegm"]["georeference"] == {}
@@ -111,7 +113,7 @@ def test_points_and_rotation_are_kept(tmp_path, staged):
         rpcs=(("LINE_OFF", "1"),),
     )
     out = tmp_path / "out.zarr"
-    finish_zarr(staged({CLASSES: patches(5, 6)}), out, Caption(reference))
+    finish_zarr(staged({CLASSES: patches(5, 6)}), out, MapFacts(georeference=reference))
     root = zarr.open_group(out, mode="r")
     assert sorted(root["0"].array_keys()) == ["classes", "spatial_ref"]
     assert root.attrs["tilesegm"]["georeference"] == {
@@ -122,18 +124,18 @@ def test_points_and_rotation_are_kept(tmp_path, staged):
     }
 
 
-def test_an_older_result_is_replaced_whole(tmp_path, staged, caption):
+def test_an_older_result_is_replaced_whole(tmp_path, staged, facts):
     out = tmp_path / "out.zarr"
     (out / "old").mkdir(parents=True)
     (tmp_path / ".out.draft.zarr" / "half").mkdir(parents=True)
     (tmp_path / ".out.old.zarr").mkdir()
-    finish_zarr(staged({CLASSES: patches(60, 50)}), out, caption)
+    finish_zarr(staged({CLASSES: patches(60, 50)}), out, facts)
     assert sorted(path.name for path in out.iterdir()) == ["0", "zarr.json"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.tif.partial", "out.zarr"]
 
 
 @pytest.mark.parametrize("step", ["flush_tree", "_add_coordinates"])
-def test_a_full_disk_leaves_nothing_half_written(tmp_path, staged, caption, monkeypatch, step):
+def test_a_full_disk_leaves_nothing_half_written(tmp_path, staged, facts, monkeypatch, step):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
@@ -142,7 +144,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, staged, caption, monk
     with monkeypatch.context() as patch:
         patch.setattr(ome_zarr, step, full)
         with pytest.raises(OutputError, match=r"out\.zarr: No space left on device"):
-            finish_zarr(staging, out, caption)
+            finish_zarr(staging, out, facts)
     assert [path.name for path in tmp_path.iterdir()] == ["out.tif.partial"]
-    finish_zarr(staging, out, caption)
+    finish_zarr(staging, out, facts)
     assert out.is_dir()

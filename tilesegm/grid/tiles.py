@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tilesegm.errors import ModelError, SettingsError
-from tilesegm.grid.axis import Axis, plan_axis
+from tilesegm.grid.axis import Axis
+from tilesegm.grid.layout import TileLayout
 from tilesegm.grid.tiling import Tiling
 
 __all__ = ["Footprint", "TileGrid", "plan_grid"]
@@ -65,23 +66,21 @@ def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> Ti
         ModelError: an exact result was asked for and the network allows none.
     """
     stride = network.stride
-    tile_height, tile_width = network.tile or (tiling.tile, tiling.tile)
-    for side in (tile_height, tile_width):
+    tile = network.tile or (tiling.tile, tiling.tile)
+    for side in tile:
         if side % stride:
             raise SettingsError(
                 f"tile is {side} pixels and the network halves its input down to 1/{stride}; "
                 f"tile must be a multiple of {stride}, such as {-(-side // stride) * stride}"
             )
-    overlap, margin = _overlap(tiling, network, min(tile_height, tile_width))
-
-    def axis(size: int, tile: int) -> Axis:
-        if not network.tile:
-            tile = min(tile, -(-size // stride) * stride)
-        shared = min(overlap, tile - 1)
-        inner = min(margin, shared // 2)
-        return plan_axis(size, tile, shared, stride=stride, margin=inner, blend=tiling.blend)
-
-    return TileGrid(axis(height, tile_height), axis(width, tile_width), overlap, margin)
+    overlap, margin = _overlap(tiling, network, min(tile))
+    if not network.tile:
+        rows, cols = (min(tiling.tile, -(-size // stride) * stride) for size in (height, width))
+        tile = rows, cols
+    layout = TileLayout(
+        tile=tile, overlap=overlap, margin=margin, blend=tiling.blend, stride=stride
+    )
+    return TileGrid(*layout.axes(height, width), overlap, margin)
 
 
 def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:

@@ -9,16 +9,16 @@ from typing import Any
 
 from tilesegm.engine.plan import Plan
 from tilesegm.events import OnEvent, StageProgress, StageStarted
+from tilesegm.grid.layout import TileLayout
 from tilesegm.segmentation.options import Options
-from tilesegm.sink.caption import Caption
 from tilesegm.sink.check import check_output
-from tilesegm.sink.finished import FINGERPRINT_TAG
 from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
 from tilesegm.version import __version__
 
-__all__ = ["check_outputs", "finish_outputs", "make_caption", "output_paths"]
+__all__ = ["check_outputs", "finish_outputs", "make_facts", "output_paths"]
 
 
 def check_outputs(paths: Iterable[Path], image: Any) -> None:
@@ -34,20 +34,25 @@ def check_outputs(paths: Iterable[Path], image: Any) -> None:
             check_output(path, name)
 
 
-def make_caption(plan: Plan, fingerprint: str) -> Caption:
-    """Say in the finished files where their pixels lie, what ids mean, and how they were made."""
+def make_facts(plan: Plan, fingerprint: str) -> MapFacts:
+    """Gather what the finished files say: where their pixels lie, their classes, their making."""
     grid, spec = plan.grid, plan.spec
-    tags = {
-        "TILESEGM_VERSION": __version__,
-        "TILESEGM_MODEL": spec.name,
-        "TILESEGM_IMAGE": plan.info.uri,
-        "TILESEGM_TILING": f"tile {grid.tile[0]} x {grid.tile[1]}, overlap {grid.overlap}, "
-        f"margin {grid.margin}, blend {plan.tiling.blend}, "
-        f"stride {spec.stride}",
-        "TILESEGM_EXACT": "yes" if plan.exact else "no",
-        FINGERPRINT_TAG: fingerprint,
-    }
-    return Caption(plan.info.georeference, spec.classes, tags)
+    return MapFacts(
+        georeference=plan.info.georeference,
+        classes=spec.classes,
+        version=__version__,
+        model=spec.name,
+        image=plan.info.uri,
+        layout=TileLayout(
+            tile=grid.tile,
+            overlap=grid.overlap,
+            margin=grid.margin,
+            blend=plan.tiling.blend,
+            stride=spec.stride,
+        ),
+        exact=plan.exact,
+        fingerprint=fingerprint,
+    )
 
 
 def output_paths(output: Path, options: Options) -> dict[str, Path]:
@@ -64,7 +69,7 @@ def output_paths(output: Path, options: Options) -> dict[str, Path]:
 def finish_outputs(
     staging: Staging,
     paths: dict[str, Path],
-    caption: Caption,
+    facts: MapFacts,
     options: Options,
     on_event: OnEvent,
 ) -> None:
@@ -80,6 +85,6 @@ def finish_outputs(
         on_event(StageProgress(fraction))
 
     if output.suffix.lower() == ".zarr":
-        finish_zarr(staging, output, caption, report)
+        finish_zarr(staging, output, facts, report)
     else:
-        finish_geotiff(staging, paths, caption, TiffOptions(compress=options.compress), report)
+        finish_geotiff(staging, paths, facts, TiffOptions(compress=options.compress), report)

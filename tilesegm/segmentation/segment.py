@@ -17,12 +17,12 @@ from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.outputs import check_outputs, finish_outputs, make_caption, output_paths
+from tilesegm.segmentation.outputs import check_outputs, finish_outputs, make_facts, output_paths
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.setup import make_decision, open_image, open_predictor, plan_for
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
-from tilesegm.sink.finished import check_finished, digest
+from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo
@@ -139,8 +139,8 @@ def run_request(
                 if not staging.done:
                     staging.discard()
                 raise
-            caption = make_caption(plan, digest(fingerprint))
-            finish_outputs(staging, paths, caption, options, on_event)
+            facts = make_facts(plan, digest(fingerprint))
+            finish_outputs(staging, paths, facts, options, on_event)
             staging.discard()
     seconds = time.monotonic() - began
     on_event(RunEnded(plan.info.uri, seconds))

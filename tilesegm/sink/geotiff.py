@@ -14,8 +14,8 @@ import rasterio.shutil
 import tifffile
 
 from tilesegm.files import draft_of, flush, output_errors, replace
-from tilesegm.sink.caption import Caption
 from tilesegm.sink.layer import Layer
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
 from tilesegm.sink.vrt import layer_vrt
 
@@ -43,7 +43,7 @@ class TiffOptions:
 def finish_geotiff(
     staging: Staging,
     outputs: Mapping[str, Path],
-    caption: Caption,
+    facts: MapFacts,
     options: TiffOptions | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> None:
@@ -56,7 +56,7 @@ def finish_geotiff(
     Args:
         staging: Complete results.
         outputs: Path of the file for each layer's name.
-        caption: What the files say about their pixels.
+        facts: What the files say about their pixels.
         options: How to compress.
         progress: Called with the fraction done, an estimate, from 0 to 1.
 
@@ -74,7 +74,7 @@ def finish_geotiff(
         for name, draft in drafts.items():
             source = staging.folder / f"{name}.vrt"
             with output_errors(Path(outputs[name])):
-                source.write_text(layer_vrt(staging, layers[name], caption), encoding="utf-8")
+                source.write_text(layer_vrt(staging, layers[name], facts), encoding="utf-8")
                 creation = _creation(layers[name], options)
                 show = _growth(report, before, sizes[name], total)
                 _copy(source, draft, creation, options.cache, show)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,9 @@ import numpy as np
 import zarr
 
 from tilesegm.files import draft_of, flush_tree, output_errors, replace
-from tilesegm.sink.caption import Caption
 from tilesegm.sink.georeference import cf_attributes, pixel_centres
 from tilesegm.sink.layer import Layer
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staged_array import StagedArray
 from tilesegm.sink.staging import Staging
 
@@ -36,7 +35,7 @@ __all__ = ["finish_zarr"]
 def finish_zarr(
     staging: Staging,
     output: Path,
-    caption: Caption,
+    facts: MapFacts,
     progress: Callable[[float], None] | None = None,
 ) -> None:
     """Make one OME-Zarr of all layers, and put it in place when it is complete.
@@ -47,7 +46,7 @@ def finish_zarr(
     Args:
         staging: Complete results.
         output: Path of the folder to make. What is there is replaced.
-        caption: What to say about the pixels.
+        facts: What to say about the pixels.
         progress: Called with the fraction done, from 0 to 1.
 
     Raises:
@@ -65,16 +64,16 @@ def finish_zarr(
             root = zarr.create_group(draft, zarr_format=3)
             for layer in staging.layers:
                 group = root if layer is staging.layers[0] else root.create_group(layer.name)
-                group.attrs.update(_attributes(staging, layer, caption))
+                group.attrs.update(_attributes(staging, layer, facts))
                 for level, arrays in enumerate(_levels(staging, layer)):
-                    target = _create(group.create_group(str(level)), layer, arrays[0], caption)
+                    target = _create(group.create_group(str(level)), layer, arrays[0], facts)
                     for plane, array in enumerate(arrays):
                         for part in array.windows():
                             place = part.slices if layer.planes == 1 else (plane, *part.slices)
                             target[place] = array.read(part)
                             written += part.pixels
                             report(0.99 * written / total)
-                _add_coordinates(group["0"], staging.size, caption)
+                _add_coordinates(group["0"], staging.size, facts)
             flush_tree(draft)
             replace(draft, output)
             report(1.0)
@@ -93,7 +92,7 @@ def _pixels(staging: Staging, layer: Layer) -> int:
     )
 
 
-def _create(group: zarr.Group, layer: Layer, array: StagedArray, caption: Caption) -> Any:
+def _create(group: zarr.Group, layer: Layer, array: StagedArray, facts: MapFacts) -> Any:
     stacked = layer.planes > 1
     target = group.create_array(
         layer.name,
@@ -103,31 +102,31 @@ def _create(group: zarr.Group, layer: Layer, array: StagedArray, caption: Captio
         fill_value=layer.fill,
         dimension_names=("c", "y", "x") if stacked else ("y", "x"),
     )
-    target.attrs.update(_variable(layer, caption))
+    target.attrs.update(_variable(layer, facts))
     return target
 
 
-def _variable(layer: Layer, caption: Caption) -> dict[str, Any]:
+def _variable(layer: Layer, facts: MapFacts) -> dict[str, Any]:
     """Attributes of an array by the CF conventions."""
     attributes: dict[str, Any] = {}
     if layer.nodata is not None and layer.dtype.kind == "u":
         attributes["_FillValue"] = int(layer.nodata)
     if (layer.scale, layer.offset) != (1.0, 0.0):
         attributes |= {"scale_factor": layer.scale, "add_offset": layer.offset}
-    if layer.overview == "mode" and caption.classes:
-        attributes["flag_values"] = list(range(len(caption.classes)))
+    if layer.overview == "mode" and facts.classes:
+        attributes["flag_values"] = list(range(len(facts.classes)))
         attributes["flag_meanings"] = " ".join(
-            "_".join(info.name.split()) for info in caption.classes
+            "_".join(info.name.split()) for info in facts.classes
         )
-    if cf_attributes(caption.georeference):
+    if cf_attributes(facts.georeference):
         attributes["grid_mapping"] = "spatial_ref"
     return attributes
 
 
-def _attributes(staging: Staging, layer: Layer, caption: Caption) -> dict[str, Any]:
-    ome: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(staging, layer, caption)]}
+def _attributes(staging: Staging, layer: Layer, facts: MapFacts) -> dict[str, Any]:
+    ome: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(staging, layer, facts)]}
     if layer.overview == "mode":
-        classes = list(enumerate(caption.classes))
+        classes = list(enumerate(facts.classes))
         colours = [(i, (*info.colour, 255)) for i, info in classes]
         if layer.nodata is not None:
             colours.append((int(layer.nodata), (0, 0, 0, 0)))
@@ -135,14 +134,11 @@ def _attributes(staging: Staging, layer: Layer, caption: Caption) -> dict[str, A
             "colors": [{"label-value": i, "rgba": list(rgba)} for i, rgba in colours],
             "properties": [{"label-value": i, "name": info.name} for i, info in classes],
         }
-    said = {key: value for key, value in asdict(caption.georeference).items() if value}
-    names = [info.name for info in caption.classes]
-    own = {"tags": dict(caption.tags), "class_names": names, "georeference": said}
-    return {"ome": ome, "tilesegm": own}
+    return {"ome": ome, "tilesegm": facts.zarr_attributes()}
 
 
-def _multiscale(staging: Staging, layer: Layer, caption: Caption) -> dict[str, Any]:
-    size = caption.georeference.pixel_size
+def _multiscale(staging: Staging, layer: Layer, facts: MapFacts) -> dict[str, Any]:
+    size = facts.georeference.pixel_size
     axes: list[dict[str, str]] = [{"name": name, "type": "space"} for name in ("y", "x")]
     if size is not None:
         axes = [axis | {"unit": "micrometer"} for axis in axes]
@@ -168,13 +164,13 @@ def _multiscale(staging: Staging, layer: Layer, caption: Caption) -> dict[str, A
     return {"name": layer.name, "axes": axes, "datasets": datasets, "type": layer.overview}
 
 
-def _add_coordinates(group: Any, size: tuple[int, int], caption: Caption) -> None:
-    reference = cf_attributes(caption.georeference)
+def _add_coordinates(group: Any, size: tuple[int, int], facts: MapFacts) -> None:
+    reference = cf_attributes(facts.georeference)
     if not reference:
         return
     array = group.create_array("spatial_ref", shape=(), dtype="int64", fill_value=0)
     array.attrs.update(reference)
-    centres = pixel_centres(caption.georeference, size)
+    centres = pixel_centres(facts.georeference, size)
     for name, values in centres.items():
         axis = group.create_array(
             name, shape=values.shape, chunks=values.shape, dtype="float64", dimension_names=(name,)

@@ -6,13 +6,12 @@ all that the finished file shall say. Nothing is said that the image did not say
 
 from __future__ import annotations
 
-import json
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 import numpy as np
 
-from tilesegm.sink.caption import Caption
 from tilesegm.sink.layer import Layer
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staged_array import StagedArray
 from tilesegm.sink.staging import Staging
 from tilesegm.source.base import Georeference
@@ -22,29 +21,29 @@ __all__ = ["layer_vrt"]
 _TYPES = {"u1": "Byte", "u2": "UInt16", "f2": "Float32", "f4": "Float32"}
 
 
-def layer_vrt(staging: Staging, layer: Layer, caption: Caption) -> str:
+def layer_vrt(staging: Staging, layer: Layer, facts: MapFacts) -> str:
     """Describe a layer as VRT.
 
     Args:
         staging: Holds the layer's pixels and overviews.
         layer: Of uint8, uint16, float16 or float32.
-        caption: What to say about it.
+        facts: What to say about it.
 
     Returns:
         The text of a ``.vrt`` file.
     """
     height, width = staging.size
     root = Element("VRTDataset", rasterXSize=str(width), rasterYSize=str(height))
-    _add_georeference(root, caption.georeference)
-    _add_metadata(root, _tags(layer, caption))
+    _add_georeference(root, facts.georeference)
+    _add_metadata(root, _tags(layer, facts))
     for plane in range(layer.planes):
         band = SubElement(root, "VRTRasterBand", dataType=_type(layer.dtype), band=str(plane + 1))
         if layer.overview == "mode":
-            _add_classes(band, layer, caption)
+            _add_classes(band, layer, facts)
         else:
             _text(band, "ColorInterp", "Gray" if layer.planes == 1 else "Undefined")
-        named = layer.planes > 1 and len(caption.classes) == layer.planes
-        _text(band, "Description", caption.classes[plane].name if named else layer.name)
+        named = layer.planes > 1 and len(facts.classes) == layer.planes
+        _text(band, "Description", facts.classes[plane].name if named else layer.name)
         if layer.nodata is not None:
             _text(band, "NoDataValue", _number(layer.nodata))
         if (layer.scale, layer.offset) != (1.0, 0.0):
@@ -69,14 +68,10 @@ def _text(parent: Element, name: str, text: str) -> None:
     SubElement(parent, name).text = text
 
 
-def _tags(layer: Layer, caption: Caption) -> dict[str, str]:
-    tags = {key: str(value) for key, value in caption.tags.items()}
-    if caption.classes:
-        names = {str(i): one.name for i, one in enumerate(caption.classes)}
-        tags["CLASS_NAMES"] = json.dumps(names, ensure_ascii=False)
-    tags["LAYER"] = layer.name
-    if caption.georeference.pixel_size is not None:
-        rows, cols = (repr(1e4 / size) for size in caption.georeference.pixel_size)
+def _tags(layer: Layer, facts: MapFacts) -> dict[str, str]:
+    tags = facts.raster_tags() | {"LAYER": layer.name}
+    if facts.georeference.pixel_size is not None:
+        rows, cols = (repr(1e4 / size) for size in facts.georeference.pixel_size)
         # 3: the resolution counts pixels per centimetre
         tags |= {
             "TIFFTAG_XRESOLUTION": cols,
@@ -113,17 +108,17 @@ def _add_georeference(root: Element, georeference: Georeference) -> None:
         _add_metadata(root, dict(georeference.rpcs), "RPC")
 
 
-def _add_classes(band: Element, layer: Layer, caption: Caption) -> None:
-    if not caption.classes:
+def _add_classes(band: Element, layer: Layer, facts: MapFacts) -> None:
+    if not facts.classes:
         _text(band, "ColorInterp", "Gray")
         return
     _text(band, "ColorInterp", "Palette")
     table = SubElement(band, "ColorTable")
-    for info in caption.classes:
+    for info in facts.classes:
         red, green, blue = (str(part) for part in info.colour)
         SubElement(table, "Entry", c1=red, c2=green, c3=blue, c4="255")
     names = SubElement(band, "CategoryNames")
-    for info in caption.classes:
+    for info in facts.classes:
         _text(names, "Category", info.name)
 
 

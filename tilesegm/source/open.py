@@ -14,7 +14,7 @@ from tilesegm.source.image import ImageSource
 from tilesegm.source.options import DEFAULT_CACHE_BYTES, SourceOptions
 from tilesegm.source.remote import is_remote
 
-__all__ = ["open_source"]
+__all__ = ["is_zarr", "open_source"]
 
 _SLIDES = (".ome.tif", ".ome.tiff", ".ome.tf8", ".ome.btf", ".svs", ".ndpi", ".scn")
 _ZARR_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
@@ -77,7 +77,7 @@ def _open_several(images: Sequence[Any], options: SourceOptions) -> Source:
 def _open_path(uri: str, options: SourceOptions) -> ImageSource:
     """Open one file or URL with the reader that knows its format."""
     name = uri.partition("?")[0].rstrip("/").lower()
-    if _is_zarr(uri):
+    if is_zarr(uri):
         from tilesegm.source.zarr import ZarrSource
 
         return ZarrSource(uri, options)
@@ -90,7 +90,8 @@ def _open_path(uri: str, options: SourceOptions) -> ImageSource:
     return RasterSource(uri, options)
 
 
-def _is_zarr(uri: str) -> bool:
+def is_zarr(uri: str) -> bool:
+    """Tell whether a path or URL leads to a Zarr store, by its name or its documents."""
     name = uri.partition("?")[0].rstrip("/")
     if any(part.endswith((".zarr", ".zarr.zip")) for part in name.split("/")[-3:]):
         return True

@@ -23,7 +23,7 @@ from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.remote import is_http, open_remote_zarr
 
-__all__ = ["ZarrSource"]
+__all__ = ["ZarrSource", "open_zarr"]
 
 _MICROMETRES = {
     "angstrom": 1e-4,
@@ -51,7 +51,7 @@ class ZarrSource(ImageSource):
         """
         path = image if isinstance(image, str) else None
         uri = path or f"<zarr {getattr(image, 'path', '') or 'array'}>"
-        node = image if path is None else _open(path)
+        node = image if path is None else open_zarr(path)
         try:
             level = _level(uri, node, options)
         except KeyError as error:
@@ -132,7 +132,12 @@ class _Level:
     channels: tuple[str, ...] = ()
 
 
-def _open(path: str) -> Any:
+def open_zarr(path: str) -> Any:
+    """Open the Zarr array or group at a path or URL for reading.
+
+    Raises:
+        SourceError: there is none.
+    """
     try:
         if "://" in path:
             return open_remote_zarr(path)

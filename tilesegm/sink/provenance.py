@@ -1,0 +1,222 @@
+"""What a finished map tells about itself: written into GeoTIFF and Zarr, and read from both."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast, get_args
+
+import zarr
+
+from tilesegm.classes import ClassInfo, default_classes
+from tilesegm.errors import InputError, OutputError, SourceError
+from tilesegm.grid.layout import TileLayout
+from tilesegm.grid.tiling import Blend
+from tilesegm.source.base import Georeference
+from tilesegm.source.gdal import Gdal, georeference_of, open_quietly
+from tilesegm.source.open import is_zarr
+from tilesegm.source.options import DEFAULT_CACHE_BYTES
+from tilesegm.source.zarr import open_zarr
+
+__all__ = ["MapFacts", "check_finished", "digest", "read_map_facts"]
+
+_FINGERPRINT = "TILESEGM_FINGERPRINT"
+_TILING = "TILESEGM_TILING"
+_TILING_TEXT = re.compile(
+    r"tile (\d+) x (\d+), overlap (\d+), margin (\d+), blend (\w+)(?:, stride (\d+))?"
+)
+
+_Colour = tuple[int, int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapFacts:
+    """What a map tells about its pixels and its making; absent where it does not."""
+
+    georeference: Georeference = field(default_factory=Georeference)
+    classes: tuple[ClassInfo, ...] = ()
+    """One entry per id, from 0; empty when ids have no names."""
+    palette: Mapping[int, _Colour] = field(default_factory=dict, compare=False)
+    """Colours by id of a map that was read, those of ids without a name included."""
+    version: str | None = None
+    """Version of tilesegm that wrote it."""
+    model: str | None = None
+    image: str | None = None
+    """Path or URL of the image that it was made of."""
+    layout: TileLayout | None = None
+    exact: bool | None = None
+    """Whether tiles change nothing."""
+    fingerprint: str | None = None
+    """`digest` of all that the result depends on."""
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Provenance as texts by the names that files give them."""
+        texts = {
+            "TILESEGM_VERSION": self.version,
+            "TILESEGM_MODEL": self.model,
+            "TILESEGM_IMAGE": self.image,
+            _TILING: None if self.layout is None else _tiling_text(self.layout),
+            "TILESEGM_EXACT": None if self.exact is None else "yes" if self.exact else "no",
+            _FINGERPRINT: self.fingerprint,
+        }
+        return {name: text for name, text in texts.items() if text is not None}
+
+    def raster_tags(self) -> dict[str, str]:
+        """Tags of a GeoTIFF, whose colours and place have fields of their own."""
+        names = {str(number): info.name for number, info in enumerate(self.classes)}
+        named = {"CLASS_NAMES": json.dumps(names, ensure_ascii=False)} if names else {}
+        return self.tags | named
+
+    def zarr_attributes(self) -> dict[str, Any]:
+        """Attribute ``tilesegm`` of a Zarr group, whose colours are in its OME metadata."""
+        return {
+            "tags": self.tags,
+            "class_names": [info.name for info in self.classes],
+            "georeference": {key: part for key, part in asdict(self.georeference).items() if part},
+        }
+
+
+def read_map_facts(image: Any) -> MapFacts:
+    """Read what a map tells about itself.
+
+    Args:
+        image: what `open_source` takes. Arrays, lists of files, and files and stores that
+            tilesegm did not write tell little or nothing.
+
+    Raises:
+        InputError: the tiling that it tells is not understood.
+    """
+    stored = _stored(image)
+    tags, palette = stored.tags, stored.palette
+    colours = [info.colour for info in default_classes(len(stored.class_names))]
+    return MapFacts(
+        georeference=stored.georeference,
+        classes=tuple(
+            ClassInfo(name, palette.get(number, colours[number]))
+            for number, name in enumerate(stored.class_names)
+        ),
+        palette=palette,
+        version=tags.get("TILESEGM_VERSION"),
+        model=tags.get("TILESEGM_MODEL"),
+        image=tags.get("TILESEGM_IMAGE"),
+        layout=_layout(tags[_TILING]) if _TILING in tags else None,
+        exact={"yes": True, "no": False}.get(tags.get("TILESEGM_EXACT", "")),
+        fingerprint=tags.get(_FINGERPRINT),
+    )
+
+
+def digest(fingerprint: Mapping[str, Any]) -> str:
+    """Shorten a fingerprint to 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(fingerprint, sort_keys=True).encode()).hexdigest()
+
+
+def check_finished(output: Path, fingerprint: str) -> None:
+    """Refuse an existing output that is not the result of the same work.
+
+    Raises:
+        OutputError: it is something else; ``--overwrite`` would replace it.
+    """
+    if _stored(output).tags.get(_FINGERPRINT) != fingerprint:
+        raise OutputError(
+            f"output {output} exists and is not the result of this image, model and settings; "
+            "replace it with --overwrite or give another name"
+        )
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Contents of a file or store that tell about its pixels."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
+    palette: Mapping[int, _Colour] = field(default_factory=dict)
+    georeference: Georeference = field(default_factory=Georeference)
+
+
+def _stored(image: Any) -> _Stored:
+    if isinstance(image, zarr.Group | zarr.Array):
+        return _zarr_contents(image.attrs)
+    if not isinstance(image, str | os.PathLike):
+        return _Stored()
+    path = os.fspath(image)
+    try:
+        if not is_zarr(path):
+            return _raster_contents(path)
+        node = open_zarr(path)
+    except (SourceError, OSError):
+        return _Stored()
+    try:
+        return _zarr_contents(node.attrs)
+    finally:
+        node.store.close()
+
+
+def _raster_contents(path: str) -> _Stored:
+    calls = Gdal(path, DEFAULT_CACHE_BYTES).calls("cannot be opened")
+    with calls, open_quietly(path) as dataset:
+        tags = dataset.tags()
+        try:
+            colours = dataset.colormap(1)
+        except (ValueError, IndexError):  # no palette, or no band
+            colours = {}
+        palette = {number: colour[:3] for number, colour in colours.items()}
+        return _Stored(tags, _class_names(tags), palette, georeference_of(dataset))
+
+
+def _class_names(tags: Mapping[str, str]) -> tuple[str, ...]:
+    try:
+        return tuple(json.loads(tags["CLASS_NAMES"]).values())
+    except (KeyError, ValueError, AttributeError):
+        return ()
+
+
+def _zarr_contents(attributes: Any) -> _Stored:
+    own, ome = attributes.get("tilesegm", {}), attributes.get("ome", {})
+    try:
+        colours = ome.get("image-label", {}).get("colors", ())
+        place = {name: _tuples(part) for name, part in own.get("georeference", {}).items()}
+        return _Stored(
+            dict(own.get("tags", {})),
+            tuple(own.get("class_names", ())),
+            # What is transparent has no colour.
+            {one["label-value"]: tuple(one["rgba"][:3]) for one in colours if one["rgba"][3]},
+            Georeference(**place),
+        )
+    except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's attributes
+        return _Stored()
+
+
+def _tuples(value: Any) -> Any:
+    """Turn the lists of JSON into tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _tiling_text(layout: TileLayout) -> str:
+    height, width = layout.tile
+    return (
+        f"tile {height} x {width}, overlap {layout.overlap}, margin {layout.margin}, "
+        f"blend {layout.blend}, stride {layout.stride}"
+    )
+
+
+def _layout(text: str) -> TileLayout:
+    match = _TILING_TEXT.fullmatch(text.strip())
+    if match is None or match[5] not in get_args(Blend):
+        raise InputError(
+            f"{_TILING} is {text!r}; expected 'tile H x W, overlap N, margin N, blend NAME'; "
+            "give a map that tilesegm wrote, or leave seams out"
+        )
+    height, width, overlap, margin = (int(match[n]) for n in range(1, 5))
+    return TileLayout(
+        tile=(height, width),
+        overlap=overlap,
+        margin=margin,
+        blend=cast("Blend", match[5]),
+        stride=int(match[6] or 1),
+    )

@@ -113,10 +113,10 @@ def main() -> None:
             began = clocks()
             found = evaluate(*paths, options=EvaluationOptions(CLASSES, measures=measures))
             say(name, began)
-            assert found.scores.pixels == pixels
+            assert found.class_scores.pixels == pixels
             confusions.append(found.total.confusion)
         assert all(np.array_equal(confusions[0], other) for other in confusions)
-        print(f"{found.scores.pixels:,} pixels counted")
+        print(f"{found.class_scores.pixels:,} pixels counted")
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import DataSettings
 from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import count_confidence, count_scores
+from tilesegm.metrics.map_counts import MapCounts, count_measures
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.pair import make_pair
-from tilesegm.metrics.tally import Tally, count_window
 from tilesegm.model.base import Predictor
 
 from .protocol import DATASETS, Dataset, make_config
@@ -130,7 +130,7 @@ class Study:
                 loss,
                 seed,
                 shown.name,
-                100 * tally.regions.mean_iou,
+                100 * tally.class_scores.mean_iou,
                 100 * finite_mean(_bands(tally)),
             )
             for shown, tally in zip(tests, tallies, strict=True)
@@ -152,18 +152,18 @@ class Study:
         curve = sum(counts[1:], counts[0]).curve(1)
         return float(max(curve.best, 1) / _LEVELS)
 
-    def _count(self, shown: _Shown, threshold: float) -> Tally:
+    def _count(self, shown: _Shown, threshold: float) -> MapCounts:
         thin = () if self._dataset.thin is None else (self._dataset.thin,)
         measures = Measures(band=_BAND, tolerances=(_TOLERANCE,), thin=thin)
         classes = len(shown.probabilities)
         pair = make_pair(shown.labels, _decide(shown, threshold), classes)
-        tally = count_window(pair, measures)
+        tally = count_measures(pair, measures)
         known = shown.labels != IGNORE
         likeliest = shown.probabilities.argmax(0)
         confidence = count_confidence(
             shown.levels.max(-1), likeliest == shown.labels, known, _LEVELS
         )
-        return Tally(
+        return MapCounts(
             tally.confusion,
             bands=tally.bands,
             surfaces=tally.surfaces,
@@ -172,7 +172,13 @@ class Study:
         )
 
     def _row(
-        self, loss: str, seed: int, threshold: float, looks: Tally, total: Tally, began: float
+        self,
+        loss: str,
+        seed: int,
+        threshold: float,
+        looks: MapCounts,
+        total: MapCounts,
+        began: float,
     ) -> RunRow:
         assert total.surfaces is not None
         assert total.confidence is not None
@@ -182,10 +188,10 @@ class Study:
             loss,
             seed,
             threshold=threshold,
-            validation=100 * looks.regions.mean_iou,
-            accuracy=100 * total.regions.accuracy,
-            mean_iou=100 * total.regions.mean_iou,
-            mean_dice=100 * total.regions.mean_dice,
+            validation=100 * looks.class_scores.mean_iou,
+            accuracy=100 * total.class_scores.accuracy,
+            mean_iou=100 * total.class_scores.mean_iou,
+            mean_dice=100 * total.class_scores.mean_dice,
             boundary_iou=100 * finite_mean(_bands(total)),
             boundary_f1=100 * finite_mean(total.surfaces.boundary_f1(_TOLERANCE)),
             hausdorff95=finite_mean(total.surfaces.hausdorff()),
@@ -217,7 +223,7 @@ def _open_stretched(files: Sequence[SceneFiles], settings: DataSettings) -> Scen
     return Scenes.in_memory(images, labels, names=names, roles=[each.role for each in files])
 
 
-def _bands(tally: Tally) -> NDArray[np.float64]:
+def _bands(tally: MapCounts) -> NDArray[np.float64]:
     assert tally.bands is not None
     return tally.bands.iou
 

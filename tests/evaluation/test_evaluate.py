@@ -64,8 +64,8 @@ def test_ids_that_are_ignored_do_not_count() -> None:
     predicted = np.array([[0, 1, 0, 1]], np.uint8)
     options = EvaluationOptions(3, ignore=(2,))
     found = evaluate(predicted, truth, options=options)
-    assert found.scores.pixels == 2
-    assert found.scores.accuracy == 1
+    assert found.class_scores.pixels == 2
+    assert found.class_scores.accuracy == 1
 
 
 def test_nodata_of_truth_does_not_count_and_of_prediction_is_wrong(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_an_area_of_interest_bounds_what_counts(tmp_path: Path) -> None:
     found = evaluate(predicted, truth, area=area, options=OPTIONS)
     without = np.where(mask, truth, 255).astype(np.uint8)
     assert_equal(found.total, evaluate(predicted, without, options=OPTIONS).total)
-    assert found.scores.pixels == 40 * 50
+    assert found.class_scores.pixels == 40 * 50
 
 
 def test_a_truth_of_another_grid_is_taken_to_the_prediction(tmp_path: Path) -> None:
@@ -155,10 +155,12 @@ def test_scores_give_thresholds_and_calibration(tmp_path: Path, dtype: str) -> N
     found = evaluate(predicted, truth, scores=scores, options=EvaluationOptions(2))
     assert found.total.confidence is not None
     assert found.total.confidence.expected_calibration_error() < 0.03
-    assert found.total.scores is not None
-    curve = found.total.scores.curve(1)
+    assert found.total.score_histograms is not None
+    curve = found.total.score_histograms.curve(1)
     at = np.searchsorted(curve.threshold, 128 / 254 - 1e-3)
-    assert curve.iou[at] == pytest.approx(found.scores.iou[1], abs=0 if dtype == "uint8" else 1e-9)
+    assert curve.iou[at] == pytest.approx(
+        found.class_scores.iou[1], abs=0 if dtype == "uint8" else 1e-9
+    )
 
 
 def test_confidence_of_a_file_of_its_own(tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_many_pairs_are_counted_each_and_together() -> None:
     found = evaluate_many(pairs, OPTIONS)
     assert len(found.images) == 3
     assert found.total.confusion.sum() == sum(pair.truth.size for pair in pairs)
-    each = [evaluate(p.prediction, p.truth, options=OPTIONS).scores.mean_iou for p in pairs]
+    each = [evaluate(p.prediction, p.truth, options=OPTIONS).class_scores.mean_iou for p in pairs]
     assert found.mean_iou_of_images == pytest.approx(np.mean(each))
 
 
@@ -189,7 +191,7 @@ def test_json_is_strict_and_says_what_is_not_known() -> None:
     said = json.loads(found.to_json())
     assert said["classes"][1]["hausdorff_95"] == "inf"
     assert said["classes"][3]["iou"] is None
-    assert said["mean_iou"] == found.scores.mean_iou
+    assert said["mean_iou"] == found.class_scores.mean_iou
     assert said["classes"][1]["objects"]["f1"] == 0
 
 
@@ -236,7 +238,7 @@ def test_ids_that_count_from_one_are_refused() -> None:
     with pytest.raises(InputError, match=r"holds id 3, and the classes .* 0 to 2; .*--labels"):
         evaluate(predicted, predicted + np.uint8(1), options=OPTIONS)
     told = EvaluationOptions(classes=3, ignore=(3,))
-    assert evaluate(predicted, predicted + np.uint8(1), options=told).scores.pixels == 2
+    assert evaluate(predicted, predicted + np.uint8(1), options=told).class_scores.pixels == 2
 
 
 def test_nothing_to_evaluate_is_an_error() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from tilesegm.metrics.map_counts import MapCounts, count_measures
 from tilesegm.metrics.measures import Measures
-from tilesegm.metrics.pair import Pair, make_pair
-from tilesegm.metrics.tally import Tally, count_window
+from tilesegm.metrics.pair import WindowPair, make_pair
 
 Map = NDArray[np.uint8]
 
@@ -40,7 +40,7 @@ def cut(
     known: NDArray[np.bool_] | None,
     side: tuple[int, int],
     halo: int,
-) -> Iterator[tuple[tuple[int, int], Pair]]:
+) -> Iterator[tuple[tuple[int, int], WindowPair]]:
     """Cut two maps into windows with a halo, as far as the maps go."""
     height, width = truth.shape
     for i, row in enumerate(range(0, height, side[0])):
@@ -60,10 +60,10 @@ def streamed(
     known: NDArray[np.bool_] | None,
     side: tuple[int, int],
     measures: Measures,
-) -> Tally:
+) -> MapCounts:
     """Sum the counts of all windows."""
     parts = cut(truth, predicted, classes, known, side, measures.halo)
-    return reduce(add, (count_window(pair, measures) for _, pair in parts))
+    return reduce(add, (count_measures(pair, measures) for _, pair in parts))
 
 
 def assert_equal(first: Any, second: Any) -> None:

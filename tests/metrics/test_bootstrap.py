@@ -9,8 +9,8 @@ from tilesegm.errors import InputError
 from tilesegm.metrics.bootstrap import compare
 from tilesegm.metrics.confusion import count_pairs
 from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
+from tilesegm.metrics.map_counts import Block, MapCounts
 from tilesegm.metrics.measures import Measures
-from tilesegm.metrics.tally import Block, Tally
 
 
 def evaluation(truth: np.ndarray, right: np.ndarray) -> Evaluation:
@@ -19,7 +19,7 @@ def evaluation(truth: np.ndarray, right: np.ndarray) -> Evaluation:
         Block(n, 0, count_pairs(row, np.where(good, row, 1 - row), 2))
         for n, (row, good) in enumerate(zip(truth, right, strict=True))
     )
-    total = Tally(np.sum([block.confusion for block in blocks], axis=0))
+    total = MapCounts(np.sum([block.confusion for block in blocks], axis=0))
     image = ImageEvaluation("p", "t", *truth.shape, total, blocks)
     return Evaluation(("a", "b"), Measures(), (image,))
 
@@ -40,9 +40,9 @@ def test_a_better_map_is_told_from_an_equal_one() -> None:
     named = {one.metric: one for one in gain}
     assert set(named) == {"accuracy", "mean_iou", "iou a", "iou b"}
     assert all(one.certain and one.low < one.difference < one.high for one in gain)
-    assert named["accuracy"].other == better.scores.accuracy
+    assert named["accuracy"].other == better.class_scores.accuracy
     assert named["mean_iou"].difference == pytest.approx(
-        better.scores.mean_iou - base.scores.mean_iou
+        better.class_scores.mean_iou - base.class_scores.mean_iou
     )
     assert not equal[0].certain
     assert equal[0].difference == 0

@@ -1,4 +1,4 @@
-"""Seams that a map's tag tells of, against the grid that made it."""
+"""Seams of tiles that are laid again, against the grid that made the map."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tilesegm.errors import InputError
+from tilesegm.grid.layout import SEAM_DISTANCES, TileLayout
 from tilesegm.grid.tiles import Footprint, plan_grid
 from tilesegm.grid.tiling import Tiling
 from tilesegm.metrics.pair import make_pair
-from tilesegm.metrics.seams import SEAM_ENDS, SeamMap, count_seams
+from tilesegm.metrics.seams import SeamMap, count_seams
 
 
 @pytest.mark.parametrize("blend", ["hann", "linear", "gaussian", "crop"])
 @pytest.mark.parametrize("stride", [1, 16])
 def test_seams_lie_where_neighbours_weigh_the_same(blend: str, stride: int) -> None:
     grid = plan_grid(1000, 777, Tiling(256, 64, blend), Footprint(stride=stride))  # type: ignore[arg-type]
-    text = (
-        f"tile {grid.tile[0]} x {grid.tile[1]}, overlap {grid.overlap}, margin {grid.margin}, "
-        f"blend {blend}, stride {stride}"
+    layout = TileLayout(
+        tile=grid.tile,
+        overlap=grid.overlap,
+        margin=grid.margin,
+        blend=blend,  # type: ignore[arg-type]
+        stride=stride,
     )
-    seams = SeamMap.of_tiling(text, 1000, 777)
+    seams = SeamMap.of_layout(layout, 1000, 777)
     for axis, bins in ((grid.rows, seams.rows), (grid.cols, seams.cols)):
         weights = np.zeros((len(axis.spans), axis.padded))
         for span, row in zip(axis.spans, weights, strict=True):
@@ -32,12 +35,13 @@ def test_seams_lie_where_neighbours_weigh_the_same(blend: str, stride: int) -> N
         assert len(changes) == len(axis.spans) - 1
         centres = np.arange(axis.size) + 0.5
         distance = np.abs(centres[:, None] - changes).min(1)
-        np.testing.assert_array_equal(bins, np.searchsorted(SEAM_ENDS, distance))
+        np.testing.assert_array_equal(bins, np.searchsorted(SEAM_DISTANCES, distance))
 
 
 def test_one_tile_has_no_seam() -> None:
-    seams = SeamMap.of_tiling("tile 512 x 512, overlap 64, margin 24, blend hann", 300, 200)
-    assert {*seams.rows, *seams.cols} == {len(SEAM_ENDS)}
+    layout = TileLayout(tile=(512, 512), overlap=64, margin=24, blend="hann")
+    seams = SeamMap.of_layout(layout, 300, 200)
+    assert {*seams.rows, *seams.cols} == {len(SEAM_DISTANCES)}
 
 
 def test_counts_by_hand() -> None:
@@ -46,12 +50,6 @@ def test_counts_by_hand() -> None:
     counts = count_seams(make_pair(truth, np.zeros_like(truth), 2), seams, 0, 0)
     assert counts.all.tolist() == [3, 2, 0, 0, 0, 0, 0]
     assert counts.right.tolist() == [2, 0, 0, 0, 0, 0, 0]
-
-
-@pytest.mark.parametrize("text", ["", "tile 5", "tile 9 x 9, overlap 1, margin 0, blend round"])
-def test_a_tag_that_is_not_understood_is_refused(text: str) -> None:
-    with pytest.raises(InputError, match="TILESEGM_TILING"):
-        SeamMap.of_tiling(text, 10, 10)
 
 
 def test_grids_have_pairs_of_neighbours() -> None:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.metrics.maps import assert_equal, cut, random_maps, streamed
+from tilesegm.metrics.map_counts import count_measures
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.objects import cut_objects, join_objects
 from tilesegm.metrics.pair import make_pair
-from tilesegm.metrics.tally import count_window
 
 SIDES = st.tuples(st.integers(3, 60), st.integers(3, 60))
 
@@ -31,7 +31,7 @@ def test_windows_add_up_to_the_image(
     truth, predicted = random_maps(seed, 53, 47, 3)
     known = np.random.default_rng(seed).random(truth.shape) > 0.05 if holes else None
     measures = Measures(band=band, tolerances=(), cap=cap, thin=(0, 2), rounds=rounds)
-    whole = count_window(make_pair(truth, predicted, 3, known), measures)
+    whole = count_measures(make_pair(truth, predicted, 3, known), measures)
     assert_equal(streamed(truth, predicted, 3, known, side, measures), whole)
 
 
@@ -58,8 +58,10 @@ def test_a_halo_too_narrow_is_noticed_by_these_tests(missing: str) -> None:
         "band": Measures(band=9, cap=1, tolerances=()),
         "thin": Measures(borders=False, thin=(0, 1, 2), rounds=6),
     }[missing]
-    whole = count_window(make_pair(truth, predicted, 3), measures)
-    parts = [count_window(pair, measures) for _, pair in cut(truth, predicted, 3, None, (9, 9), 1)]
+    whole = count_measures(make_pair(truth, predicted, 3), measures)
+    parts = [
+        count_measures(pair, measures) for _, pair in cut(truth, predicted, 3, None, (9, 9), 1)
+    ]
     total = parts[0]
     for part in parts[1:]:
         total = total + part

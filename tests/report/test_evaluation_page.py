@@ -18,7 +18,7 @@ from tilesegm.evaluation.inputs import MapPair
 from tilesegm.evaluation.report import ReportOptions, write_evaluation_report
 from tilesegm.grid.window import Window
 from tilesegm.metrics.measures import Measures
-from tilesegm.metrics.pair import Pair, make_pair
+from tilesegm.metrics.pair import WindowPair, make_pair
 from tilesegm.report import overview as module
 from tilesegm.report.comparison import Comparison
 from tilesegm.report.overview import survey
@@ -34,7 +34,7 @@ def test_an_overview_holds_every_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SIDE", 20)
     monkeypatch.setattr(module, "_WINDOW", 12)
 
-    def look(window: Window) -> Pair:
+    def look(window: Window) -> WindowPair:
         return make_pair(truth[window.slices], predicted[window.slices], 2)
 
     found = survey(look, 95, 61, CLASSES)
@@ -73,8 +73,10 @@ def test_worst_blocks_come_first() -> None:
     truth = np.zeros((64, 96), np.uint8)
     predicted = truth.copy()
     predicted[40, 70:80] = predicted[3, 3:5] = 1
-    found = worst_blocks(evaluate(predicted, truth, options=OPTIONS), 5)
-    assert [(number, block.row, block.col) for number, block in found] == [(0, 32, 64), (0, 0, 0)]
+    evaluation = evaluate(predicted, truth, options=OPTIONS)
+    found = worst_blocks(evaluation, 5)
+    assert [(block.row, block.col) for _, block in found] == [(32, 64), (0, 0)]
+    assert all(image is evaluation.images[0] for image, _ in found)
 
 
 def test_a_batch_shows_worst_maps_and_all_numbers(tmp_path: Path) -> None:
@@ -91,9 +93,12 @@ def test_a_batch_shows_worst_maps_and_all_numbers(tmp_path: Path) -> None:
     reader = read(path)
     assert all(address.startswith("data:") for address in reader.addresses)
     assert len(reader.addresses) == 3 + 2 * 3
-    worst = min(evaluation.images, key=lambda image: image.tally.regions.accuracy)
+    worst = min(evaluation.images, key=lambda image: image.counts.class_scores.accuracy)
     assert f"Errors of {Path(worst.prediction).name}" in reader.text
-    for number in (evaluation.scores.mean_iou, evaluation.images[1].tally.regions.mean_iou):
+    for number in (
+        evaluation.class_scores.mean_iou,
+        evaluation.images[1].counts.class_scores.mean_iou,
+    ):
         assert f"{number:.4f}" in reader.text
     for title in ("Borders", "Objects", "Thin structures", "Worst windows", "Images"):
         assert title in reader.text

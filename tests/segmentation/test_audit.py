@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 import tilesegm
 from tests.images import write
 from tilesegm.errors import SettingsError
-from tilesegm.segmentation.audit import DISTANCES, audit
+from tilesegm.grid.layout import SEAM_DISTANCES
+from tilesegm.segmentation.audit import audit
 
 EDGE = 10
 
@@ -50,7 +51,9 @@ def test_every_flip_is_found_where_it_is() -> None:
     image = np.zeros((5 * 128, 7 * 128, 1), np.uint8)
     tiling = tilesegm.Tiling(tile=128, overlap=0, blend="crop")
     done = audit(image, afraid_of_edges, tiling=tiling, samples=6)
-    rates = dict(zip(DISTANCES, done.flips[:-1] / np.maximum(done.pixels[:-1], 1), strict=True))
+    rates = dict(
+        zip(SEAM_DISTANCES, done.flips[:-1] / np.maximum(done.pixels[:-1], 1), strict=True)
+    )
     assert rates[4] == rates[8] == 1
     assert 0 < rates[16] < 1, "pixels from 8 to 10 flip, those from 10 to 16 do not"
     assert rates[32] == 0

@@ -148,41 +148,30 @@ def _compare(
     if not rivals:
         return None
     from tilesegm.evaluation.evaluate import evaluate_many
+    from tilesegm.evaluation.pairing import short_names
     from tilesegm.report.comparison import Comparison
 
     if prediction in rivals:
         raise SettingsError(f"against names {prediction}, the prediction itself; name another one")
-    names = _short_names([prediction, *rivals])
+    names = short_names([prediction, *rivals])
     others = [evaluate_many(pairs, options, on_event) for pairs in rivals.values()]
     return Comparison.of(dict(zip(names, [evaluation, *others], strict=True)))
-
-
-def _short_names(paths: list[str]) -> list[str]:
-    """Names without folders, if they stay different."""
-    short = [Path(path).name for path in paths]
-    return short if len(set(short)) == len(short) else paths
 
 
 def _pairs(
     prediction: str, truth: str, area: str | None, confidence: str | None, scores: str | None
 ) -> list[MapPair]:
-    """Pair the maps of two folders by name, or take one map and its truth."""
+    """Pair the maps of two folders, or take one map and its truth."""
     from tilesegm.evaluation.inputs import MapPair
+    from tilesegm.evaluation.pairing import is_folder_of_maps, pair_folders
 
-    folder, truths = Path(prediction), Path(truth)
-    if not folder.is_dir() or folder.suffix == ".zarr":
+    if not is_folder_of_maps(prediction):
         return [MapPair(prediction, truth, area, confidence, scores)]
     if confidence or scores or area:
         raise SettingsError(
             f"{prediction} is a folder; --confidence, --scores and --aoi go with a single map"
         )
-    maps = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".tif", ".png"))
-    missing = [path.name for path in maps if not (truths / path.name).exists()]
-    if not maps:
-        raise SettingsError(f"folder {prediction} holds no maps; expected .tif or .png files")
-    if missing:
-        raise SettingsError(f"{truth} holds no {missing[0]}; give the truth the names of the maps")
-    return [MapPair(str(path), str(truths / path.name)) for path in maps]
+    return pair_folders(prediction, truth)
 
 
 def _label_settings(path: Path | None) -> LabelSettings | None:

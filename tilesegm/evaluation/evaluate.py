@@ -17,15 +17,16 @@ import numpy as np
 
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError, SettingsError
-from tilesegm.evaluation.inputs import MapPair, OpenPair, PairReader
+from tilesegm.evaluation.inputs import InspectedPair, MapPair
+from tilesegm.evaluation.reader import PairReader, inspect_pair
 from tilesegm.events import OnEvent, PixelsDone, RunEnded, RunStarted, ignore
 from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import count_confidence, count_scores
 from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
+from tilesegm.metrics.map_counts import Block, MapCounts, count_blocks, count_measures
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.objects import ObjectPart, cut_objects, join_objects
 from tilesegm.metrics.seams import count_seams
-from tilesegm.metrics.tally import Block, Tally, count_blocks, count_window
 
 __all__ = ["EvaluationOptions", "block_side", "evaluate", "evaluate_many"]
 
@@ -112,18 +113,18 @@ def evaluate_many(
     images = []
     measures = options.measures
     for pair in pairs:
-        opened = OpenPair.open(pair, options.classes, options.labels)
-        if names not in (None, opened.classes):
+        inspected = inspect_pair(pair, options.classes, options.labels)
+        if names not in (None, inspected.classes):
             raise InputError(
-                f"{opened.name} has classes {', '.join(opened.classes)} and maps before it "
+                f"{inspected.name} has classes {', '.join(inspected.classes)} and maps before it "
                 f"{', '.join(names or ())}; evaluate maps of other classes apart"
             )
-        names = opened.classes
+        names = inspected.classes
         measures.check_classes(len(names))
-        on_event(RunStarted(opened.name, opened.height * opened.width, 0))
+        on_event(RunStarted(inspected.name, inspected.height * inspected.width, 0))
         started = time.monotonic()
-        images.append(_Run(opened, options).evaluate(on_event))
-        on_event(RunEnded(opened.name, time.monotonic() - started))
+        images.append(_Run(inspected, options).evaluate(on_event))
+        on_event(RunEnded(inspected.name, time.monotonic() - started))
     if names is None:
         raise InputError(
             "there is nothing to evaluate; give at least one prediction with its truth"
@@ -135,7 +136,7 @@ def evaluate_many(
 class _Part:
     """What is known of a window."""
 
-    tally: Tally
+    tally: MapCounts
     blocks: tuple[Block, ...]
     objects: tuple[ObjectPart, ...]
 
@@ -143,7 +144,7 @@ class _Part:
 class _Run:
     """Windows of one pair, counted by threads that each open the files for themselves."""
 
-    def __init__(self, pair: OpenPair, options: EvaluationOptions) -> None:
+    def __init__(self, pair: InspectedPair, options: EvaluationOptions) -> None:
         self._pair = pair
         self._measures = options.measures
         self._ignore = options.ignore
@@ -155,7 +156,7 @@ class _Run:
         self._side = -(-max(_WINDOW, self._block) // self._block) * self._block
 
     def evaluate(self, on_event: OnEvent) -> ImageEvaluation:
-        total: Tally | None = None
+        total: MapCounts | None = None
         blocks: list[Block] = []
         objects: dict[tuple[int, int], tuple[ObjectPart, ...]] = {}
         with self._files:
@@ -198,7 +199,7 @@ class _Run:
     def _reader(self) -> PairReader:
         reader: PairReader | None = getattr(self._own, "reader", None)
         if reader is None:
-            reader = self._own.reader = self._pair.reader(self._ignore)
+            reader = self._own.reader = PairReader(self._pair, self._ignore)
             with self._lock:
                 self._files.callback(reader.close)
         return reader
@@ -210,7 +211,7 @@ class _Run:
         classes = pair.classes
         nothing = np.zeros((classes, classes + 1), np.int64)
         confusion = sum((block.confusion for block in blocks), nothing)
-        tally = count_window(pair, measures, confusion)
+        tally = count_measures(pair, measures, confusion)
         extra: dict[str, Any] = {}
         if self._pair.seams is not None:
             extra["seams"] = count_seams(pair, self._pair.seams, window.row, window.col)
@@ -218,7 +219,7 @@ class _Run:
         scores = reader.scores(window)
         if scores is not None:
             known = scores.valid & (core.truth != core.unknown)
-            extra["scores"] = count_scores(scores.levels, core.truth, known, scores.steps)
+            extra["score_histograms"] = count_scores(scores.levels, core.truth, known, scores.steps)
         confidence = reader.confidence(window, scores)
         if confidence is not None:
             known = confidence.valid & (core.truth != core.unknown)
@@ -229,7 +230,7 @@ class _Run:
         return _Part(replace(tally, **extra), blocks, cut_objects(pair, measures.objects))
 
 
-def block_side(pair: OpenPair, side: int) -> int:
+def block_side(pair: InspectedPair, side: int) -> int:
     """Return ``side`` in pixels, doubled until the counts of all blocks of a map fit in memory."""
     each = 8 * len(pair.classes) * (len(pair.classes) + 1)
     while -(-pair.height // side) * -(-pair.width // side) * each > _BLOCK_BYTES:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
-
-import rasterio
-from rasterio.errors import RasterioError
 
 from tilesegm.classes import ClassInfo, default_classes
 from tilesegm.data.labels.classes import class_infos
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.evaluate import EvaluationOptions, block_side
-from tilesegm.evaluation.inputs import MapPair, OpenPair
+from tilesegm.evaluation.inputs import MapPair
+from tilesegm.evaluation.pairing import short_names
+from tilesegm.evaluation.reader import PairReader, inspect_pair
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
-from tilesegm.metrics.evaluation import Evaluation
-from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
 from tilesegm.report.comparison import Comparison
 from tilesegm.report.evaluation import evaluation_page
 from tilesegm.report.overview import Overview, survey
-from tilesegm.report.places import Place, worst_blocks, worst_window
+from tilesegm.report.places import ShownWindow, worst_blocks, worst_window
+from tilesegm.sink.provenance import read_map_facts
 from tilesegm.source.open import open_source
 
 __all__ = ["ReportOptions", "check_image", "write_evaluation_report"]
@@ -69,38 +68,43 @@ def write_evaluation_report(
         OutputError: the page cannot be written.
     """
     report = report or ReportOptions()
+    names = short_names([image.prediction for image in evaluation.images])
+    maps = [_Map(*parts) for parts in zip(names, pairs, evaluation.images, strict=True)]
     classes = _colours(pairs[0], evaluation.classes, options)
+    worst = sorted(maps, key=lambda drawn: drawn.image.counts.class_scores.accuracy)[: report.maps]
     blocks = worst_blocks(evaluation, report.places)
-    worst = sorted(range(len(pairs)), key=lambda n: evaluation.images[n].tally.regions.accuracy)
     overviews: dict[str, Overview] = {}
-    places: dict[int, Place] = {}
+    windows: dict[int, ShownWindow] = {}
     on_event(StageStarted(f"drawing {Path(path).name}"))
-    shown = worst[: report.maps]
-    wanted = sorted({*shown, *(n for n, _ in blocks)})
-    for done, number in enumerate(wanted):
-        opened = OpenPair.open(pairs[number], options.classes, options.labels)
-        name = _short(evaluation, number)
-        side = block_side(opened, options.measures.block)
-        with closing(opened.reader(options.ignore)) as reader:
-
-            def read(window: Window, reader: Any = reader) -> Pair:
-                pair: Pair = reader.read(window, 0)
-                return pair
-
-            if number in shown:
-                overviews[name] = survey(read, opened.height, opened.width, classes)
-            for rank, (owner, block) in enumerate(blocks):
-                if owner == number:
-                    whole = Window(block.row, block.col, side, side).intersect(opened.info.window)
-                    assert whole is not None
+    drawn = [one for one in maps if one in worst or any(one.image is image for image, _ in blocks)]
+    for done, one in enumerate(drawn, 1):
+        inspected = inspect_pair(one.pair, options.classes, options.labels)
+        side = block_side(inspected, options.measures.block)
+        with closing(PairReader(inspected, options.ignore)) as reader:
+            read = partial(reader.read, halo=0)
+            if one in worst:
+                overviews[one.name] = survey(read, inspected.height, inspected.width, classes)
+            for rank, (image, block) in enumerate(blocks):
+                if image is one.image:
+                    whole = Window(block.row, block.col, side, side)
+                    whole = whole.intersect(inspected.info.window) or whole
                     window = worst_window(read(whole), block.row, block.col)
-                    places[rank] = Place(name, window, read(window))
-        on_event(StageProgress((done + 1) / len(wanted)))
-    found = [places[rank] for rank in sorted(places)]
+                    windows[rank] = ShownWindow(one.name, window, read(window))
+        on_event(StageProgress(done / len(drawn)))
+    shown = [windows[rank] for rank in sorted(windows)]
     if report.image is not None:
-        found = _with_image(found, report.image)
-    ordered = {name: overviews[name] for name in (_short(evaluation, n) for n in shown)}
-    return evaluation_page(evaluation, classes, ordered, found, report.comparison).save(path)
+        shown = _with_image(shown, report.image)
+    ordered = {one.name: overviews[one.name] for one in worst}
+    return evaluation_page(evaluation, classes, ordered, shown, report.comparison).save(path)
+
+
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """A prediction that the page may draw."""
+
+    name: str
+    pair: MapPair
+    image: ImageEvaluation
 
 
 def check_image(image: Any, pair: MapPair) -> None:
@@ -118,21 +122,13 @@ def check_image(image: Any, pair: MapPair) -> None:
         )
 
 
-def _with_image(places: Sequence[Place], image: Any) -> list[Place]:
-    with ExitStack() as files:
-        source = files.enter_context(open_source(image))
-        seen = [source.read(place.window) for place in places]
+def _with_image(windows: Sequence[ShownWindow], image: Any) -> list[ShownWindow]:
+    with open_source(image) as source:
+        pixels = [source.read(shown.window) for shown in windows]
     return [
-        Place(place.name, place.window, place.pair, pixels.values, pixels.valid)
-        for place, pixels in zip(places, seen, strict=True)
+        replace(shown, pixels=part.values, valid=part.valid)
+        for shown, part in zip(windows, pixels, strict=True)
     ]
-
-
-def _short(evaluation: Evaluation, number: int) -> str:
-    """Name of a prediction without its folders, if no other has the same."""
-    names = [Path(image.prediction).name for image in evaluation.images]
-    name = names[number]
-    return name if names.count(name) == 1 else evaluation.images[number].prediction
 
 
 def _colours(
@@ -146,20 +142,9 @@ def _colours(
                 ClassInfo(name, info.colour) for name, info in zip(names, infos, strict=True)
             )
     made = [info.colour for info in default_classes(len(names))]
-    palette = _palette(pair.prediction) or _palette(pair.truth)
+    palette = read_map_facts(pair.prediction).palette or read_map_facts(pair.truth).palette
     # A palette that has too few colours would paint classes alike.
     colours = [palette.get(n, made[n]) for n in range(len(names))]
     if len(set(colours)) < len(colours):
         colours = made
     return tuple(ClassInfo(name, colour) for name, colour in zip(names, colours, strict=True))
-
-
-def _palette(image: Any) -> dict[int, tuple[int, int, int]]:
-    """Colours of a raster file by id; empty where it has none."""
-    if not isinstance(image, str | os.PathLike):
-        return {}
-    try:
-        with rasterio.open(image) as dataset:
-            return {number: colour[:3] for number, colour in dataset.colormap(1).items()}
-    except (RasterioError, ValueError):
-        return {}

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import Counts
-from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.counts import AccuracyByBin, Counts
+from tilesegm.metrics.pair import WindowPair
 
-__all__ = ["DEPTHS", "BandCounts", "DepthCounts", "border_depth", "count_bands", "count_depths"]
+__all__ = ["DEPTHS", "BandCounts", "border_depth", "count_bands", "count_depths"]
 
 DEPTHS = (1, 2, 4, 8, 16)
 """Upper ends, in pixels, of the bins of distance from a border of the truth."""
@@ -35,14 +35,6 @@ class BandCounts(Counts):
         either = self.true + self.predicted - self.both
         nothing = np.full(len(self.both), np.nan)
         return np.asarray(np.divide(self.both, either, out=nothing, where=either > 0))
-
-
-@dataclass(frozen=True)
-class DepthCounts(Counts):
-    """Pixels by distance from the nearest border of the truth, ``(len(DEPTHS) + 1,)`` each."""
-
-    right: NDArray[np.int64]
-    all: NDArray[np.int64]
 
 
 def border_depth(labels: NDArray[Any], radii: Sequence[int]) -> NDArray[np.uint8]:
@@ -91,7 +83,7 @@ def _widen(values: NDArray[Any], step: int, pick: _Pick) -> NDArray[Any]:
     return values
 
 
-def count_bands(pair: Pair, radius: int) -> BandCounts:
+def count_bands(pair: WindowPair, radius: int) -> BandCounts:
     """Count the bands of ``radius`` pixels along borders; the halo must be as wide.
 
     The band of a class holds its pixels that are at most ``radius`` from a pixel of another.
@@ -107,13 +99,13 @@ def count_bands(pair: Pair, radius: int) -> BandCounts:
     )
 
 
-def count_depths(pair: Pair) -> DepthCounts:
+def count_depths(pair: WindowPair) -> AccuracyByBin:
     """Count right pixels by distance from borders of the truth; the halo must be `DEPTHS` wide."""
     core = pair.core
     depth = border_depth(pair.truth, DEPTHS)[pair.inner]
     known = core.truth != pair.unknown
     size = len(DEPTHS) + 1
-    return DepthCounts(
+    return AccuracyByBin(
         _count(depth[known & (core.truth == core.predicted)], size), _count(depth[known], size)
     )
 

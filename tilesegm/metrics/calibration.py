@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.counts import AccuracyByBin, Counts
 
 __all__ = ["STEPS", "ConfidenceCounts", "Curve", "ScoreCounts", "count_confidence", "count_scores"]
 
@@ -17,11 +17,8 @@ STEPS = 4096
 
 
 @dataclass(frozen=True)
-class ConfidenceCounts(Counts):
+class ConfidenceCounts(AccuracyByBin):
     """Pixels by confidence: entry ``n`` of ``N + 1`` stands for a confidence of ``n / N``."""
-
-    right: NDArray[np.int64]
-    all: NDArray[np.int64]
 
     def reliability(self, bins: int = 15) -> NDArray[np.float64]:
         """Return a reliability diagram.

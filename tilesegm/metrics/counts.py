@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-__all__ = ["Counts"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["AccuracyByBin", "Counts"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,27 @@ class Counts:
     def __add__(self, other: Self) -> Self:
         """Return a new value, field by field the sum of both."""
         summed: dict[str, Any] = {}
-        for known in fields(self):
-            mine, yours = getattr(self, known.name), getattr(other, known.name)
-            summed[known.name] = None if mine is None or yours is None else mine + yours
+        for field in fields(self):
+            mine, yours = getattr(self, field.name), getattr(other, field.name)
+            summed[field.name] = None if mine is None or yours is None else mine + yours
         return type(self)(**summed)
+
+
+@dataclass(frozen=True)
+class AccuracyByBin(Counts):
+    """Pixels by bins of a distance or a confidence, ``(bins,)`` each."""
+
+    right: NDArray[np.int64]
+    """Pixels classified correctly."""
+    all: NDArray[np.int64]
+
+    @property
+    def accuracy(self) -> NDArray[np.float64]:
+        """``(bins,)`` fraction of pixels classified correctly; NaN without pixels."""
+        nothing = np.full(len(self.all), np.nan)
+        return np.asarray(np.divide(self.right, self.all, out=nothing, where=self.all > 0))
+
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """``(bins,)`` fraction of all pixels."""
+        return np.asarray(self.all / max(self.all.sum(), 1))

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from tilesegm.grid.layout import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.confusion import Scores, mean
+from tilesegm.metrics.map_counts import Block, MapCounts
 from tilesegm.metrics.measures import Measures
-from tilesegm.metrics.seams import SEAM_ENDS
-from tilesegm.metrics.tally import Block, Tally
 
 __all__ = ["Evaluation", "ImageEvaluation"]
 
@@ -29,7 +29,7 @@ class ImageEvaluation:
     truth: str
     height: int
     width: int
-    tally: Tally
+    counts: MapCounts
     blocks: tuple[Block, ...]
     """Blocks with a known pixel, from top to bottom and left to right."""
 
@@ -45,19 +45,19 @@ class Evaluation:
     seconds: float = 0.0
 
     @cached_property
-    def total(self) -> Tally:
+    def total(self) -> MapCounts:
         """Counts of all images together."""
-        return reduce(add, (image.tally for image in self.images))
+        return reduce(add, (image.counts for image in self.images))
 
     @property
-    def scores(self) -> Scores:
+    def class_scores(self) -> Scores:
         """Scores of the confusion matrix of all images together."""
-        return self.total.regions
+        return self.total.class_scores
 
     @property
     def mean_iou_of_images(self) -> float:
         """Mean over images of each one's mean IoU: small images count like large ones."""
-        return mean(np.array([image.tally.regions.mean_iou for image in self.images]))
+        return mean(np.array([image.counts.class_scores.mean_iou for image in self.images]))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, with None in place of NaN and ``"inf"`` for a distance above the cap."""
@@ -67,8 +67,8 @@ class Evaluation:
                 "truth": image.truth,
                 "height": image.height,
                 "width": image.width,
-                **_overall(image.tally),
-                "iou": dict(zip(self.classes, image.tally.regions.iou, strict=True)),
+                **_overall(image.counts),
+                "iou": dict(zip(self.classes, image.counts.class_scores.iou, strict=True)),
             }
             for image in self.images
         ]
@@ -92,7 +92,7 @@ class Evaluation:
         return json.dumps(self.to_dict(), allow_nan=False)
 
     def _by_class(self) -> list[dict[str, Any]]:
-        total, scores = self.total, self.scores
+        total, scores = self.total, self.class_scores
         columns: dict[str, Iterable[Any]] = {
             "name": self.classes,
             "true_pixels": scores.true,
@@ -110,8 +110,8 @@ class Evaluation:
                 columns[f"boundary_f1_{name}"] = total.surfaces.boundary_f1(tolerance)
                 columns[f"surface_dice_{name}"] = total.surfaces.surface_dice(tolerance)
             columns["hausdorff_95"] = total.surfaces.hausdorff()
-        if total.scores:
-            curves = [total.scores.curve(n) for n in range(len(self.classes))]
+        if total.score_histograms:
+            curves = [total.score_histograms.curve(n) for n in range(len(self.classes))]
             columns["average_precision"] = [curve.average_precision for curve in curves]
             columns["best_threshold"] = [curve.threshold[curve.best] for curve in curves]
             columns["best_f1"] = [curve.f1[curve.best] for curve in curves]
@@ -136,17 +136,13 @@ class Evaluation:
         said = {}
         for name, counts, ends in (
             ("accuracy_by_border_distance", self.total.depths, DEPTHS),
-            ("accuracy_by_seam_distance", self.total.seams, SEAM_ENDS),
+            ("accuracy_by_seam_distance", self.total.seams, SEAM_DISTANCES),
         ):
             if counts:
-                rows = zip((*ends, None), counts.right, counts.all, strict=True)
+                rows = zip((*ends, None), counts.all, counts.accuracy, strict=True)
                 said[name] = [
-                    {
-                        "up_to_pixels": end,
-                        "pixels": pixels,
-                        "accuracy": right / pixels if pixels else math.nan,
-                    }
-                    for end, right, pixels in rows
+                    {"up_to_pixels": end, "pixels": pixels, "accuracy": accuracy}
+                    for end, pixels, accuracy in rows
                 ]
         return said
 
@@ -160,8 +156,8 @@ class Evaluation:
         return {"expected_calibration_error": error, "reliability": rows}
 
 
-def _overall(tally: Tally) -> dict[str, Any]:
-    scores = tally.regions
+def _overall(counts: MapCounts) -> dict[str, Any]:
+    scores = counts.class_scores
     said = {
         "pixels": scores.pixels,
         "accuracy": scores.accuracy,
@@ -172,8 +168,8 @@ def _overall(tally: Tally) -> dict[str, Any]:
         "micro_dice": scores.micro_dice,
         "frequency_weighted_iou": scores.frequency_weighted_iou,
     }
-    if tally.bands:
-        said["mean_boundary_iou"] = mean(tally.bands.iou)
+    if counts.bands:
+        said["mean_boundary_iou"] = mean(counts.bands.iou)
     return said
 
 

@@ -13,7 +13,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from tilesegm.metrics.counts import Counts
-from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["ObjectCounts", "ObjectPart", "cut_objects", "join_objects"]
 
@@ -67,7 +67,7 @@ class ObjectPart:
     """``(3, n)``: number in the truth, number in the prediction, common pixels."""
 
 
-def cut_objects(pair: Pair, classes: tuple[int, ...]) -> tuple[ObjectPart, ...]:
+def cut_objects(pair: WindowPair, classes: tuple[int, ...]) -> tuple[ObjectPart, ...]:
     """Label the objects of ``classes`` in a window, without its halo.
 
     Pixels that share a side are connected; those that share a corner alone are not. Unknown

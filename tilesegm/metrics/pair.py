@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Pair", "clip_ids", "make_pair"]
+__all__ = ["WindowPair", "clip_ids", "make_pair"]
 
 
 @dataclass(frozen=True)
-class Pair:
+class WindowPair:
     """Class ids of truth and prediction, one unsigned type, with a halo around what is counted.
 
     Ids from 0 to ``classes - 1`` are classes. ``classes`` stands for a prediction that is no
@@ -33,10 +33,10 @@ class Pair:
         return int(np.iinfo(self.truth.dtype).max)
 
     @property
-    def core(self) -> Pair:
+    def core(self) -> WindowPair:
         """The same without its halo."""
         truth, predicted = self.truth[self.inner], self.predicted[self.inner]
-        return Pair(truth, predicted, self.classes, (slice(None), slice(None)))
+        return WindowPair(truth, predicted, self.classes, (slice(None), slice(None)))
 
 
 def make_pair(
@@ -45,7 +45,7 @@ def make_pair(
     classes: int,
     known: NDArray[np.bool_] | None = None,
     inner: tuple[slice, slice] = (slice(None), slice(None)),
-) -> Pair:
+) -> WindowPair:
     """Bring ids of any integer type to one small type.
 
     Args:
@@ -62,7 +62,7 @@ def make_pair(
     if known is not None:
         actual[~known] = unknown
     given[actual == unknown] = unknown
-    return Pair(actual, given, classes, inner)
+    return WindowPair(actual, given, classes, inner)
 
 
 def clip_ids(ids: NDArray[Any], classes: int) -> NDArray[Any]:

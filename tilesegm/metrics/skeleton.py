@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.metrics.counts import Counts
-from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SkeletonCounts", "count_skeletons", "skeletonise"]
 
@@ -53,7 +53,7 @@ class SkeletonCounts(Counts):
         return np.where(self.true + self.predicted > 0, score, np.nan)
 
 
-def count_skeletons(pair: Pair, classes: tuple[int, ...], rounds: int) -> SkeletonCounts:
+def count_skeletons(pair: WindowPair, classes: tuple[int, ...], rounds: int) -> SkeletonCounts:
     """Count the skeletons of ``classes``; the halo must be ``2 * rounds + 1`` wide.
 
     Unknown pixels belong to no class: an object ends where they begin.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.metrics.counts import Counts
-from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SurfaceCounts", "border", "count_surfaces", "squared_distances"]
 
@@ -106,7 +106,7 @@ def border(labels: NDArray[Any]) -> NDArray[np.bool_]:
     return edge
 
 
-def count_surfaces(pair: Pair, cap: int) -> SurfaceCounts:
+def count_surfaces(pair: WindowPair, cap: int) -> SurfaceCounts:
     """Count distances between borders up to ``cap`` pixels; the halo must be ``cap + 1`` wide."""
     edges = border(pair.truth), border(pair.predicted)
     inside = np.zeros(pair.truth.shape, bool)

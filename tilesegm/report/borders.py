@@ -1,4 +1,4 @@
-"""How right a map is at borders and at seams of tiles."""
+"""Accuracy of a map at borders and at seams of tiles."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.grid.layout import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
+from tilesegm.metrics.counts import AccuracyByBin
 from tilesegm.metrics.evaluation import Evaluation
-from tilesegm.metrics.seams import SEAM_ENDS
 from tilesegm.report.charts import lines
 from tilesegm.report.page import Page
 
@@ -39,7 +40,7 @@ def add_borders(page: Page, evaluation: Evaluation) -> None:
             for n, name in enumerate(evaluation.classes)
         ],
     )
-    _add_distances(page, total.depths.right, total.depths.all, DEPTHS, "a border of the truth")
+    _add_distances(page, total.depths, DEPTHS, "a border of the truth")
 
 
 def add_seams(page: Page, evaluation: Evaluation) -> None:
@@ -47,33 +48,25 @@ def add_seams(page: Page, evaluation: Evaluation) -> None:
     seams = evaluation.total.seams
     if seams is not None:
         page.section("Seams of tiles", "A fall towards seams says that tiles overlap too little.")
-        _add_distances(page, seams.right, seams.all, SEAM_ENDS, "a seam of tiles")
+        _add_distances(page, seams, SEAM_DISTANCES, "a seam of tiles")
 
 
-def _add_distances(
-    page: Page,
-    right: NDArray[np.int64],
-    pixels: NDArray[np.int64],
-    ends: Sequence[int],
-    what: str,
-) -> None:
-    accuracy = np.divide(right, pixels, out=np.full(len(pixels), np.nan), where=pixels > 0)
+def _add_distances(page: Page, counts: AccuracyByBin, ends: Sequence[int], line: str) -> None:
     names = [*(f"≤ {end}" for end in ends), f"> {ends[-1]}"]
     page.figure(
         lines(
-            {"accuracy": (range(len(names)), accuracy)},
-            x=f"pixels from {what}",
+            {"accuracy": (range(len(names)), counts.accuracy)},
+            x=f"pixels from {line}",
             y="accuracy",
             names=names,
         ),
-        f"Accuracy by distance from {what}",
+        f"Accuracy by distance from {line}",
     )
-    share = pixels / max(pixels.sum(), 1)
     page.table(
-        [f"pixels from {what}", *names],
+        [f"pixels from {line}", *names],
         [
-            ["accuracy", *map(float, accuracy)],
-            ["share of pixels", *(f"{100 * part:.1f} %" for part in share)],
+            ["accuracy", *map(float, counts.accuracy)],
+            ["share of pixels", *(f"{100 * part:.1f} %" for part in counts.share)],
         ],
     )
 

@@ -1,4 +1,4 @@
-"""Whether confidence is deserved, and what other thresholds would give."""
+"""Calibration of confidence, and scores at other thresholds."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tilesegm.metrics.evaluation import Evaluation
 from tilesegm.report.charts import COLOURS, lines
 from tilesegm.report.page import Page
 
-__all__ = ["add_chances"]
+__all__ = ["add_calibration"]
 
 _POINTS = 128
 """Most points of a curve."""
 
 
-def add_chances(page: Page, evaluation: Evaluation) -> None:
+def add_calibration(page: Page, evaluation: Evaluation) -> None:
     """Add calibration and thresholds, if scores or confidence were given."""
     total = evaluation.total
     if total.confidence is not None:
         _add_reliability(page, total.confidence)
-    if total.scores is not None:
-        _add_thresholds(page, total.scores, evaluation)
+    if total.score_histograms is not None:
+        _add_thresholds(page, total.score_histograms, evaluation)
 
 
 def _add_reliability(page: Page, counts: ConfidenceCounts) -> None:
@@ -41,7 +41,7 @@ def _add_reliability(page: Page, counts: ConfidenceCounts) -> None:
                 "share of pixels": (at, np.r_[none, share, none]),
             },
             x="confidence",
-            y="part of pixels",
+            y="fraction of pixels",
             limits=(0, 1),
             diagonal=True,
         ),
@@ -50,7 +50,7 @@ def _add_reliability(page: Page, counts: ConfidenceCounts) -> None:
 
 
 def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> None:
-    true, names = evaluation.scores.true, evaluation.classes
+    true, names = evaluation.class_scores.true, evaluation.classes
     curves = {n: counts.curve(n) for n in np.flatnonzero(true).tolist()}
     page.section(
         "Thresholds",

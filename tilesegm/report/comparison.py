@@ -24,8 +24,8 @@ class Comparison:
 
     evaluations: Mapping[str, Evaluation]
     """By name; the first is the one that others are compared with."""
-    differences: tuple[tuple[Difference, ...], ...]
-    """Of each of the others."""
+    differences: Mapping[str, tuple[Difference, ...]]
+    """Of each of the others, by name."""
 
     @classmethod
     def of(cls, evaluations: Mapping[str, Evaluation]) -> Self:
@@ -34,33 +34,34 @@ class Comparison:
         Raises:
             InputError: they cannot be compared; see `compare`.
         """
-        first, *others = evaluations.values()
-        return cls(evaluations, compare(first, others))
+        first, *others = evaluations
+        differences = compare(evaluations[first], [evaluations[name] for name in others])
+        return cls(evaluations, dict(zip(others, differences, strict=True)))
 
     def to_list(self) -> list[dict[str, Any]]:
         """Plain values; None where a score has no meaning."""
-        first, *others = self.evaluations
+        first = next(iter(self.evaluations))
         return [
             {
                 "first": first,
                 "other": name,
                 "differences": [
-                    {"metric": one.metric, "certain": one.certain}
+                    {"metric": row.metric, "certain": row.certain}
                     | {
-                        key: _number(getattr(one, key))
+                        key: _number(getattr(row, key))
                         for key in ("first", "other", "difference", "low", "high")
                     }
-                    for one in found
+                    for row in differences
                 ],
             }
-            for name, found in zip(others, self.differences, strict=True)
+            for name, differences in self.differences.items()
         ]
 
 
 def add_comparison(page: Page, comparison: Comparison) -> None:
     """Add scores side by side, differences with intervals, and accuracy near borders."""
     evaluations = comparison.evaluations
-    first, *others = evaluations
+    first = next(iter(evaluations))
     page.section(
         "Comparison",
         "Intervals hold 95 % of the differences when blocks are drawn again with replacement, the "
@@ -70,14 +71,14 @@ def add_comparison(page: Page, comparison: Comparison) -> None:
         ["prediction", "accuracy", "mean IoU", "mean Dice", "kappa", "mean boundary IoU"],
         [[name, *_summary(evaluation)] for name, evaluation in evaluations.items()],
     )
-    for name, found in zip(others, comparison.differences, strict=True):
+    for name, differences in comparison.differences.items():
         page.table(
             ["score", first, name, "difference", "low", "high"],
-            [[_metric(d), d.first, d.other, d.difference, d.low, d.high] for d in found],
+            [[_metric(d), d.first, d.other, d.difference, d.low, d.high] for d in differences],
         )
         page.figure(
             intervals(
-                {_metric(one): (one.low, one.difference, one.high) for one in found},
+                {_metric(d): (d.low, d.difference, d.high) for d in differences},
                 x="difference",
             ),
             f"{name} beside {first}: right of zero it is better; grey may be chance",
@@ -86,10 +87,7 @@ def add_comparison(page: Page, comparison: Comparison) -> None:
     if len(near) == len(evaluations):
         page.figure(
             lines(
-                {
-                    name: (range(len(counts.all)), counts.right / np.maximum(counts.all, 1))
-                    for name, counts in near.items()
-                },
+                {name: (range(len(counts.all)), counts.accuracy) for name, counts in near.items()},
                 x="pixels from a border of the truth",
                 y="accuracy",
                 names=[*(f"≤ {end}" for end in DEPTHS), f"> {DEPTHS[-1]}"],
@@ -99,7 +97,7 @@ def add_comparison(page: Page, comparison: Comparison) -> None:
 
 
 def _summary(evaluation: Evaluation) -> list[float | None]:
-    scores, bands = evaluation.scores, evaluation.total.bands
+    scores, bands = evaluation.class_scores, evaluation.total.bands
     near = mean(bands.iou) if bands else None
     return [scores.accuracy, scores.mean_iou, scores.mean_dice, scores.kappa, near]
 

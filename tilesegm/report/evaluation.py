@@ -10,12 +10,12 @@ from tilesegm.classes import ClassInfo
 from tilesegm.metrics.confusion import mean
 from tilesegm.metrics.evaluation import Evaluation
 from tilesegm.report.borders import add_borders, add_seams
-from tilesegm.report.calibration import add_chances
+from tilesegm.report.calibration import add_calibration
 from tilesegm.report.charts import bars, heat_map
 from tilesegm.report.comparison import Comparison, add_comparison
 from tilesegm.report.overview import Overview, add_overview
 from tilesegm.report.page import Page
-from tilesegm.report.places import Place, add_places
+from tilesegm.report.places import ShownWindow, add_worst_windows
 
 __all__ = ["evaluation_page"]
 
@@ -29,7 +29,7 @@ def evaluation_page(
     evaluation: Evaluation,
     classes: Sequence[ClassInfo],
     overviews: Mapping[str, Overview],
-    places: Sequence[Place],
+    windows: Sequence[ShownWindow],
     comparison: Comparison | None = None,
 ) -> Page:
     """Show an evaluation.
@@ -38,7 +38,7 @@ def evaluation_page(
         evaluation: what was found.
         classes: names and colours by id.
         overviews: by the name of the prediction; those that are shown.
-        places: windows that are shown, worst first.
+        windows: those that are shown, worst first.
         comparison: of this prediction with others.
     """
     first, images = evaluation.images[0], evaluation.images
@@ -55,7 +55,7 @@ def evaluation_page(
     _add_confusion(page, evaluation)
     add_borders(page, evaluation)
     add_seams(page, evaluation)
-    add_chances(page, evaluation)
+    add_calibration(page, evaluation)
     _add_structures(page, evaluation)
     if overviews:
         page.section(
@@ -66,22 +66,22 @@ def evaluation_page(
         page.key((info.name, info.colour) for info in classes)
         for name, overview in overviews.items():
             add_overview(page, name, overview, classes)
-    if places:
-        image = "Image, truth" if places[0].pixels is not None else "Truth"
+    if windows:
+        image = "Image, truth" if windows[0].pixels is not None else "Truth"
         page.section(
             "Worst windows",
             f"{image}, prediction, and mistakes in the colour of the true class; one window a "
             "block, the blocks with most wrong pixels first.",
         )
         page.key((info.name, info.colour) for info in classes)
-        add_places(page, places, classes)
+        add_worst_windows(page, windows, classes)
     if len(images) > 1:
         _add_images(page, evaluation)
     return page
 
 
 def _add_summary(page: Page, evaluation: Evaluation) -> None:
-    scores, total = evaluation.scores, evaluation.total
+    scores, total = evaluation.class_scores, evaluation.total
     rows: list[tuple[str, object]] = [
         ("accuracy", scores.accuracy),
         ("mean IoU", scores.mean_iou),
@@ -101,7 +101,7 @@ def _add_summary(page: Page, evaluation: Evaluation) -> None:
 
 
 def _add_classes(page: Page, evaluation: Evaluation, classes: Sequence[ClassInfo]) -> None:
-    scores = evaluation.scores
+    scores = evaluation.class_scores
     page.section("Classes")
     columns = (scores.iou, scores.dice, scores.precision, scores.recall)
     page.table(
@@ -183,7 +183,7 @@ def _add_structures(page: Page, evaluation: Evaluation) -> None:
 
 def _add_images(page: Page, evaluation: Evaluation) -> None:
     page.section("Images", "By their mean IoU, worst first.")
-    scored = [(image, image.tally.regions) for image in evaluation.images]
+    scored = [(image, image.counts.class_scores) for image in evaluation.images]
     scored.sort(key=lambda one: np.nan_to_num(one[1].mean_iou))
     page.table(
         ["prediction", "mean IoU", "accuracy", *evaluation.classes, "pixels"],

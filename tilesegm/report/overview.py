@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
-from tilesegm.metrics.pair import Pair
+from tilesegm.metrics.pair import WindowPair
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, picture
 
@@ -49,7 +49,7 @@ class Overview:
 
 
 def survey(
-    read: Callable[[Window], Pair], height: int, width: int, classes: Sequence[ClassInfo]
+    read: Callable[[Window], WindowPair], height: int, width: int, classes: Sequence[ClassInfo]
 ) -> Overview:
     """Look at every pixel of two maps, window by window, in bounded memory.
 

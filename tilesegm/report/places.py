@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
-from tilesegm.metrics.evaluation import Evaluation
-from tilesegm.metrics.pair import Pair
-from tilesegm.metrics.tally import Block
+from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
+from tilesegm.metrics.map_counts import Block
+from tilesegm.metrics.pair import WindowPair
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
 
-__all__ = ["Place", "add_places", "worst_blocks", "worst_window"]
+__all__ = ["ShownWindow", "add_worst_windows", "worst_blocks", "worst_window"]
 
 _SIDE = 256
 """Side of a window that is shown, in pixels."""
@@ -27,31 +27,28 @@ _SHOWN = 250
 
 
 @dataclass(frozen=True)
-class Place:
-    """A window of two maps."""
+class ShownWindow:
+    """A window of two maps that the page shows."""
 
     name: str
     """Of the prediction."""
     window: Window
-    pair: Pair
+    pair: WindowPair
     """Truth and prediction of the window."""
     pixels: NDArray[Any] | None = None
     """``(height, width, bands)`` of the image, if there is one."""
     valid: NDArray[np.bool_] | None = None
 
 
-def worst_blocks(evaluation: Evaluation, count: int) -> list[tuple[int, Block]]:
-    """Return the blocks with most wrong pixels, worst first, each with the number of its image."""
-    found = [
-        (_wrong(block), n, block)
-        for n, image in enumerate(evaluation.images)
-        for block in image.blocks
+def worst_blocks(evaluation: Evaluation, count: int) -> list[tuple[ImageEvaluation, Block]]:
+    """Return the blocks with most wrong pixels, worst first, each with its image."""
+    blocks = [
+        (image, block) for image in evaluation.images for block in image.blocks if _wrong(block)
     ]
-    found.sort(key=lambda one: -one[0])
-    return [(n, block) for wrong, n, block in found[:count] if wrong]
+    return sorted(blocks, key=lambda entry: -_wrong(entry[1]))[:count]
 
 
-def worst_window(pair: Pair, row: int, col: int) -> Window:
+def worst_window(pair: WindowPair, row: int, col: int) -> Window:
     """Return the window of a block with most wrong pixels; ``row``, ``col`` are the block's."""
     wrong = (pair.truth != pair.unknown) & (pair.truth != pair.predicted)
     size = [-(-side // _CELL) for side in wrong.shape]
@@ -65,10 +62,12 @@ def worst_window(pair: Pair, row: int, col: int) -> Window:
     return Window(row + top, col + left, min(_SIDE, height - top), min(_SIDE, width - left))
 
 
-def add_places(page: Page, places: Sequence[Place], classes: Sequence[ClassInfo]) -> None:
+def add_worst_windows(
+    page: Page, windows: Sequence[ShownWindow], classes: Sequence[ClassInfo]
+) -> None:
     """Show image, truth, prediction and errors of some windows."""
-    for place in places:
-        pair, window = place.pair, place.window
+    for shown in windows:
+        pair, window = shown.pair, shown.window
         known = pair.truth != pair.unknown
         wrong = int((known & (pair.truth != pair.predicted)).sum())
         panels = [
@@ -76,11 +75,11 @@ def add_places(page: Page, places: Sequence[Place], classes: Sequence[ClassInfo]
             colour_classes(pair.predicted, classes),
             error_picture(pair.truth, pair.predicted, classes),
         ]
-        if place.pixels is not None:
-            panels.insert(0, stretch(place.pixels, place.valid))
+        if shown.pixels is not None:
+            panels.insert(0, stretch(shown.pixels, shown.valid))
         page.figure(
             " ".join(picture(panel, width=_SHOWN) for panel in panels),
-            f"{place.name}, row {window.row}, column {window.col}, {window.height} x "
+            f"{shown.name}, row {window.row}, column {window.col}, {window.height} x "
             f"{window.width} pixels: {100 * wrong / max(int(known.sum()), 1):.1f} % are wrong",
         )
 

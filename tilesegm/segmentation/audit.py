@@ -13,14 +13,12 @@ from tilesegm.engine.crossings import compare_crossings
 from tilesegm.engine.plan import Plan
 from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
+from tilesegm.grid.layout import SEAM_DISTANCES
 from tilesegm.grid.tiling import Tiling
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
 
-__all__ = ["DISTANCES", "Audit", "audit"]
-
-DISTANCES = (4, 8, 16, 32, 64, 128)
-"""Upper ends, in pixels, of the bins of distance from a seam; a last bin holds what is beyond."""
+__all__ = ["Audit", "audit"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Audit:
     samples: int
     """Places that were looked at; 0 when one tile covers the image."""
     flips: NDArray[np.int64]
-    """``(len(DISTANCES) + 1,)`` pixels of another class, by distance from the nearest seam."""
+    """``(len(SEAM_DISTANCES) + 1,)`` pixels of another class, by distance from the nearest seam."""
     pixels: NDArray[np.int64]
     """Pixels that were compared, likewise."""
     near: tuple[int, int]
@@ -52,7 +50,7 @@ class Audit:
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
         grid = self.plan.grid
-        ends = [*map(str, DISTANCES), "beyond"]
+        ends = [*map(str, SEAM_DISTANCES), "beyond"]
         return {
             "image": self.plan.info.uri,
             "tile": list(grid.tile),
@@ -108,12 +106,12 @@ def audit(
         plan = plan_for(source.info, predictor.spec, tiling or Tiling(), options)
         reading = Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill)
         on_event(StageStarted("comparing with a shifted grid"))
-        flips, pixels = np.zeros((2, len(DISTANCES) + 1), np.int64)
+        flips, pixels = np.zeros((2, len(SEAM_DISTANCES) + 1), np.int64)
         near, away = np.zeros((2, 2), np.int64)
         seen = 0
         for crossing in compare_crossings(reading, predictor, samples, seed):
             other = crossing.tiled != crossing.shifted
-            bins = np.searchsorted(DISTANCES, crossing.distance).ravel()
+            bins = np.searchsorted(SEAM_DISTANCES, crossing.distance).ravel()
             pixels += np.bincount(bins, minlength=len(pixels))
             flips += np.bincount(bins[other.ravel()], minlength=len(flips))
             close = crossing.distance < max(plan.grid.overlap / 2, 1)

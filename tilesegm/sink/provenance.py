@@ -18,7 +18,7 @@ from tilesegm.errors import InputError, OutputError, SourceError
 from tilesegm.grid.layout import TileLayout
 from tilesegm.grid.tiling import Blend
 from tilesegm.source.base import Georeference
-from tilesegm.source.gdal import Gdal, georeference_of, open_quietly
+from tilesegm.source.gdal import Gdal, open_quietly
 from tilesegm.source.open import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
@@ -39,6 +39,7 @@ class MapFacts:
     """What a map tells about its pixels and its making; absent where it does not."""
 
     georeference: Georeference = field(default_factory=Georeference)
+    """Read from Zarr alone: rasters tell it as sources, which also know how pixels are turned."""
     classes: tuple[ClassInfo, ...] = ()
     """One entry per id, from 0; empty when ids have no names."""
     palette: Mapping[int, _Colour] = field(default_factory=dict, compare=False)
@@ -166,7 +167,7 @@ def _raster_contents(path: str) -> _Stored:
         except (ValueError, IndexError):  # no palette, or no band
             colours = {}
         palette = {number: colour[:3] for number, colour in colours.items()}
-        return _Stored(tags, _class_names(tags), palette, georeference_of(dataset))
+        return _Stored(tags, _class_names(tags), palette)
 
 
 def _class_names(tags: Mapping[str, str]) -> tuple[str, ...]:

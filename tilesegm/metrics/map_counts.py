@@ -8,37 +8,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.bands import BandCounts, DepthCounts, count_bands, count_depths
+from tilesegm.metrics.bands import BandCounts, count_bands, count_depths
 from tilesegm.metrics.calibration import ConfidenceCounts, ScoreCounts
 from tilesegm.metrics.confusion import Scores, count_pairs
-from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.counts import AccuracyByBin, Counts
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.objects import ObjectCounts
-from tilesegm.metrics.pair import Pair
-from tilesegm.metrics.seams import SeamCounts
+from tilesegm.metrics.pair import WindowPair
 from tilesegm.metrics.skeleton import SkeletonCounts, count_skeletons
 from tilesegm.metrics.surfaces import SurfaceCounts, count_surfaces
 
-__all__ = ["Block", "Tally", "count_blocks", "count_window"]
+__all__ = ["Block", "MapCounts", "count_blocks", "count_measures"]
 
 
 @dataclass(frozen=True)
-class Tally(Counts):
+class MapCounts(Counts):
     """Counts of a window, an image or several; None where something was not measured."""
 
     confusion: NDArray[np.int64]
     """``(K, K + 1)``; see `count_pairs`."""
     bands: BandCounts | None = None
-    depths: DepthCounts | None = None
+    depths: AccuracyByBin | None = None
+    """By distance from the nearest border of the truth; bins end at `DEPTHS`."""
     surfaces: SurfaceCounts | None = None
     skeletons: SkeletonCounts | None = None
     objects: ObjectCounts | None = None
-    seams: SeamCounts | None = None
+    seams: AccuracyByBin | None = None
+    """By distance from the nearest seam; bins end at `SEAM_DISTANCES`."""
     confidence: ConfidenceCounts | None = None
-    scores: ScoreCounts | None = None
+    score_histograms: ScoreCounts | None = None
 
     @property
-    def regions(self) -> Scores:
+    def class_scores(self) -> Scores:
         """Scores of the confusion matrix."""
         return Scores(self.confusion)
 
@@ -54,9 +55,9 @@ class Block:
     """``(K, K + 1)``."""
 
 
-def count_window(
-    pair: Pair, measures: Measures, confusion: NDArray[np.int64] | None = None
-) -> Tally:
+def count_measures(
+    pair: WindowPair, measures: Measures, confusion: NDArray[np.int64] | None = None
+) -> MapCounts:
     """Count what needs ids alone; the halo of ``pair`` must be that of ``measures``.
 
     Args:
@@ -69,8 +70,8 @@ def count_window(
         confusion = count_pairs(core.truth, core.predicted, pair.classes)
     skeletons = count_skeletons(pair, measures.thin, measures.rounds) if measures.thin else None
     if not measures.borders:
-        return Tally(confusion, skeletons=skeletons)
-    return Tally(
+        return MapCounts(confusion, skeletons=skeletons)
+    return MapCounts(
         confusion,
         bands=count_bands(pair, measures.band),
         depths=count_depths(pair),
@@ -79,7 +80,7 @@ def count_window(
     )
 
 
-def count_blocks(pair: Pair, row: int, col: int, side: int) -> Iterator[Block]:
+def count_blocks(pair: WindowPair, row: int, col: int, side: int) -> Iterator[Block]:
     """Count confusion by blocks of ``side`` pixels; the window begins at ``row``, ``col``."""
     core = pair.core
     height, width = core.truth.shape

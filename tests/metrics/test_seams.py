@@ -27,7 +27,7 @@ def test_seams_lie_where_neighbours_weigh_the_same(blend: str, stride: int) -> N
     )
     seams = SeamMap.of_layout(layout, 1000, 777)
     for axis, bins in ((grid.rows, seams.rows), (grid.cols, seams.cols)):
-        weights = np.zeros((len(axis.spans), axis.padded))
+        weights = np.zeros((len(axis.spans), axis.spans[-1].start + axis.tile))
         for span, row in zip(axis.spans, weights, strict=True):
             row[span.first : span.last] = span.weights
         owner = weights.argmax(0)[: axis.size]

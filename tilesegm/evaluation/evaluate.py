@@ -53,11 +53,11 @@ class EvaluationOptions:
     """For a truth of polygons or colours; a raster of ids needs none."""
     measures: Measures = field(default_factory=Measures)
     workers: int = 0
-    """Threads; one a core when 0."""
+    """Number of threads; 0 means one per core."""
 
     def __post_init__(self) -> None:
         if self.workers < 0:
-            raise SettingsError(f"workers is {self.workers}; give 0 for one a core, or a number")
+            raise SettingsError(f"workers is {self.workers}; give 0 for one per core, or a number")
         if isinstance(self.classes, int) and self.classes < 1:
             raise SettingsError(f"classes is {self.classes}; there must be at least one")
 
@@ -82,7 +82,7 @@ def evaluate(
         area: polygons or mask raster; pixels outside are not counted.
         confidence: raster of the probability of the predicted class, for calibration; uint8 from
             0 to 254 with nodata 255, as `segment` writes, or to 255 without, or floats to 1.
-        scores: raster with one band a class, of the same types, for thresholds and calibration.
+        scores: raster with one band per class, of the same types, for thresholds and calibration.
         options: everything else.
 
     Raises:
@@ -134,7 +134,7 @@ def evaluate_many(
 
 @dataclass(frozen=True)
 class _Part:
-    """What is known of a window."""
+    """Counts of a window."""
 
     tally: MapCounts
     blocks: tuple[Block, ...]

@@ -9,7 +9,6 @@ from typing import Any
 
 from tilesegm.data.settings import LabelSettings
 from tilesegm.metrics.seams import SeamMap
-from tilesegm.sink.provenance import MapFacts
 from tilesegm.source.base import ImageInfo
 
 __all__ = ["InspectedPair", "MapPair"]
@@ -33,8 +32,6 @@ class InspectedPair:
     given: MapPair
     info: ImageInfo
     """Of the prediction, whose grid is that of everything."""
-    facts: MapFacts
-    """Facts that the prediction tells about itself."""
     classes: tuple[str, ...]
     seams: SeamMap | None
     """Where tiles met, if the prediction tells."""

@@ -53,7 +53,6 @@ def inspect_pair(
     inspected = InspectedPair(
         given=given,
         info=info,
-        facts=facts,
         classes=_class_names(info.uri, classes, facts),
         seams=SeamMap.of_layout(facts.layout, info.height, info.width) if facts.layout else None,
         labels=labels,
@@ -111,7 +110,7 @@ class PairReader:
         if source.info.bands != bands:
             raise SourceError(
                 f"{source.info.uri} has {source.info.bands} bands; expected {bands}"
-                + (", one a class" if bands > 1 else "")
+                + (", one per class" if bands > 1 else "")
             )
         return source
 
@@ -160,8 +159,8 @@ class PairReader:
         """Read confidence: from its own raster, or the highest of ``scores`` of the window."""
         if self._confidence is None:
             return scores and Levels(scores.levels.max(2), scores.valid, scores.steps)
-        found = _levels(self._confidence, window)
-        return Levels(found.levels[..., 0], found.valid, found.steps)
+        confidence = _levels(self._confidence, window)
+        return Levels(confidence.levels[..., 0], confidence.valid, confidence.steps)
 
     def close(self) -> None:
         """Close all files."""

@@ -1,4 +1,4 @@
-"""Looks at evaluated maps once more, and writes the page that shows what was found."""
+"""Reads evaluated maps once more, and writes the page that shows their scores and mistakes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ReportOptions:
     comparison: Comparison | None = None
     """With other predictions."""
     maps: int = 4
-    """Most maps that are drawn, those with the greatest part of wrong pixels."""
+    """Most maps that are drawn, those with the greatest fraction of wrong pixels."""
     places: int = 6
     """Windows that are drawn, those with most wrong pixels."""
 
@@ -57,7 +57,7 @@ def write_evaluation_report(
 
     Args:
         path: of the page.
-        evaluation: what was found in ``pairs``.
+        evaluation: of ``pairs``.
         pairs: predictions with their truth.
         options: as they were evaluated with.
         report: what the page shows beside scores.
@@ -69,38 +69,43 @@ def write_evaluation_report(
     """
     report = report or ReportOptions()
     names = short_names([image.prediction for image in evaluation.images])
-    maps = [_Map(*parts) for parts in zip(names, pairs, evaluation.images, strict=True)]
+    maps = [_Drawing(*parts) for parts in zip(names, pairs, evaluation.images, strict=True)]
     classes = _colours(pairs[0], evaluation.classes, options)
-    worst = sorted(maps, key=lambda drawn: drawn.image.counts.class_scores.accuracy)[: report.maps]
+    maps.sort(key=lambda drawing: drawing.image.counts.class_scores.accuracy)
+    worst = maps[: report.maps]
     blocks = worst_blocks(evaluation, report.places)
     overviews: dict[str, Overview] = {}
     windows: dict[int, ShownWindow] = {}
     on_event(StageStarted(f"drawing {Path(path).name}"))
-    drawn = [one for one in maps if one in worst or any(one.image is image for image, _ in blocks)]
-    for done, one in enumerate(drawn, 1):
-        inspected = inspect_pair(one.pair, options.classes, options.labels)
+    drawn = [
+        drawing
+        for drawing in maps
+        if drawing in worst or any(drawing.image is image for image, _ in blocks)
+    ]
+    for done, drawing in enumerate(drawn, 1):
+        inspected = inspect_pair(drawing.pair, options.classes, options.labels)
         side = block_side(inspected, options.measures.block)
         with closing(PairReader(inspected, options.ignore)) as reader:
             read = partial(reader.read, halo=0)
-            if one in worst:
-                overviews[one.name] = survey(read, inspected.height, inspected.width, classes)
+            if drawing in worst:
+                overviews[drawing.name] = survey(read, inspected.height, inspected.width, classes)
             for rank, (image, block) in enumerate(blocks):
-                if image is one.image:
-                    whole = Window(block.row, block.col, side, side)
-                    whole = whole.intersect(inspected.info.window) or whole
+                if image is drawing.image:
+                    square = Window(block.row, block.col, side, side)
+                    whole = square.intersect(inspected.info.window)
+                    assert whole is not None
                     window = worst_window(read(whole), block.row, block.col)
-                    windows[rank] = ShownWindow(one.name, window, read(window))
+                    windows[rank] = ShownWindow(drawing.name, window, read(window))
         on_event(StageProgress(done / len(drawn)))
     shown = [windows[rank] for rank in sorted(windows)]
     if report.image is not None:
         shown = _with_image(shown, report.image)
-    ordered = {one.name: overviews[one.name] for one in worst}
-    return evaluation_page(evaluation, classes, ordered, shown, report.comparison).save(path)
+    return evaluation_page(evaluation, classes, overviews, shown, report.comparison).save(path)
 
 
 @dataclass(frozen=True, eq=False)
-class _Map:
-    """A prediction that the page may draw."""
+class _Drawing:
+    """A prediction that the page may draw, with its counts."""
 
     name: str
     pair: MapPair
@@ -114,10 +119,10 @@ def check_image(image: Any, pair: MapPair) -> None:
         InputError: it cannot be read, or has another size.
     """
     with open_source(image) as pixels, open_source(pair.prediction) as ids:
-        mine, grid = pixels.info, ids.info
-    if (mine.height, mine.width) != (grid.height, grid.width):
+        shown, grid = pixels.info, ids.info
+    if (shown.height, shown.width) != (grid.height, grid.width):
         raise SourceError(
-            f"{mine.uri} has {mine.height} x {mine.width} pixels and {grid.uri} {grid.height} x "
+            f"{shown.uri} has {shown.height} x {shown.width} pixels and {grid.uri} {grid.height} x "
             f"{grid.width}; give the image that the map was made of"
         )
 

@@ -61,7 +61,7 @@ class Axis:
 
     @property
     def seams(self) -> NDArray[np.float64]:
-        """Where neighbours change over: the middle of the pixels that both contribute to."""
+        """Where neighbouring tiles change over: the middle of the pixels both contribute to."""
         return np.array([(late.first + early.last) / 2 for early, late in pairwise(self.spans)])
 
     def cover(self, start: int, stop: int) -> range:

@@ -63,7 +63,7 @@ def compare(
         first: evaluation of the map that others are compared with.
         others: evaluations of other maps against the same truth, with the same blocks.
         draws: number of resamples.
-        level: part of them that lies in the interval.
+        level: fraction of them that lies in the interval.
         seed: of the random draws.
 
     Returns:
@@ -77,18 +77,18 @@ def compare(
     base = _blocks(first)
     results = []
     for other in others:
-        mine = _blocks(other)
-        _check_same(first, other, base, mine)
+        theirs = _blocks(other)
+        _check_same(first, other, base, theirs)
         blocks = len(base)
         random = np.random.default_rng(seed)
         drawn = []
         for start in range(0, draws, _CHUNK):
             count = min(_CHUNK, draws - start)
             times = random.multinomial(blocks, np.full(blocks, 1 / blocks), count).astype(float)
-            drawn.append(_scores(times, mine) - _scores(times, base))
+            drawn.append(_scores(times, theirs) - _scores(times, base))
         ends = _interval(np.concatenate(drawn), level)
         once = np.ones((1, blocks))
-        scores = _scores(once, base)[0], _scores(once, mine)[0]
+        scores = _scores(once, base)[0], _scores(once, theirs)[0]
         results.append(
             tuple(
                 Difference(name, *map(float, values))
@@ -111,7 +111,7 @@ def _check_same(
     first: Evaluation,
     other: Evaluation,
     base: NDArray[np.float64],
-    mine: NDArray[np.float64],
+    theirs: NDArray[np.float64],
 ) -> None:
     places = [
         [(n, block.row, block.col) for n, image in enumerate(one.images) for block in image.blocks]
@@ -122,7 +122,7 @@ def _check_same(
             "evaluations to compare differ in classes, images or blocks; evaluate both with the "
             "same truth, area and settings"
         )
-    if not np.array_equal(base[:, 1], mine[:, 1]):
+    if not np.array_equal(base[:, 1], theirs[:, 1]):
         raise InputError(
             "evaluations to compare have different true pixels; evaluate both with one truth"
         )
@@ -145,7 +145,7 @@ def _scores(times: NDArray[np.float64], blocks: NDArray[np.float64]) -> NDArray[
 
 
 def _interval(values: NDArray[np.float64], level: float) -> NDArray[np.float64]:
-    """``(2, metrics)`` ends of the middle part of draws; NaN for a class that is not there."""
+    """``(2, metrics)`` ends of the middle of all draws; NaN for an absent class."""
     tail = (1 - level) / 2
     ends = np.full((2, values.shape[1]), np.nan)
     there = ~np.isnan(values).all(0)

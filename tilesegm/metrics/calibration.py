@@ -1,4 +1,4 @@
-"""Whether scores mean what they say: calibration, and what each threshold would give."""
+"""Calibration of scores, and the scores of a class at each threshold."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ConfidenceCounts(AccuracyByBin):
 
 @dataclass(frozen=True)
 class Curve:
-    """What a class gives at each threshold; a pixel belongs to it from the threshold on."""
+    """Scores of a class at each threshold; a pixel belongs to it from the threshold on."""
 
     threshold: NDArray[np.float64]
     """``(n,)`` ascending."""
@@ -126,9 +126,9 @@ def count_scores(
         steps: the level that stands for 1.
     """
     rows = [
-        (_histogram(levels[known & mine, n], steps), _histogram(levels[known & ~mine, n], steps))
+        (_histogram(levels[known & own, n], steps), _histogram(levels[known & ~own, n], steps))
         for n in range(levels.shape[2])
-        for mine in (truth == n,)
+        for own in (truth == n,)
     ]
     positive, negative = zip(*rows, strict=True)
     return ScoreCounts(np.stack(positive), np.stack(negative))

@@ -66,8 +66,8 @@ def count_confusion(
 class Scores:
     """Scores of a confusion matrix; rows are true classes, columns predicted ones.
 
-    Scores of a class are NaN where they have no meaning: IoU and Dice of a class that is neither
-    there nor predicted, recall of one that is not there, precision of one that is not predicted.
+    Undefined scores of a class are NaN: IoU and Dice of a class that is neither there nor
+    predicted, recall of one that is not there, precision of one that is not predicted.
     Means over classes leave NaN out.
     """
 
@@ -96,7 +96,7 @@ class Scores:
 
     @property
     def accuracy(self) -> float:
-        """Part of all pixels that is right; over classes it is also micro precision and recall."""
+        """Fraction of pixels classified correctly; also micro precision and recall over classes."""
         return _ratio(self.right.sum(), self.pixels)
 
     @property
@@ -111,12 +111,12 @@ class Scores:
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """``(K,)`` part of the pixels predicted as a class that belongs to it."""
+        """``(K,)`` fraction of the pixels predicted as a class that belong to it."""
         return _ratios(self.right, self.predicted)
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """``(K,)`` part of the pixels of a class that is predicted as it."""
+        """``(K,)`` fraction of the pixels of a class that are predicted as it."""
         return _ratios(self.right, self.true)
 
     @property

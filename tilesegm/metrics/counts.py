@@ -23,8 +23,8 @@ class Counts:
         """Return a new value, field by field the sum of both."""
         summed: dict[str, Any] = {}
         for field in fields(self):
-            mine, yours = getattr(self, field.name), getattr(other, field.name)
-            summed[field.name] = None if mine is None or yours is None else mine + yours
+            first, second = getattr(self, field.name), getattr(other, field.name)
+            summed[field.name] = None if first is None or second is None else first + second
         return type(self)(**summed)
 
 

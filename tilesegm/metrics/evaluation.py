@@ -1,4 +1,4 @@
-"""What an evaluation has found, as scores and as plain values."""
+"""Counts of an evaluation, as scores and as plain values."""
 
 from __future__ import annotations
 
@@ -121,30 +121,30 @@ class Evaluation:
                 rows[number]["cldice"] = total.skeletons.cldice[n]
                 rows[number]["skeleton_unfinished_pixels"] = total.skeletons.unfinished[n]
         if total.objects:
-            found = total.objects
+            objects = total.objects
             for n, number in enumerate(self.measures.objects):
                 rows[number]["objects"] = {
-                    "true": found.true[n],
-                    "predicted": found.predicted[n],
-                    "matched": found.matched[n],
-                    "f1": found.f1[n],
-                    "panoptic_quality": found.panoptic_quality[n],
+                    "true": objects.true[n],
+                    "predicted": objects.predicted[n],
+                    "matched": objects.matched[n],
+                    "f1": objects.f1[n],
+                    "panoptic_quality": objects.panoptic_quality[n],
                 }
         return rows
 
     def _by_distance(self) -> dict[str, Any]:
-        said = {}
+        values = {}
         for name, counts, ends in (
             ("accuracy_by_border_distance", self.total.depths, DEPTHS),
             ("accuracy_by_seam_distance", self.total.seams, SEAM_DISTANCES),
         ):
             if counts:
                 rows = zip((*ends, None), counts.all, counts.accuracy, strict=True)
-                said[name] = [
+                values[name] = [
                     {"up_to_pixels": end, "pixels": pixels, "accuracy": accuracy}
                     for end, pixels, accuracy in rows
                 ]
-        return said
+        return values
 
     def _calibration(self) -> dict[str, Any]:
         counts = self.total.confidence
@@ -158,7 +158,7 @@ class Evaluation:
 
 def _overall(counts: MapCounts) -> dict[str, Any]:
     scores = counts.class_scores
-    said = {
+    values = {
         "pixels": scores.pixels,
         "accuracy": scores.accuracy,
         "kappa": scores.kappa,
@@ -169,8 +169,8 @@ def _overall(counts: MapCounts) -> dict[str, Any]:
         "frequency_weighted_iou": scores.frequency_weighted_iou,
     }
     if counts.bands:
-        said["mean_boundary_iou"] = mean(counts.bands.iou)
-    return said
+        values["mean_boundary_iou"] = mean(counts.bands.iou)
+    return values
 
 
 def _plain(value: Any) -> Any:

@@ -25,7 +25,8 @@ class Measures:
     tolerances: tuple[float, ...] = (1.0, 2.0, 4.0)
     """Of boundary F1 and surface Dice."""
     cap: int = 64
-    """Greatest distance that is told from longer ones; each window reads so much around it."""
+    """Greatest distance that is measured and not only counted as longer: each window is read with
+    a margin of it."""
     thin: tuple[int, ...] = ()
     """Ids of classes of thin structures, such as roads or vessels: clDice."""
     rounds: int = 16

@@ -44,12 +44,12 @@ class SkeletonCounts(Counts):
         for a class in neither map; 0 for one in a single map.
         """
         zeros = np.zeros(len(self.true))
-        found = np.divide(self.true_found, self.true, out=zeros.copy(), where=self.true > 0)
+        recall = np.divide(self.true_found, self.true, out=zeros.copy(), where=self.true > 0)
         right = np.divide(
             self.predicted_right, self.predicted, out=zeros.copy(), where=self.predicted > 0
         )
-        both = found + right
-        score = np.divide(2 * found * right, both, out=zeros, where=both > 0)
+        both = recall + right
+        score = np.divide(2 * recall * right, both, out=zeros, where=both > 0)
         return np.where(self.true + self.predicted > 0, score, np.nan)
 
 

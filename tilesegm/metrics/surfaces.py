@@ -33,7 +33,7 @@ class SurfaceCounts(Counts):
 
     @property
     def cap(self) -> int:
-        """Greatest distance in pixels that is told from longer ones."""
+        """Greatest distance in pixels that is measured, not only counted as longer."""
         return int(np.sqrt(self.true.shape[1] - 2))
 
     def boundary_f1(self, tolerance: float) -> NDArray[np.float64]:
@@ -49,7 +49,7 @@ class SurfaceCounts(Counts):
         return np.where(length.sum(0) > 0, f1, np.nan)
 
     def surface_dice(self, tolerance: float) -> NDArray[np.float64]:
-        """``(K,)`` part of all border pixels within ``tolerance`` of the other map's border.
+        """``(K,)`` fraction of border pixels within ``tolerance`` of the other map's border.
 
         Known as normalised surface distance (Nikolov et al. 2018), counted in border pixels.
         """

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tilesegm.model.base import ModelSpec, Predictor
 
-__all__ = ["GuardedPredictor", "compare_planes"]
+__all__ = ["GuardedPredictor", "compare"]
 
 
 class GuardedPredictor:
@@ -51,7 +51,7 @@ class GuardedPredictor:
     def settle(self, tiles: NDArray[Any]) -> str:
         """Compare both precisions on ``tiles``, keep one for good, and return its name."""
         if self._fast and self._exact:
-            agreement, difference = compare_planes(
+            agreement, difference = compare(
                 self._fast(tiles), self._exact(tiles), self._spec.probabilities
             )
             self.reason = (
@@ -73,7 +73,7 @@ class GuardedPredictor:
         return chosen(tiles)
 
 
-def compare_planes(
+def compare(
     planes: NDArray[np.float32], reference: NDArray[np.float32], probabilities: bool
 ) -> tuple[float, float]:
     """Return the share of pixels of equal class and the largest difference of a probability.

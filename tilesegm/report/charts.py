@@ -56,11 +56,11 @@ def lines(
 
     Args:
         series: x and y values of each curve by its name; NaN leaves a gap.
-        x: Name of the horizontal axis.
-        y: Name of the vertical axis.
-        limits: Lowest and highest y; from the values when not given.
-        names: What stands below x = 0, 1, 2 ... in place of numbers.
-        diagonal: Whether the line y = x is drawn, as in a reliability diagram.
+        x: name of the horizontal axis.
+        y: name of the vertical axis.
+        limits: lowest and highest y; from the values when not given.
+        names: labels below x = 0, 1, 2 ... in place of numbers.
+        diagonal: whether the line y = x is drawn, as in a reliability diagram.
     """
     curves = {name: (np.asarray(a, float), np.asarray(b, float)) for name, (a, b) in series.items()}
     across = _scale([a for a, _ in curves.values()], None, _LEFT, _WIDTH - _RIGHT)
@@ -91,7 +91,7 @@ def bars(
     high: float = 1.0,
     width: int = 500,
 ) -> str:
-    """Draw one horizontal bar a name, from 0 to ``high``; NaN is shown as absent."""
+    """Draw one horizontal bar per name, from 0 to ``high``; NaN is shown as absent."""
     label, row = 150, 24
     parts = []
     for index, (name, value) in enumerate(values.items()):
@@ -111,11 +111,11 @@ def bars(
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> str:
-    """Draw an interval a name, with its middle, beside a line at zero; NaN is shown as absent.
+    """Draw one interval per name, with its middle, beside a line at zero; NaN is shown as absent.
 
     Args:
-        values: Low end, middle and high end by name.
-        x: Name of the horizontal axis.
+        values: low end, middle and high end by name.
+        x: name of the horizontal axis.
     """
     label, row = 150, 24
     found = [abs(end) for ends in values.values() for end in ends if math.isfinite(end)]
@@ -154,9 +154,9 @@ def heat_map(
 
     Args:
         table: ``(rows, columns)`` counts.
-        names: Name of each column; rows have the first of them.
-        x: What columns are.
-        y: What rows are.
+        names: name of each column; rows have the first of them.
+        x: name of the columns.
+        y: name of the rows.
     """
     counts = np.asarray(table, float)
     sums = counts.sum(1, keepdims=True)

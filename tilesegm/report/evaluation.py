@@ -35,7 +35,7 @@ def evaluation_page(
     """Show an evaluation.
 
     Args:
-        evaluation: what was found.
+        evaluation: of one or more maps.
         classes: names and colours by id.
         overviews: by the name of the prediction; those that are shown.
         windows: those that are shown, worst first.
@@ -133,12 +133,12 @@ def _add_confusion(page: Page, evaluation: Evaluation) -> None:
     np.fill_diagonal(wrong, 0)
     order = np.argsort(wrong, axis=None, kind="stable")[::-1][:_MISTAKES]
     rows = []
-    for true, said in zip(*np.unravel_index(order, wrong.shape), strict=True):
-        pixels = int(wrong[true, said])
+    for true, predicted in zip(*np.unravel_index(order, wrong.shape), strict=True):
+        pixels = int(wrong[true, predicted])
         if pixels:
             rows.append(
                 [
-                    f"{names[true]} as {names[said]}",
+                    f"{names[true]} as {names[predicted]}",
                     pixels,
                     f"{100 * pixels / counts[true].sum():.2f} %",
                     f"{100 * pixels / wrong.sum():.1f} %",
@@ -152,16 +152,16 @@ def _add_structures(page: Page, evaluation: Evaluation) -> None:
     """Add objects and thin structures."""
     total, measures, names = evaluation.total, evaluation.measures, evaluation.classes
     if total.objects:
-        found = total.objects
+        objects = total.objects
         page.section("Objects", "Connected parts of a class; those match whose IoU is above 0.5.")
         page.table(
             ["class", "F1", "panoptic quality", "true", "predicted", "matched"],
             [
                 [
                     names[number],
-                    float(found.f1[n]),
-                    float(found.panoptic_quality[n]),
-                    *(int(part[n]) for part in (found.true, found.predicted, found.matched)),
+                    float(objects.f1[n]),
+                    float(objects.panoptic_quality[n]),
+                    *(int(part[n]) for part in (objects.true, objects.predicted, objects.matched)),
                 ]
                 for n, number in enumerate(measures.objects)
             ],

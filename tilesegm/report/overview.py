@@ -32,7 +32,7 @@ class Overview:
     """``(height, width)`` class id of a pixel in the middle; others are unknown."""
     predicted: NDArray[np.int64]
     wrong: NDArray[np.float64]
-    """``(height, width)`` part of the known pixels that is wrong; NaN without known pixels."""
+    """``(height, width)`` fraction of known pixels that are wrong; NaN without known pixels."""
     colour: NDArray[np.float64]
     """``(height, width, 3)`` mean colour of the true classes of wrong pixels."""
 

@@ -59,7 +59,7 @@ class Page:
 
         Args:
             head: name of each column.
-            rows: a value a column; the first one is the row's name.
+            rows: one value per column; the first one is the row's name.
         """
         cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
         body = "".join(
@@ -88,7 +88,7 @@ class Page:
         """Write the page; it appears under its name when it is whole.
 
         Raises:
-            OutputError: It cannot be written.
+            OutputError: the page cannot be written.
         """
         target = Path(path)
         text = (

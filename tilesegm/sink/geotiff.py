@@ -56,7 +56,7 @@ def finish_geotiff(
     Args:
         staging: Complete results.
         outputs: Path of the file for each layer's name.
-        facts: What the files say about their pixels.
+        facts: what the files say about their pixels.
         options: How to compress.
         progress: Called with the fraction done, an estimate, from 0 to 1.
 

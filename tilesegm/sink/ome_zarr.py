@@ -46,7 +46,7 @@ def finish_zarr(
     Args:
         staging: Complete results.
         output: Path of the folder to make. What is there is replaced.
-        facts: What to say about the pixels.
+        facts: what to say about the pixels.
         progress: Called with the fraction done, from 0 to 1.
 
     Raises:

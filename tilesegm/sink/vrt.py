@@ -27,7 +27,7 @@ def layer_vrt(staging: Staging, layer: Layer, facts: MapFacts) -> str:
     Args:
         staging: Holds the layer's pixels and overviews.
         layer: Of uint8, uint16, float16 or float32.
-        facts: What to say about it.
+        facts: what to say about it.
 
     Returns:
         The text of a ``.vrt`` file.

@@ -47,8 +47,8 @@ from tilesegm.data.settings import (
     SceneSettings,
     SplitSettings,
 )
-from tilesegm.data.split import make_split
-from tilesegm.data.statistics import band_statistics, measure
+from tilesegm.data.split import band_statistics, make_split
+from tilesegm.data.statistics import measure
 from tilesegm.data.stream import SampleStream, StreamSettings
 from tilesegm.grid.window import Window
 from tilesegm.model.normalisation import Normalisation

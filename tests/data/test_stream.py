@@ -15,8 +15,8 @@ from tilesegm.data.patch import IGNORE, Sample
 from tilesegm.data.sampling import Place
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings, SplitSettings
-from tilesegm.data.split import make_split
-from tilesegm.data.statistics import band_statistics, measure
+from tilesegm.data.split import band_statistics, make_split
+from tilesegm.data.statistics import measure
 from tilesegm.data.stream import SampleStream, StreamSettings
 from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.images import GEO, write
-from tilesegm.data.split.blocks import cut_blocks
+from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose

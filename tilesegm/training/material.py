@@ -9,14 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.scenes import Scenes
-from tilesegm.data.split import SceneView, Split, make_split
+from tilesegm.data.split import (
+    SceneView,
+    Split,
+    band_statistics,
+    load_split,
+    make_split,
+    save_split,
+    scene_counts,
+)
+from tilesegm.data.split.picture import draw_split
 from tilesegm.data.statistics import (
     BandStatistics,
     SceneStatistics,
-    band_statistics,
     cell_side,
     measure,
-    scene_counts,
 )
 from tilesegm.data.stream import SampleStream, StreamSettings
 from tilesegm.errors import SettingsError
@@ -87,14 +94,14 @@ def prepare(
         statistics = measure(scenes, cell=cell, cache=folder.statistics, on_event=on_event)
         given = settings.file or (folder.split if folder.split.exists() else None)
         if given is not None:
-            return statistics, Split.load(given, scenes)
+            return statistics, load_split(given, scenes)
         wide = buffer if settings.buffer is None else settings.buffer
         return statistics, make_split(scenes, statistics, settings, wide)
 
     def keep_split() -> None:
         if not folder.split.exists():
-            split.save(folder.split)
-            split.draw(folder.split_picture, statistics, settings.fold)
+            save_split(split, folder.split)
+            draw_split(folder.split_picture, views, statistics)
 
     statistics, split = workers.first(measure_and_split)
     views = split.views(settings.fold)

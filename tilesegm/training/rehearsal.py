@@ -15,6 +15,7 @@ from tilesegm.data.find import find_scenes
 from tilesegm.data.preview import Display, before_and_after, draw_preview
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import AugmentationSettings
+from tilesegm.data.split.picture import draw_split as draw_views
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.keras_model import describe
@@ -125,7 +126,7 @@ def draw_split(
     """
     with rehearse(config, on_event) as ready:
         split = ready.material.split
-        split.draw(path, ready.material.statistics, config.split.fold)
+        draw_views(path, ready.material.views, ready.material.statistics)
         return split.notes
 
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.split.view import SceneView
 from tilesegm.data.statistics.values import BandStatistics, SceneStatistics
 from tilesegm.errors import SettingsError
-
-if TYPE_CHECKING:
-    from tilesegm.data.split.view import SceneView
 
 __all__ = ["band_statistics", "class_counts", "scene_counts"]
 
@@ -26,8 +23,8 @@ def class_counts(
     a little less is counted than may be learnt from, and never anything else.
 
     Args:
-        statistics: One a scene.
-        views: What the pixels of the same scenes are for.
+        statistics: one per scene.
+        views: use of the pixels of the same scenes.
 
     Returns:
         ``(K,)``.
@@ -63,11 +60,11 @@ def band_statistics(
     of the sample.
 
     Args:
-        statistics: One a scene.
-        views: What the pixels of the same scenes are for.
+        statistics: one per scene.
+        views: use of the pixels of the same scenes.
 
     Raises:
-        SettingsError: If no cell may be learnt from whole.
+        SettingsError: no whole cell may be learnt from.
     """
     free = [_free(scene, view) for scene, view in zip(statistics, views, strict=True)]
     pairs = list(zip(statistics, free, strict=True))

@@ -6,7 +6,7 @@ Writes an image of three bands as COG and as Zarr, with a raster of five classes
 of 256 x 256 from it with flips, turns, scale, light and noise. Each round times
 
 * the pipeline alone: `tf_dataset` as training uses it,
-* the bare loop: as many threads that read the same squares of the image and do nothing else,
+* the bare loop: as many threads that read the same windows of the image and do nothing else,
 * the step: forward, backward and update of the default U-Net, on a batch that is there already.
 
 Medians over the rounds are printed, with the processor time of a sample, which other work on the
@@ -36,7 +36,6 @@ from numpy.typing import NDArray
 from rasterio.shutil import copy
 
 from tilesegm.data.find import find_scenes
-from tilesegm.data.pipeline import tf_dataset
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
     AugmentationSettings,
@@ -47,11 +46,12 @@ from tilesegm.data.settings import (
     SceneSettings,
     SplitSettings,
 )
-from tilesegm.data.split import band_statistics, make_split
+from tilesegm.data.split import make_split
 from tilesegm.data.statistics import measure
 from tilesegm.data.stream import SampleStream, StreamSettings
+from tilesegm.data.training_data import TrainingData
 from tilesegm.grid.window import Window
-from tilesegm.model.normalisation import Normalisation
+from tilesegm.training.datasets import tf_dataset
 
 SIZE, BATCH, CLASSES, BUFFER = 256, 8, 5, 92
 AUGMENTATION = AugmentationSettings(
@@ -105,16 +105,11 @@ def make_stream(scenes: Scenes, recorder: Recorder) -> SampleStream:
     """Draw from four folds of blocks; the fifth is held out."""
     found = measure(scenes)
     split = make_split(scenes, found, SplitSettings(), BUFFER)
-    views = [split.view(info.name, 0) for info in scenes.infos]
-    bands = band_statistics(found, views)
-    return SampleStream(
-        recorder,  # type: ignore[arg-type]
-        views,
-        found,
-        bands,
-        Normalisation.of_statistics(bands.mean, bands.deviation),
-        StreamSettings(SIZE, BATCH, SamplingSettings(), AUGMENTATION),
+    data = TrainingData.of(recorder, found, split, 0)  # type: ignore[arg-type]
+    settings = StreamSettings(
+        size=SIZE, batch=BATCH, sampling=SamplingSettings(), augmentation=AUGMENTATION
     )
+    return SampleStream(data, settings, data.standardisation)
 
 
 class Recorder:

@@ -16,13 +16,14 @@ from tilesegm.data.preview import Display, before_and_after, draw_preview
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import AugmentationSettings
 from tilesegm.data.split.picture import draw_split as draw_views
+from tilesegm.data.training_data import TrainingData
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.keras_model import describe
 from tilesegm.networks.build import build, inference_model
 from tilesegm.networks.start_weights import load_start_weights
-from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
+from tilesegm.training.preparation import make_stream, prepare_data
 from tilesegm.training.run_folder import RunFolder
 from tilesegm.training.settings.config import TrainingConfig
 
@@ -40,7 +41,7 @@ class Rehearsal:
     model: Any
     """Network as it would be saved, but for other outputs of deep supervision."""
     spec: ModelSpec
-    material: Material
+    material: TrainingData
     normalisation: Normalisation
 
 
@@ -67,7 +68,7 @@ def rehearse(config: TrainingConfig, on_event: OnEvent = ignore) -> Iterator[Reh
             if run.split.exists():
                 shutil.copyfile(run.split, folder.split)
             on_event(StageStarted("measuring"))
-            material = prepare(scenes, config, folder, buffer, on_event)
+            material = prepare_data(scenes, config, folder, buffer, on_event)
         normalisation = choose_normalisation(material, config.model, started)
         yield Rehearsal(config, model, spec, material, normalisation)
     finally:

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from rasterio.shutil import copy
 
 from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
     AugmentationSettings,
@@ -94,11 +95,11 @@ def write_images(folder: Path, side: int) -> None:
     copy(folder / "plain.tif", folder / "image.tif", driver="COG", compress="deflate")
 
 
-def open_scenes(folder: Path, image: str) -> Scenes:
+def open_image(folder: Path, image: str) -> Scenes:
     """Open an image with its labels."""
     classes = tuple(ClassSettings(f"class {number}", number) for number in range(CLASSES))
     settings = DataSettings((SceneSettings(image, "labels.tif"),), LabelSettings(classes))
-    return Scenes(find_scenes(settings, folder), settings)
+    return open_scenes(find_scenes(settings, folder), settings)
 
 
 def make_stream(scenes: Scenes, recorder: Recorder) -> SampleStream:
@@ -218,7 +219,7 @@ def main() -> None:
         write_images(folder, chosen.side)
         recorders, streams = {}, {}
         for kind in KINDS:
-            scenes = open_scenes(folder, f"image.{kind}")
+            scenes = open_image(folder, f"image.{kind}")
             recorders[kind] = Recorder(scenes)
             streams[kind] = make_stream(scenes, recorders[kind])
         step = make_step(3)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.data.stream_parts import ALL, ArrayScenes, blotches, make_stream, places_of, view_of
 from tilesegm.data.hardness import Hardness
+from tilesegm.data.memory_scenes import scenes_in_memory
 from tilesegm.data.patch import IGNORE, Sample
 from tilesegm.data.sampling import Place
-from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings, SplitSettings
 from tilesegm.data.split import make_split
 from tilesegm.data.statistics import measure
@@ -217,7 +217,7 @@ def test_settings_out_of_range_are_refused(size: int, batch: int, seed: int, sai
 def test_scenes_statistics_and_split_of_the_package_fit_together() -> None:
     labels = [np.maximum(blotches(128, 160, 3, seed), 0) for seed in (0, 1)]
     images = [places_of(number, array) for number, array in enumerate(labels)]
-    with Scenes.in_memory(images, labels) as scenes:
+    with scenes_in_memory(images, labels) as scenes:
         found = measure(scenes, cell=16)
         split = make_split(scenes, found, SplitSettings(block=32), buffer=4)
         data = TrainingData.of(scenes, found, split, 0)

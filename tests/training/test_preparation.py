@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.training.scenery import settings
+from tilesegm.data.memory_scenes import scenes_in_memory
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.training_data import TrainingData
@@ -31,7 +32,7 @@ def make_scenes() -> Scenes:
     second = np.ones((80, 80), np.int32)
     second[:40] = IGNORE
     images = [np.full((80, 80, 2), 7, np.uint8)] * 3
-    return Scenes.in_memory(images, [first, second, first], roles=["train", "train", "validation"])
+    return scenes_in_memory(images, [first, second, first], roles=["train", "train", "validation"])
 
 
 def prepared(tmp_path: Path, scenes: Scenes, **changes: Any) -> TrainingData:

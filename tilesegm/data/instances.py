@@ -110,11 +110,6 @@ class InstanceLabels:
         """Return ``(height, width)`` class ids."""
         return self._table.look_up((self._instances.read(window) > 0).astype(np.uint8))
 
-    def survey(self) -> dict[int | str, int]:
-        """Count the pixels of 0, background, and 1, objects."""
-        objects = _count_objects(self._instances, Window(0, 0, self.height, self.width))
-        return {0: self.height * self.width - objects, 1: objects}
-
     def close(self) -> None:
         """Do nothing: whoever opened the instances closes them."""
 

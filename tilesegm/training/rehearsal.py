@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.preview import Display, before_and_after, draw_preview
-from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import AugmentationSettings
 from tilesegm.data.split.picture import draw_split as draw_views
 from tilesegm.data.training_data import TrainingData
@@ -57,7 +57,7 @@ def rehearse(config: TrainingConfig, on_event: OnEvent = ignore) -> Iterator[Reh
         OutputError: statistics cannot be kept.
     """
     run = RunFolder(Path(config.output))
-    scenes = Scenes(find_scenes(config.data, Path()), config.data, config.loss.border_weights)
+    scenes = open_scenes(find_scenes(config.data, Path()), config.data, config.loss.border_weights)
     try:
         model = build(config.model, scenes.bands, len(scenes.classes))
         started = load_start_weights(model, config.model.weights) if config.model.weights else None

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.training_data import TrainingData
 from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
@@ -67,7 +68,7 @@ def train(
         config, folder = load_config(config), None
     base = Path(folder or ".")
     files = find_scenes(config.data, base)
-    scenes = Scenes(files, config.data, config.loss.border_weights)
+    scenes = open_scenes(files, config.data, config.loss.border_weights)
     try:
         return train_on(scenes, config, folder=base, overwrite=overwrite, on_event=on_event)
     finally:
@@ -85,7 +86,7 @@ def train_on(
     """Train a network from scenes that are open already; see :func:`train`.
 
     Args:
-        scenes: Images with labels, such as ``Scenes.in_memory`` makes of arrays.
+        scenes: Images with labels, such as `scenes_in_memory` makes of arrays.
         config: Settings; ``data`` is not looked at.
         folder: Where relative paths of ``config`` begin.
         overwrite: Whether a run that is in the output folder is dropped.

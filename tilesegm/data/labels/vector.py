@@ -75,10 +75,6 @@ class VectorLabels:
             window, self._ids, fill=self._fill, all_touched=self._all_touched
         )
 
-    def survey(self) -> dict[int | str, int]:
-        """Count the polygons of each value that touch the image; the most frequent first."""
-        return dict(Counter(v for v in self._values if v is not None).most_common())
-
     def close(self) -> None:
         """Do nothing, for no file is open."""
 

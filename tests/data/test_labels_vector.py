@@ -16,7 +16,7 @@ from tilesegm.data.labels import open_labels
 from tilesegm.data.patch import IGNORE
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.vector import Polygons
+from tilesegm.source.polygons import Polygons
 
 WHOLE = Window(0, 0, 20, 30)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +17,7 @@ from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import Identity, files_identity
-from tilesegm.source.vector import Polygons, read_polygons
+from tilesegm.source.polygons import Polygons, read_polygons
 
 __all__ = ["VectorLabels"]
 
@@ -84,17 +82,7 @@ def _read(
     path: Path, identity: Identity, info: ImageInfo, layer: str | None, attribute: str | None
 ) -> tuple[Polygons, tuple[int | str | None, ...]]:
     """Read a file once for all threads, until it changes."""
-    polygons, values = read_polygons(path, info, layer=layer, attribute=attribute)
-    return polygons, tuple(_plain(value) for value in values)
-
-
-def _plain(value: Any) -> int | str | None:
-    """Return an attribute as settings write it; None where a polygon has none."""
-    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
-        return None
-    if isinstance(value, str):
-        return value
-    return int(value) if value == int(value) else str(value)
+    return read_polygons(path, info, layer=layer, attribute=attribute)
 
 
 def _files(path: Path) -> Iterable[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from tilesegm.data.find import SceneFiles
 from tilesegm.data.instances import InstanceLabels, Instances
 from tilesegm.data.labels.base import Labels
-from tilesegm.data.labels.classes import class_infos, known_values
+from tilesegm.data.labels.classes import class_ids, class_infos
 from tilesegm.data.labels.open import open_labels
 from tilesegm.data.scene import OpenScene, SceneEntry
 from tilesegm.data.scenes import Scenes
@@ -81,7 +81,7 @@ def _label_identity(settings: DataSettings, border: BorderWeightSettings | None)
     """Return what decides class ids and weights beside the files, colours and names left out."""
     labels = settings.labels
     decisive = (
-        sorted((str(value), number) for value, number in known_values(labels).items()),
+        sorted((str(value), number) for value, number in class_ids(labels).items()),
         labels.unknown,
         labels.attribute,
         labels.layer,

@@ -154,7 +154,7 @@ class Scenes:
             window: inside its image.
 
         Returns:
-            Pixels in :attr:`dtype`; ``IGNORE`` where the image has no pixel, outside the area and
+            Pixels in `dtype`; ``IGNORE`` where the image has no pixel, outside the area and
             where labels say nothing; weights where the scene has objects and border weights were
             asked for.
 
@@ -173,10 +173,10 @@ class Scenes:
         return Patch(values, valid, labels, self._weights(scene, window))
 
     def read_labels(self, scene: int, window: Window) -> NDArray[np.int32]:
-        """Read the ``(height, width)`` labels of a window, as in :meth:`read`.
+        """Read the ``(height, width)`` labels of a window, as in `read`.
 
         Raises:
-            SourceError: see :meth:`read`.
+            SourceError: see `read`.
         """
         labels = self._labels(scene, window)
         if self.images[scene].masked:

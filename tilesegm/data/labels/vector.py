@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.data.labels.classes import known_values
+from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SettingsError, SourceError
@@ -54,8 +54,8 @@ class VectorLabels:
                     "name the attribute that tells them apart, or make all but one the background"
                 )
             return np.full(len(self._polygons), covered[0], np.int32)
-        known = known_values(settings)
-        strangers = Counter(v for v in self._values if v is not None and v not in known)
+        ids_by_value = class_ids(settings)
+        strangers = Counter(v for v in self._values if v is not None and v not in ids_by_value)
         if strangers and settings.unknown == "error":
             shown = ", ".join(f"{v!r} ({n} polygons)" for v, n in strangers.most_common(5))
             more = f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""
@@ -64,11 +64,11 @@ class VectorLabels:
                 "not name; add them to a class or to labels.ignore, or set labels.unknown to "
                 "'ignore'"
             )
-        ids = [IGNORE if v is None else known.get(v, IGNORE) for v in self._values]
+        ids = [IGNORE if v is None else ids_by_value.get(v, IGNORE) for v in self._values]
         return np.array(ids, np.int32)
 
     def read(self, window: Window) -> NDArray[np.int32]:
-        """Return ``(height, width)`` class ids or ``IGNORE``; see :meth:`Labels.read`."""
+        """Return ``(height, width)`` class ids or ``IGNORE``; see `Labels.read`."""
         return self._polygons.burn(
             window, self._ids, fill=self._fill, all_touched=self._all_touched
         )

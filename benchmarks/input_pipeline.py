@@ -6,7 +6,7 @@ Writes an image of three bands as COG and as Zarr, with a raster of five classes
 of 256 x 256 from it with flips, turns, scale, light and noise. Each round times
 
 * the pipeline alone: `tf_dataset` as training uses it,
-* the bare loop: as many threads that read the same squares of the image and do nothing else,
+* the bare loop: as many threads that read the same windows of the image and do nothing else,
 * the step: forward, backward and update of the default U-Net, on a batch that is there already.
 
 Medians over the rounds are printed, with the processor time of a sample, which other work on the
@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from rasterio.shutil import copy
 
 from tilesegm.data.find import find_scenes
-from tilesegm.data.pipeline import tf_dataset
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
     AugmentationSettings,
@@ -48,10 +48,11 @@ from tilesegm.data.settings import (
     SplitSettings,
 )
 from tilesegm.data.split import make_split
-from tilesegm.data.statistics import band_statistics, measure
+from tilesegm.data.statistics import measure
 from tilesegm.data.stream import SampleStream, StreamSettings
+from tilesegm.data.training_data import TrainingData
 from tilesegm.grid.window import Window
-from tilesegm.model.normalisation import Normalisation
+from tilesegm.training.datasets import tf_dataset
 
 SIZE, BATCH, CLASSES, BUFFER = 256, 8, 5, 92
 AUGMENTATION = AugmentationSettings(
@@ -94,27 +95,22 @@ def write_images(folder: Path, side: int) -> None:
     copy(folder / "plain.tif", folder / "image.tif", driver="COG", compress="deflate")
 
 
-def open_scenes(folder: Path, image: str) -> Scenes:
+def open_image(folder: Path, image: str) -> Scenes:
     """Open an image with its labels."""
     classes = tuple(ClassSettings(f"class {number}", number) for number in range(CLASSES))
     settings = DataSettings((SceneSettings(image, "labels.tif"),), LabelSettings(classes))
-    return Scenes(find_scenes(settings, folder), settings)
+    return open_scenes(find_scenes(settings, folder), settings)
 
 
 def make_stream(scenes: Scenes, recorder: Recorder) -> SampleStream:
     """Draw from four folds of blocks; the fifth is held out."""
     found = measure(scenes)
     split = make_split(scenes, found, SplitSettings(), BUFFER)
-    views = [split.view(info.name, 0) for info in scenes.infos]
-    bands = band_statistics(found, views)
-    return SampleStream(
-        recorder,  # type: ignore[arg-type]
-        views,
-        found,
-        bands,
-        Normalisation.of_statistics(bands.mean, bands.deviation),
-        StreamSettings(SIZE, BATCH, SamplingSettings(), AUGMENTATION),
+    data = TrainingData.of(recorder, found, split, 0)  # type: ignore[arg-type]
+    settings = StreamSettings(
+        size=SIZE, batch=BATCH, sampling=SamplingSettings(), augmentation=AUGMENTATION
     )
+    return SampleStream(data, settings, data.standardisation)
 
 
 class Recorder:
@@ -223,7 +219,7 @@ def main() -> None:
         write_images(folder, chosen.side)
         recorders, streams = {}, {}
         for kind in KINDS:
-            scenes = open_scenes(folder, f"image.{kind}")
+            scenes = open_image(folder, f"image.{kind}")
             recorders[kind] = Recorder(scenes)
             streams[kind] = make_stream(scenes, recorders[kind])
         step = make_step(3)

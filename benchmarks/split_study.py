@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
     AugmentationSettings,
@@ -200,7 +201,7 @@ def main() -> None:
         ]
         if not missing:
             continue
-        scenes = Scenes(find_scenes(data, chosen.data), data)
+        scenes = open_scenes(find_scenes(data, chosen.data), data)
         for case, run in missing:
             row = train_once(scenes, case, run, steps[name])
             add_row(chosen.out, row)

@@ -12,8 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.patch import IGNORE
-from tilesegm.data.scenes import Scenes
 from tilesegm.grid.window import Window
 from tilesegm.metrics.surfaces import border
 
@@ -77,7 +77,7 @@ def draw_borders(folder: Path, root: Path, data: str, target: Path) -> None:
     }
     settings = DATASETS[data].data
     files = [each for each in find_scenes(settings, root) if each.role == "test"]
-    with Scenes(files, settings) as scenes:
+    with open_scenes(files, settings) as scenes:
         names = [info.name for info in scenes.infos]
         seen = [names.index(name) for name in next(iter(maps.values())).files]
         patches = {

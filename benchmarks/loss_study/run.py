@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.find import SceneFiles, find_scenes
+from tilesegm.data.memory_scenes import scenes_in_memory
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import DataSettings
@@ -206,7 +208,7 @@ def _open_stretched(files: Sequence[SceneFiles], settings: DataSettings) -> Scen
 
     Background is what there is most of; where it is brighter than the mean the image is inverted.
     """
-    with Scenes(files, settings) as scenes:
+    with open_scenes(files, settings) as scenes:
         patches = [
             scenes.read(number, Window(0, 0, info.height, info.width))
             for number, info in enumerate(scenes.infos)
@@ -220,7 +222,7 @@ def _open_stretched(files: Sequence[SceneFiles], settings: DataSettings) -> Scen
         low, high = np.quantile(grey, [0.01, 0.998])
         images.append((255 * np.clip((grey - low) / max(high - low, 1.0), 0, 1)).astype(np.uint8))
     labels = [patch.labels for patch in patches]
-    return Scenes.in_memory(images, labels, names=names, roles=[each.role for each in files])
+    return scenes_in_memory(images, labels, names=names, roles=[each.role for each in files])
 
 
 def _bands(tally: MapCounts) -> NDArray[np.float64]:

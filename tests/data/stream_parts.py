@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings
-from tilesegm.data.split import SceneView
+from tilesegm.data.split import SceneView, Split
 from tilesegm.data.statistics import BandStatistics, SceneStatistics
 from tilesegm.data.statistics.seams import border_pixels
 from tilesegm.data.stream import SampleStream, StreamSettings
+from tilesegm.data.training_data import TrainingData
 from tilesegm.grid.window import Window
 from tilesegm.model.normalisation import Normalisation
 
@@ -127,15 +128,21 @@ def make_stream(
 ) -> SampleStream:
     """A stream of samples of scenes in memory, with three bands and batches of 2."""
     classes = 1 + max(int(array.max(initial=IGNORE)) for array in labels)
-    return SampleStream(
-        scenes or ArrayScenes(labels),  # type: ignore[arg-type]
-        views or [view_of(array) for array in labels],
-        [count(array, classes) for array in labels],
-        BandStatistics((50.0,) * 3, (20.0,) * 3, (0.0,) * 3, (100.0,) * 3),
-        normalisation or Normalisation(),
-        StreamSettings(size, 2, sampling or SamplingSettings(), augmentation, seed=7),
-        class_weights,
+    data = TrainingData(
+        scenes=scenes or ArrayScenes(labels),  # type: ignore[arg-type]
+        split=Split(strategy="image", folds=1, buffer=0, seed=0, scenes=(), pieces=()),
+        views=tuple(views or [view_of(array) for array in labels]),
+        statistics=tuple(count(array, classes) for array in labels),
+        bands=BandStatistics((50.0,) * 3, (20.0,) * 3, (0.0,) * 3, (100.0,) * 3),
     )
+    chosen = StreamSettings(
+        size=size,
+        batch=2,
+        sampling=sampling or SamplingSettings(),
+        augmentation=augmentation,
+        seed=7,
+    )
+    return SampleStream(data, chosen, normalisation or Normalisation(), class_weights)
 
 
 def blotches(height: int, width: int, classes: int, seed: int = 0) -> NDArray[np.int32]:

@@ -231,12 +231,14 @@ def test_valid_neighbours_share_what_missing_ones_leave() -> None:
     points = Points(np.float32([[0.25]]), np.float32([[0.25]]), 2)
     pixels = np.float32([[10, 20], [30, np.nan]])[..., None]
     valid = np.array([[True, True], [True, False]])
-    values, present = points.known(pixels, valid)
+    values, present = points.linear_of_valid(pixels, valid)
     # Shares 9/16, 3/16, 3/16: (90 + 60 + 90) / 15.
     assert present.all()
     np.testing.assert_allclose(values, [[[16.0]]], rtol=1e-6)
     # Nearest to the missing pixel: missing, whatever its neighbours know.
-    values, present = Points(np.float32([[0.75]]), np.float32([[0.75]]), 2).known(pixels, valid)
+    values, present = Points(np.float32([[0.75]]), np.float32([[0.75]]), 2).linear_of_valid(
+        pixels, valid
+    )
     assert not present.any()
     assert values == 0
 

@@ -14,12 +14,12 @@ from tests.data.stream_parts import ArrayScenes, blotches, count, view_of
 from tilesegm.data.augment import Augmenter, Geometry
 from tilesegm.data.cutting import cut
 from tilesegm.data.hardness import Hardness
-from tilesegm.data.laying import lay_window
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.sampling import Place, Places
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings
 from tilesegm.data.statistics import BandStatistics
 from tilesegm.data.statistics.seams import border_pixels
+from tilesegm.data.window_around import window_around
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.grid.window import Window
 
@@ -142,7 +142,7 @@ def test_a_place_is_always_in_its_window(data: st.DataObject) -> None:
     random = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     augmentation = GEOMETRY if data.draw(st.booleans()) else AugmentationSettings()
     geometry = Augmenter(augmentation, BANDS).geometry(data.draw(st.integers(4, 32)), random)
-    window = lay_window(place, (height, width), geometry, random)
+    window = window_around(place, (height, width), geometry, random)
 
     assert (window.height, window.width) == (geometry.side, geometry.side)
     if geometry.points is None:
@@ -162,14 +162,14 @@ def test_a_place_is_always_in_its_window(data: st.DataObject) -> None:
 
 def test_a_place_lies_anywhere_in_its_window() -> None:
     geometry, random = Geometry(6, 6, 0, None), np.random.default_rng(0)
-    windows = [lay_window(Place(0, 50, 50), (100, 100), geometry, random) for _ in range(2000)]
+    windows = [window_around(Place(0, 50, 50), (100, 100), geometry, random) for _ in range(2000)]
     found = [Place(0, 50 - window.row, 50 - window.col) for window in windows]
     assert_even(found, pixels(np.ones((6, 6), bool)))
 
 
 def test_windows_of_an_edge_stay_inside_and_differ() -> None:
     geometry, random = Geometry(6, 6, 0, None), np.random.default_rng(0)
-    windows = [lay_window(Place(0, 1, 97), (100, 100), geometry, random) for _ in range(400)]
+    windows = [window_around(Place(0, 1, 97), (100, 100), geometry, random) for _ in range(400)]
     found = [Place(0, window.row, window.col) for window in windows]
     assert_even(found, {(0, row, col) for row in (0, 1) for col in (92, 93, 94)})
 
@@ -179,7 +179,7 @@ def test_a_turned_window_reaches_a_corner_with_little_beyond_the_image() -> None
     for seed in range(20):
         random = np.random.default_rng(seed)
         geometry = turned.geometry(64, random)
-        window = lay_window(Place(0, 0, 0), (500, 500), geometry, random)
+        window = window_around(Place(0, 0, 0), (500, 500), geometry, random)
         # The nearest point of a turned square to its bounding square's corner is on a side.
         assert -window.row - window.col <= geometry.side / 2 + 1
 

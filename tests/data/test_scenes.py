@@ -26,6 +26,8 @@ from tilesegm.data.border_weights import falk_weights, ronneberger_weights, sepa
 from tilesegm.data.copies import Copies
 from tilesegm.data.find import find_scenes
 from tilesegm.data.instances import Instances, write_border_weights
+from tilesegm.data.memory_scenes import scenes_in_memory
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
@@ -42,7 +44,7 @@ from tilesegm.source.open import open_source
 PLACE = {"crs": UTM, "transform": TRANSFORM}
 
 
-def open_scenes(
+def open_with(
     folder: Path,
     scene: SceneSettings,
     labels: LabelSettings,
@@ -50,7 +52,7 @@ def open_scenes(
     **data: Any,
 ) -> Scenes:
     found = DataSettings((scene,), labels, **data)
-    return Scenes(find_scenes(found, folder), found, border)
+    return open_scenes(find_scenes(found, folder), found, border)
 
 
 def picture(path: Path, mode: str | None = None) -> np.ndarray:
@@ -68,7 +70,7 @@ def test_windows_are_parts_of_image_and_labels(tmp_path: Path, suffix: str, driv
     write(tmp_path / f"a.{suffix}", image, driver=driver)
     write(tmp_path / f"l.{suffix}", labels, driver=driver)
     scene = SceneSettings(f"a.{suffix}", f"l.{suffix}", group="g", role="test")
-    with open_scenes(tmp_path, scene, classes(0, 1, (2, 3), 4)) as scenes:
+    with open_with(tmp_path, scene, classes(0, 1, (2, 3), 4)) as scenes:
         assert (scenes.bands, scenes.dtype, len(scenes)) == (3, np.uint8, 1)
         info = scenes.infos[0]
         assert (info.name, info.group, info.role) == ("a", "g", "test")
@@ -96,7 +98,7 @@ def test_missing_pixels_and_those_outside_the_area_are_not_learnt(
     write(tmp_path / "l.png", labels, driver="PNG")
     write_polygons(tmp_path / "area.gpkg", [shapely.box(0, 0, 12, 20)])
     scene = SceneSettings(f"a.{suffix}", "l.png", area="area.gpkg")
-    with open_scenes(tmp_path, scene, classes(0, 1, 2, 3, 4), nodata=0, bands=(3, 1)) as scenes:
+    with open_with(tmp_path, scene, classes(0, 1, 2, 3, 4), nodata=0, bands=(3, 1)) as scenes:
         patch = scenes.read(0, Window(2, 5, 10, 10))
         expected = labels.astype(int)
         expected[3:6] = IGNORE
@@ -117,19 +119,19 @@ def test_a_turned_photo_is_learnt_upright(tmp_path: Path) -> None:
     Image.fromarray(np.rot90(upright)).save(tmp_path / "a.png", exif=exif)
     write(tmp_path / "l.png", labels, driver="PNG")
     given_classes = classes(0, 1, 2, 3, 4)
-    with open_scenes(tmp_path, SceneSettings("a.png", "l.png"), given_classes) as scenes:
+    with open_with(tmp_path, SceneSettings("a.png", "l.png"), given_classes) as scenes:
         patch = scenes.read(0, Window(3, 4, 10, 20))
         np.testing.assert_array_equal(patch.pixels, upright[3:13, 4:24])
         np.testing.assert_array_equal(patch.labels, labels[3:13, 4:24])
     write(tmp_path / "l.png", np.rot90(labels), driver="PNG")
     with pytest.raises(SourceError, match="a photo is read upright"):
-        open_scenes(tmp_path, SceneSettings("a.png", "l.png"), given_classes)
+        open_with(tmp_path, SceneSettings("a.png", "l.png"), given_classes)
 
 
 def test_scenes_in_memory() -> None:
     images = [blobs(10, 12), blobs(8, 9, seed=3)]
     labels = [ids(10, 12), np.full((8, 9), -1)]
-    with Scenes.in_memory(images, labels, groups=["x", "y"], roles=[None, "test"]) as scenes:
+    with scenes_in_memory(images, labels, groups=["x", "y"], roles=[None, "test"]) as scenes:
         assert [info.name for info in scenes.infos] == ["0", "1"]
         assert [(info.group, info.role) for info in scenes.infos] == [("x", None), ("y", "test")]
         assert len(scenes.classes) == labels[0].max() + 1
@@ -139,7 +141,7 @@ def test_scenes_in_memory() -> None:
         assert (scenes.read_labels(1, Window(0, 0, 8, 9)) == IGNORE).all()
     changed = labels[0].copy()
     changed[4, 4] += 1
-    other = Scenes.in_memory(images[:1], [changed])
+    other = scenes_in_memory(images[:1], [changed])
     assert other.infos[0].identity != scenes.infos[0].identity
 
 
@@ -153,7 +155,7 @@ def test_scenes_in_memory() -> None:
 )
 def test_arrays_that_are_no_scene_are_refused(image: Any, labels: Any, words: str) -> None:
     with pytest.raises(SourceError, match=words):
-        Scenes.in_memory([image], [labels])
+        scenes_in_memory([image], [labels])
 
 
 def test_images_of_different_bands_do_not_go_together(tmp_path: Path) -> None:
@@ -162,8 +164,8 @@ def test_images_of_different_bands_do_not_go_together(tmp_path: Path) -> None:
     write(tmp_path / "l.tif", ids(8, 9))
     scene = SceneSettings("{n:[12]}.tif", "l.tif")
     with pytest.raises(SourceError, match=r"2\.tif: 5 bands, but .*1\.tif has 3"):
-        open_scenes(tmp_path, scene, classes(0, 1))
-    with open_scenes(tmp_path, scene, classes(0, 1, 2, 3, 4), bands=(1, 2)) as scenes:
+        open_with(tmp_path, scene, classes(0, 1))
+    with open_with(tmp_path, scene, classes(0, 1, 2, 3, 4), bands=(1, 2)) as scenes:
         assert scenes.bands == 2
 
 
@@ -172,7 +174,7 @@ def test_identity_follows_files_and_the_meaning_of_labels(tmp_path: Path) -> Non
     scene, some = SceneSettings("a.tif", "l.tif"), classes(0, 1, 2, 3, 4)
 
     def identity(label_settings: LabelSettings = some) -> Any:
-        with open_scenes(tmp_path, scene, label_settings) as scenes:
+        with open_with(tmp_path, scene, label_settings) as scenes:
             return scenes.infos[0].identity
 
     first = identity()
@@ -192,7 +194,7 @@ def test_many_threads_read_the_same(tmp_path: Path) -> None:
         images[n], labels[n] = blobs(40, 50, seed=n), ids(40, 50, seed=n)
         write(tmp_path / f"{n}.tif", images[n])
         write(tmp_path / f"{n}.png", labels[n], driver="PNG")
-    scenes = open_scenes(tmp_path, SceneSettings("{n}.tif", "{n}.png"), classes(0, 1, 2, 3, 4))
+    scenes = open_with(tmp_path, SceneSettings("{n}.tif", "{n}.png"), classes(0, 1, 2, 3, 4))
     window = Window(7, 9, 25, 30)
 
     def check(n: int) -> bool:
@@ -270,11 +272,11 @@ def test_labels_from_instances_and_their_weights(tmp_path: Path) -> None:
     write(tmp_path / "i.tif", found)
     scene = SceneSettings("a.png", "instances", instances="i.tif")
     window = Window(2, 2, 15, 25)
-    with open_scenes(tmp_path, scene, classes(0, 1)) as scenes:
+    with open_with(tmp_path, scene, classes(0, 1)) as scenes:
         patch = scenes.read(0, window)
         np.testing.assert_array_equal(patch.labels, (found > 0)[window.slices])
         assert patch.weights is None
-    with open_scenes(tmp_path, scene, classes(1, 0), BorderWeightSettings()) as scenes:
+    with open_with(tmp_path, scene, classes(1, 0), BorderWeightSettings()) as scenes:
         patch = scenes.read(0, window)
         apart = separate_instances(found)
         np.testing.assert_array_equal(patch.labels, (apart == 0)[window.slices])
@@ -282,14 +284,14 @@ def test_labels_from_instances_and_their_weights(tmp_path: Path) -> None:
             patch.weights, ronneberger_weights(apart)[window.slices], atol=1e-6
         )
     with pytest.raises(SettingsError, match="needs the value 0"):
-        open_scenes(tmp_path, scene, classes(1, 2))
+        open_with(tmp_path, scene, classes(1, 2))
 
 
 def test_instances_that_are_no_ids_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.tif", blobs(8, 9))
     scene = SceneSettings("a.tif", "instances", instances="a.tif")
     with pytest.raises(SourceError, match="3 bands of uint8; expected one band of whole ids"):
-        open_scenes(tmp_path, scene, classes(0, 1))
+        open_with(tmp_path, scene, classes(0, 1))
 
 
 # -- real sets ---------------------------------------------------------------------------------
@@ -310,7 +312,7 @@ DUBAI = LabelSettings(
 def test_dubai_by_colour_and_by_palette(shared_data: Path, tile: str) -> None:
     scene = SceneSettings("{n:image_part_00[1-3]}.jpg", "../masks/{n}.png")
     folder = shared_data / "dubai" / tile / "images"
-    with open_scenes(folder, scene, DUBAI) as scenes:
+    with open_with(folder, scene, DUBAI) as scenes:
         for number, info in enumerate(scenes.infos):
             window = Window(0, 0, info.height, info.width)
             got = scenes.read_labels(number, window)
@@ -333,7 +335,7 @@ def test_dubai_without_its_ignored_colour_counts_it(shared_data: Path) -> None:
     scene = SceneSettings("dubai/tile_3/images/{n}.jpg", "dubai/tile_3/masks/{n}.png")
     strict = replace(DUBAI, ignore=())
     with (
-        open_scenes(shared_data, scene, strict) as scenes,
+        open_with(shared_data, scene, strict) as scenes,
         pytest.raises(SourceError, match=r"#9B9B9B \([\d,]+ pixels\)"),
     ):
         read_all(scenes)
@@ -346,7 +348,7 @@ def test_sentinel_polygons_of_another_system(shared_data: Path) -> None:
     )
     bands = tuple(f"sentinel2/S2B_L1C_20181013_B0{n}.tiff" for n in range(1, 9))
     scene = SceneSettings(bands, "sentinel2/rcr_landcover.shp")
-    with open_scenes(shared_data, scene, labels) as scenes:
+    with open_with(shared_data, scene, labels) as scenes:
         assert scenes.bands == 8
         found = scenes.read_labels(0, Window(0, 0, 2201, 2629))
         counts = np.bincount(found.ravel() + 1, minlength=7)
@@ -363,7 +365,7 @@ def test_sentinel_polygons_of_another_system(shared_data: Path) -> None:
 
 def test_landsat_classes_with_nodata(shared_data: Path) -> None:
     scene = SceneSettings("nc_landsat/lsat7_2002.tif", "nc_landsat/landclass96.tif")
-    with open_scenes(shared_data, scene, classes(*range(1, 8))) as scenes:
+    with open_with(shared_data, scene, classes(*range(1, 8))) as scenes:
         counts = np.bincount(scenes.read_labels(0, Window(0, 0, 474, 526)).ravel() + 1)
         assert counts.tolist() == [1, 73077, 2137, 25518, 16829, 126265, 5303, 194]
 
@@ -374,7 +376,7 @@ def test_drive_within_its_field_of_view(shared_data: Path) -> None:
         "drive/training/1st_manual/{n}_manual1.gif",
         area="drive/training/mask/{n}_training_mask.gif",
     )
-    with open_scenes(shared_data, scene, classes(0, 255)) as scenes:
+    with open_with(shared_data, scene, classes(0, 255)) as scenes:
         window = Window(100, 150, 300, 200)
         for number, info in enumerate(scenes.infos):
             at = shared_data / "drive" / "training"
@@ -392,7 +394,7 @@ def test_nuclei_of_one_mask_each(shared_data: Path) -> None:
     scene = SceneSettings(
         "dsb2018/{id:0*}/images/{id}.png", "instances", instances="dsb2018/{id}/masks/*.png"
     )
-    with open_scenes(shared_data, scene, classes(0, 1), BorderWeightSettings("falk")) as scenes:
+    with open_with(shared_data, scene, classes(0, 1), BorderWeightSettings("falk")) as scenes:
         info = scenes.infos[0]
         folder = shared_data / "dsb2018" / info.name / "masks"
         numbered = np.zeros((info.height, info.width), np.int32)
@@ -411,5 +413,5 @@ def test_labels_of_a_finer_grid_serve_an_image(tmp_path: Path) -> None:
     write(tmp_path / "a.tif", blobs(10, 12), **PLACE)
     write(tmp_path / "l.tif", labels.repeat(2, 0).repeat(2, 1), crs=UTM, transform=fine)
     given_classes = classes(0, 1, 2, 3, 4)
-    with open_scenes(tmp_path, SceneSettings("a.tif", "l.tif"), given_classes) as scenes:
+    with open_with(tmp_path, SceneSettings("a.tif", "l.tif"), given_classes) as scenes:
         np.testing.assert_array_equal(scenes.read_labels(0, Window(0, 0, 10, 12)), labels)

@@ -15,7 +15,7 @@ from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import SplitSettings
 from tilesegm.data.split import TEST, TRAIN, VALIDATION, SceneView, Split, make_split
 from tilesegm.data.split.assign import balance, imbalance
-from tilesegm.data.split.blocks import cut_blocks
+from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.data.statistics import measure
 from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window
@@ -67,7 +67,6 @@ def test_masks_by_brute_force(
 
     np.testing.assert_array_equal(view.visible(window), cut(~hidden))
     np.testing.assert_array_equal(view.trainable(window), cut(trainable))
-    assert view.trainable_any == trainable.any()
     shares = view.shares(cell)
     for row in range(-(-height // cell)):
         for col in range(-(-width // cell)):
@@ -89,14 +88,14 @@ def test_every_pixel_has_one_purpose(strategy: str, block: int, buffer: int, see
         scenes, cell=4, strategy=strategy, block=block, folds=2, seed=seed, buffer=buffer
     )
     assert split.buffer == (0 if strategy == "random" else buffer)
-    for (name, height, width), shape in zip(split.scenes, shapes, strict=True):
-        assert (height, width) == shape
+    for scene, shape in zip(split.scenes, shapes, strict=True):
+        assert (scene.height, scene.width) == shape
         owner = np.zeros(shape, int)
-        for piece in split.pieces_of(name):
+        for piece in split.pieces_of(scene.name):
             owner[piece.window.slices] += 1
         assert (owner == 1).all()
         # Each pixel is held out in exactly one fold.
-        seen = [split.view(name, fold).visible(Window(0, 0, *shape)) for fold in range(2)]
+        seen = [split.view(scene.name, fold).visible(Window(0, 0, *shape)) for fold in range(2)]
         np.testing.assert_array_equal(seen[0], ~seen[1])
 
 
@@ -106,7 +105,7 @@ def test_strategies_keep_together_what_belongs_together() -> None:
 
     def folds(**keys: object) -> list[int]:
         split = split_of(MemoryScenes(labels, groups=groups), folds=3, **keys)
-        return [piece.fold for name, _, _ in split.scenes for piece in split.pieces_of(name)]
+        return [piece.fold for scene in split.scenes for piece in split.pieces_of(scene.name)]
 
     assert folds(strategy="range") == [0, 0, 1, 1, 2, 2]
     by_group = folds(strategy="group")
@@ -128,15 +127,15 @@ def test_scenes_with_a_role_stay_out() -> None:
         test, validation, train = split.views(fold)[:3]
         assert test.test == validation.held_out == (Window(0, 0, 16, 16),)
         assert test.held_out == validation.test == train.held_out == train.test == ()
-        assert not test.trainable_any
-        assert train.trainable_any
+        assert not test.trainable(Window(0, 0, 16, 16)).any()
+        assert train.trainable(Window(0, 0, 16, 16)).any()
     assert any("role validation" in note for note in split.notes)
 
 
 def test_roles_alone_make_a_split() -> None:
     scenes = MemoryScenes(noise((16, 16), (16, 16)), roles=["train", "validation"])
     split = split_of(scenes)
-    assert [view.trainable_any for view in split.views(0)] == [True, False]
+    assert [view.trainable(Window(0, 0, 16, 16)).any() for view in split.views(0)] == [True, False]
     assert split.notes == ()
 
 

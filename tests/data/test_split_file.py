@@ -13,7 +13,8 @@ from PIL import Image
 from tests.data.fakes import MemoryScenes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import SplitSettings
-from tilesegm.data.split import Split, make_split
+from tilesegm.data.split import Split, load_split, make_split, save_split
+from tilesegm.data.split.picture import draw_split
 from tilesegm.data.statistics import SceneStatistics, measure
 from tilesegm.errors import OutputError, SettingsError
 
@@ -38,9 +39,9 @@ def make(dtype: str = "uint8", bands: int = 3) -> tuple[Scenes, tuple[SceneStati
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     scenes, statistics, split = make()
     path = tmp_path / "run" / "split.json"
-    split.save(path)
-    assert Split.load(path) == split
-    assert Split.load(path, scenes) == split
+    save_split(split, path)
+    assert load_split(path) == split
+    assert load_split(path, scenes) == split
     again = make_split(scenes, statistics, SplitSettings(file=str(path), folds=2, fold=2), 99)
     assert again == split
     assert [file.name for file in path.parent.iterdir()] == ["split.json"]
@@ -52,11 +53,11 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 def test_scenes_come_in_the_order_of_the_images(tmp_path: Path) -> None:
     scenes, _, split = make()
-    split.save(tmp_path / "split.json")
+    save_split(split, tmp_path / "split.json")
     content = json.loads((tmp_path / "split.json").read_text())
     content["scenes"].reverse()
     (tmp_path / "split.json").write_text(json.dumps(content))
-    found = Split.load(tmp_path / "split.json", scenes)
+    found = load_split(tmp_path / "split.json", scenes)
     assert found.scenes == split.scenes
     assert found.views(1) == split.views(1)
 
@@ -90,43 +91,43 @@ def change(content: dict[str, Any], key: str, value: Any) -> None:
 def test_files_that_fit_not(tmp_path: Path, key: str, value: object, message: str) -> None:
     scenes, _, split = make()
     path = tmp_path / "split.json"
-    split.save(path)
+    save_split(split, path)
     content = json.loads(path.read_text())
     change(content, key, value)
     path.write_text(json.dumps(content))
     with pytest.raises(SettingsError, match=message) as caught:
-        Split.load(path, scenes)
+        load_split(path, scenes)
     assert "\n" not in str(caught.value)
 
 
 def test_files_of_other_images(tmp_path: Path) -> None:
     _, _, split = make()
     path = tmp_path / "split.json"
-    split.save(path)
+    save_split(split, path)
     fewer = cast(Scenes, MemoryScenes([np.zeros(shape) for shape in SHAPES[:2]]))
     with pytest.raises(SettingsError, match="is of other images too: scene 2"):
-        Split.load(path, fewer)
+        load_split(path, fewer)
     larger = cast(Scenes, MemoryScenes([np.zeros(s) for s in ((64, 49), *SHAPES[1:])]))
     with pytest.raises(SettingsError, match="64 x 48 pixels and the image has 64 x 49"):
-        Split.load(path, larger)
+        load_split(path, larger)
     path.write_text("{")
     with pytest.raises(SettingsError, match="no split"):
-        Split.load(path)
+        load_split(path)
     with pytest.raises(SettingsError, match="cannot be read: No such file"):
-        Split.load(tmp_path / "absent.json")
+        load_split(tmp_path / "absent.json")
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
-        split.save(tmp_path / "file" / "split.json")
+        save_split(split, tmp_path / "file" / "split.json")
 
 
 @pytest.mark.parametrize(("dtype", "bands"), [("uint8", 3), ("float32", 1), ("uint16", 8)])
 def test_the_picture_tints_held_out_pixels(tmp_path: Path, dtype: str, bands: int) -> None:
     _, statistics, split = make(dtype, bands)
-    split.draw(tmp_path / "split.png", statistics, 0)
+    draw_split(tmp_path / "split.png", split.views(0), statistics)
     with Image.open(tmp_path / "split.png") as picture:
         assert picture.width == 1200
         first = np.asarray(picture)
-    split.draw(tmp_path / "other.png", statistics, 1)
+    draw_split(tmp_path / "other.png", split.views(1), statistics)
     with Image.open(tmp_path / "other.png") as picture:
         assert (np.asarray(picture) != first).any(axis=2).mean() > 0.02
 
@@ -135,6 +136,6 @@ def test_many_scenes_fit_on_a_page(tmp_path: Path) -> None:
     scenes = cast(Scenes, MemoryScenes([np.zeros((8, 8))] * 70, classes=1))
     statistics = measure(scenes, cell=8)
     split = make_split(scenes, statistics, SplitSettings(strategy="image"), 0)
-    split.draw(tmp_path / "split.png", statistics, 0)
+    draw_split(tmp_path / "split.png", split.views(0), statistics)
     with Image.open(tmp_path / "split.png") as picture:
         assert picture.height < 1200

@@ -11,14 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.data.fakes import MemoryScenes
-from tilesegm.data.split import SceneView
-from tilesegm.data.statistics import (
-    band_statistics,
-    cell_side,
-    class_counts,
-    measure,
-    scene_counts,
-)
+from tilesegm.data.split import SceneView, band_statistics, class_counts, scene_counts
+from tilesegm.data.statistics import cell_side, measure
 from tilesegm.errors import OutputError, SettingsError, SourceError
 from tilesegm.events import Event, StageProgress
 from tilesegm.grid.window import Window

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from tests.data.stream_parts import ALL, ArrayScenes, blotches, make_stream, places_of, view_of
 from tilesegm.data.hardness import Hardness
+from tilesegm.data.memory_scenes import scenes_in_memory
 from tilesegm.data.patch import IGNORE, Sample
 from tilesegm.data.sampling import Place
-from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings, SplitSettings
 from tilesegm.data.split import make_split
-from tilesegm.data.statistics import band_statistics, measure
+from tilesegm.data.statistics import measure
 from tilesegm.data.stream import SampleStream, StreamSettings
+from tilesegm.data.training_data import TrainingData
 from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window
 from tilesegm.model.normalisation import Normalisation
@@ -53,7 +54,10 @@ def test_samples_differ_from_each_other_and_between_seeds() -> None:
     labels = [blotches(90, 80, 3)]
     stream = make_stream(labels)
     assert len({stream.sample(index).pixels.tobytes() for index in range(50)}) > 45
-    assert StreamSettings(8, 1, MIXED, ALL).seed != stream.settings.seed
+    assert (
+        StreamSettings(size=8, batch=1, sampling=MIXED, augmentation=ALL).seed
+        != stream.settings.seed
+    )
 
 
 def test_a_batch_holds_its_samples() -> None:
@@ -207,25 +211,21 @@ def test_the_rarer_a_class_the_more_it_is_pasted() -> None:
 )
 def test_settings_out_of_range_are_refused(size: int, batch: int, seed: int, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        StreamSettings(size, batch, MIXED, ALL, seed)
+        StreamSettings(size=size, batch=batch, sampling=MIXED, augmentation=ALL, seed=seed)
 
 
 def test_scenes_statistics_and_split_of_the_package_fit_together() -> None:
     labels = [np.maximum(blotches(128, 160, 3, seed), 0) for seed in (0, 1)]
     images = [places_of(number, array) for number, array in enumerate(labels)]
-    with Scenes.in_memory(images, labels) as scenes:
+    with scenes_in_memory(images, labels) as scenes:
         found = measure(scenes, cell=16)
         split = make_split(scenes, found, SplitSettings(block=32), buffer=4)
-        views = [split.view(info.name, 0) for info in scenes.infos]
-        stream = SampleStream(
-            scenes,
-            views,
-            found,
-            band_statistics(found, views),
-            Normalisation(),
-            StreamSettings(32, 2, SamplingSettings(border=0.5), FLIPS),
+        data = TrainingData.of(scenes, found, split, 0)
+        chosen = StreamSettings(
+            size=32, batch=2, sampling=SamplingSettings(border=0.5), augmentation=FLIPS
         )
-        total = sum(int(view.trainable(Window(0, 0, 128, 160)).sum()) for view in views)
+        stream = SampleStream(data, chosen, Normalisation())
+        total = sum(int(view.trainable(Window(0, 0, 128, 160)).sum()) for view in data.views)
         assert stream.places.counts.sum() == total
         assert 0 < total < 2 * 128 * 160
         assert all((stream.sample(index).labels != IGNORE).any() for index in range(20))

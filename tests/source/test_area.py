@@ -18,7 +18,7 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.area import PolygonArea, open_area
 from tilesegm.source.base import Georeference, ImageInfo
-from tilesegm.source.vector import Polygons
+from tilesegm.source.polygons import Polygons
 
 pytest.importorskip("shapely")
 pytest.importorskip("pyogrio")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from numpy.typing import NDArray
 from PIL import Image
 
+from tests.data.label_parts import write_polygons
 from tests.images import GEO, write
-from tilesegm.data.split.blocks import cut_blocks
-from tilesegm.errors import OutputError, SettingsError
+from tilesegm.data.split.pieces import cut_blocks
+from tilesegm.errors import OutputError, SettingsError, SourceError
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose
 from tilesegm.training.init.start_file import write_start
@@ -233,10 +235,41 @@ def test_polygons_of_another_system(shared_data: Path, tmp_path: Path) -> None:
     names = [one.name for one in config.data.labels.classes]
     assert names[:2] == ["Emergent Wetland", "Forested Wetland"]
     assert len(names) == 6
-    with pytest.raises(SettingsError, match="has no attribute 'Klasse'; it has Classname, Class"):
+    with pytest.raises(SourceError, match="has no attribute 'Klasse'; it has Classname, Class"):
         write_start(bands, [polygons], file, stack=True, attribute="Klasse", overwrite=True)
     with pytest.raises(SettingsError, match="--stack"):
         write_start(bands, [polygons] * 2, file, overwrite=True)
+
+
+def test_polygons_count_by_their_share_of_the_area(tmp_path: Path) -> None:
+    kinds = ["wood", "lake", "wood", "lake", None]
+    shapes = [shapely.box(0, 0, side, 10) for side in (10, 50, 20, 40, 90)]
+    first = write_polygons(tmp_path / "a.gpkg", shapes, kinds)
+    found = survey_labels([str(first)])
+    assert (found.kind, found.attribute) == ("polygons", "kind")
+    # Of 1200 pixels in classes 300 are wood; polygons without a class do not count.
+    assert found.counts == {"lake": 750_000, "wood": 250_000}
+    second = write_polygons(tmp_path / "b.gpkg", [shapely.box(0, 0, 60, 10)] * 2, ["moor"] * 2)
+    found = survey_labels([str(first), str(second)])
+    assert found.counts == {"lake": 375_000, "moor": 500_000, "wood": 125_000}
+    write_start([picture(tmp_path / "i.png", labels())], [str(first)], tmp_path / "start.yaml")
+    assert (
+        "- {name: lake, value: lake}  # 75.00 % of the area"
+        in (tmp_path / "start.yaml").read_text()
+    )
+
+
+def test_polygons_hold_the_values_that_training_reads(tmp_path: Path) -> None:
+    shapes = [shapely.box(0, 0, 10, 10)] * 3
+    path = write_polygons(tmp_path / "a.gpkg", shapes, [1.5, 2.0, np.nan])
+    assert survey_labels([str(path)], "kind").counts == {2: 500_000, "1.5": 500_000}
+
+
+def test_vector_files_that_cannot_be_read_are_refused_as_everywhere(tmp_path: Path) -> None:
+    path = tmp_path / "bad.geojson"
+    path.write_text("nothing")
+    with pytest.raises(SourceError, match=r"bad\.geojson cannot be read"):
+        survey_labels([str(path)])
 
 
 def test_real_ids_with_a_palette_and_nodata(shared_data: Path, tmp_path: Path) -> None:

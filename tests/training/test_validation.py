@@ -10,6 +10,7 @@ import pytest
 
 from tests.training.scenery import paint
 from tilesegm.classes import default_classes
+from tilesegm.data.memory_scenes import scenes_in_memory
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
 from tilesegm.grid.window import Window
@@ -40,7 +41,7 @@ class Brightness:
 
 def scenes(size: int = 150) -> Scenes:
     image, labels = paint(size)
-    return Scenes.in_memory([image], [np.where(labels == 255, IGNORE, labels.astype(np.int32))])
+    return scenes_in_memory([image], [np.where(labels == 255, IGNORE, labels.astype(np.int32))])
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_a_window_gets_the_classes_that_the_whole_image_gives_it(window: Window)
 
 def test_a_large_window_is_looked_at_in_bands() -> None:
     image = np.zeros((2100, 40, 2), np.uint8)
-    given = Scenes.in_memory([image], [np.ones((2100, 40), np.int32)])
+    given = scenes_in_memory([image], [np.ones((2100, 40), np.int32)])
     grids = plan_looks(given, Brightness.spec, ValidationSettings(tile=256, overlap=32))
     part = Part(0, Window(10, 0, 2090, 40))
     looks = list(look_at([part], given, Brightness(), grids, batch=4))

@@ -24,7 +24,7 @@ from scipy import ndimage
 from tilesegm.errors import InputError
 
 __all__ = [
-    "Instances",
+    "InstanceMap",
     "balancing_weights",
     "border_distances",
     "falk_weights",
@@ -34,12 +34,12 @@ __all__ = [
 ]
 
 FloatMap: TypeAlias = npt.NDArray[np.float32]
-Instances: TypeAlias = npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
+InstanceMap: TypeAlias = npt.NDArray[Any] | Sequence[npt.NDArray[Any]]
 """A map of instance ids (H, W) with 0 for background, or one boolean mask ``(H, W)`` an object."""
 
 
 def ronneberger_weights(
-    instances: Instances,
+    instances: InstanceMap,
     *,
     w0: float = 10.0,
     sigma: float = 5.0,
@@ -51,21 +51,21 @@ def ronneberger_weights(
     ``w(x) = w_c(x) + w0 · exp(-(d1(x) + d2(x))² / (2 sigma²))`` (Ronneberger et al. 2015, eq. 2)
     with d1, d2 the distances to the nearest and second nearest object. The ridge is laid on the
     background, where the network must draw the line; objects that touch without a gap need
-    :func:`separate_instances` first, and labels to match.
+    `separate_instances` first, and labels to match.
 
     Args:
-        instances: Instance ids ``(H, W)``, or one mask ``(H, W)`` an object; objects may overlap.
-        w0: Height of the ridge.
-        sigma: Its width, in pixels.
-        class_weights: Factors w_c of background and foreground. None balances them, so that each
+        instances: instance ids ``(H, W)``, or one mask ``(H, W)`` per object; objects may overlap.
+        w0: height of the ridge.
+        sigma: its width, in pixels.
+        class_weights: factors w_c of background and foreground. None balances them, so that each
             class present holds the same share and the mean of w_c is 1.
-        tolerance: Greatest error allowed, in units of the weight.
+        tolerance: greatest error allowed, in units of the weight.
 
     Returns:
         float32 weights ``(H, W)``.
 
     Raises:
-        InputError: No masks, masks of different shapes, ids of a float type, or a width or
+        InputError: no masks, masks of different shapes, ids of a float type, or a width or
             tolerance that is not above 0.
     """
     reach = ridge_reach(w0, sigma, tolerance)
@@ -79,7 +79,7 @@ def ronneberger_weights(
 
 
 def falk_weights(
-    instances: Instances,
+    instances: InstanceMap,
     *,
     strength: float = 50.0,
     sigma: float = 6.0,
@@ -94,18 +94,18 @@ def falk_weights(
     of their software).
 
     Args:
-        instances: Instance ids ``(H, W)``, or one mask ``(H, W)`` an object; objects may overlap.
-        strength: Height of the ridge between objects.
-        sigma: Its width, in pixels.
-        balance: Weight of background far from every object.
-        falloff: How far the full weight reaches into the background, in pixels.
-        tolerance: Greatest error allowed for each of the two terms, in units of the weight.
+        instances: instance ids ``(H, W)``, or one mask ``(H, W)`` per object; objects may overlap.
+        strength: height of the ridge between objects.
+        sigma: its width, in pixels.
+        balance: weight of background far from every object.
+        falloff: how far the full weight reaches into the background, in pixels.
+        tolerance: greatest error allowed for each of the two terms, in units of the weight.
 
     Returns:
         float32 weights ``(H, W)``.
 
     Raises:
-        InputError: See :func:`ronneberger_weights`.
+        InputError: see `ronneberger_weights`.
     """
     reach = max(
         ridge_reach(strength, sigma, tolerance), ridge_reach(1.0 - balance, falloff, tolerance)
@@ -117,18 +117,18 @@ def falk_weights(
     return np.where(foreground, 1.0, balance + near + ridge).astype(np.float32)
 
 
-def border_distances(instances: Instances, radius: float) -> tuple[FloatMap, FloatMap]:
+def border_distances(instances: InstanceMap, radius: float) -> tuple[FloatMap, FloatMap]:
     """Distances of each pixel to the nearest and the second nearest object.
 
     Args:
-        instances: Instance ids ``(H, W)``, or one mask ``(H, W)`` an object; objects may overlap.
-        radius: Greatest distance of interest, in pixels; what is further is infinite.
+        instances: instance ids ``(H, W)``, or one mask ``(H, W)`` per object; objects may overlap.
+        radius: greatest distance of interest, in pixels; what is further is infinite.
 
     Returns:
         Two float32 arrays ``(H, W)``, in pixels, 0 inside an object.
 
     Raises:
-        InputError: See :func:`ronneberger_weights`.
+        InputError: see `ronneberger_weights`.
     """
     H, W = _foreground(instances).shape
     nearest = np.full((H, W), np.inf, np.float32)
@@ -155,7 +155,7 @@ def separate_instances(instances: npt.NDArray[Any]) -> npt.NDArray[Any]:
     object. Semantic labels made from the result (``separated > 0``) have the same gap.
 
     Args:
-        instances: Instance ids ``(H, W)``, 0 for background.
+        instances: instance ids ``(H, W)``, 0 for background.
 
     Returns:
         A new map of the same shape and dtype.
@@ -172,8 +172,8 @@ def balancing_weights(pixels: int, objects: int) -> tuple[float, float]:
     """Weights of background and foreground that give both the same share and have mean 1.
 
     Args:
-        pixels: Of the image.
-        objects: Those of them that lie in an object.
+        pixels: of the image.
+        objects: those of them that lie in an object.
     """
     if objects in (0, pixels):
         return 1.0, 1.0
@@ -184,7 +184,7 @@ def ridge_reach(height: float, sigma: float, tolerance: float = 1e-4) -> float:
     """Distance at which ``height · exp(-d² / (2 sigma²))`` has fallen to ``tolerance``.
 
     Raises:
-        InputError: Width or tolerance is not above 0.
+        InputError: width or tolerance is not above 0.
     """
     if not (sigma > 0 and tolerance > 0):
         raise InputError(
@@ -193,7 +193,7 @@ def ridge_reach(height: float, sigma: float, tolerance: float = 1e-4) -> float:
     return sigma * math.sqrt(2.0 * math.log(max(height / tolerance, 1.0)))
 
 
-def _objects(instances: Instances) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[np.bool_]]]:
+def _objects(instances: InstanceMap) -> Iterator[tuple[tuple[slice, ...], npt.NDArray[np.bool_]]]:
     """Bounding box and mask within it, for each object."""
     if isinstance(instances, np.ndarray):
         if instances.max(initial=0) > instances.size:
@@ -210,7 +210,7 @@ def _objects(instances: Instances) -> Iterator[tuple[tuple[slice, ...], npt.NDAr
                 yield box, mask[box]
 
 
-def _foreground(instances: Instances) -> npt.NDArray[np.bool_]:
+def _foreground(instances: InstanceMap) -> npt.NDArray[np.bool_]:
     if isinstance(instances, np.ndarray):
         if instances.ndim != 2 or instances.dtype.kind not in "iu":
             raise InputError(

@@ -23,7 +23,7 @@ class Copies:
     """Arrays in a temporary folder, each made once and mapped into memory from then on.
 
     Some formats decode from their first row only, and border weights need a whole image: windows
-    anywhere would decode or compute everything anew each time.
+    anywhere would decode or compute everything again each time.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Squares cut from a scene, without what is held out."""
+"""Windows cut from a scene, without held-out pixels."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def cut(scenes: Scenes, scene: int, view: SceneView, window: Window) -> Patch:
     are ``IGNORE``.
 
     Args:
-        scenes: Where the scene is.
-        scene: Its number.
-        view: Which of its pixels may be seen and learnt from.
-        window: What to read; a part of it at least lies in the image.
+        scenes: hold the scene.
+        scene: its number.
+        view: which of its pixels may be seen and learnt from.
+        window: what to read; a part of it at least lies in the image.
     """
     info = scenes.infos[scene]
     inside = window.intersect(Window(0, 0, info.height, info.width))

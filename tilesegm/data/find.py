@@ -25,7 +25,7 @@ class SceneFiles:
     labels: str
     """File, or ``"instances"``."""
     instances: str | None
-    """File, or pattern with ``*`` of one mask an object."""
+    """File, or pattern with ``*`` of one mask per object."""
     area: str | None
     group: str
     """What belongs together; the scene's name where settings say nothing."""
@@ -46,16 +46,16 @@ def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
         SourceError: a pattern finds nothing, or an image lacks one of its files.
         SettingsError: an image is found twice.
     """
-    found = [files for scene in settings.scenes for files in _find(scene, folder)]
-    images = Counter(files.image for files in found)
+    scenes = [files for scene in settings.scenes for files in _find(scene, folder)]
+    images = Counter(files.image for files in scenes)
     for image, times in images.items():
         if times > 1:
             shown = image if isinstance(image, str) else image[0]
             raise SettingsError(
                 f"image {shown} is found {times} times; each may stand in one scene of data.scenes"
             )
-    names = Counter(files.name for files in found)
-    return tuple(files if names[files.name] == 1 else _rename(files, folder) for files in found)
+    names = Counter(files.name for files in scenes)
+    return tuple(files if names[files.name] == 1 else _rename(files, folder) for files in scenes)
 
 
 def _find(scene: SceneSettings, folder: Path) -> list[SceneFiles]:

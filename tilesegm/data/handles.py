@@ -25,7 +25,7 @@ class Handles(Generic[T]):
     """Opens things by number and lends them, each to one borrower at a time.
 
     What is given back stays open for whoever asks next. Nothing is kept for a thread: to Python a
-    thread of TensorFlow's is a new one at each call, and would open everything anew.
+    thread of TensorFlow's is a new one at each call, and would open everything again.
     """
 
     def __init__(self, opener: Callable[[int], T], most: int) -> None:

@@ -44,9 +44,9 @@ class Hardness:
         """Keep the part of places with the largest errors.
 
         Args:
-            places: Of an epoch's samples, see `SampleStream.place`.
-            errors: The loss, or one minus a score, of the window around each.
-            part: How many to keep, from 0 to 1; at least one place.
+            places: of an epoch's samples, see `SampleStream.place`.
+            errors: the loss, or one minus a score, of the window around each.
+            part: how many to keep, from 0 to 1; at least one place.
         """
         table = np.array([(item.scene, item.row, item.col) for item in places], np.int64)
         table, values = table.reshape(-1, 3), np.asarray(errors, np.float64)

@@ -18,7 +18,7 @@ from tilesegm.data.border_weights import (
     ronneberger_weights,
     separate_instances,
 )
-from tilesegm.data.labels.classes import known_values
+from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.labels.open import open_on_grid
 from tilesegm.data.labels.raster import strips
 from tilesegm.data.labels.table import ValueTable
@@ -31,14 +31,14 @@ from tilesegm.source.identity import Identity, files_identity
 __all__ = ["InstanceLabels", "Instances", "write_border_weights"]
 
 _BLOCK = 1024
-"""Side of the squares that border weights are computed in."""
+"""Side of the blocks that border weights are computed in."""
 
 
 class Instances:
     """Ids of objects on the grid of an image, 0 for background."""
 
     def __init__(self, path: str, info: ImageInfo, *, separate: bool) -> None:
-        """Open a raster of ids, or one mask an object, of which a later one lies above.
+        """Open a raster of ids, or one mask per object, of which a later one lies above.
 
         Args:
             path: of the raster, or a pattern whose last part holds ``*``.
@@ -95,25 +95,20 @@ class InstanceLabels:
         Raises:
             SettingsError: classes leave open what 0 and 1 stand for.
         """
-        known = known_values(settings)
-        if not {0, 1} <= set(known):
+        ids = class_ids(settings)
+        if not {0, 1} <= set(ids):
             raise SettingsError(
                 "labels are made from instances: one class needs the value 0 (background) and "
-                f"one the value 1 (objects); labels.classes have {', '.join(map(str, known))}"
+                f"one the value 1 (objects); labels.classes have {', '.join(map(str, ids))}"
             )
         self._instances = instances
-        self._table = ValueTable({0: known[0], 1: known[1]})
+        self._table = ValueTable({0: ids[0], 1: ids[1]})
         self.height, self.width = info.height, info.width
         self.identity = instances.identity
 
     def read(self, window: Window) -> NDArray[np.int32]:
         """Return ``(height, width)`` class ids."""
         return self._table.look_up((self._instances.read(window) > 0).astype(np.uint8))
-
-    def survey(self) -> dict[int | str, int]:
-        """Count the pixels of 0, background, and 1, objects."""
-        objects = _count_objects(self._instances, Window(0, 0, self.height, self.width))
-        return {0: self.height * self.width - objects, 1: objects}
 
     def close(self) -> None:
         """Do nothing: whoever opened the instances closes them."""
@@ -122,10 +117,10 @@ class InstanceLabels:
 def write_border_weights(
     instances: Instances, settings: BorderWeightSettings, weights: NDArray[np.float32]
 ) -> None:
-    """Compute the weights of a whole image, square by square.
+    """Compute the weights of a whole image, block by block.
 
-    Around each square as much is read as the ridges reach, so that the result is that of the whole
-    image at once, to the tolerance of :mod:`tilesegm.data.border_weights`.
+    Around each block as much is read as the ridges reach, so that the result is that of the whole
+    image at once, to the tolerance of `tilesegm.data.border_weights`.
 
     Args:
         instances: of the image.
@@ -141,10 +136,10 @@ def write_border_weights(
         near = block.widen(margin).intersect(whole) or block
         ids = instances.read(near)
         if settings.kind == "falk":
-            found = falk_weights(ids, strength=height, sigma=width)
+            ridges = falk_weights(ids, strength=height, sigma=width)
         else:
-            found = ronneberger_weights(ids, w0=height, sigma=width, class_weights=balance)
-        weights[block.slices] = found[block.shift(-near.row, -near.col).slices]
+            ridges = ronneberger_weights(ids, w0=height, sigma=width, class_weights=balance)
+        weights[block.slices] = ridges[block.shift(-near.row, -near.col).slices]
 
 
 def _count_objects(instances: Instances, window: Window) -> int:

@@ -1,4 +1,4 @@
-"""What is cut from a scene, and what a network learns from."""
+"""Values of a window: as it is read from a scene, and as a network learns from it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IGNORE", "Batch", "Patch", "Sample"]
+__all__ = ["IGNORE", "Patch", "Sample", "SampleBatch"]
 
 IGNORE = -1
 """Label of pixels that are not learnt from, whatever stands for them in files."""
@@ -41,7 +41,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Batch:
+class SampleBatch:
     """Samples of one step, stacked."""
 
     pixels: NDArray[np.float32]

@@ -76,7 +76,7 @@ def _walk(at: Path, steps: list[str], found: Found) -> Iterator[Found]:
 
 
 def _expression(step: str, found: Found) -> str:
-    """Return a regular expression for one step of a path, with what is known put in place."""
+    """Return a regular expression for one step of a path, with the values found so far in place."""
     text, end = "", 0
     seen: set[str] = set()
     for match in _PLACEHOLDER.finditer(step):

@@ -70,14 +70,14 @@ class Places:
     def __init__(
         self, scenes: Scenes, views: Sequence[SceneView], statistics: Sequence[SceneStatistics]
     ) -> None:
-        """Restrict the counts to trainable pixels; cells that are so in part are counted anew.
+        """Restrict the counts to trainable pixels; partly trainable cells are counted again.
 
         Raises:
-            SettingsError: If no pixel is both labelled and trainable.
+            SettingsError: no pixel is both labelled and trainable.
         """
         self._scenes, self._views = scenes, tuple(views)
         self._cells = tuple(item.cell for item in statistics)
-        self._columns = tuple(item.borders.shape[1] for item in statistics)
+        self._grid_cols = tuple(item.borders.shape[1] for item in statistics)
         self._starts = np.cumsum([0, *(item.borders.size for item in statistics)])
         parts = [
             self._restrict(scene, view, item)
@@ -103,8 +103,8 @@ class Places:
         borders = np.where(share > 0, statistics.borders, 0)
         for row, col in np.argwhere((share > 0) & (share < 1)).tolist():
             labels, border = self._look(scene, row, col)
-            found = np.bincount(labels[labels != IGNORE], minlength=counts.shape[-1])
-            counts[row, col], borders[row, col] = found, border.sum()
+            inside = np.bincount(labels[labels != IGNORE], minlength=counts.shape[-1])
+            counts[row, col], borders[row, col] = inside, border.sum()
         return counts.reshape(-1, counts.shape[-1]), borders.reshape(-1)
 
     def _look(self, scene: int, row: int, col: int) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
@@ -174,11 +174,11 @@ class Places:
         """Draw a cell of a pool and one of the wanted pixels in it; None when it has none."""
         number = pool.draw(random)
         scene = int(np.searchsorted(self._starts, number, "right")) - 1
-        row, col = divmod(number - int(self._starts[scene]), self._columns[scene])
-        found = wanted(*self._look(scene, row, col))
-        places = np.flatnonzero(found)
+        row, col = divmod(number - int(self._starts[scene]), self._grid_cols[scene])
+        hits = wanted(*self._look(scene, row, col))
+        places = np.flatnonzero(hits)
         if not len(places):
             return None
-        down, right = divmod(int(random.choice(places)), found.shape[1])
+        down, right = divmod(int(random.choice(places)), hits.shape[1])
         cell = self._cells[scene]
         return Place(scene, row * cell + down, col * cell + right)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.classes import ClassInfo, default_classes
+from tilesegm.classes import ClassInfo
 from tilesegm.data.copies import Copies
-from tilesegm.data.find import SceneFiles
 from tilesegm.data.handles import Handles
 from tilesegm.data.instances import write_border_weights
-from tilesegm.data.labels.classes import class_infos
 from tilesegm.data.labels.raster import strips
-from tilesegm.data.memory_scene import memory_scene
 from tilesegm.data.patch import IGNORE, Patch
-from tilesegm.data.scene import OpenScene, SceneInfo, meaning, open_scene
-from tilesegm.data.settings import BorderWeightSettings, DataSettings
+from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
+from tilesegm.data.settings import BorderWeightSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
-from tilesegm.source.identity import Identity
 
 __all__ = ["Scenes"]
 
@@ -33,6 +29,51 @@ _OPEN = 32
 
 _COPIED_BYTES = 4 * 2**30
 """Most bytes of decoded images and labels to copy into the temporary folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Scene:
+    """Facts about a scene that do not change while it is read."""
+
+    info: SceneInfo
+    image: ImageInfo
+    copies_image: bool
+    """Whether its image is decoded into the temporary folder."""
+    copies_labels: bool
+    """Whether its labels are."""
+    has_instances: bool
+
+    @classmethod
+    def of(cls, entry: SceneEntry, opened: OpenScene, room: int) -> Self:
+        """Take the facts of an open scene, copies of which may take ``room`` bytes."""
+        image = opened.image.info
+        copies_image = opened.slow_image and _image_bytes(image) <= room
+        room -= _image_bytes(image) if copies_image else 0
+        return cls(
+            info=SceneInfo(
+                name=entry.name,
+                group=entry.group,
+                role=entry.role,
+                height=image.height,
+                width=image.width,
+                identity=opened.identity,
+            ),
+            image=image,
+            copies_image=copies_image,
+            copies_labels=opened.slow_labels and image.pixels <= room,
+            has_instances=opened.instances is not None,
+        )
+
+    @property
+    def copied_bytes(self) -> int:
+        """Room that copies take in the temporary folder."""
+        image = _image_bytes(self.image) if self.copies_image else 0
+        return image + (self.image.pixels if self.copies_labels else 0)
+
+
+def _image_bytes(image: ImageInfo) -> int:
+    """Bytes of an image's pixels and their validity."""
+    return image.pixels * (image.bands * image.dtype.itemsize + 1)
 
 
 class Scenes:
@@ -46,107 +87,46 @@ class Scenes:
     classes: tuple[ClassInfo, ...]
     """Name and colour of each class id."""
     infos: tuple[SceneInfo, ...]
-    """What is known about each scene."""
+    """Facts about each scene."""
     images: tuple[ImageInfo, ...]
-    """What is known about the image of each scene, its georeference among it."""
+    """Facts about the image of each scene, its georeference among them."""
 
     def __init__(
         self,
-        files: Sequence[SceneFiles],
-        settings: DataSettings,
+        entries: Sequence[SceneEntry],
+        classes: tuple[ClassInfo, ...],
         border: BorderWeightSettings | None = None,
     ) -> None:
-        """Open each scene once, so that what does not fit is refused before work starts.
+        """Open each scene once.
 
         Args:
-            files: of the scenes, as :func:`~tilesegm.data.find.find_scenes` returns them.
-            settings: how they are read.
+            entries: one per scene.
+            classes: name and colour of each class id.
             border: weights of the borders between objects, for scenes that have instances.
 
         Raises:
-            SourceError: a file cannot be read, labels do not fit their image, or images differ in
-                their bands.
-            SettingsError: settings contradict the files.
+            SourceError: there is no scene, a file cannot be read, or images differ in their bands.
         """
-        separate = border is not None
-
-        def opener(scene: int) -> OpenScene:
-            return open_scene(files[scene], settings, separate=separate)
-
-        self._border = border
-        described = [(each.name, each.group, each.role) for each in files]
-        told = meaning(settings, (border,))
-        self._set_up(opener, described, class_infos(settings.labels), told)
-
-    @classmethod
-    def in_memory(
-        cls,
-        images: Sequence[NDArray[Any]],
-        labels: Sequence[NDArray[Any]],
-        *,
-        names: Sequence[str] | None = None,
-        groups: Sequence[str] | None = None,
-        roles: Sequence[str | None] | None = None,
-    ) -> Self:
-        """Make scenes of arrays.
-
-        Args:
-            images: each ``(H, W)`` or ``(H, W, bands)``.
-            labels: of each image ``(H, W)`` class ids, -1 where nothing is to be learnt; the
-                highest id of all tells how many classes there are.
-            names: of the scenes; their numbers when None.
-            groups: what belongs together; the names when None.
-            roles: ``"train"``, ``"validation"``, ``"test"`` or None for each.
-
-        Raises:
-            SourceError: an image and its labels differ in size, or are no image and no ids.
-        """
-        scenes = cls.__new__(cls)
-        scenes._border = None
-        opened = [memory_scene(*pair) for pair in zip(images, labels, strict=True)]
-        names = [str(n) for n in range(len(opened))] if names is None else names
-        groups = names if groups is None else groups
-        roles = [None] * len(opened) if roles is None else roles
-        described = list(zip(names, groups, roles, strict=True))
-        count = max((int(ids.max(initial=0)) for ids in labels), default=0) + 1
-        scenes._set_up(opened.__getitem__, described, default_classes(count), ())
-        return scenes
-
-    def _set_up(
-        self,
-        opener: Callable[[int], OpenScene],
-        described: Sequence[tuple[str, str, str | None]],
-        classes: tuple[ClassInfo, ...],
-        told: Identity,
-    ) -> None:
-        if not described:
+        if not entries:
             raise SourceError("there is no scene; name at least one image with its labels")
-        self.classes = classes
-        self._handles = Handles(opener, _OPEN)
+        self.classes, self._border = classes, border
+        self._handles = Handles(lambda number: entries[number].open(), _OPEN)
         self._copies = Copies()
-        infos, images, copied_images, copied_labels, objects = [], [], [], [], []
-        left = _COPIED_BYTES
+        self._scenes: list[_Scene] = []
+        room = _COPIED_BYTES
         try:
-            for number, (name, group, role) in enumerate(described):
+            for number, entry in enumerate(entries):
                 with self._handles.lend(number) as opened:
-                    image, identity = opened.image.info, (*opened.identity, *told)
-                    slow_image, slow_labels = opened.slow_image, opened.slow_labels
-                    objects.append(opened.instances is not None)
-                infos.append(SceneInfo(name, group, role, image.height, image.width, identity))
-                images.append(image)
-                size = image.pixels * (image.bands * image.dtype.itemsize + 1)
-                copied_images.append(slow_image and size <= left)
-                left -= size if copied_images[-1] else 0
-                copied_labels.append(slow_labels and image.pixels <= left)
-                left -= image.pixels if copied_labels[-1] else 0
-            _check_alike(images)
+                    scene = _Scene.of(entry, opened, room)
+                room -= scene.copied_bytes
+                self._scenes.append(scene)
+            self.images = tuple(scene.image for scene in self._scenes)
+            _check_alike(self.images)
         except BaseException:
             self.close()
             raise
-        self.infos, self.images = tuple(infos), tuple(images)
-        self._copied_images, self._copied_labels = copied_images, copied_labels
-        self._objects = objects
-        self._dtype = np.result_type(*{image.dtype for image in images})
+        self.infos = tuple(scene.info for scene in self._scenes)
+        self._dtype = np.result_type(*{image.dtype for image in self.images})
 
     def __len__(self) -> int:
         return len(self.infos)
@@ -174,7 +154,7 @@ class Scenes:
             window: inside its image.
 
         Returns:
-            Pixels in :attr:`dtype`; ``IGNORE`` where the image has no pixel, outside the area and
+            Pixels in `dtype`; ``IGNORE`` where the image has no pixel, outside the area and
             where labels say nothing; weights where the scene has objects and border weights were
             asked for.
 
@@ -193,10 +173,10 @@ class Scenes:
         return Patch(values, valid, labels, self._weights(scene, window))
 
     def read_labels(self, scene: int, window: Window) -> NDArray[np.int32]:
-        """Read the ``(height, width)`` labels of a window, as in :meth:`read`.
+        """Read the ``(height, width)`` labels of a window, as in `read`.
 
         Raises:
-            SourceError: see :meth:`read`.
+            SourceError: see `read`.
         """
         labels = self._labels(scene, window)
         if self.images[scene].masked:
@@ -207,7 +187,7 @@ class Scenes:
 
     def _pixels(self, scene: int, window: Window) -> Pixels:
         self._check(scene, window)
-        if not self._copied_images[scene]:
+        if not self._scenes[scene].copies_image:
             with self._handles.lend(scene) as opened:
                 return opened.image.read(window)
         info = self.images[scene]
@@ -231,7 +211,7 @@ class Scenes:
 
     def _labels(self, scene: int, window: Window) -> NDArray[np.int32]:
         self._check(scene, window)
-        if not self._copied_labels[scene]:
+        if not self._scenes[scene].copies_labels:
             with self._handles.lend(scene) as opened:
                 return opened.read_labels(window)
         info = self.images[scene]
@@ -246,7 +226,7 @@ class Scenes:
                 target[strip.slices] = opened.read_labels(strip)
 
     def _weights(self, scene: int, window: Window) -> NDArray[np.float32] | None:
-        if self._border is None or not self._objects[scene]:
+        if self._border is None or not self._scenes[scene].has_instances:
             return None
         info = self.images[scene]
         weights = self._copies.get(
@@ -277,12 +257,7 @@ class Scenes:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exc: object) -> None:
         self.close()
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,29 +10,25 @@ from numpy.typing import NDArray
 from tilesegm.data.augment import Augmenter
 from tilesegm.data.cutting import cut
 from tilesegm.data.hardness import Hardness
-from tilesegm.data.laying import lay_window
-from tilesegm.data.patch import IGNORE, Batch, Patch, Sample
+from tilesegm.data.patch import IGNORE, Patch, Sample, SampleBatch
 from tilesegm.data.sampling import Place, Places
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings
+from tilesegm.data.training_data import TrainingData
+from tilesegm.data.window_around import window_around
 from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
-    from tilesegm.data.split import SceneView
-    from tilesegm.data.statistics import BandStatistics, SceneStatistics
 
 __all__ = ["SampleStream", "StreamSettings"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StreamSettings:
-    """What decides a stream, beside the data."""
+    """Settings of a stream."""
 
     size: int
     """Side of a window in pixels."""
     batch: int
-    """Samples a batch."""
+    """Samples per batch."""
     sampling: SamplingSettings
     augmentation: AugmentationSettings
     seed: int = 0
@@ -56,7 +50,7 @@ class SampleStream:
     Methods may be called from several threads.
 
     Attributes:
-        hard: Places that the share ``hard`` of windows is drawn from; while None those windows
+        hard: places that the share ``hard`` of windows is drawn from; while None those windows
             lie anywhere. Replace it only while no dataset reads ahead.
     """
 
@@ -64,32 +58,26 @@ class SampleStream:
 
     def __init__(
         self,
-        scenes: Scenes,
-        views: Sequence[SceneView],
-        statistics: Sequence[SceneStatistics],
-        bands: BandStatistics,
-        normalisation: Normalisation,
+        data: TrainingData,
         settings: StreamSettings,
+        normalisation: Normalisation,
         class_weights: NDArray[np.float32] | None = None,
     ) -> None:
         """Count trainable pixels; nothing is read of images.
 
         Args:
-            scenes: Images with labels.
-            views: Which pixels of each scene may be seen and learnt from.
-            statistics: Counts of each scene.
-            bands: Statistics of trainable pixels, the measure of augmentations.
-            normalisation: Applied last.
-            settings: Windows and their changes.
+            data: scenes, and which of their pixels may be seen and learnt from.
+            settings: windows and their changes.
+            normalisation: applied last.
             class_weights: ``(K,)``, multiplied into the weights of pixels.
 
         Raises:
-            SettingsError: If no pixel is both labelled and trainable.
+            SettingsError: no pixel is both labelled and trainable.
         """
         self.settings, self.hard = settings, None
-        self.places = Places(scenes, views, statistics)
-        self._scenes, self._views = scenes, tuple(views)
-        self._augmenter = Augmenter(settings.augmentation, bands)
+        self.places = Places(data.scenes, data.views, data.statistics)
+        self._data = data
+        self._augmenter = Augmenter(settings.augmentation, data.bands)
         self._offset = np.asarray(normalisation.offset, np.float32)
         self._scale = np.asarray(normalisation.scale, np.float32)
         self._class_weights = None if class_weights is None else np.asarray(class_weights, "f4")
@@ -104,23 +92,23 @@ class SampleStream:
     @property
     def bands(self) -> int:
         """Bands of a sample."""
-        return self._scenes.bands
+        return self._data.scenes.bands
 
     def sample(self, index: int) -> Sample:
         """Make one sample; at least one of its pixels has a label."""
         random = self._random(index)
-        patch = self._window(self._place(random), random)
-        patch = self._augmenter.mix(
-            patch, lambda: self._window(self._place(random), random), random, self._rarity
-        )
-        return self._finish(patch)
 
-    def batch(self, index: int, part: int = 0, parts: int = 1) -> Batch:
+        def draw() -> Patch:
+            return self._patch(self._place(random), random)
+
+        return self._finish(self._augmenter.mix(draw(), draw, random, self._rarity))
+
+    def batch(self, index: int, part: int = 0, parts: int = 1) -> SampleBatch:
         """Stack the samples from ``index * batch`` on, or those of one of several equal parts."""
         count = self.settings.batch // parts
         first = index * self.settings.batch + part * count
         samples = [self.sample(number) for number in range(first, first + count)]
-        return Batch(
+        return SampleBatch(
             np.stack([sample.pixels for sample in samples]),
             np.stack([sample.labels for sample in samples]),
             np.stack([sample.weights for sample in samples]),
@@ -134,16 +122,16 @@ class SampleStream:
         return np.random.default_rng([self.settings.seed, index])
 
     def _place(self, random: np.random.Generator) -> Place:
-        share, level = self.settings.sampling, random.random()
-        for part, draw in (
-            (share.balanced, self.places.draw_balanced),
-            (share.foreground, self.places.draw_foreground),
-            (share.border, self.places.draw_border),
-            (share.hard, self._draw_hard),
+        shares, level = self.settings.sampling, random.random()
+        for share, draw in (
+            (shares.balanced, self.places.draw_balanced),
+            (shares.foreground, self.places.draw_foreground),
+            (shares.border, self.places.draw_border),
+            (shares.hard, self._draw_hard),
         ):
-            if level < part:
+            if level < share:
                 return draw(random)
-            level -= part
+            level -= share
         return self.places.draw_any(random)
 
     def _draw_hard(self, random: np.random.Generator) -> Place:
@@ -152,12 +140,13 @@ class SampleStream:
             return place
         return self.places.draw_any(random)
 
-    def _window(self, place: Place, random: np.random.Generator) -> Patch:
+    def _patch(self, place: Place, random: np.random.Generator) -> Patch:
         """Read and change a window around a place."""
         geometry = self._augmenter.geometry(self.settings.size, random)
-        info, view = self._scenes.infos[place.scene], self._views[place.scene]
-        square = lay_window(place, (info.height, info.width), geometry, random)
-        patch = geometry.apply(cut(self._scenes, place.scene, view, square))
+        scenes, view = self._data.scenes, self._data.views[place.scene]
+        info = scenes.infos[place.scene]
+        window = window_around(place, (info.height, info.width), geometry, random)
+        patch = geometry.apply(cut(scenes, place.scene, view, window))
         return self._augmenter.colour(patch, random)
 
     def _finish(self, patch: Patch) -> Sample:

@@ -20,7 +20,7 @@ from tilesegm.data.settings import (
     SceneSettings,
     SplitSettings,
 )
-from tilesegm.data.split import TRAIN, VALIDATION, Piece, Split
+from tilesegm.data.split import TRAIN, VALIDATION, Piece, Split, SplitScene, save_split
 from tilesegm.demo.classes import CLASSES
 from tilesegm.demo.quicklook import error_panel, image_panel, map_panel, save_panels
 from tilesegm.demo.scene import Scene, render_scene
@@ -162,8 +162,15 @@ def _settings(folder: Path, scene: Scene, size: int, seed: int, steps: int) -> T
     name, half = scene.image.stem, size // 2
     west = Piece(name, Window(0, 0, size, half), TRAIN)
     east = Piece(name, Window(0, half, size, size - half), VALIDATION)
-    split = Split("halves", 1, _BUFFER, seed, ((name, size, size),), (west, east))
-    split.save(folder / "halves.json")
+    split = Split(
+        strategy="halves",
+        folds=1,
+        buffer=_BUFFER,
+        seed=seed,
+        scenes=(SplitScene(name, size, size),),
+        pieces=(west, east),
+    )
+    save_split(split, folder / "halves.json")
     return TrainingConfig(
         data=DataSettings(
             scenes=(SceneSettings(str(scene.image), str(scene.labels)),),

@@ -15,7 +15,8 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.gdal import open_quietly
 from tilesegm.source.placing import same_place
-from tilesegm.source.vector import Polygons, is_vector, read_polygons
+from tilesegm.source.polygons import Polygons, read_polygons
+from tilesegm.source.vector import is_vector
 
 __all__ = ["Area", "MaskArea", "PolygonArea", "open_area"]
 

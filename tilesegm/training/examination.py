@@ -9,13 +9,13 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.training_data import TrainingData
 from tilesegm.errors import SettingsError
 from tilesegm.metrics.confusion import Scores, mean
 from tilesegm.model.keras_model import describe
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.training.live import LivePredictor
-from tilesegm.training.material import Material
 from tilesegm.training.precision import twin_of
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.validation import Look, choose_parts, look_at, plan_looks
@@ -44,7 +44,7 @@ class Examiner:
     def __init__(
         self,
         network: keras.Model,
-        material: Material,
+        material: TrainingData,
         normalisation: Normalisation,
         config: TrainingConfig,
         precision: str = "float32",

@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.split import SceneView
+from tilesegm.data.training_data import TrainingData
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.grid.window import Window
 from tilesegm.training.devices import open_devices
 from tilesegm.training.examination import Examiner
-from tilesegm.training.material import Material, make_stream
+from tilesegm.training.preparation import make_stream
 from tilesegm.training.rehearsal import Rehearsal, rehearse
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.trainee import Trainee
@@ -163,7 +164,7 @@ def _describe(ready: Rehearsal, trainee: Trainee, making: float, step: float) ->
     )
 
 
-def _classes(material: Material) -> tuple[ClassForecast, ...]:
+def _classes(material: TrainingData) -> tuple[ClassForecast, ...]:
     """Count each class in all that is labelled, learnt from, held out and tested on."""
     classes = len(material.scenes.classes)
     total, learnt, held_out, test = (np.zeros(classes) for _ in range(4))

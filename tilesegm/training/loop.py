@@ -22,6 +22,7 @@ from tilesegm.training.checkpoint import (
     save_checkpoint,
     take_variables,
 )
+from tilesegm.training.datasets import keras_dataset, tf_dataset
 from tilesegm.training.examination import Examiner, scores_of
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
@@ -169,11 +170,7 @@ class Loop:
     def _dataset(self, first: int, on_error: Callable[[Exception], None]) -> Any:
         readers = self.config.device.readers
         if keras.backend.backend() == "tensorflow":
-            from tilesegm.data.pipeline import tf_dataset
-
             return tf_dataset(self.stream, first, self._batches, readers=readers, on_error=on_error)
-        from tilesegm.data.keras_dataset import keras_dataset
-
         return keras_dataset(
             self.stream,
             first,

@@ -8,9 +8,9 @@ from tilesegm.data.cutting import cut
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.stream import SampleStream
+from tilesegm.data.training_data import TrainingData
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
-from tilesegm.training.material import Material
 
 __all__ = ["find_hard_places"]
 
@@ -19,7 +19,7 @@ _SHARE = 4
 
 
 def find_hard_places(
-    stream: SampleStream, material: Material, predictor: Predictor, first: int, count: int
+    stream: SampleStream, material: TrainingData, predictor: Predictor, first: int, count: int
 ) -> Hardness:
     """Score windows around the places of some samples, and keep the worst.
 

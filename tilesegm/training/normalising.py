@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from tilesegm.data.training_data import TrainingData
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.encoders import expected_normalisation
 from tilesegm.networks.settings import ModelSettings
 from tilesegm.networks.start_weights import StartWeights
-from tilesegm.training.material import Material
 
 __all__ = ["choose_normalisation"]
 
 
 def choose_normalisation(
-    material: Material, settings: ModelSettings, started: StartWeights | None
+    material: TrainingData, settings: ModelSettings, started: StartWeights | None
 ) -> Normalisation:
     """Choose what the first weights were made for, as far as there is such a thing.
 

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.preview import Display, before_and_after, draw_preview
-from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import AugmentationSettings
+from tilesegm.data.split.picture import draw_split as draw_views
+from tilesegm.data.training_data import TrainingData
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.keras_model import describe
 from tilesegm.networks.build import build, inference_model
 from tilesegm.networks.start_weights import load_start_weights
-from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
+from tilesegm.training.preparation import make_stream, prepare_data
 from tilesegm.training.run_folder import RunFolder
 from tilesegm.training.settings.config import TrainingConfig
 
@@ -39,7 +41,7 @@ class Rehearsal:
     model: Any
     """Network as it would be saved, but for other outputs of deep supervision."""
     spec: ModelSpec
-    material: Material
+    material: TrainingData
     normalisation: Normalisation
 
 
@@ -55,7 +57,7 @@ def rehearse(config: TrainingConfig, on_event: OnEvent = ignore) -> Iterator[Reh
         OutputError: statistics cannot be kept.
     """
     run = RunFolder(Path(config.output))
-    scenes = Scenes(find_scenes(config.data, Path()), config.data, config.loss.border_weights)
+    scenes = open_scenes(find_scenes(config.data, Path()), config.data, config.loss.border_weights)
     try:
         model = build(config.model, scenes.bands, len(scenes.classes))
         started = load_start_weights(model, config.model.weights) if config.model.weights else None
@@ -66,7 +68,7 @@ def rehearse(config: TrainingConfig, on_event: OnEvent = ignore) -> Iterator[Reh
             if run.split.exists():
                 shutil.copyfile(run.split, folder.split)
             on_event(StageStarted("measuring"))
-            material = prepare(scenes, config, folder, buffer, on_event)
+            material = prepare_data(scenes, config, folder, buffer, on_event)
         normalisation = choose_normalisation(material, config.model, started)
         yield Rehearsal(config, model, spec, material, normalisation)
     finally:
@@ -125,7 +127,7 @@ def draw_split(
     """
     with rehearse(config, on_event) as ready:
         split = ready.material.split
-        split.draw(path, ready.material.statistics, config.split.fold)
+        draw_views(path, ready.material.views, ready.material.statistics)
         return split.notes
 
 

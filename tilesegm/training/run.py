@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.scenes import Scenes
+from tilesegm.data.training_data import TrainingData
 from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.bundle import BundleInfo, save_bundle, sha256_of
@@ -25,8 +27,8 @@ from tilesegm.training.devices import open_devices
 from tilesegm.training.examination import Examiner
 from tilesegm.training.gallery import Gallery
 from tilesegm.training.loop import Loop
-from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
+from tilesegm.training.preparation import make_stream, prepare_data
 from tilesegm.training.report import write_report
 from tilesegm.training.result import ResultData, TrainingResult, load_result, save_result
 from tilesegm.training.run_folder import TRAIN_ANEW, RunFolder, open_run
@@ -66,7 +68,7 @@ def train(
         config, folder = load_config(config), None
     base = Path(folder or ".")
     files = find_scenes(config.data, base)
-    scenes = Scenes(files, config.data, config.loss.border_weights)
+    scenes = open_scenes(files, config.data, config.loss.border_weights)
     try:
         return train_on(scenes, config, folder=base, overwrite=overwrite, on_event=on_event)
     finally:
@@ -84,7 +86,7 @@ def train_on(
     """Train a network from scenes that are open already; see :func:`train`.
 
     Args:
-        scenes: Images with labels, such as ``Scenes.in_memory`` makes of arrays.
+        scenes: Images with labels, such as `scenes_in_memory` makes of arrays.
         config: Settings; ``data`` is not looked at.
         folder: Where relative paths of ``config`` begin.
         overwrite: Whether a run that is in the output folder is dropped.
@@ -121,7 +123,7 @@ def train_on(
         spec = describe(inference_model(model), model.name)
         buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
         on_event(StageStarted("measuring"))
-        material = prepare(scenes, config, run, buffer, on_event, workers)
+        material = prepare_data(scenes, config, run, buffer, on_event, workers)
         for note in material.split.notes:
             on_event(Noted(note))
         normalisation = choose_normalisation(material, config.model, started)
@@ -212,7 +214,7 @@ def _finish(
 def _card(
     run: RunFolder,
     config: TrainingConfig,
-    material: Material,
+    material: TrainingData,
     best_epoch: int,
     scores: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
@@ -231,7 +233,7 @@ def _card(
     }
 
 
-def _names(material: Material) -> list[str]:
+def _names(material: TrainingData) -> list[str]:
     return [entry.name for entry in material.scenes.classes]
 
 

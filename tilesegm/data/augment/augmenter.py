@@ -55,11 +55,11 @@ class Augmenter:
         """Mix with other windows: copy-paste, CutMix and MixUp, each for its share of windows.
 
         Args:
-            patch: A window after geometry and colour.
-            other: Gives another window, likewise, of the same shape; called once for each mixing
+            patch: a window after geometry and colour.
+            other: gives another window, likewise, of the same shape; called once for each mixing
                 that is drawn, and not at all for most windows.
-            random: Where chance comes from.
-            rare: Share ``(classes,)`` with which copy-paste chooses each class.
+            random: source of chance.
+            rare: share ``(classes,)`` with which copy-paste chooses each class.
         """
         settings = self.settings
         if settings.copy_paste and random.uniform() < settings.copy_paste:

@@ -64,7 +64,7 @@ class Colour:
     def _linear(
         self, pixels: _Pixels, valid: NDArray[np.bool_], random: np.random.Generator
     ) -> _Pixels:
-        """Exposure, tint, contrast and brightness: one factor and one shift a band."""
+        """Exposure, tint, contrast and brightness: one factor and one shift per band."""
         settings, bands = self._settings, len(self._range)
         factor = (1 + settings.exposure) ** random.uniform(-1, 1) * (
             1 + settings.tint
@@ -92,7 +92,7 @@ class Colour:
 
 
 def _row(values: NDArray[np.floating], pixels: _Pixels) -> _Pixels:
-    """Repeat a value a band over a row ``(width, bands)``: far faster to combine with pixels."""
+    """Repeat one value per band over a row ``(width, bands)``: faster to combine with pixels."""
     return np.tile(values.astype(np.float32), (pixels.shape[1], 1))
 
 

@@ -25,10 +25,10 @@ def copy_paste(
     edge again and not in the open. Pixels that are missing in ``patch`` stay missing.
 
     Args:
-        patch: The patch that is pasted into.
-        other: Where regions come from, of the same shape.
-        random: Where chance comes from.
-        rare: Share ``(classes,)`` with which each class is chosen, among those that ``other``
+        patch: the patch that is pasted into.
+        other: where regions come from, of the same shape.
+        random: source of chance.
+        rare: share ``(classes,)`` with which each class is chosen, among those that ``other``
             holds; classes of share 0 never are.
     """
     held = np.bincount(other.labels[other.labels >= 0], minlength=len(rare)) > 0

@@ -22,10 +22,10 @@ def displacement(
     about a third of the grain, nothing folds.
 
     Args:
-        size: Side of the window in pixels.
-        largest: Bound of the shift in pixels.
-        grain: Distance of control points in pixels.
-        random: Where chance comes from; the lattice lies anywhere.
+        size: side of the window in pixels.
+        largest: bound of the shift in pixels.
+        grain: distance of control points in pixels.
+        random: source of chance; the lattice lies anywhere.
     """
     basis = _basis(np.arange(size) / grain + random.uniform())
     length = largest * random.uniform()

@@ -37,10 +37,10 @@ class Geometry:
 
         Pixels and weights are linear between pixels, in float32; labels and validity are those of
         the nearest pixel. Valid pixels never take up anything from invalid ones (see
-        ``Points.known``). Without points nothing is interpolated and the dtype stays.
+        ``Points.linear_of_valid``). Without points nothing is interpolated and the dtype stays.
 
         Raises:
-            InputError: If the patch has another shape.
+            InputError: the patch has another shape.
         """
         if patch.labels.shape != (self.side, self.side):
             raise InputError(
@@ -77,21 +77,21 @@ def draw_geometry(
     factor = (1 + settings.scale) ** random.uniform(-1, 1)
     along, across = np.float32(factor * np.cos(angle)), np.float32(factor * np.sin(angle))
     place = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
-    rows, columns = place[:, None], place[None, :]
+    rows, cols = place[:, None], place[None, :]
     if settings.elastic:
         shift = displacement(size, settings.elastic, settings.elastic_grain, random)
-        rows, columns = rows + shift[0], columns + shift[1]
+        rows, cols = rows + shift[0], cols + shift[1]
     # Rows grow downwards, so this turns the picture counter-clockwise for positive angles.
-    rows, columns = along * rows + across * columns, along * columns - across * rows
-    reach = float(max(np.abs(rows).max(), np.abs(columns).max()))
+    rows, cols = along * rows + across * cols, along * cols - across * rows
+    reach = float(max(np.abs(rows).max(), np.abs(cols).max()))
     side = int(np.ceil(2 * (reach - _ROUNDING))) + 1
     middle = np.float32((side - 1) / 2)
-    rows, columns = (np.clip(axis + middle, 0, side - 1) for axis in (rows, columns))
-    return Geometry(size, side, orientation, Points(rows, columns, side))
+    rows, cols = (np.clip(axis + middle, 0, side - 1) for axis in (rows, cols))
+    return Geometry(size, side, orientation, Points(rows, cols, side))
 
 
 def _resample(patch: Patch, points: Points) -> Patch:
-    pixels, valid = points.known(patch.pixels.astype(np.float32), patch.valid)
+    pixels, valid = points.linear_of_valid(patch.pixels.astype(np.float32), patch.valid)
     return replace(
         patch,
         pixels=pixels,

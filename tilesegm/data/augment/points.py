@@ -17,26 +17,26 @@ class Points:
     weights, so that all of them move alike.
     """
 
-    def __init__(self, rows: NDArray[np.float32], columns: NDArray[np.float32], side: int) -> None:
+    def __init__(self, rows: NDArray[np.float32], cols: NDArray[np.float32], side: int) -> None:
         """Take positions in pixels, where whole numbers are centres of pixels.
 
         Args:
             rows: ``(height, width)`` from 0 to ``side - 1``.
-            columns: ``(height, width)`` likewise.
-            side: Side of the window in pixels.
+            cols: ``(height, width)`` likewise.
+            side: side of the window in pixels.
         """
         self.shape = rows.shape
         last = max(side - 2, 0)
         top = np.minimum(rows.astype(np.intp), last)
-        left = np.minimum(columns.astype(np.intp), last)
+        left = np.minimum(cols.astype(np.intp), last)
         self._down, self._right = (side, 1) if side > 1 else (0, 0)
         self._corner = (top * side + left).ravel()
         self._row_part = (rows - top).astype(np.float32).ravel()
-        self._column_part = (columns - left).astype(np.float32).ravel()
+        self._col_part = (cols - left).astype(np.float32).ravel()
         self._nearest = (
             self._corner
             + (self._row_part > 0.5) * self._down
-            + (self._column_part > 0.5) * self._right
+            + (self._col_part > 0.5) * self._right
         )
 
     def nearest(self, plane: NDArray[Any]) -> NDArray[Any]:
@@ -47,7 +47,7 @@ class Points:
     def linear(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mean ``(height, width[, bands])`` of the four pixels around, by their nearness."""
         flat = values.reshape(values.shape[0] * values.shape[1], -1)
-        right_part, down_part = self._column_part[:, None], self._row_part[:, None]
+        right_part, down_part = self._col_part[:, None], self._row_part[:, None]
         upper = self._between(flat, self._corner, right_part)
         lower = self._between(flat, self._corner + self._down, right_part)
         lower -= upper
@@ -55,7 +55,7 @@ class Points:
         upper += lower
         return upper.reshape(self.shape + values.shape[2:])
 
-    def known(
+    def linear_of_valid(
         self, values: NDArray[np.float32], valid: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Values ``(height, width, bands)`` of valid pixels alone, and where there are any.

@@ -38,15 +38,6 @@ class Labels(Protocol):
         """
         ...
 
-    def survey(self) -> dict[int | str, int]:
-        """Count every value that the labels hold, known or not; reads all of them.
-
-        Returns:
-            Pixels of each id or ``"#RRGGBB"`` of a raster, without missing ones; polygons of each
-            text or number of a vector file.
-        """
-        ...
-
     def close(self) -> None:
         """Let go of files."""
         ...

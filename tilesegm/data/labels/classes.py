@@ -7,10 +7,10 @@ from tilesegm.data.colour import is_colour, parse_colour, plain_value
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import ClassSettings, LabelSettings
 
-__all__ = ["class_infos", "known_values"]
+__all__ = ["class_ids", "class_infos"]
 
 _APART = 60
-"""Distance of two colours, as points of the cube of 256, from which they are told apart."""
+"""Distance of two colours, as points of the cube of 256, from which eyes tell them apart."""
 
 
 def class_infos(settings: LabelSettings) -> tuple[ClassInfo, ...]:
@@ -32,12 +32,12 @@ def class_infos(settings: LabelSettings) -> tuple[ClassInfo, ...]:
     return tuple(infos)
 
 
-def known_values(settings: LabelSettings) -> dict[int | str, int]:
-    """Return the class id, or ``IGNORE``, that each known value stands for."""
-    known: dict[int | str, int] = {plain_value(value): IGNORE for value in settings.ignore}
+def class_ids(settings: LabelSettings) -> dict[int | str, int]:
+    """Return the class id, or ``IGNORE``, of each value that settings name."""
+    ids: dict[int | str, int] = {plain_value(value): IGNORE for value in settings.ignore}
     for number, entry in enumerate(settings.classes):
-        known |= dict.fromkeys(entry.values, number)
-    return known
+        ids |= dict.fromkeys(entry.values, number)
+    return ids
 
 
 def _own_colour(entry: ClassSettings) -> tuple[int, int, int] | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.colour import is_colour, pack_colours, write_colour
-from tilesegm.data.labels.classes import known_values
+from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.labels.table import UNKNOWN, ValueTable
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import LabelSettings
@@ -36,18 +36,18 @@ class RasterLabels:
         """
         self._source = source
         self._unknown = settings.unknown
-        known = known_values(settings)
-        self._encode, self._name = _reading(source, known)
+        ids_by_value = class_ids(settings)
+        self._encode, self._name = _reading(source, ids_by_value)
         # A text that is no colour has been refused by now.
         self._table = ValueTable(
-            {int(v[1:], 16) if isinstance(v, str) else v: k for v, k in known.items()}
+            {int(v[1:], 16) if isinstance(v, str) else v: k for v, k in ids_by_value.items()}
         )
         self.height, self.width = source.info.height, source.info.width
         self.identity = source.info.identity
         self.kind = source.info.kind
 
     def read(self, window: Window) -> NDArray[np.int32]:
-        """Return ``(height, width)`` class ids or ``IGNORE``; see :meth:`Labels.read`."""
+        """Return ``(height, width)`` class ids or ``IGNORE``; see `Labels.read`."""
         pixels = self._source.read(window)
         ids = self._table.look_up(self._encode(pixels.values))
         if pixels.valid is not None:
@@ -67,8 +67,8 @@ class RasterLabels:
             numbers = self._encode(pixels.values)
             if pixels.valid is not None:
                 numbers = numbers[pixels.valid]
-            found, times = np.unique(numbers, return_counts=True)
-            counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
+            distinct, times = np.unique(numbers, return_counts=True)
+            counts.update(dict(zip(distinct.tolist(), times.tolist(), strict=True)))
         return {self._name(number): times for number, times in counts.most_common()}
 
     def close(self) -> None:
@@ -102,11 +102,11 @@ Encode = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def _reading(
-    source: Source, known: dict[int | str, int]
+    source: Source, ids_by_value: dict[int | str, int]
 ) -> tuple[Encode, Callable[[Any], int | str]]:
     """Return how pixels become one number each, and how a number is written for people."""
     info = source.info
-    texts = [value for value in known if isinstance(value, str)]
+    texts = [value for value in ids_by_value if isinstance(value, str)]
     odd = [value for value in texts if not is_colour(value)]
     if odd:
         raise SourceError(
@@ -120,8 +120,8 @@ def _reading(
                 "band; for a mask of colours give each class as '#RRGGBB'"
             )
         return _only_band, _plain
-    if len(texts) < len(known):
-        number = next(value for value in known if not isinstance(value, str))
+    if len(texts) < len(ids_by_value):
+        number = next(value for value in ids_by_value if not isinstance(value, str))
         raise SourceError(
             f"{info.uri}: values are given as colours ({texts[0]}) and as ids ({number}); a mask "
             "holds one or the other"

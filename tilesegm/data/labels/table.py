@@ -17,14 +17,14 @@ UNKNOWN = -2
 class ValueTable:
     """Turns arrays of numbers into class ids."""
 
-    def __init__(self, known: Mapping[int, int]) -> None:
-        """Take the class id, or ``IGNORE``, of each known number."""
-        self._numbers = np.array(sorted(known), np.int64)
-        self._ids = np.array([known[number] for number in sorted(known)], np.int32)
+    def __init__(self, ids: Mapping[int, int]) -> None:
+        """Take the class id, or ``IGNORE``, of each number."""
+        self._numbers = np.array(sorted(ids), np.int64)
+        self._ids = np.array([ids[number] for number in sorted(ids)], np.int32)
         self._dense: dict[np.dtype[Any], NDArray[np.int32]] = {}
 
     def look_up(self, values: NDArray[Any]) -> NDArray[np.int32]:
-        """Return int32 ids of the shape of ``values``, ``UNKNOWN`` where one is not known."""
+        """Return int32 ids of the shape of ``values``, ``UNKNOWN`` for numbers without an id."""
         if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
             # Through the unsigned type of the same bits, so that negative numbers index too.
             unsigned = np.dtype(f"u{values.dtype.itemsize}")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.data.labels.classes import known_values
+from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import Identity, files_identity
-from tilesegm.source.vector import Polygons, read_polygons
+from tilesegm.source.polygons import Polygons, read_polygons
 
 __all__ = ["VectorLabels"]
 
@@ -56,8 +54,8 @@ class VectorLabels:
                     "name the attribute that tells them apart, or make all but one the background"
                 )
             return np.full(len(self._polygons), covered[0], np.int32)
-        known = known_values(settings)
-        strangers = Counter(v for v in self._values if v is not None and v not in known)
+        ids_by_value = class_ids(settings)
+        strangers = Counter(v for v in self._values if v is not None and v not in ids_by_value)
         if strangers and settings.unknown == "error":
             shown = ", ".join(f"{v!r} ({n} polygons)" for v, n in strangers.most_common(5))
             more = f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""
@@ -66,18 +64,14 @@ class VectorLabels:
                 "not name; add them to a class or to labels.ignore, or set labels.unknown to "
                 "'ignore'"
             )
-        ids = [IGNORE if v is None else known.get(v, IGNORE) for v in self._values]
+        ids = [IGNORE if v is None else ids_by_value.get(v, IGNORE) for v in self._values]
         return np.array(ids, np.int32)
 
     def read(self, window: Window) -> NDArray[np.int32]:
-        """Return ``(height, width)`` class ids or ``IGNORE``; see :meth:`Labels.read`."""
+        """Return ``(height, width)`` class ids or ``IGNORE``; see `Labels.read`."""
         return self._polygons.burn(
             window, self._ids, fill=self._fill, all_touched=self._all_touched
         )
-
-    def survey(self) -> dict[int | str, int]:
-        """Count the polygons of each value that touch the image; the most frequent first."""
-        return dict(Counter(v for v in self._values if v is not None).most_common())
 
     def close(self) -> None:
         """Do nothing, for no file is open."""
@@ -88,17 +82,7 @@ def _read(
     path: Path, identity: Identity, info: ImageInfo, layer: str | None, attribute: str | None
 ) -> tuple[Polygons, tuple[int | str | None, ...]]:
     """Read a file once for all threads, until it changes."""
-    polygons, values = read_polygons(path, info, layer=layer, attribute=attribute)
-    return polygons, tuple(_plain(value) for value in values)
-
-
-def _plain(value: Any) -> int | str | None:
-    """Return an attribute as settings write it; None where a polygon has none."""
-    if value is None or (isinstance(value, float | np.floating) and math.isnan(value)):
-        return None
-    if isinstance(value, str):
-        return value
-    return int(value) if value == int(value) else str(value)
+    return read_polygons(path, info, layer=layer, attribute=attribute)
 
 
 def _files(path: Path) -> Iterable[str]:

@@ -18,14 +18,14 @@ _EVEN = 1e-5
 def imbalance(shares: NDArray[np.float64], folds: NDArray[np.intp], count: int) -> float:
     """Measure how unevenly columns are spread over folds.
 
-    The sum over folds and columns of ``(s - 1 / count) ** 2``, where ``s`` is the part of a
+    The sum over folds and columns of ``(s - 1 / count) ** 2``, where ``s`` is the fraction of a
     column's total that a fold has. A rare class counts as much as a common one, because each is
     measured against its own total.
 
     Args:
-        shares: ``(n, D)`` parts of each column's total that each piece has.
+        shares: ``(n, D)`` fractions of each column's total that each piece has.
         folds: ``(n,)`` fold of each piece.
-        count: Number of folds.
+        count: number of folds.
     """
     return float(np.square(_sums(shares, folds, count) - 1.0 / count).sum())
 
@@ -40,9 +40,9 @@ def balance(
     so other seeds give other splits and the same seed the same.
 
     Args:
-        shares: ``(n, D)`` parts of each column's total that each piece has; ``n >= count``.
-        count: Number of folds.
-        random: Decides between pieces that are alike, and the order of trials.
+        shares: ``(n, D)`` fractions of each column's total that each piece has; ``n >= count``.
+        count: number of folds.
+        random: decides between pieces that are alike, and the order of trials.
 
     Returns:
         ``(n,)`` fold of each piece.
@@ -114,7 +114,7 @@ def _improve(
 
 
 def _sums(shares: NDArray[np.float64], folds: NDArray[np.intp], count: int) -> NDArray[np.float64]:
-    """Part of each column's total that each fold has, ``(count, D)``."""
+    """Fraction of each column's total that each fold has, ``(count, D)``."""
     sums = np.zeros((count, shares.shape[1]))
     np.add.at(sums, folds, shares)
     return sums

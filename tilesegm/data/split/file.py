@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tilesegm.data.split.piece import ROLES, Piece
+from tilesegm.data.split.pieces import ROLES, Piece, SplitScene
 from tilesegm.data.split.split import Split
 from tilesegm.errors import SettingsError
 from tilesegm.files import replacing
@@ -25,11 +25,11 @@ _FORMAT, _VERSION = "tilesegm split", 1
 _ROLE_OF = {fold: role for role, fold in ROLES.items()}
 
 
-def save_split(split: Split, path: Path) -> None:
+def save_split(split: Split, path: str | Path) -> None:
     """Write a split; every piece is a line ``[fold, row, col, height, width]`` of its scene.
 
     Raises:
-        OutputError: If the file cannot be written.
+        OutputError: the file cannot be written.
     """
     head = {
         "format": _FORMAT,
@@ -40,18 +40,21 @@ def save_split(split: Split, path: Path) -> None:
         "seed": split.seed,
         "notes": split.notes,
     }
-    scenes = ",\n".join(_scene_text(split, *scene) for scene in split.scenes)
+    scenes = ",\n".join(_scene_text(split, scene) for scene in split.scenes)
     text = json.dumps(head, indent=1, ensure_ascii=False)[: -len("\n}")]
-    with replacing(path) as draft:
+    with replacing(Path(path)) as draft:
         draft.write_text(f'{text},\n "scenes": [\n{scenes}\n ]\n}}\n', encoding="utf-8")
 
 
-def load_split(path: Path, scenes: Scenes | None) -> Split:
+def load_split(path: str | Path, scenes: Scenes | None = None) -> Split:
     """Read what `save_split` wrote, and check that it fits the scenes when they are given.
 
+    Its scenes come in the order of ``scenes`` then, whatever the order in the file.
+
     Raises:
-        SettingsError: If the file is no split, or one of other scenes.
+        SettingsError: the file is no split, or one of other scenes.
     """
+    path = Path(path)
     try:
         split = _parse(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
@@ -67,18 +70,18 @@ def load_split(path: Path, scenes: Scenes | None) -> Split:
     _check_pieces(split, path)
     if scenes is None:
         return split
-    return _in_order(split, [(s.name, s.height, s.width) for s in scenes.infos], path)
+    return _in_order(split, [SplitScene(s.name, s.height, s.width) for s in scenes.infos], path)
 
 
-def _scene_text(split: Split, name: str, height: int, width: int) -> str:
+def _scene_text(split: Split, scene: SplitScene) -> str:
     """One scene with a line for each piece."""
     lines = ",\n".join(
         "    " + json.dumps([_ROLE_OF.get(p.fold, p.fold), w.row, w.col, w.height, w.width])
-        for p in split.pieces_of(name)
+        for p in split.pieces_of(scene.name)
         for w in (p.window,)
     )
-    named = json.dumps(name, ensure_ascii=False)
-    return f'  {{"name": {named}, "height": {height}, "width": {width}, "pieces": [\n{lines}\n  ]}}'
+    head = json.dumps(asdict(scene), ensure_ascii=False).rstrip("}")
+    return f'  {head}, "pieces": [\n{lines}\n  ]}}'
 
 
 def _parse(content: dict[str, Any]) -> Split:
@@ -91,7 +94,7 @@ def _parse(content: dict[str, Any]) -> Split:
         buffer=_whole(content["buffer"]),
         seed=_whole(content["seed"]),
         scenes=tuple(
-            (str(scene["name"]), _whole(scene["height"]), _whole(scene["width"]))
+            SplitScene(str(scene["name"]), _whole(scene["height"]), _whole(scene["width"]))
             for scene in content["scenes"]
         ),
         pieces=tuple(
@@ -121,7 +124,7 @@ def _reason(error: Exception) -> str:
 
 def _check_pieces(split: Split, path: Path) -> None:
     """Refuse pieces that overlap, leave pixels out, or belong to no fold."""
-    if len({name for name, _, _ in split.scenes}) < len(split.scenes):
+    if len({scene.name for scene in split.scenes}) < len(split.scenes):
         raise SettingsError(f"{path} names a scene twice; each scene must be there once")
     wrong = [piece.fold for piece in split.pieces if piece.fold >= split.folds]
     if split.folds < 1 or wrong:
@@ -129,23 +132,22 @@ def _check_pieces(split: Split, path: Path) -> None:
             f"{path} has {split.folds} folds and a piece of fold {max(wrong, default=0)}; "
             "folds are numbered from 0"
         )
-    for name, height, width in split.scenes:
-        windows = [piece.window for piece in split.pieces_of(name)]
-        if not _partition(windows, height, width):
+    for scene in split.scenes:
+        windows = [piece.window for piece in split.pieces_of(scene.name)]
+        if not _partition(windows, scene.window):
             raise SettingsError(
-                f"pieces of scene {name!r} in {path} overlap or leave pixels of {height} x {width} "
-                "out; every pixel must lie in one piece"
+                f"pieces of scene {scene.name!r} in {path} overlap or leave pixels of "
+                f"{_size(scene)} out; every pixel must lie in one piece"
             )
 
 
-def _partition(windows: Sequence[Window], height: int, width: int) -> bool:
-    """Whether every pixel lies in exactly one window."""
-    whole = Window(0, 0, height, width)
+def _partition(windows: Sequence[Window], whole: Window) -> bool:
+    """Whether every pixel of ``whole`` lies in exactly one window."""
     if not all(whole.contains(window) and window.pixels for window in windows):
         return False
     # Rectangles between all edges are covered as a whole or not at all.
-    rows = np.unique([0, height, *(edge for w in windows for edge in (w.row, w.stop_row))])
-    cols = np.unique([0, width, *(edge for w in windows for edge in (w.col, w.stop_col))])
+    rows = np.unique([0, whole.height, *(edge for w in windows for edge in (w.row, w.stop_row))])
+    cols = np.unique([0, whole.width, *(edge for w in windows for edge in (w.col, w.stop_col))])
     covered = np.zeros((len(rows) - 1, len(cols) - 1), np.int64)
     for w in windows:
         top, bottom = np.searchsorted(rows, (w.row, w.stop_row))
@@ -154,13 +156,13 @@ def _partition(windows: Sequence[Window], height: int, width: int) -> bool:
     return bool((covered == 1).all())
 
 
-def _in_order(split: Split, scenes: Sequence[tuple[str, int, int]], path: Path) -> Split:
+def _in_order(split: Split, scenes: Sequence[SplitScene], path: Path) -> Split:
     """Give the split with its scenes in the order of these, which have to be the same ones."""
-    known = {name: (height, width) for name, height, width in split.scenes}
-    given = {name: (height, width) for name, height, width in scenes}
+    of_split = {scene.name: scene for scene in split.scenes}
+    given = {scene.name: scene for scene in scenes}
     for problem, names in (
-        ("lacks", given.keys() - known.keys()),
-        ("is of other images too:", known.keys() - given.keys()),
+        ("lacks", given.keys() - of_split.keys()),
+        ("is of other images too:", of_split.keys() - given.keys()),
     ):
         if names:
             listed = ", ".join(sorted(names)[:5]) + (" ..." if len(names) > 5 else "")
@@ -168,14 +170,14 @@ def _in_order(split: Split, scenes: Sequence[tuple[str, int, int]], path: Path) 
                 f"split {path} {problem} {listed}; make a new split, or use the images that it "
                 "was made for"
             )
-    for name, size in given.items():
-        if known[name] != size:
+    for name, scene in given.items():
+        if of_split[name] != scene:
             raise SettingsError(
-                f"split {path} has scene {name!r} with {_size(known[name])} pixels and the image "
-                f"has {_size(size)}; make a new split, or use the image that it was made for"
+                f"split {path} has scene {name!r} with {_size(of_split[name])} pixels and the "
+                f"image has {_size(scene)}; make a new split, or use the image that it was made for"
             )
     return replace(split, scenes=tuple(scenes))
 
 
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]} x {size[1]}"
+def _size(scene: SplitScene) -> str:
+    return f"{scene.height} x {scene.width}"

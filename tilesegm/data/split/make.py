@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,12 +11,11 @@ from numpy.typing import NDArray
 
 from tilesegm.data.settings import SplitSettings
 from tilesegm.data.split.assign import balance
-from tilesegm.data.split.blocks import cut_blocks
-from tilesegm.data.split.counting import count_window
+from tilesegm.data.split.file import load_split
+from tilesegm.data.split.learnable import class_counts
 from tilesegm.data.split.notes import find_notes
-from tilesegm.data.split.piece import ROLES, Piece
+from tilesegm.data.split.pieces import ROLES, Piece, SplitScene, count_labels, cut_blocks
 from tilesegm.data.split.split import Split
-from tilesegm.data.statistics.training import class_counts
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window
@@ -45,18 +43,18 @@ def make_split(
     random tiles are dealt by number alone.
 
     Args:
-        scenes: Images with labels.
-        statistics: As measured, one a scene.
-        settings: Strategy, number of folds, or a file with a split.
-        buffer: Pixels around hidden ones that are not learnt from, where the settings leave that
+        scenes: images with labels.
+        statistics: as measured, one per scene.
+        settings: strategy, number of folds, or a file with a split.
+        buffer: pixels around hidden ones that are not learnt from, where the settings leave that
             open: the receptive field's radius of the network.
 
     Raises:
-        SettingsError: If there are fewer parts than folds, nothing would be left to learn from,
-            or the file is no split of these scenes.
+        SettingsError: there are fewer parts than folds, nothing would be left to learn from, or
+            the file is no split of these scenes.
     """
     if settings.file is not None:
-        split = Split.load(Path(settings.file), scenes)
+        split = load_split(settings.file, scenes)
         split.views(settings.fold)  # refuses a fold that the file does not have
         return split
     if settings.strategy == "random":
@@ -82,7 +80,7 @@ def make_split(
         folds=settings.folds,
         buffer=buffer,
         seed=settings.seed,
-        scenes=tuple((info.name, info.height, info.width) for info in scenes.infos),
+        scenes=tuple(SplitScene(info.name, info.height, info.width) for info in scenes.infos),
         pieces=tuple(sorted(pieces, key=lambda piece: place[piece.scene])),
     )
     _check_left(split, statistics, settings)
@@ -110,15 +108,15 @@ def _deal(
     parts: Sequence[Part], statistics: Sequence[SceneStatistics], settings: SplitSettings
 ) -> NDArray[np.intp]:
     """Number the fold of each part."""
-    known = {scene.name: scene for scene in statistics}
-    found = np.array(
+    by_name = {scene.name: scene for scene in statistics}
+    counts = np.array(
         [
-            np.sum([count_window(known[info.name], window) for info, window in part], axis=0)
+            np.sum([count_labels(by_name[info.name], window) for info, window in part], axis=0)
             for part in parts
         ],
         np.float64,
     )
-    labelled = int((found.sum(axis=1) > 0).sum())
+    labelled = int((counts.sum(axis=1) > 0).sum())
     if labelled < settings.folds:
         raise SettingsError(_too_few(len(parts), labelled, settings))
     random = np.random.default_rng(settings.seed)
@@ -127,8 +125,8 @@ def _deal(
         return in_turn
     if settings.strategy == "random":
         return random.permutation(in_turn)
-    found = np.concatenate([found, found.sum(axis=1, keepdims=True)], axis=1)
-    return balance(found / np.maximum(found.sum(axis=0), 1.0), settings.folds, random)
+    counts = np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1)
+    return balance(counts / np.maximum(counts.sum(axis=0), 1.0), settings.folds, random)
 
 
 def _too_few(parts: int, labelled: int, settings: SplitSettings) -> str:

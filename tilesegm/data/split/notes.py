@@ -1,4 +1,4 @@
-"""What one should know about a split before trusting the scores that come of it."""
+"""Warnings about a split, which one should know before trusting its scores."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tilesegm.data.split.counting import count_window
-from tilesegm.data.split.piece import VALIDATION
+from tilesegm.data.split.learnable import class_counts
+from tilesegm.data.split.pieces import VALIDATION, count_labels
 from tilesegm.data.split.split import Split
 from tilesegm.data.split.view import SceneView
-from tilesegm.data.statistics.training import class_counts
 from tilesegm.data.statistics.values import SceneStatistics
 
 if TYPE_CHECKING:
@@ -21,13 +20,13 @@ if TYPE_CHECKING:
 __all__ = ["find_notes"]
 
 _MUCH = 0.25
-"""Part of the pixels that a buffer may take without a word."""
+"""Fraction of pixels that a buffer may take without a word."""
 
 
 def find_notes(
     split: Split, statistics: Sequence[SceneStatistics], classes: Sequence[ClassInfo]
 ) -> Iterator[str]:
-    """Say in one line each what makes scores of a split less telling."""
+    """Say in one line each why scores of a split tell less than they seem to."""
     if split.strategy == "random":
         yield (
             "random tiles touch tiles that are learnt from: scores are too high for images that "
@@ -40,13 +39,13 @@ def find_notes(
             "as well; give these the role train to learn from all of them"
         )
     names = np.array([info.name for info in classes])
-    known = {scene.name: scene for scene in statistics}
+    by_name = {scene.name: scene for scene in statistics}
     held_out = np.zeros((split.folds, len(names)), np.int64)
     for piece in split.pieces:
         if piece.fold >= 0:
-            held_out[piece.fold] += count_window(known[piece.scene], piece.window)
+            held_out[piece.fold] += count_labels(by_name[piece.scene], piece.window)
         elif piece.fold == VALIDATION:
-            held_out += count_window(known[piece.scene], piece.window)
+            held_out += count_labels(by_name[piece.scene], piece.window)
     total = np.sum([scene.counts.sum(axis=(0, 1)) for scene in statistics], axis=0)
     if (total == 0).any():
         yield (
@@ -65,7 +64,6 @@ def find_notes(
         unknown = (learnt == 0) & (total > 0)
         if unknown.any():
             yield f"without fold {fold} there is no {_listed(names[unknown])} to learn from"
-
         lost = _lost(views)
         if lost > _MUCH:
             yield (
@@ -75,7 +73,7 @@ def find_notes(
 
 
 def _lost(views: Sequence[SceneView]) -> float:
-    """Part of the pixels that are not hidden which the buffer takes."""
+    """Fraction of the visible pixels that the buffer takes."""
 
     def pixels(view: SceneView) -> float:
         # One cell that holds the whole image.

@@ -32,12 +32,7 @@ class SceneView:
     test: tuple[Window, ...] = ()
     """What neither training nor validation looks at."""
     buffer: int = 0
-    """Pixels learnt from are farther than this from hidden ones, counted as a king moves."""
-
-    @property
-    def trainable_any(self) -> bool:
-        """Whether any pixel may be learnt from."""
-        return bool((self.shares(max(self.height, self.width)) > 0).any())
+    """Pixels learnt from are farther than this from hidden ones, in Chebyshev distance."""
 
     def visible(self, window: Window) -> NDArray[np.bool_]:
         """Tell pixels of ``window`` that training may see; it may reach over the image's edges.
@@ -57,7 +52,7 @@ class SceneView:
         return self._mask(window, self.buffer)
 
     def shares(self, cell: int) -> NDArray[np.float64]:
-        """Measure which part of each cell of ``cell`` x ``cell`` pixels may be learnt from.
+        """Measure the fraction of each cell of ``cell`` x ``cell`` pixels that may be learnt from.
 
         Cells at the lower and right edge are as large as the image leaves them.
 

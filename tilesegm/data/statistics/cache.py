@@ -18,13 +18,13 @@ from tilesegm.files import replacing
 if TYPE_CHECKING:
     from tilesegm.data.scenes import Scenes
 
-__all__ = ["digest", "load_statistics", "save_statistics"]
+__all__ = ["load_statistics", "save_statistics", "scenes_digest"]
 
 _VERSION = 1
 """To be raised when statistics mean something else than before."""
 
 
-def digest(scenes: Scenes, cell: int) -> str:
+def scenes_digest(scenes: Scenes, cell: int) -> str:
     """Return a hash that differs when an image, its labels or the way to read them do."""
     what = {
         "version": _VERSION,
@@ -40,7 +40,7 @@ def save_statistics(path: Path, statistics: Sequence[SceneStatistics], key: str)
     """Write statistics under the hash of what they were measured on.
 
     Raises:
-        OutputError: If the file cannot be written.
+        OutputError: the file cannot be written.
     """
     arrays: dict[str, Any] = {
         f"{index}/{part.name}": np.asarray(getattr(scene, part.name))
@@ -54,7 +54,7 @@ def save_statistics(path: Path, statistics: Sequence[SceneStatistics], key: str)
 def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
     """Read what `save_statistics` wrote; None when the file is of other scenes, damaged or absent.
 
-    Statistics can be measured anew at any time, so a damaged file is no error.
+    Statistics can be measured again at any time, so a damaged file is no error.
     """
     try:
         # Opened here, because numpy leaves a damaged file open.

@@ -45,7 +45,7 @@ class Cells:
         lattice = tuple(-(-size // layout.step) for size in shape)
         self._rows = Seams(height, width, layout.side)
         self._cols = Seams(width, height, layout.side)
-        self._found = SceneStatistics(
+        self._statistics = SceneStatistics(
             name=name,
             height=height,
             width=width,
@@ -67,14 +67,14 @@ class Cells:
 
     def add(self, window: Window, patch: Patch) -> None:
         """Add what was read for one of the windows."""
-        found, cell = self._found, self._layout.cell
+        statistics, cell = self._statistics, self._layout.cell
         rows = slice(window.row // cell, -(-window.stop_row // cell))
         cols = slice(window.col // cell, -(-window.stop_col // cell))
         border = border_pixels(patch.labels)
-        found.counts[rows, cols] = _count(patch.labels, cell, self._layout.classes)
-        found.borders[rows, cols] = _sum(border, cell)
-        found.valid[rows, cols] = valid = _sum(patch.valid, cell)
-        found.means[rows, cols], found.squares[rows, cols] = _moments(patch, valid, cell)
+        statistics.counts[rows, cols] = _count(patch.labels, cell, self._layout.classes)
+        statistics.borders[rows, cols] = _sum(border, cell)
+        statistics.valid[rows, cols] = valid = _sum(patch.valid, cell)
+        statistics.means[rows, cols], statistics.squares[rows, cols] = _moments(patch, valid, cell)
         self._rows.keep(window.row, window.slices[1], patch.labels, border)
         self._cols.keep(window.col, window.slices[0], patch.labels.T, border.T)
         self._keep_sample(window, patch)
@@ -82,10 +82,13 @@ class Cells:
     def finish(self) -> SceneStatistics:
         """Give the statistics once every window was added."""
         # A pixel in the corner of a window can lie on two seams.
-        late = np.unique(np.concatenate([self._rows.found(), self._cols.found()[:, ::-1]]), axis=0)
+        late = np.unique(
+            np.concatenate([self._rows.border_places(), self._cols.border_places()[:, ::-1]]),
+            axis=0,
+        )
         cells = late // self._layout.cell
-        np.add.at(self._found.borders, (cells[:, 0], cells[:, 1]), 1)
-        return self._found
+        np.add.at(self._statistics.borders, (cells[:, 0], cells[:, 1]), 1)
+        return self._statistics
 
     def _keep_sample(self, window: Window, patch: Patch) -> None:
         step = self._layout.step
@@ -96,8 +99,8 @@ class Cells:
             slice(first_row, first_row + valid.shape[0]),
             slice(first_col, first_col + valid.shape[1]),
         )
-        self._found.sample[place] = np.where(valid[..., None], patch.pixels[inside], 0)
-        self._found.sample_valid[place] = valid
+        self._statistics.sample[place] = np.where(valid[..., None], patch.pixels[inside], 0)
+        self._statistics.sample_valid[place] = valid
 
 
 def _count(labels: NDArray[np.int32], cell: int, classes: int) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tilesegm.data.statistics.cache import digest, load_statistics, save_statistics
+from tilesegm.data.statistics.cache import load_statistics, save_statistics, scenes_digest
 from tilesegm.data.statistics.cells import Cells, Layout
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SettingsError
@@ -35,29 +35,29 @@ def measure(
     """Measure labels and pixels of scenes, cell by cell.
 
     Images are read once, by windows of about 1024 x 1024 pixels, on several threads. What is kept
-    is ``16 + 8 K + 16 B`` bytes a cell for K classes and B bands, 20 bytes for each pixel along
+    is ``16 + 8 K + 16 B`` bytes per cell for K classes and B bands, 20 bytes for each pixel along
     the edges of windows, and a sample of at most 2**24 values over all scenes.
 
     Args:
-        scenes: Images with labels.
-        cell: Side of a cell in pixels; see `cell_side`.
-        cache: File (``.npz``) to read them from when it was measured on the same scenes, and to
+        scenes: images with labels.
+        cell: side of a cell in pixels; see `cell_side`.
+        cache: file (``.npz``) to read them from when it was measured on the same scenes, and to
             write them to otherwise.
-        on_event: Told how far it is.
+        on_event: called with progress.
 
     Returns:
-        One a scene, in their order.
+        One per scene, in their order.
 
     Raises:
-        SettingsError: If ``cell`` is no positive number.
-        SourceError: If pixels or labels cannot be read.
-        OutputError: If the cache cannot be written.
+        SettingsError: ``cell`` is no positive number.
+        SourceError: pixels or labels cannot be read.
+        OutputError: the cache cannot be written.
     """
     if cell < 1:
         raise SettingsError(f"cell is {cell} pixels; it must be at least 1")
-    key = digest(scenes, cell)
-    if cache and (known := load_statistics(cache, key)):
-        return known
+    key = scenes_digest(scenes, cell)
+    if cache and (cached := load_statistics(cache, key)):
+        return cached
     pixels = sum(info.height * info.width for info in scenes.infos)
     layout = Layout(
         cell=cell,

@@ -49,7 +49,7 @@ class Seams:
             self._labels[before + 1, 0, along] = labels[-1]
             self._border[before + 1, 0, along] = border[-1]
 
-    def found(self) -> NDArray[np.int64]:
+    def border_places(self) -> NDArray[np.int64]:
         """Find pixels that only the seam shows to be a border.
 
         Returns:

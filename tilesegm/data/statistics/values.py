@@ -66,8 +66,8 @@ def cell_side(block: int, pixels: int) -> int:
     So they are as small as memory allows, from 16 to 64 pixels.
 
     Args:
-        block: Side of a block in pixels.
-        pixels: Of all scenes.
+        block: side of a block in pixels.
+        pixels: of all scenes.
     """
     least = min(max(_SMALLEST, math.isqrt(pixels // _CELLS)), _LARGEST)
     for side in chain(range(least, _LARGEST + 1), range(least, _SMALLEST - 1, -1)):

@@ -15,7 +15,7 @@ from tilesegm.data.labels.raster import strips
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector import VectorLayer, is_vector, read_layer
 
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 
@@ -24,7 +24,7 @@ _MOST_VALUES = 64
 
 @dataclass(frozen=True)
 class ImageSurvey:
-    """What one image is."""
+    """Facts about one image."""
 
     height: int
     width: int
@@ -39,12 +39,11 @@ class ImageSurvey:
 
 @dataclass(frozen=True)
 class LabelSurvey:
-    """What labels hold."""
+    """Values that labels hold."""
 
     kind: Literal["ids", "colours", "polygons"]
     counts: dict[int | str, int]
-    """Pixels of each value (square metres or degrees of polygons count in thousandths), in the
-    order of the values."""
+    """Pixels of each value, or millionths of the area of all polygons, in the order of values."""
     colours: dict[int | str, str]
     """``"#RRGGBB"`` of values that a palette gives one."""
     attribute: str | None = None
@@ -79,7 +78,7 @@ def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSu
 
     Raises:
         SettingsError: the files do not look like labels, or are of different kinds.
-        SourceError: a file cannot be read.
+        SourceError: a file cannot be read, or lacks the attribute.
     """
     vector = [is_vector(path) for path in paths]
     if all(vector):
@@ -154,50 +153,32 @@ def _numbers(
 
 
 def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey:
-    try:
-        import pyogrio.raw
-        import shapely
-    except ModuleNotFoundError:
-        raise SettingsError(
-            f"{paths[0]} is a vector file; reading it takes `pip install tilesegm[vector]`"
-        ) from None
-    areas: Counter[Any] = Counter()
+    areas: Counter[int | str] = Counter()
     for path in paths:
-        try:
-            meta, _, shapes, columns = pyogrio.raw.read(path)
-        except Exception as error:
-            raise SourceError(f"{path} cannot be read as a vector file: {error}") from None
-        fields = dict(zip(meta["fields"], columns, strict=True))
-        attribute = attribute or _attribute(path, fields)
-        if attribute not in fields:
-            raise SettingsError(f"{path} has no attribute {attribute!r}; it has {_names(fields)}")
-        for value, area in zip(
-            fields[attribute], shapely.area(shapely.from_wkb(shapes)), strict=True
-        ):
+        layer = read_layer(path, attributes=None if attribute is None else [attribute])
+        attribute = attribute or _attribute(path, layer)
+        for value, area in zip(layer.values(attribute), layer.areas.tolist(), strict=True):
             if value is not None:
-                areas[value if isinstance(value, str) else int(value)] += area
+                areas[value] += area
     if not areas:
         raise SettingsError(f"no polygon of {paths[0]} has a value of {attribute!r}")
     whole = sum(areas.values()) or 1.0
-    parts = {value: round(1e6 * areas[value] / whole) for value in sorted(areas)}
-    return LabelSurvey("polygons", parts, {}, attribute)
+    ordered = sorted(areas, key=lambda value: (isinstance(value, str), value))
+    millionths = {value: round(1e6 * areas[value] / whole) for value in ordered}
+    return LabelSurvey("polygons", millionths, {}, attribute)
 
 
-def _attribute(path: str, fields: dict[str, NDArray[Any]]) -> str:
+def _attribute(path: str, layer: VectorLayer) -> str:
     """Return the attribute that looks like a class: text before numbers, whose values repeat."""
     repeating = [
         name
-        for name, values in fields.items()
-        if values.dtype.kind in "OiuU" and len(set(values.tolist())) < max(2, len(values))
+        for name, values in layer.attributes.items()
+        if values.dtype.kind in "OiuU" and len(set(layer.values(name))) < max(2, len(values))
     ]
-    texts = [name for name in repeating if fields[name].dtype.kind in "OU"]
+    texts = [name for name in repeating if layer.attributes[name].dtype.kind in "OU"]
     if len(texts or repeating) != 1:
         raise SettingsError(
             f"{path} does not tell which attribute holds the class; give --attribute, one of "
-            f"{_names(fields)}"
+            f"{', '.join(layer.attributes) or 'none'}"
         )
     return (texts or repeating)[0]
-
-
-def _names(fields: dict[str, Any]) -> str:
-    return ", ".join(fields) or "none"

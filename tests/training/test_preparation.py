@@ -10,16 +10,18 @@ import numpy as np
 import pytest
 
 from tests.training.scenery import settings
+from tilesegm.data.memory_scenes import scenes_in_memory
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
+from tilesegm.data.training_data import TrainingData
 from tilesegm.events import ignore
 from tilesegm.losses.class_weights import median_frequency_weights
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.encoders import expected_normalisation
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 from tilesegm.networks.start_weights import StartWeights
-from tilesegm.training.material import Material, make_stream, prepare
 from tilesegm.training.normalising import choose_normalisation
+from tilesegm.training.preparation import make_stream, prepare_data
 from tilesegm.training.run_folder import RunFolder
 
 
@@ -30,13 +32,13 @@ def make_scenes() -> Scenes:
     second = np.ones((80, 80), np.int32)
     second[:40] = IGNORE
     images = [np.full((80, 80, 2), 7, np.uint8)] * 3
-    return Scenes.in_memory(images, [first, second, first], roles=["train", "train", "validation"])
+    return scenes_in_memory(images, [first, second, first], roles=["train", "train", "validation"])
 
 
-def prepared(tmp_path: Path, scenes: Scenes, **changes: Any) -> Material:
+def prepared(tmp_path: Path, scenes: Scenes, **changes: Any) -> TrainingData:
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    return prepare(scenes, settings(tmp_path, **changes), folder, 4, ignore)
+    return prepare_data(scenes, settings(tmp_path, **changes), folder, 4, ignore)
 
 
 def test_cells_fit_the_blocks_of_the_split(tmp_path: Path) -> None:
@@ -76,7 +78,7 @@ def test_a_pretrained_encoder_sees_photographs_as_it_was_trained(
 ) -> None:
     own = Normalisation((1.0,) * bands, (2.0,) * bands)
     scenes = SimpleNamespace(bands=bands, dtype=np.dtype(dtype))
-    material = cast("Material", SimpleNamespace(scenes=scenes, standardisation=own))
+    material = cast("TrainingData", SimpleNamespace(scenes=scenes, standardisation=own))
     network = ModelSettings(encoder=EncoderSettings("resnet50", weights))
     expected = expected_normalisation(network) if encoders else own
     assert choose_normalisation(material, network, None) == expected

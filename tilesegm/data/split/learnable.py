@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.split.view import SceneView
 from tilesegm.data.statistics.values import BandStatistics, SceneStatistics
 from tilesegm.errors import SettingsError
-
-if TYPE_CHECKING:
-    from tilesegm.data.split.view import SceneView
 
 __all__ = ["band_statistics", "class_counts", "scene_counts"]
 
@@ -26,8 +23,8 @@ def class_counts(
     a little less is counted than may be learnt from, and never anything else.
 
     Args:
-        statistics: One a scene.
-        views: What the pixels of the same scenes are for.
+        statistics: one per scene.
+        views: use of the pixels of the same scenes.
 
     Returns:
         ``(K,)``.
@@ -63,11 +60,11 @@ def band_statistics(
     of the sample.
 
     Args:
-        statistics: One a scene.
-        views: What the pixels of the same scenes are for.
+        statistics: one per scene.
+        views: use of the pixels of the same scenes.
 
     Raises:
-        SettingsError: If no cell may be learnt from whole.
+        SettingsError: no whole cell may be learnt from.
     """
     free = [_free(scene, view) for scene, view in zip(statistics, views, strict=True)]
     pairs = list(zip(statistics, free, strict=True))
@@ -98,16 +95,16 @@ def _percentiles(
     pairs: Sequence[tuple[SceneStatistics, NDArray[np.bool_]]],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """1st and 99th percentile of each band of the sampled pixels in the given cells."""
-    found = []
+    samples = []
     for scene, cells in pairs:
         rows, cols = (np.arange(n) * scene.step // scene.cell for n in scene.sample_valid.shape)
         counted = scene.sample_valid & cells[np.ix_(rows, cols)]
         # Scenes may be sampled more or less densely: a pixel stands for step x step.
-        found.append((scene.sample[counted], np.full(int(counted.sum()), scene.step**2)))
-    values = np.concatenate([pixels for pixels, _ in found]).astype(np.float64)
-    weights = np.concatenate([stands_for for _, stands_for in found])
+        samples.append((scene.sample[counted], np.full(int(counted.sum()), scene.step**2)))
+    values = np.concatenate([pixels for pixels, _ in samples]).astype(np.float64)
+    weights = np.concatenate([stands_for for _, stands_for in samples])
     if not len(values):
-        # The lattice missed the few valid pixels there are; cell means are what is known.
+        # The lattice missed the few valid pixels there are; cell means are all there is.
         values = np.concatenate([scene.means[cells & (scene.valid > 0)] for scene, cells in pairs])
         weights = np.ones(len(values))
     ends = np.array([_weighted(values[:, band], weights) for band in range(values.shape[1])])
@@ -118,8 +115,8 @@ def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDAr
     order = np.argsort(values)
     below = np.cumsum(weights[order])
     places = np.searchsorted(below, np.array([0.01, 0.99]) * below[-1])
-    found: NDArray[np.float64] = values[order][np.minimum(places, len(values) - 1)]
-    return found
+    ends: NDArray[np.float64] = values[order][np.minimum(places, len(values) - 1)]
+    return ends
 
 
 def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""How a training window lies around a pixel."""
+"""Where a training window lies around a pixel."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from tilesegm.data.augment import Geometry
 from tilesegm.data.sampling import Place
 from tilesegm.grid.window import Window
 
-__all__ = ["lay_window"]
+__all__ = ["window_around"]
 
 
-def lay_window(
+def window_around(
     place: Place, shape: tuple[int, int], geometry: Geometry, random: np.random.Generator
 ) -> Window:
-    """Return the square to read so that a place is in the window that the geometry makes of it.
+    """Return the square window to read so that a place is in the result of the geometry.
 
-    The place lies anywhere in that window with equal chance, as long as the square stays inside
+    The place lies anywhere in the result with equal chance, as long as the window stays inside
     the image. Where no such position exists, because the image is too small or the place is in a
-    corner that a turned window cannot reach from inside, the square leaves the image by as little
-    as it must. An image that is smaller than the square lies in it whole, anywhere.
+    corner that a turned window cannot reach from inside, the window leaves the image by as little
+    as it must. An image that is smaller than the window lies in it whole, anywhere.
 
     Args:
-        place: The pixel.
-        shape: Height and width of its scene.
-        geometry: What becomes of the square.
-        random: Where chance comes from.
+        place: the pixel.
+        shape: height and width of its scene.
+        geometry: will be applied to the window.
+        random: source of chance.
     """
     side, size = geometry.side, geometry.size
     if geometry.points is None:
         rows, cols = np.indices((size, size)).reshape(2, -1)
     else:
-        squares = np.arange(side * side).reshape(side, side)
-        rows, cols = np.divmod(geometry.points.nearest(squares).reshape(-1), side)
+        pixels = np.arange(side * side).reshape(side, side)
+        rows, cols = np.divmod(geometry.points.nearest(pixels).reshape(-1), side)
     chosen = int(random.integers(len(rows)))
     if _overhang(place.row - rows[chosen], side, shape[0]) or _overhang(
         place.col - cols[chosen], side, shape[1]
@@ -45,6 +45,6 @@ def lay_window(
 
 
 def _overhang(start: NDArray[np.intp] | np.intp, side: int, length: int) -> NDArray[np.intp]:
-    """Return by how many pixels squares from ``start`` on leave an axis; 0 if one holds it all."""
+    """Return by how many pixels windows from ``start`` on leave an axis; 0 if one holds it all."""
     low, high = min(0, length - side), max(0, length - side)
     return np.maximum(np.maximum(low - start, start - high), 0)

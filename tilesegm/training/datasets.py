@@ -1,4 +1,4 @@
-"""Samples as a tf.data pipeline."""
+"""Samples as datasets: tf.data for TensorFlow, and one of Keras for every backend."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tilesegm.data.stream import SampleStream
 
 if TYPE_CHECKING:
+    import keras
     import tensorflow as tf
 
-__all__ = ["tf_dataset"]
+__all__ = ["keras_dataset", "tf_dataset"]
 
 
 def tf_dataset(
@@ -29,13 +30,13 @@ def tf_dataset(
     """Return batches of a stream, made ahead by several threads.
 
     Args:
-        stream: Where samples come from.
-        first: Number of the first batch.
-        count: How many batches; without end when None.
-        readers: Threads that make samples; one a core when 0.
-        deterministic: Whether batches are ``stream.batch(first)`` and so on; otherwise a sample
+        stream: makes the samples.
+        first: number of the first batch.
+        count: number of batches; without end when None.
+        readers: threads that make samples; one per core when 0.
+        deterministic: whether batches are ``stream.batch(first)`` and so on; otherwise a sample
             that takes longer may change places with later ones.
-        on_error: Told of an error in a sample as it was raised, from the thread that made it:
+        on_error: called with an error in a sample as it was raised, from the thread that made it:
             TensorFlow raises one of its own, with no more than its text.
 
     Returns:
@@ -73,3 +74,41 @@ def tf_dataset(
     options.deterministic = deterministic
     options.threading.private_threadpool_size = readers
     return batches.with_options(options)
+
+
+def keras_dataset(
+    stream: SampleStream,
+    first: int = 0,
+    count: int | None = None,
+    *,
+    readers: int = 1,
+    part: int = 0,
+    parts: int = 1,
+) -> keras.utils.PyDataset:
+    """Return batches of a stream as a ``keras.utils.PyDataset``.
+
+    Args:
+        stream: makes the samples.
+        first: number of the first batch.
+        count: number of batches; without end when None.
+        readers: threads that make batches ahead.
+        part: which part of each batch, from 0.
+        parts: equal parts that batches are cut into.
+
+    Returns:
+        Item ``i`` holds pixels, labels and weights of ``stream.batch(first + i, part, parts)``.
+    """
+    import keras
+
+    class StreamDataset(keras.utils.PyDataset):  # type: ignore[misc]
+        """Batches of a stream."""
+
+        @property
+        def num_batches(self) -> int | None:
+            return count
+
+        def __getitem__(self, index: int) -> tuple[Any, Any, Any]:
+            batch = stream.batch(first + index, part, parts)
+            return batch.pixels, batch.labels, batch.weights
+
+    return StreamDataset(workers=readers, use_multiprocessing=False, max_queue_size=2 * readers)

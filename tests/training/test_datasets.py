@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from tests.data.stream_parts import ALL, blotches, make_stream
-from tilesegm.data.keras_dataset import keras_dataset
-from tilesegm.data.patch import Batch
-from tilesegm.data.pipeline import tf_dataset
+from tilesegm.data.patch import SampleBatch
 from tilesegm.data.stream import SampleStream
+from tilesegm.training.datasets import keras_dataset, tf_dataset
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def stream() -> SampleStream:
     return make_stream([blotches(90, 80, 3)], augmentation=ALL)
 
 
-def assert_equal(found: Iterable, expected: list[Batch]) -> None:
+def assert_equal(found: Iterable, expected: list[SampleBatch]) -> None:
     found = list(found)
     assert len(found) == len(expected)
     for (pixels, labels, weights), batch in zip(found, expected, strict=True):

@@ -26,9 +26,9 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
         },
         "results": {
             layer.name: f"{layer.dtype} x {layer.planes}, scale {layer.scale:.6g}"
-            for layer in plan.layers
+            for layer in plan.decision.layers
         }
-        | {"confidence of": plan.confidence or "nothing"},
+        | {"confidence of": plan.decision.confidence or "nothing"},
         "area": dict(area.identity) if area else {},
         "tilesegm": {"version": __version__},
     }

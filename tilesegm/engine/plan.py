@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from tilesegm.engine.decide import Confidence, Decision, class_dtype
+from tilesegm.engine.decide import Decision
 from tilesegm.engine.memory import MemoryPlan, Needs, fit
 from tilesegm.engine.regions import Region, plan_regions
 from tilesegm.errors import BudgetError
@@ -15,11 +13,10 @@ from tilesegm.grid.tiles import Footprint, TileGrid, plan_grid
 from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.model.base import ModelSpec
-from tilesegm.sink.layer import Layer
 from tilesegm.source.amplification import read_amplification
 from tilesegm.source.base import ImageInfo
 
-__all__ = ["CHUNK", "Plan", "footprint", "make_plan", "result_layers"]
+__all__ = ["CHUNK", "Plan", "footprint", "make_plan"]
 
 CHUNK = 1024
 """Side of a chunk of the store, and height of a region: the most that a kill can cost."""
@@ -33,10 +30,9 @@ class Plan:
     spec: ModelSpec
     tiling: Tiling
     grid: TileGrid
-    layers: tuple[Layer, ...]
+    decision: Decision
     memory: MemoryPlan
     panels: tuple[tuple[Region, ...], ...] = field(repr=False)
-    confidence: Confidence | None = None
 
     @property
     def tiles(self) -> int:
@@ -59,23 +55,17 @@ class Plan:
 
     @property
     def exact_overlap(self) -> int | None:
-        """Overlap from which on the result is exact; None when the network's reach is unknown."""
-        reach, stride = footprint(self.spec).reach, self.spec.stride
-        return None if reach is None else -(-2 * reach // stride) * stride
+        """Overlap from which on the result is exact; None when the network's halo is unknown."""
+        halo, stride = footprint(self.spec).halo, self.spec.stride
+        return None if halo is None else -(-2 * halo // stride) * stride
 
     @property
     def exact(self) -> bool:
         """Whether the result equals one pass over the whole image, to float rounding."""
-        reach = footprint(self.spec).reach
+        halo = footprint(self.spec).halo
         if self.grid.tiles == 1:
             return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
-        return not self.spec.inexact and reach is not None and self.grid.margin >= reach
-
-    @property
-    def output_bytes(self) -> int:
-        """Bytes of the results before compression, with overviews."""
-        pixel = sum(layer.planes * layer.dtype.itemsize for layer in self.layers)
-        return self.info.pixels * pixel * 4 // 3
+        return not self.spec.inexact and halo is not None and self.grid.margin >= halo
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
@@ -90,30 +80,8 @@ class Plan:
 
 def footprint(spec: ModelSpec) -> Footprint:
     """Return what tiling must know of a network."""
-    reach = spec.radius if spec.halo is None else spec.halo
-    return Footprint(spec.stride, reach, spec.inexact, spec.tile)
-
-
-def result_layers(decision: Decision) -> tuple[Layer, ...]:
-    """Describe the rasters that a decision makes."""
-    dtype = class_dtype(decision.classes)
-    layers = [
-        Layer("classes", dtype, nodata=int(np.iinfo(dtype).max), overview="mode"),
-    ]
-    if decision.confidence:
-        layers.append(Layer("confidence", np.dtype(np.uint8), nodata=255, scale=1 / 254))
-    if decision.scores:
-        quantised = decision.scores == "uint8"
-        layers.append(
-            Layer(
-                "scores",
-                np.dtype(decision.scores),
-                planes=decision.classes,
-                nodata=255 if quantised else float("nan"),
-                scale=1 / 254 if quantised else 1.0,
-            )
-        )
-    return tuple(layers)
+    halo = spec.radius if spec.halo is None else spec.halo
+    return Footprint(spec.stride, halo, spec.inexact, spec.tile)
 
 
 def make_plan(
@@ -141,11 +109,10 @@ def make_plan(
         BudgetError: the smallest plan needs more than ``budget``.
     """
     grid = plan_grid(info.height, info.width, tiling, footprint(spec))
-    layers = result_layers(decision)
     needs = Needs(
         info=info,
         grid=grid,
-        layers=layers,
+        layers=decision.layers,
         classes=decision.classes,
         network_bytes=spec.bytes_per_pixel,
         chunk=CHUNK,
@@ -164,10 +131,9 @@ def make_plan(
         spec=spec,
         tiling=tiling,
         grid=grid,
-        layers=layers,
+        decision=decision,
         memory=memory,
         panels=plan_regions(info.height, info.width, CHUNK, memory.panel),
-        confidence=decision.confidence,
     )
 
 

@@ -6,6 +6,7 @@ The grid of an image is the product of two axes, so everything about overlap is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,9 +55,9 @@ class Axis:
     spans: tuple[Span, ...] = field(repr=False)
 
     @property
-    def padded(self) -> int:
-        """Pixels that the tiles cover: the image, filled up to the network's stride."""
-        return self.spans[-1].start + self.tile
+    def seams(self) -> NDArray[np.float64]:
+        """Where neighbouring tiles change over: the middle of the pixels both contribute to."""
+        return np.array([(late.first + early.last) / 2 for early, late in pairwise(self.spans)])
 
     def cover(self, start: int, stop: int) -> range:
         """Numbers of the spans that contribute to pixels ``[start, stop)``."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.engine.batches import Reading
-from tilesegm.engine.crossings import compare_crossings
 from tilesegm.engine.plan import Plan
+from tilesegm.engine.seam_check import check_seams
 from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.tiling import Tiling
@@ -110,19 +110,18 @@ def audit(
         on_event(StageStarted("comparing with a shifted grid"))
         flips, pixels = np.zeros((2, len(DISTANCES) + 1), np.int64)
         near, away = np.zeros((2, 2), np.int64)
-        seen = 0
-        for crossing in compare_crossings(reading, predictor, samples, seed):
-            other = crossing.tiled != crossing.shifted
-            bins = np.searchsorted(DISTANCES, crossing.distance).ravel()
+        checked = 0
+        for check in check_seams(reading, predictor, samples, seed):
+            bins = np.searchsorted(DISTANCES, check.distance).ravel()
             pixels += np.bincount(bins, minlength=len(pixels))
-            flips += np.bincount(bins[other.ravel()], minlength=len(flips))
-            close = crossing.distance < max(plan.grid.overlap / 2, 1)
-            near += [np.count_nonzero(other & close), np.count_nonzero(close)]
-            away += [np.count_nonzero(other & ~close), np.count_nonzero(~close)]
-            seen += 1
-            on_event(StageProgress(seen / samples))
+            flips += np.bincount(bins[check.flips.ravel()], minlength=len(flips))
+            close = check.distance < max(plan.grid.overlap / 2, 1)
+            near += [np.count_nonzero(check.flips & close), np.count_nonzero(close)]
+            away += [np.count_nonzero(check.flips & ~close), np.count_nonzero(~close)]
+            checked += 1
+            on_event(StageProgress(checked / samples))
     return Audit(
-        plan, seen, flips, pixels, (int(near[0]), int(near[1])), (int(away[0]), int(away[1]))
+        plan, checked, flips, pixels, (int(near[0]), int(near[1])), (int(away[0]), int(away[1]))
     )
 
 

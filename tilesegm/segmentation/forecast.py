@@ -9,7 +9,7 @@ from typing import Any
 
 from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.plan import CHUNK, Plan
-from tilesegm.engine.seams import expected_flips, sample_seams
+from tilesegm.engine.seam_check import check_seams, expected_flips
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
@@ -17,6 +17,9 @@ from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
 from tilesegm.sink.estimate import estimate_bytes
 
 __all__ = ["Forecast", "plan"]
+
+_SAMPLES = 4
+"""Places where seams are checked: few, since each takes about five calls of the network."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ def plan(
             seconds = _seconds(reading, predictor, made)
             flips = 0.0 if made.exact else _flips(reading, predictor)
     size = (made.info.height, made.info.width)
-    disk = estimate_bytes(size, made.layers, CHUNK)
+    disk = estimate_bytes(size, made.decision.layers, CHUNK)
     return Forecast(made, disk.staging, disk.output, seconds, flips)
 
 
@@ -120,4 +123,4 @@ def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
 
 
 def _flips(reading: Reading, predictor: Predictor) -> float:
-    return expected_flips(sample_seams(reading, predictor), reading.grid)
+    return expected_flips(check_seams(reading, predictor, _SAMPLES), reading.grid)

@@ -42,8 +42,6 @@ class BundleInfo:
     """One entry a class, in the order of the scores; empty for numbered names."""
     normalisation: Normalisation = field(default_factory=Normalisation)
     band_names: tuple[str, ...] = ()
-    ignore: int | None = None
-    """Label that training left out."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Where the weights come from: anything that JSON can hold."""
 
@@ -174,7 +172,7 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
         "classes": [asdict(entry) for entry in info.classes or spec.classes],
         "normalisation": asdict(info.normalisation),
         "band_names": list(info.band_names),
-        "ignore": info.ignore,
+        "ignore": None,  # asked for by earlier readers of this version of the format
         "training": dict(info.training),
         "versions": {"tilesegm": __version__, "keras": metadata.version("keras")},
         "sha256": sha256,
@@ -189,9 +187,7 @@ def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
         ClassInfo(str(entry["name"]), (entry["colour"][0], entry["colour"][1], entry["colour"][2]))
         for entry in card["classes"]
     )
-    info = BundleInfo(
-        classes, normalisation, tuple(card["band_names"]), card["ignore"], card["training"]
-    )
+    info = BundleInfo(classes, normalisation, tuple(card["band_names"]), card["training"])
     network = card["network"]
     tile = network["tile"]
     spec = ModelSpec(

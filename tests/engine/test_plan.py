@@ -8,8 +8,7 @@ import pytest
 
 from tests.engine.jobs import Network
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.fingerprint import make_fingerprint
-from tilesegm.engine.plan import Plan, make_plan
+from tilesegm.engine.plan import Plan, make_fingerprint, make_plan
 from tilesegm.errors import BudgetError, ModelError, SettingsError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec

@@ -12,7 +12,7 @@ from pathlib import Path
 import rasterio
 from rasterio.windows import Window as RasterWindow
 
-from tilesegm.bench.case import Case, make_network, write_image
+from tilesegm.bench.case import TilingCase, make_network, write_image
 from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.plan import Plan
 from tilesegm.grid.window import Window
@@ -39,7 +39,7 @@ class Timing:
         return self.megapixels / self.seconds
 
 
-def bench_tiling(case: Case, folder: Path | None = None) -> Iterator[Timing]:
+def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timing]:
     """Yield timings of the engine, then of reading, network and writing alone.
 
     The bare loops do in one thread each what the engine does beside each other: reading the image

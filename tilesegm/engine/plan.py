@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.memory import MemoryPlan, Needs, fit
@@ -14,15 +15,17 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.model.base import ModelSpec
 from tilesegm.source.amplification import read_amplification
+from tilesegm.source.area import Area
 from tilesegm.source.base import ImageInfo
+from tilesegm.version import __version__
 
-__all__ = ["CHUNK", "Plan", "footprint", "make_plan"]
+__all__ = ["CHUNK", "Plan", "footprint", "make_fingerprint", "make_plan"]
 
 CHUNK = 1024
 """Side of a chunk of the store, and height of a region: the most that a kill can cost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Tiles, regions and memory of one image with one network."""
 
@@ -135,6 +138,32 @@ def make_plan(
         memory=memory,
         panels=plan_regions(info.height, info.width, CHUNK, memory.panel),
     )
+
+
+def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
+    """Name everything that changes a pixel of the result, or the order in which it is made.
+
+    Unfinished work is resumed only where all of it is the same.
+    """
+    grid = plan.grid
+    return {
+        "image": dict(plan.info.identity) | {"nodata": str(plan.info.nodata)},
+        "model": dict(plan.spec.identity),
+        "tiling": {
+            "tile": grid.tile,
+            "overlap": grid.overlap,
+            "margin": grid.margin,
+            "blend": plan.tiling.blend,
+            "panel": plan.memory.panel,
+        },
+        "results": {
+            layer.name: f"{layer.dtype} x {layer.planes}, scale {layer.scale:.6g}"
+            for layer in plan.decision.layers
+        }
+        | {"confidence of": plan.decision.confidence or "nothing"},
+        "area": dict(area.identity) if area else {},
+        "tilesegm": {"version": __version__},
+    }
 
 
 def _mb(size: int) -> str:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.engine.batches import Reading, read_tiles
-from tilesegm.engine.fingerprint import make_fingerprint
-from tilesegm.engine.plan import CHUNK, Plan
+from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
 from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
@@ -49,23 +48,38 @@ def segment(
 ) -> Segmentation:
     """Segment an image of any size into a class map, in bounded memory.
 
-    Interrupted work is kept beside the output and goes on when the same call is made again.
+    An interrupted run keeps its finished regions beside the output; the same call resumes it.
 
     Args:
-        image: what `open_source` takes: path, URL, list of paths, or array.
+        image: path, URL, list of paths, or array; see `open_source`.
         model: bundle folder, ``.keras`` file, SavedModel folder, Keras model, or any callable
             ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
         output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr.
         tiling: size, overlap and blending of tiles.
         options: everything else.
-        overwrite: replace a finished output, and drop unfinished work that differs.
-        on_event: called with progress.
+        overwrite: replace a finished output, and discard unfinished work that differs.
+        on_event: called with the events of `tilesegm.events` as work proceeds.
 
     Raises:
         InputError: image, model or settings cannot be used, or do not fit each other.
         OutputError: the output cannot be written.
-        BudgetError: the work needs more memory than allowed.
-        ResumeError: unfinished work beside the output differs, or another run is at it.
+        BudgetError: the run needs more memory than allowed.
+        ResumeError: unfinished work beside the output differs, or another run writes it.
+
+    Example:
+        The brightest of three bands, as a class map:
+
+        >>> import numpy as np
+        >>> import tilesegm as ts
+        >>> image = np.zeros((300, 400, 3), np.uint8)
+        >>> image[:, :, 0], image[:, 250:, 2] = 50, 90
+        >>> tiling = ts.Tiling(tile=128, overlap=32)
+        >>> result = ts.segment(image, lambda pixels: pixels, "classes.tif", tiling=tiling)
+        >>> result
+        Segmentation(classes.tif, 300 x 400 px, 3 classes, 12 tiles, ... MP/s)
+        >>> with ts.open_source(result.output) as classes:
+        ...     classes.read(ts.Window(0, 248, 1, 4)).values[0, :, 0]
+        array([0, 0, 2, 2], dtype=uint8)
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
     return run_request(
@@ -75,7 +89,7 @@ def segment(
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of one image or of many."""
+    """Settings of a run, for one image or many."""
 
     tiling: Tiling
     options: Options

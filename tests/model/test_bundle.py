@@ -227,7 +227,7 @@ def test_saved_models_that_are_no_segmentation(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a segmentation"):
         open_model(tmp_path / "classifier")
     keras.Model.export(pointwise(classes=1), tmp_path / "binary", verbose=False)
-    with pytest.raises(ModelError, match=r"gives 1 scores a pixel.*\(1 - p, p\)"):
+    with pytest.raises(ModelError, match=r"gives 1 scores per pixel.*\(1 - p, p\)"):
         open_model(tmp_path / "binary")
 
 

@@ -138,7 +138,7 @@ def test_bfloat16_of_a_layer_that_cannot_be_rebuilt() -> None:
             return inputs
 
     model = wrap(lambda x: layers.Conv2D(2, 1)(NeedsMore(3)(layers.ReLU()(x))))
-    with pytest.raises(ModelError, match="cannot be built anew in bfloat16"):
+    with pytest.raises(ModelError, match="cannot be rebuilt in bfloat16"):
         open_model(model, precision="bfloat16")
 
 
@@ -183,7 +183,7 @@ def test_guard_falls_back_to_float32(shift: float, where: Any) -> None:
     fast = exact.copy()
     fast[where] -= shift
     guard = GuardedPredictor(_Fixed(exact), _Fixed(fast))
-    assert guard.choose_precision(_TILES) == "float32"
+    assert guard.decide_precision(_TILES) == "float32"
     np.testing.assert_array_equal(guard(_TILES), exact)
     assert "largest change of a probability" in guard.reason
 

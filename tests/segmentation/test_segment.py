@@ -273,7 +273,7 @@ def test_no_band_of_a_stack_is_overwritten(tmp_path: Path) -> None:
         (lambda pixels: np.full_like(pixels, np.inf), "NaN or infinite scores"),
         (lambda pixels: pixels[:, ::2, ::2], "a score vector for every pixel"),
         (lambda pixels: pixels.mean(axis=(1, 2)), "a score vector for every pixel"),
-        (lambda pixels: pixels[..., :1], "one score a pixel"),
+        (lambda pixels: pixels[..., :1], "one score per pixel"),
         (lambda pixels: pixels @ np.ones((7, 2)), "fails on float32 values"),
         (3, "is no model"),
     ],

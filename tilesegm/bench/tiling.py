@@ -35,7 +35,7 @@ class Timing:
 
     @property
     def rate(self) -> float:
-        """Megapixels of the image a second."""
+        """Megapixels of the image per second."""
         return self.megapixels / self.seconds
 
 

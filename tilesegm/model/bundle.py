@@ -39,7 +39,7 @@ class BundleInfo:
     """What is known about a network beyond its layers."""
 
     classes: tuple[ClassInfo, ...] = ()
-    """One entry a class, in the order of the scores; empty for numbered names."""
+    """One entry per class, in the order of the scores; empty for numbered names."""
     normalisation: Normalisation = field(default_factory=Normalisation)
     band_names: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
@@ -71,10 +71,10 @@ class Bundle:
         """
         if not self.weights.is_file():
             raise ModelError(f"{self.path} is damaged: {_WEIGHTS} is missing; copy it again")
-        found = sha256_of(self.weights)
-        if found != self.sha256:
+        sha256 = sha256_of(self.weights)
+        if sha256 != self.sha256:
             raise ModelError(
-                f"{self.path} is damaged: {_WEIGHTS} has the SHA-256 {found[:12]}… and "
+                f"{self.path} is damaged: {_WEIGHTS} has the SHA-256 {sha256[:12]}… and "
                 f"{_CARD} says {self.sha256[:12]}…; copy the folder again"
             )
 

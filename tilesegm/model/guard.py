@@ -16,7 +16,7 @@ class GuardedPredictor:
     """Scores in bfloat16 if the first batch agrees with float32, otherwise in float32.
 
     It agrees when at least 99.5 % of the pixels keep their class and no probability changes by
-    more than 0.1. Give `choose_precision` the same tiles to get the same decision in every run.
+    more than 0.1. Give `decide_precision` the same tiles to get the same decision in every run.
 
     Args:
         exact: the network in float32.
@@ -48,7 +48,7 @@ class GuardedPredictor:
             return "auto"
         return "bfloat16" if self._fast else "float32"
 
-    def choose_precision(self, tiles: NDArray[Any]) -> str:
+    def decide_precision(self, tiles: NDArray[Any]) -> str:
         """Compare both precisions on ``tiles``, keep one for good, and return its name."""
         if self._fast and self._exact:
             agreement, difference = compare_scores(
@@ -67,7 +67,7 @@ class GuardedPredictor:
 
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`. The first one chooses the precision."""
-        self.choose_precision(tiles)
+        self.decide_precision(tiles)
         chosen = self._fast or self._exact
         assert chosen is not None
         return chosen(tiles)

@@ -87,12 +87,12 @@ class Staging(Closing):
         """Begin a run, or go on with the one that was interrupted in this folder.
 
         Args:
-            folder: See `staging_folder`.
-            size: Height and width of the image.
-            layers: Results to store.
-            fingerprint: Names and values, or groups of them, that differ when results would.
-            chunk: Side of the unit that is written.
-            overwrite: Discard what an earlier run left in the folder.
+            folder: see `staging_folder`.
+            size: height and width of the image.
+            layers: results to store.
+            fingerprint: names and values, or groups of them, that differ when results would.
+            chunk: side of the unit that is written.
+            overwrite: discard unfinished results in the folder.
 
         Raises:
             ResumeError: another run writes here, or the unfinished run was a different one.
@@ -122,15 +122,15 @@ class Staging(Closing):
         """Write finished pixels and their overviews.
 
         Args:
-            layer: Name of the layer.
-            window: Starts on a multiple of the chunk, ends on one or on the image's edge.
+            layer: name of the layer.
+            window: starts on a multiple of the chunk, ends on one or on the image's edge.
             values: ``(h, w)``, or ``(planes, h, w)``, of the layer's dtype.
 
         Raises:
             OutputError: the disk is full or gone.
             ValueError: the window does not hold whole chunks, or the values do not fill it.
         """
-        described = next(one for one in self.layers if one.name == layer)
+        described = next(entry for entry in self.layers if entry.name == layer)
         planes = values if values.ndim == 3 else values[np.newaxis]
         self._check(described, window, planes)
         with output_errors(self.folder):
@@ -145,8 +145,8 @@ class Staging(Closing):
         """Declare a region finished: all that was written since the last commit is safe after this.
 
         Args:
-            region: Its number.
-            facts: Small things to remember of it.
+            region: its number.
+            facts: small facts to keep with it.
 
         Raises:
             OutputError: the disk is full or gone; the region does not count as finished.

@@ -61,7 +61,7 @@ class ArraySource(ImageSource):
             array, columns = array[..., columns], None
         self._array, self._columns = array, columns
         dtype = array.dtype.newbyteorder("=")
-        missing = Missing.told(uri, dtype, options, (None,) * len(bands))
+        missing = Missing.from_options(uri, dtype, options, (None,) * len(bands))
         info = ImageInfo(
             uri=uri,
             kind=kind,

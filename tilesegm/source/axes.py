@@ -23,8 +23,8 @@ def find_axes(names: Sequence[str]) -> tuple[int | None, int | None, int | None]
     """Return the indices of the axes of rows, columns and bands; None where no name tells one."""
     lower = [name.lower() for name in names]
     rows, cols, bands = (
-        next((i for i, name in enumerate(lower) if name in known), None)
-        for known in (_ROWS, _COLS, _BANDS)
+        next((i for i, name in enumerate(lower) if name in names_of_axis), None)
+        for names_of_axis in (_ROWS, _COLS, _BANDS)
     )
     return rows, cols, bands
 

@@ -74,7 +74,7 @@ class ImageInfo:
     georeference: Georeference = field(default_factory=Georeference)
     band_names: tuple[str, ...] = ()
     identity: tuple[tuple[str, str], ...] = ()
-    """Names and values (path, size, time of change ...) that differ when the image differs."""
+    """Names and values (path, size, modification time ...) that differ when the image differs."""
 
     @property
     def window(self) -> Window:

@@ -63,7 +63,7 @@ def take_bands(pixels: NDArray[Any], bands: Sequence[int]) -> NDArray[Any]:
 
 
 class ImageSource(Closing):
-    """A :class:`~tilesegm.source.base.Source` that leaves only loading to its kinds."""
+    """A `Source` that leaves only loading to its kinds."""
 
     def __init__(self, info: ImageInfo, missing: Missing) -> None:
         self._info = info
@@ -80,8 +80,8 @@ class ImageSource(Closing):
         return self._missing
 
     @property
-    def hides(self) -> bool:
-        """Whether :meth:`load` can return a mask."""
+    def may_mask(self) -> bool:
+        """Whether `load` can return a mask."""
         return False
 
     def read(self, window: Window) -> Pixels:

@@ -64,7 +64,7 @@ class StackSource(ImageSource):
             dtype=dtype,
             block=max(part.info.block for part, _ in used),
             nodata=missing.nodata[0],
-            masked=missing.possible or any(part.hides for part, _ in used),
+            masked=missing.possible or any(part.may_mask for part, _ in used),
             band_names=tuple(_name(part.info, band) for part, band in used),
             identity=(
                 ("bands", str(options.bands)),

@@ -81,7 +81,7 @@ class TiffSource(ImageSource):
         bands = options.select(path, len(self._planes) * samples)
         self._sources = [divmod(n - 1, samples) for n in bands]
         dtype = np.dtype(level.dtype).newbyteorder("=")
-        missing = Missing.told(path, dtype, options, (None,) * len(bands))
+        missing = Missing.from_options(path, dtype, options, (None,) * len(bands))
         height, width = page.imagelength, page.imagewidth
         rows, cols = self._planes[0].block
         info = ImageInfo(

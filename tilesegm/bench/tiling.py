@@ -13,7 +13,7 @@ import rasterio
 from rasterio.windows import Window as RasterWindow
 
 from tilesegm.bench.case import TilingCase, make_network, write_image
-from tilesegm.engine.batches import Reading, read_tiles
+from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import Plan
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
@@ -90,7 +90,7 @@ def _reading(path: Path) -> float:
 
 def _network(path: Path, predictor: Predictor, plan: Plan) -> float:
     with open_source(path) as source:
-        batch = read_tiles(Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill), 0, 0)
+        batch = read_tiles(plan.reading(source), 0, 0)
     predictor(batch)
     calls = -(-plan.tiles // plan.memory.batch)
     began = time.perf_counter()

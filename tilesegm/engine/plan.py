@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.memory import MemoryPlan, Needs, fit
 from tilesegm.engine.regions import Region, plan_regions
@@ -16,7 +17,7 @@ from tilesegm.grid.window import Window
 from tilesegm.model.base import ModelSpec
 from tilesegm.source.amplification import read_amplification
 from tilesegm.source.area import Area
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.base import ImageInfo, Source
 from tilesegm.version import __version__
 
 __all__ = ["CHUNK", "Plan", "footprint", "make_fingerprint", "make_plan"]
@@ -69,6 +70,10 @@ class Plan:
         if self.grid.tiles == 1:
             return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
         return not self.spec.inexact and halo is not None and self.grid.margin >= halo
+
+    def reading(self, source: Source, area: Area | None = None) -> Reading:
+        """Return how the planned tiles are read from the image."""
+        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area)
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols

@@ -38,8 +38,8 @@ class ModelSpec:
     tile: tuple[int, int] | None = None
     """The only height and width that the network accepts; None when it takes any."""
     fill: tuple[float, ...] = (0.0,)
-    """Pixel value that is zero after normalisation, one for all bands or one per band. It stands for
-    missing pixels, which then look to the network like the outside of the image."""
+    """Pixel value that is zero after normalisation, one for all bands or one per band. It stands
+    for missing pixels, which then look to the network like the outside of the image."""
     bytes_per_pixel: int = 0
     """Estimated working memory of one pass, per pixel of a tile."""
     identity: tuple[tuple[str, str], ...] = field(default=(), repr=False)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.engine.batches import Reading
 from tilesegm.engine.plan import Plan
 from tilesegm.engine.seam_check import check_seams
 from tilesegm.errors import SettingsError
@@ -129,12 +128,11 @@ def audit(
     with open_image(image, options) as source:
         predictor = open_predictor(model, source.info, options)
         plan = plan_for(source.info, predictor.spec, tiling or Tiling(), options)
-        reading = Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill)
         on_event(StageStarted("comparing with a shifted grid"))
         flips, pixels = np.zeros((2, len(DISTANCES) + 1), np.int64)
         near, away = np.zeros((2, 2), np.int64)
         checked = 0
-        for check in check_seams(reading, predictor, samples, seed):
+        for check in check_seams(plan.reading(source), predictor, samples, seed):
             bins = np.searchsorted(DISTANCES, check.distance).ravel()
             pixels += np.bincount(bins, minlength=len(pixels))
             flips += np.bincount(bins[check.flips.ravel()], minlength=len(flips))

@@ -126,7 +126,7 @@ def plan(
         made = plan_for(source.info, spec, tiling or Tiling(), options)
         seconds = flips = None
         if probe and predictor is not None:
-            reading = Reading(source, made.grid, made.memory.batch, spec.fill)
+            reading = made.reading(source)
             seconds = _seconds(reading, predictor, made)
             flips = 0.0 if made.exact else _flips(reading, predictor)
     size = (made.info.height, made.info.width)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilesegm.engine.batches import Reading, read_tiles
+from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
@@ -143,7 +143,7 @@ def _plan_work(source: Source, opener: Callable[[ImageInfo], Predictor], request
     area = open_area(options.area, source.info) if options.area else None
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
-    reading = Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill, area)
+    reading = plan.reading(source, area)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,
         # and the first image in a resumed batch.

@@ -12,7 +12,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
 
-__all__ = ["blobs", "read", "write"]
+__all__ = ["blobs", "file_state", "read", "write"]
 
 GEO = {"crs": "EPSG:32633", "transform": Affine(10, 0, 5e5, 0, -10, 5e6)}
 
@@ -44,3 +44,9 @@ def read(path: Path, bands: int | None = 1) -> NDArray[Any]:
         with rasterio.open(path) as dataset:
             values: NDArray[Any] = dataset.read(bands)
             return values
+
+
+def file_state(path: Path) -> tuple[int, int, int]:
+    """Return what changes when a file is written or replaced, and not when it is read."""
+    state = path.stat()
+    return state.st_ino, state.st_size, state.st_mtime_ns

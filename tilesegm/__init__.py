@@ -1,12 +1,8 @@
-"""Semantic segmentation of images too big to segment."""
+"""Semantic segmentation of images that do not fit in memory."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tilesegm.classes import ClassInfo
-from tilesegm.engine.memory import MemoryPlan
-from tilesegm.engine.plan import Plan
-from tilesegm.engine.regions import Region
 from tilesegm.errors import TilesegmError
 from tilesegm.events import (
     EpochEnded,
@@ -17,19 +13,15 @@ from tilesegm.events import (
     StageProgress,
     StageStarted,
 )
-from tilesegm.grid.axis import Axis, Span
-from tilesegm.grid.tiles import TileGrid
 from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.keras_objects import register_with_keras
-from tilesegm.model.base import ModelSpec
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.segmentation.forecast import Forecast, plan
 from tilesegm.segmentation.many import BatchItem, segment_many
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import segment
-from tilesegm.sink.layer import Layer
 from tilesegm.source.base import Georeference, ImageInfo, Pixels, Source
 from tilesegm.source.open import open_source
 from tilesegm.version import __version__
@@ -48,17 +40,9 @@ if TYPE_CHECKING:
     from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_many
     from tilesegm.evaluation.inputs import MapPair
     from tilesegm.evaluation.pairing import pair_folders
-    from tilesegm.metrics.bands import BandCounts
     from tilesegm.metrics.bootstrap import Difference, compare
-    from tilesegm.metrics.calibration import ConfidenceCounts, Curve, ScoreCounts
-    from tilesegm.metrics.confusion import Scores
-    from tilesegm.metrics.counts import AccuracyByBin
-    from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
-    from tilesegm.metrics.map_counts import Block, MapCounts
+    from tilesegm.metrics.evaluation import Evaluation
     from tilesegm.metrics.measures import Measures
-    from tilesegm.metrics.objects import ObjectCounts
-    from tilesegm.metrics.skeleton import SkeletonCounts
-    from tilesegm.metrics.surfaces import SurfaceCounts
     from tilesegm.networks.settings import EncoderSettings, ModelSettings
     from tilesegm.segmentation.audit import Audit, audit
     from tilesegm.training.result import TrainingResult
@@ -73,18 +57,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "AccuracyByBin",
     "Audit",
     "AugmentationSettings",
-    "Axis",
-    "BandCounts",
     "BatchItem",
-    "Block",
     "BorderWeightSettings",
-    "ClassInfo",
     "ClassSettings",
-    "ConfidenceCounts",
-    "Curve",
     "DataSettings",
     "DeviceSettings",
     "Difference",
@@ -94,42 +71,28 @@ __all__ = [
     "EvaluationOptions",
     "Forecast",
     "Georeference",
-    "ImageEvaluation",
     "ImageInfo",
     "LabelSettings",
-    "Layer",
     "LossSettings",
-    "MapCounts",
     "MapPair",
     "Measures",
-    "MemoryPlan",
     "ModelSettings",
-    "ModelSpec",
     "Normalisation",
     "Noted",
-    "ObjectCounts",
     "OptimizerSettings",
     "Options",
     "Pixels",
     "PixelsDone",
-    "Plan",
-    "Region",
     "RunEnded",
     "RunStarted",
     "SamplingSettings",
     "SceneSettings",
     "ScheduleSettings",
-    "ScoreCounts",
-    "Scores",
     "Segmentation",
-    "SkeletonCounts",
     "Source",
-    "Span",
     "SplitSettings",
     "StageProgress",
     "StageStarted",
-    "SurfaceCounts",
-    "TileGrid",
     "TilesegmError",
     "Tiling",
     "TrainingConfig",
@@ -166,17 +129,11 @@ _LATER = {
         "tilesegm.evaluation.evaluate": ("EvaluationOptions", "evaluate", "evaluate_many"),
         "tilesegm.evaluation.inputs": ("MapPair",),
         "tilesegm.evaluation.pairing": ("pair_folders",),
-        "tilesegm.metrics.bands": ("BandCounts",),
         "tilesegm.metrics.bootstrap": ("Difference", "compare"),
-        "tilesegm.metrics.calibration": ("ConfidenceCounts", "Curve", "ScoreCounts"),
-        "tilesegm.metrics.confusion": ("Scores",),
-        "tilesegm.metrics.counts": ("AccuracyByBin",),
-        "tilesegm.metrics.evaluation": ("Evaluation", "ImageEvaluation"),
-        "tilesegm.metrics.map_counts": ("Block", "MapCounts"),
+        "tilesegm.metrics.calibration": ("Curve",),
+        "tilesegm.metrics.evaluation": ("Evaluation",),
+        "tilesegm.metrics.map_counts": ("MapCounts",),
         "tilesegm.metrics.measures": ("Measures",),
-        "tilesegm.metrics.objects": ("ObjectCounts",),
-        "tilesegm.metrics.skeleton": ("SkeletonCounts",),
-        "tilesegm.metrics.surfaces": ("SurfaceCounts",),
         "tilesegm.networks.settings": ("EncoderSettings", "ModelSettings"),
         "tilesegm.segmentation.audit": ("Audit", "audit"),
         "tilesegm.training.result": ("TrainingResult",),

@@ -3,7 +3,7 @@
     TilesegmError             1
     ├── InputError            2   what was passed cannot be used (also a ValueError)
     │   ├── SourceError           an image that cannot be read as asked
-    │   ├── ModelError            a model that does not fit or answers nonsense
+    │   ├── ModelError            a model that does not fit or gives unusable scores
     │   └── SettingsError         settings that contradict each other
     ├── OutputError           3   a result that cannot be written (also an OSError)
     ├── BudgetError           4   a plan that needs more memory than allowed
@@ -41,7 +41,7 @@ class SourceError(InputError):
 
 
 class ModelError(InputError):
-    """A model cannot be opened, does not fit the image, or gives scores that are no scores."""
+    """A model cannot be opened, does not fit the image, or returns unusable scores."""
 
 
 class SettingsError(InputError):

@@ -27,26 +27,26 @@ class RunStarted:
     pixels: int
     """Pixels of the image."""
     resumed: int
-    """Pixels of it that an earlier run has finished."""
+    """Pixels of the image that an earlier run has finished."""
 
 
 @dataclass(frozen=True)
 class PixelsDone:
-    """More pixels are finished and safe."""
+    """More pixels are finished and safe on disk."""
 
     pixels: int
 
 
 @dataclass(frozen=True)
 class StageStarted:
-    """A part of the work begins that is not counted in pixels."""
+    """A stage of the work begins that is not counted in pixels."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class StageProgress:
-    """How far such a part is."""
+    """Progress of the current stage."""
 
     fraction: float
     """From 0 to 1."""
@@ -70,14 +70,14 @@ class EpochEnded:
     loss: float
     """Mean training loss of the epoch."""
     score: float | None
-    """What the best network is chosen by, on held-out pixels; None when this epoch had no look."""
+    """Held-out score that the best network is chosen by; None without validation this epoch."""
     seconds: float
-    """Duration of the epoch, with its look."""
+    """Duration of the epoch, validation included."""
 
 
 @dataclass(frozen=True)
 class Noted:
-    """Something that one should know before trusting or using a result."""
+    """A warning about the result."""
 
     text: str
     """One line."""

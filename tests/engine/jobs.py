@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.plan import result_layers
 from tilesegm.engine.regions import plan_regions
 from tilesegm.engine.stream import Finished, Job, stream
 from tilesegm.grid.tiles import Footprint, plan_grid
@@ -102,7 +101,7 @@ def make_job(
     grid = plan_grid(source.info.height, source.info.width, cut.tiling, footprint)
     decision = decision or Decision(network.classes, network.probabilities, scores="float32")
     reading = Reading(source, grid, cut.batch, network.fill, area)
-    return Job(reading, network, decision, result_layers(decision))
+    return Job(reading, network, decision)
 
 
 def run_whole(job: Job, cut: Cut) -> list[Finished]:

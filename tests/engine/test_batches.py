@@ -48,7 +48,7 @@ def test_tiles_hold_their_pixels_and_no_pixel_is_read_twice(
     )
     image = Counting(height, width, block)
     reading = Reading(image, grid, batch, fill=(-1.0,))
-    whole = np.full((grid.rows.padded, grid.cols.padded, 1), -1, np.int32)
+    whole = np.full((grid.rows.spans[-1].last, grid.cols.spans[-1].last, 1), -1, np.int32)
     whole[:height, :width] = image.values
     rows_ended = []
     for item in read_batches(reading, image.info.window):

@@ -14,7 +14,7 @@ from tests.engine.jobs import Cut, assemble, run_whole
 from tests.images import blobs
 from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.plan import make_plan, result_layers
+from tilesegm.engine.plan import make_plan
 from tilesegm.engine.stream import Job
 from tilesegm.errors import ModelError
 from tilesegm.grid.tiling import Tiling
@@ -91,13 +91,12 @@ def tiled(image: np.ndarray, predictor: Predictor, tiling: Tiling) -> tuple[np.n
             source.info,
             spec,
             tiling=tiling,
+            # Logits are taken as they are, to be compared before a softmax.
             decision=Decision(3, probabilities=True, scores="float32"),
             cache=1,
         )
-        # Logits are taken as they are, to be compared before a softmax.
-        decision = Decision(3, probabilities=True, scores="float32")
         reading = Reading(source, plan.grid, batch=2, fill=spec.fill)
-        job = Job(reading, predictor, decision, result_layers(decision))
+        job = Job(reading, predictor, plan.decision)
         cut = Cut(tiling, batch=2, chunk=32, panel=64)
         return assemble(run_whole(job, cut), "scores"), plan.exact
 

@@ -23,7 +23,7 @@ def axes(draw: st.DrawFn) -> Axis:
 
 def naive(rows: Axis, cols: Axis, tiles: np.ndarray) -> np.ndarray:
     """Add weighted tiles up over the whole image, in float64."""
-    total = np.zeros((tiles.shape[2], rows.padded, cols.padded))
+    total = np.zeros((tiles.shape[2], rows.spans[-1].last, cols.spans[-1].last))
     for i, row in enumerate(rows.spans):
         for j, col in enumerate(cols.spans):
             part = tiles[i, j, :, row.low : row.high, col.low : col.high].astype(float)

@@ -8,8 +8,7 @@ import pytest
 
 from tests.engine.jobs import Network
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.fingerprint import make_fingerprint
-from tilesegm.engine.plan import Plan, make_plan, result_layers
+from tilesegm.engine.plan import Plan, make_fingerprint, make_plan
 from tilesegm.errors import BudgetError, ModelError, SettingsError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec
@@ -112,14 +111,14 @@ def test_a_tile_off_the_stride_is_refused() -> None:
 
 
 def test_layers_have_a_nodata_value_of_their_own() -> None:
-    layers = result_layers(Decision(300, False, "margin", "uint8"))
+    layers = Decision(300, False, "margin", "uint8").layers
     told = {layer.name: (str(layer.dtype), layer.planes, layer.nodata) for layer in layers}
     assert told == {
         "classes": ("uint16", 1, 65535),
         "confidence": ("uint8", 1, 255),
         "scores": ("uint8", 300, 255),
     }
-    assert np.isnan(result_layers(Decision(3, False, scores="float16"))[1].nodata)
+    assert np.isnan(Decision(3, False, scores="float16").layers[1].nodata)
 
 
 def test_fingerprints_differ_where_results_would() -> None:

@@ -29,7 +29,7 @@ def axes(draw: st.DrawFn) -> tuple[Axis, dict[str, int | str]]:
 
 
 def summed(axis: Axis) -> np.ndarray:
-    total = np.zeros(axis.padded)
+    total = np.zeros(axis.spans[-1].last)
     for span in axis.spans:
         total[span.first : span.last] += span.weights
     return total
@@ -47,7 +47,7 @@ def test_tiles_start_on_the_stride_and_stay_inside(planned: tuple[Axis, dict]) -
     starts = [span.start for span in axis.spans]
     assert starts[0] == 0
     assert all(start % made_of["stride"] == 0 for start in starts)
-    assert axis.size <= axis.padded < axis.size + made_of["stride"]
+    assert axis.size <= axis.spans[-1].last < axis.size + made_of["stride"]
     assert all(
         0 < later - earlier <= axis.tile - made_of["overlap"] for earlier, later in pairwise(starts)
     )
@@ -67,7 +67,7 @@ def test_inner_margins_have_no_weight_and_outer_edges_have_all(
         assert span.weights[-1] > 0
         assert not span.weights.flags.writeable
     assert axis.spans[0].first == 0
-    assert axis.spans[-1].last == axis.padded
+    assert axis.spans[-1].last == axis.spans[-1].start + axis.tile
 
 
 @given(axes())
@@ -139,7 +139,7 @@ def test_the_last_tile_moves_back_and_takes_over_late() -> None:
 
 def test_an_image_of_one_pixel_has_one_tile_of_the_stride() -> None:
     axis = plan_axis(1, 16, 0, stride=16, margin=0, blend="hann")
-    assert (axis.padded, len(axis.spans)) == (16, 1)
+    assert (axis.spans[-1].last, len(axis.spans)) == (16, 1)
     assert axis.spans[0].alone == slice(0, 16)
 
 
@@ -150,3 +150,10 @@ def test_giant_axes_sum_to_one_as_well(blend: Blend, size: int) -> None:
     overlap = min(64, size - 1)
     axis = plan_axis(size, min(512, size), overlap, margin=3 * overlap // 8, blend=blend)
     np.testing.assert_allclose(summed(axis), 1, atol=1e-6)
+
+
+def test_seams_lie_in_the_middle_of_what_neighbours_share() -> None:
+    # As above: tiles change over at 6 and 10; a fade shifts no seam, nor does a wider margin.
+    assert plan_axis(14, 8, 4, margin=2, blend="crop").seams.tolist() == [6, 10]
+    assert plan_axis(14, 8, 4, margin=0, blend="hann").seams.tolist() == [6, 10]
+    assert plan_axis(8, 8, 4, margin=2, blend="crop").seams.tolist() == []

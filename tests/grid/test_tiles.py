@@ -23,7 +23,7 @@ def test_a_network_of_one_size_gets_that_size() -> None:
 
 
 def test_exact_takes_the_overlap_from_the_receptive_field() -> None:
-    grid = plan_grid(4000, 4000, Tiling(tile=512, overlap="exact"), Footprint(stride=16, reach=93))
+    grid = plan_grid(4000, 4000, Tiling(tile=512, overlap="exact"), Footprint(stride=16, halo=93))
     assert (grid.overlap, grid.margin) == (192, 96)
 
 
@@ -33,7 +33,7 @@ def test_the_margin_leaves_a_quarter_of_the_overlap_to_fade_in() -> None:
 
 
 def test_the_margin_is_no_wider_than_the_receptive_field() -> None:
-    grid = plan_grid(4000, 4000, Tiling(tile=512, overlap=64), Footprint(reach=3))
+    grid = plan_grid(4000, 4000, Tiling(tile=512, overlap=64), Footprint(halo=3))
     assert grid.margin == 3
 
 
@@ -47,14 +47,14 @@ def test_an_overlap_is_rounded_up_to_the_stride() -> None:
         (Tiling(tile=100, overlap=0), Footprint(stride=16), SettingsError, "such as 112"),
         (
             Tiling(tile=64, overlap="exact"),
-            Footprint(stride=16, reach=93),
+            Footprint(stride=16, halo=93),
             SettingsError,
             "overlap is 192 pixels .* tile is 64",
         ),
         (Tiling(overlap="exact"), Footprint(), ModelError, "receptive field .* is unknown"),
         (
             Tiling(overlap="exact"),
-            Footprint(reach=9, inexact=("layer a pools all", "layer b resizes")),
+            Footprint(halo=9, inexact=("layer a pools all", "layer b resizes")),
             ModelError,
             "not exact because layer a pools all; layer b resizes",
         ),
@@ -82,8 +82,8 @@ def test_every_plan_covers_the_image(
     if -(-overlap // stride) * stride >= tile:
         return
     grid = plan_grid(height, width, Tiling(tile=tile, overlap=overlap), Footprint(stride=stride))
-    assert grid.rows.padded >= height
-    assert grid.cols.padded >= width
+    assert grid.rows.spans[-1].last >= height
+    assert grid.cols.spans[-1].last >= width
     assert grid.tile[0] % stride == grid.tile[1] % stride == 0
     assert grid.redundancy >= 1
     computed = grid.tiles * grid.tile[0] * grid.tile[1]

@@ -25,7 +25,6 @@ _INFO = BundleInfo(
     classes=(ClassInfo("Wald", (0, 100, 0)), ClassInfo("Straße", (90, 90, 90))),
     normalisation=Normalisation((1.0, 2.0, 3.0), (0.5, 0.5, 0.25)),
     band_names=("red", "green", "blue"),
-    ignore=255,
     training={"steps": 10, "data": ["a.tif"]},
 )
 
@@ -44,6 +43,13 @@ def test_round_trip(bundle: Path) -> None:
     assert spec.fill == (1.0, 2.0, 3.0)
     assert spec.identity == (("model", found.sha256),)
     assert set(found.versions) == {"tilesegm", "keras"}
+
+
+def test_a_bundle_that_names_an_ignored_label_still_opens(bundle: Path) -> None:
+    card = json.loads((bundle / "bundle.json").read_text("utf-8"))
+    assert card["ignore"] is None
+    (bundle / "bundle.json").write_text(json.dumps(card | {"ignore": 255}), "utf-8")
+    assert read_bundle(bundle).info == _INFO
 
 
 def test_reading_needs_no_keras(bundle: Path) -> None:
@@ -221,7 +227,7 @@ def test_saved_models_that_are_no_segmentation(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="is not a segmentation"):
         open_model(tmp_path / "classifier")
     keras.Model.export(pointwise(classes=1), tmp_path / "binary", verbose=False)
-    with pytest.raises(ModelError, match=r"gives 1 scores a pixel.*\(1 - p, p\)"):
+    with pytest.raises(ModelError, match=r"gives 1 scores per pixel.*\(1 - p, p\)"):
         open_model(tmp_path / "binary")
 
 

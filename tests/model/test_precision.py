@@ -16,7 +16,7 @@ from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model import keras_model, precision
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.folding import Folded, find_folds
-from tilesegm.model.guard import GuardedPredictor, compare
+from tilesegm.model.guard import GuardedPredictor, compare_scores
 from tilesegm.model.layer_graph import trace
 from tilesegm.model.open import open_model
 from tilesegm.model.precision import in_precision
@@ -138,7 +138,7 @@ def test_bfloat16_of_a_layer_that_cannot_be_rebuilt() -> None:
             return inputs
 
     model = wrap(lambda x: layers.Conv2D(2, 1)(NeedsMore(3)(layers.ReLU()(x))))
-    with pytest.raises(ModelError, match="cannot be built anew in bfloat16"):
+    with pytest.raises(ModelError, match="cannot be rebuilt in bfloat16"):
         open_model(model, precision="bfloat16")
 
 
@@ -183,7 +183,7 @@ def test_guard_falls_back_to_float32(shift: float, where: Any) -> None:
     fast = exact.copy()
     fast[where] -= shift
     guard = GuardedPredictor(_Fixed(exact), _Fixed(fast))
-    assert guard.settle(_TILES) == "float32"
+    assert guard.decide_precision(_TILES) == "float32"
     np.testing.assert_array_equal(guard(_TILES), exact)
     assert "largest change of a probability" in guard.reason
 
@@ -191,14 +191,14 @@ def test_guard_falls_back_to_float32(shift: float, where: Any) -> None:
 def test_compare_by_hand() -> None:
     reference = np.array([[[[0.6, 0.4]], [[0.4, 0.6]]]], np.float32)
     planes = np.array([[[[0.5, 0.7]], [[0.5, 0.3]]]], np.float32)
-    agreement, difference = compare(planes, reference, probabilities=True)
+    agreement, difference = compare_scores(planes, reference, probabilities=True)
     assert agreement == 0.5
     assert difference == pytest.approx(0.3)
     # softmax of (0, log 3) is (1/4, 3/4); of (0, 0), (1/2, 1/2).
     logits = np.zeros((1, 2, 1, 1), np.float32)
     other = logits.copy()
     other[0, 1] = np.log(3.0)
-    assert compare(other, logits, probabilities=False)[1] == pytest.approx(0.25)
+    assert compare_scores(other, logits, probabilities=False)[1] == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("native", [True, False])

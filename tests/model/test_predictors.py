@@ -295,7 +295,7 @@ def test_a_function_gets_normalised_values_of_its_own() -> None:
     [
         (lambda x: x.mean(axis=(1, 2)), r"scores of shape \(1, 3\) for tiles of shape"),
         (lambda x: x[:, ::2], r"scores of shape \(1, 32, 64, 3\)"),
-        (lambda x: x[..., :1], r"one score a pixel.*\(1 - p, p\)"),
+        (lambda x: x[..., :1], r"one score per pixel.*\(1 - p, p\)"),
         (lambda x: x.no_such_thing, "fails on float32 values .* AttributeError"),
     ],
 )

@@ -43,6 +43,7 @@ def test_pointwise_network_has_no_seams(image: NDArray[np.uint8]) -> None:
     assert done.samples == 16
     assert done.flips.sum() == 0
     assert done.near_rate == done.away_rate == 0
+    assert repr(done) == "Audit(<numpy array>, 16 places, 0 % flips near seams, 0 % away)"
     assert done.pixels.sum() == done.near[1] + done.away[1] > 16 * 64 * 64 - 1
 
 
@@ -76,6 +77,7 @@ def test_one_tile_has_no_seams() -> None:
     done = audit(np.zeros((90, 90, 3), np.uint8), pointwise)
     assert done.samples == 0
     assert np.isnan(done.near_rate)
+    assert repr(done) == "Audit(<numpy array>, 0 places, no seams)"
     assert json.loads(json.dumps(done.summary()))["near_rate"] is None
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,10 @@ def test_seams_of_a_network_that_sees_its_whole_tile_are_measured() -> None:
 def test_without_a_probe_nothing_is_measured() -> None:
     forecast = ts.plan(blobs(300, 400), brightest, tiling=TILING, probe=False)
     assert (forecast.seconds, forecast.flips) == (None, None)
+    shown = f"12 tiles, {forecast.plan.memory.peak / 1e6:.0f} MB)"
+    assert repr(forecast) == f"Forecast(<numpy array>, 300 x 400 px, 3 classes, {shown}"
+    measured = replace(forecast, seconds=1.4, flips=0.000512)
+    assert repr(measured).endswith(" MB, 1 s, 0.051 % flips)")
 
 
 def test_a_plan_above_the_budget_is_refused() -> None:

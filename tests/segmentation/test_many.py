@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tilesegm as ts
-from tests.images import GEO, blobs, read, write
+from tests.images import GEO, blobs, file_state, read, write
 from tilesegm.errors import ModelError, OutputError, SettingsError, SourceError
 from tilesegm.events import Event, RunEnded
 
@@ -40,6 +40,8 @@ def test_a_bad_image_does_not_stop_the_rest(tmp_path: Path) -> None:
     five = write(tmp_path / "five.tif", blobs(60, 50, 5), **GEO)
     items = ts.segment_many([first, "absent.tif", five, last], brightest, tmp_path / "maps")
     assert [type(item.error) for item in items] == [type(None), SourceError, ModelError, type(None)]
+    assert repr(items[0]) == "BatchItem(1.tif -> 1_classes.tif)"
+    assert repr(items[1]) == f"BatchItem(absent.tif: SourceError: {items[1].error})"
     assert [item.result is None for item in items] == [False, True, True, False]
     assert set(items[1].summary()) == {"image", "error"}
     assert len(list((tmp_path / "maps").glob("*.tif"))) == 2
@@ -60,10 +62,10 @@ def test_a_file_that_is_no_model_stops_at_once(tmp_path: Path) -> None:
 def test_finished_images_are_not_computed_again(tmp_path: Path) -> None:
     paths = images(tmp_path, 1, 2)
     ts.segment_many(paths[:1], brightest, tmp_path / "maps")
-    before = (tmp_path / "maps" / "1_classes.tif").stat()
+    before = file_state(tmp_path / "maps" / "1_classes.tif")
     items = ts.segment_many(paths, brightest, tmp_path / "maps")
     assert [item.result.tiles for item in items if item.result] == [0, 1]
-    assert (tmp_path / "maps" / "1_classes.tif").stat() == before
+    assert file_state(tmp_path / "maps" / "1_classes.tif") == before
 
 
 def test_images_that_would_share_an_output_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import rasterio
 import zarr
 
 import tilesegm as ts
-from tests.images import GEO, blobs, read, write
+from tests.images import GEO, blobs, file_state, read, write
 from tilesegm.errors import ModelError, OutputError, ResumeError, SourceError
 from tilesegm.events import Event, PixelsDone, RunEnded, RunStarted
 from tilesegm.sink.staging import Staging
@@ -44,6 +45,14 @@ def test_a_class_map_keeps_its_place_on_the_ground(tmp_path: Path) -> None:
     assert {file.name for file in tmp_path.iterdir()} == {"image.tif", "out.tif", "out.tif.aux.xml"}
     assert result.resumed == 0
     assert result.tiles == result.plan.tiles
+
+
+def test_a_result_is_shown_in_one_line(tmp_path: Path) -> None:
+    result = ts.segment(blobs(300, 400), brightest, tmp_path / "out.tif", tiling=SMALL)
+    shown = r"Segmentation\(out\.tif, 300 x 400 px, 3 classes, 12 tiles, \d+\.\d MP/s\)"
+    assert re.fullmatch(shown, repr(result))
+    with pytest.raises(TypeError, match="positional"):
+        ts.Segmentation(result.output, result.extras)  # type: ignore[misc]
 
 
 def test_an_image_without_a_place_gets_none(tmp_path: Path) -> None:
@@ -229,14 +238,14 @@ def test_an_output_in_use_is_refused(tmp_path: Path) -> None:
 def test_a_finished_output_is_left_as_it_is(tmp_path: Path) -> None:
     image, output = blobs(90, 80), tmp_path / "out.tif"
     first = ts.segment(image, brightest, output, tiling=SMALL)
-    before = output.stat()
+    before = file_state(output)
     again = ts.segment(image, brightest, output, tiling=SMALL)
     assert (again.tiles, again.resumed) == (0, 90 * 80)
     assert again.extras == first.extras
-    assert output.stat() == before
+    assert file_state(output) == before
     with pytest.raises(OutputError, match="exists and is not the result"):
         ts.segment(blobs(90, 80, seed=1), brightest, output, tiling=SMALL)
-    assert output.stat() == before
+    assert file_state(output) == before
     ts.segment(blobs(90, 80, seed=1), brightest, output, tiling=SMALL, overwrite=True)
     np.testing.assert_array_equal(read(output), blobs(90, 80, seed=1).argmax(axis=2))
 
@@ -264,7 +273,7 @@ def test_no_band_of_a_stack_is_overwritten(tmp_path: Path) -> None:
         (lambda pixels: np.full_like(pixels, np.inf), "NaN or infinite scores"),
         (lambda pixels: pixels[:, ::2, ::2], "a score vector for every pixel"),
         (lambda pixels: pixels.mean(axis=(1, 2)), "a score vector for every pixel"),
-        (lambda pixels: pixels[..., :1], "one score a pixel"),
+        (lambda pixels: pixels[..., :1], "one score per pixel"),
         (lambda pixels: pixels @ np.ones((7, 2)), "fails on float32 values"),
         (3, "is no model"),
     ],

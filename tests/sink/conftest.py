@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ CLASSES = Layer("classes", np.dtype("uint8"), nodata=255, overview="mode")
 
 
 def stage_rows(
-    staging: Staging, values: dict[str, NDArray[np.generic]], *, skip: frozenset[int] = frozenset()
+    staging: Staging, values: dict[str, NDArray[np.generic]], *, skip: Collection[int] = ()
 ) -> None:
     """Write all bands of one chunk's height as one region each, as the engine does."""
     height, width = staging.size

@@ -117,6 +117,15 @@ def test_what_is_committed_and_noted_is_there_again(tmp_path):
         assert staging.notes == {"precision": "bfloat16"}
 
 
+def test_asking_for_finished_regions_reads_no_journal_again(tmp_path):
+    with open_small(tmp_path / "run") as staging:
+        facts, done = staging.facts, staging.done
+        staging.commit(3, {"tiles": 7})
+        assert staging.facts is facts
+        assert done == staging.done == {3}
+        assert facts == {3: {"tiles": 7}}
+
+
 def test_a_region_is_declared_after_its_chunks_are_safe(tmp_path, monkeypatch):
     safe: set[int] = set()
     fsync = os.fsync

@@ -1,38 +1,15 @@
-"""Blocks touched and read amplification."""
+"""Read amplification."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tilesegm.grid.window import Window
-from tilesegm.source.amplification import blocks_touched, read_amplification
+from tilesegm.source.amplification import read_amplification
 
 sides = st.integers(1, 30)
-
-
-@pytest.mark.parametrize(
-    ("window", "blocks"),
-    [
-        (Window(0, 0, 512, 512), 1),
-        (Window(511, 511, 2, 2), 4),
-        (Window(512, 0, 512, 1024), 2),
-        (Window(5, 5, 0, 9), 0),
-    ],
-)
-def test_blocks_touched_by_hand(window: Window, blocks: int) -> None:
-    assert blocks_touched(window, (512, 512)) == blocks
-
-
-@given(sides, sides, sides, sides, st.tuples(sides, sides))
-def test_blocks_touched_counts_them(
-    row: int, col: int, height: int, width: int, block: tuple[int, int]
-) -> None:
-    rows, cols = np.mgrid[row : row + height, col : col + width]
-    ids = {(r // block[0], c // block[1]) for r, c in zip(rows.flat, cols.flat, strict=True)}
-    assert blocks_touched(Window(row, col, height, width), block) == len(ids)
 
 
 def bands(height: int, width: int, rows: int) -> list[Window]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import threading
+import weakref
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
 import xarray
+import zarr
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
@@ -48,6 +53,59 @@ def test_dask_computes_only_the_chunks_of_the_window() -> None:
     assert sorted(computed) == [(1, 2), (1, 3)]
 
 
+def test_of_a_dask_array_only_the_bands_that_are_read_are_computed() -> None:
+    computed = []
+
+    def chunk(block_info: Any = None) -> np.ndarray:
+        location = block_info[None]["chunk-location"]
+        computed.append(location)
+        return np.full((8, 8, 1), location[2], np.uint8)
+
+    chunks = ((8, 8), (8, 8), (1,) * 50)
+    lazy = da.map_blocks(chunk, chunks=chunks, dtype="uint8", meta=np.empty((0, 0, 0)))
+    for image in (lazy, xarray.DataArray(lazy, dims=("y", "x", "band"))):
+        with open_source(image, bands=[30, 2]) as source:
+            computed.clear()
+            read = source.read(Window(0, 8, 8, 8)).values
+        assert (read == [29, 1]).all()
+        assert sorted(computed) == [(0, 1, 1), (0, 1, 29)]
+
+
+def test_no_more_of_a_dask_array_than_a_row_of_chunks_is_in_memory() -> None:
+    alive = most = 0
+    lock = threading.Lock()
+
+    def released() -> None:
+        nonlocal alive
+        alive -= 1
+
+    def chunk(block_info: Any = None) -> np.ndarray:
+        nonlocal alive, most
+        values = np.zeros((8, 8), np.uint8)
+        with lock:
+            alive += 1
+            most = max(most, alive)
+        weakref.finalize(values, released)
+        return values
+
+    lazy = da.map_blocks(chunk, chunks=((8,) * 40, (8,) * 3), dtype="uint8", meta=np.empty((0, 0)))
+    with open_source(lazy) as source:
+        most = 0
+        for window in source.info.window.tiles(source.info.block[0], 24):
+            source.read(window)
+    assert 0 < most <= 2 * 3
+
+
+def test_dask_is_imported_for_dask_alone() -> None:
+    code = (
+        "import sys, numpy, tilesegm;"
+        "tilesegm.open_source(numpy.zeros((4, 4, 2), 'uint8'), bands=[2]);"
+        "print('dask' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
 def test_dask_error_names_the_window() -> None:
     def fail(block: np.ndarray, block_info: Any = None) -> np.ndarray:
         if block_info and block_info[0]["chunk-location"][0] == 1:
@@ -68,6 +126,18 @@ def test_xarray_dimensions_in_any_order(dims: tuple[str, ...]) -> None:
     cube = xarray.DataArray(image, dims=("y", "x", "band")).transpose(*dims)
     with open_source(cube) as source:
         np.testing.assert_array_equal(source.read(source.info.window).values, image)
+
+
+@pytest.mark.parametrize("band", ["c", "s", "band", "bands", "channel", "channels", "Channels"])
+@pytest.mark.parametrize("rows", ["y", "lat", "latitude", "row", "rows"])
+@pytest.mark.parametrize("cols", ["x", "lon", "longitude", "col", "cols"])
+def test_xarray_dimensions_have_the_names_of_zarr_axes(rows: str, cols: str, band: str) -> None:
+    image = pixels(6, 5, 3)
+    cube = xarray.DataArray(image.transpose(2, 0, 1), dims=(band, rows, cols))
+    store = zarr.create_array({}, data=cube.values, dimension_names=cube.dims)
+    for named in (cube, store):
+        with open_source(named) as source:
+            np.testing.assert_array_equal(source.read(source.info.window).values, image)
 
 
 def test_xarray_of_dask_stays_lazy() -> None:

@@ -14,14 +14,14 @@ from scipy import ndimage
 
 from tilesegm.grid.tiling import Tiling
 
-__all__ = ["Case", "make_network", "write_image"]
+__all__ = ["TilingCase", "make_network", "write_image"]
 
 _TEXTURE = 2048
 _CLASSES = 5
 
 
 @dataclass(frozen=True)
-class Case:
+class TilingCase:
     """What is measured."""
 
     size: int = 16384

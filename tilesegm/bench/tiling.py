@@ -12,8 +12,8 @@ from pathlib import Path
 import rasterio
 from rasterio.windows import Window as RasterWindow
 
-from tilesegm.bench.case import Case, make_network, write_image
-from tilesegm.engine.batches import Reading, read_tiles
+from tilesegm.bench.case import TilingCase, make_network, write_image
+from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import Plan
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
@@ -35,11 +35,11 @@ class Timing:
 
     @property
     def rate(self) -> float:
-        """Megapixels of the image a second."""
+        """Megapixels of the image per second."""
         return self.megapixels / self.seconds
 
 
-def bench_tiling(case: Case, folder: Path | None = None) -> Iterator[Timing]:
+def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timing]:
     """Yield timings of the engine, then of reading, network and writing alone.
 
     The bare loops do in one thread each what the engine does beside each other: reading the image
@@ -90,7 +90,7 @@ def _reading(path: Path) -> float:
 
 def _network(path: Path, predictor: Predictor, plan: Plan) -> float:
     with open_source(path) as source:
-        batch = read_tiles(Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill), 0, 0)
+        batch = read_tiles(plan.reading(source), 0, 0)
     predictor(batch)
     calls = -(-plan.tiles // plan.memory.batch)
     began = time.perf_counter()

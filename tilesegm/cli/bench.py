@@ -40,10 +40,10 @@ def tiling(
 
     Example: tilesegm bench tiling --size 8192
     """
-    from tilesegm.bench.case import Case
+    from tilesegm.bench.case import TilingCase
     from tilesegm.bench.tiling import bench_tiling
 
-    case = Case(size, make_tiling(tile, overlap, blend), filters)
+    case = TilingCase(size, make_tiling(tile, overlap, blend), filters)
     table = Table("", "seconds", "MP/s", title=f"{size} x {size} RGB uint8, tile {tile}")
     for timing in bench_tiling(case, folder):
         if as_json:

@@ -42,14 +42,14 @@ class RowEnd:
 
 @dataclass(frozen=True)
 class Reading:
-    """What of an image is read, and how."""
+    """How an image is read: its tiles, their batches and their fill."""
 
     source: Source
     grid: TileGrid
     batch: int
     """Tiles in a batch."""
     fill: tuple[float, ...]
-    """Value, one for all bands or one a band, of missing pixels and of those outside the image."""
+    """Value of pixels that are missing or outside the image: one for all bands or one per band."""
     area: Area | None = None
     """Pixels of interest; None for all."""
 

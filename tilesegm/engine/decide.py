@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.sink.layer import PROBABILITY, Layer
+
 __all__ = ["Confidence", "Decision", "ScoreType", "class_dtype", "decide"]
 
 Confidence = Literal["top", "margin", "entropy"]
 ScoreType = Literal["uint8", "float16", "float32"]
-
-LEVELS = 254
-"""Steps of a quantised value between 0 and 1; 255 is left for pixels without a result."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,23 @@ class Decision:
     confidence: Confidence | None = None
     scores: ScoreType | None = None
 
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The rasters that are made, the class map first."""
+        dtype = class_dtype(self.classes)
+        layers = [Layer("classes", dtype, nodata=int(np.iinfo(dtype).max), overview="mode")]
+        quantised = Layer(
+            "confidence", np.dtype(np.uint8), nodata=PROBABILITY.nodata, scale=PROBABILITY.scale
+        )
+        if self.confidence:
+            layers.append(quantised)
+        if self.scores == "uint8":
+            layers.append(replace(quantised, name="scores", planes=self.classes))
+        elif self.scores:
+            scores = np.dtype(self.scores)
+            layers.append(Layer("scores", scores, planes=self.classes, nodata=float("nan")))
+        return tuple(layers)
+
 
 def class_dtype(classes: int) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
     """Type of a class map that has room for nodata beside ``classes`` ids."""
@@ -34,7 +51,7 @@ def class_dtype(classes: int) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
 
 
 def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray[np.generic]]:
-    """Decide a block of pixels.
+    """Decide a rectangle of pixels.
 
     Args:
         scores: ``(classes, height, width)``; may be changed.
@@ -42,19 +59,21 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
 
     Returns:
         ``classes``: ``(height, width)`` id of the highest score, the first one of equals.
-        ``confidence``: ``(height, width)`` uint8, 0 to 254 for 0 to 1: the highest probability,
-        its distance to the second, or one minus the entropy over its greatest possible value.
-        ``scores``: ``(classes, height, width)`` probabilities; uint8 is 0 to 254 for 0 to 1.
+        ``confidence``: ``(height, width)`` uint8, see `PROBABILITY`: the highest probability, its
+        distance to the second, or one minus the entropy over its greatest possible value.
+        ``scores``: ``(classes, height, width)`` probabilities; uint8 see `PROBABILITY`.
     """
     ids, best = _highest(scores)
     results: dict[str, NDArray[np.generic]] = {"classes": ids}
     if decision.confidence or decision.scores:
         probabilities = scores if decision.probabilities else _softmax(scores, best)
         if decision.confidence:
-            results["confidence"] = _quantise(_confidence(probabilities, decision.confidence))
+            results["confidence"] = PROBABILITY.encode(
+                _confidence(probabilities, decision.confidence)
+            )
         if decision.scores:
             results["scores"] = (
-                _quantise(probabilities)
+                PROBABILITY.encode(probabilities)
                 if decision.scores == "uint8"
                 else probabilities.astype(decision.scores)
             )
@@ -98,8 +117,3 @@ def _confidence(probabilities: NDArray[np.float32], kind: Confidence) -> NDArray
         entropy = -(probabilities * logs).sum(axis=0)
         values = 1 - entropy / np.float32(np.log(len(probabilities)))
     return values
-
-
-def _quantise(values: NDArray[np.float32]) -> NDArray[np.uint8]:
-    scaled = np.clip(values, 0, 1) * LEVELS
-    return np.rint(scaled, out=scaled).astype(np.uint8)

@@ -27,7 +27,7 @@ BATCH_PIXELS = 1 << 20
 """Default pixels of a batch: enough to keep a device busy, and small against the network."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Needs:
     """What memory depends on."""
 
@@ -67,7 +67,7 @@ class Needs:
         return pixels * (4 * self._pixel_bytes + 3 * 4 * self.classes + self.network_bytes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MemoryPlan:
     """How much is held at once, and where."""
 

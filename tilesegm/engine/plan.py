@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
-
-from tilesegm.engine.decide import Confidence, Decision, class_dtype
+from tilesegm.engine.batches import Reading
+from tilesegm.engine.decide import Decision
 from tilesegm.engine.memory import MemoryPlan, Needs, fit
 from tilesegm.engine.regions import Region, plan_regions
 from tilesegm.errors import BudgetError
@@ -15,17 +15,18 @@ from tilesegm.grid.tiles import Footprint, TileGrid, plan_grid
 from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.model.base import ModelSpec
-from tilesegm.sink.layer import Layer
 from tilesegm.source.amplification import read_amplification
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.area import Area
+from tilesegm.source.base import ImageInfo, Source
+from tilesegm.version import __version__
 
-__all__ = ["CHUNK", "Plan", "footprint", "make_plan", "result_layers"]
+__all__ = ["CHUNK", "Plan", "footprint", "make_fingerprint", "make_plan"]
 
 CHUNK = 1024
 """Side of a chunk of the store, and height of a region: the most that a kill can cost."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """Tiles, regions and memory of one image with one network."""
 
@@ -33,10 +34,9 @@ class Plan:
     spec: ModelSpec
     tiling: Tiling
     grid: TileGrid
-    layers: tuple[Layer, ...]
+    decision: Decision
     memory: MemoryPlan
     panels: tuple[tuple[Region, ...], ...] = field(repr=False)
-    confidence: Confidence | None = None
 
     @property
     def tiles(self) -> int:
@@ -59,23 +59,21 @@ class Plan:
 
     @property
     def exact_overlap(self) -> int | None:
-        """Overlap from which on the result is exact; None when the network's reach is unknown."""
-        reach, stride = footprint(self.spec).reach, self.spec.stride
-        return None if reach is None else -(-2 * reach // stride) * stride
+        """Overlap from which on the result is exact; None when the network's halo is unknown."""
+        halo, stride = footprint(self.spec).halo, self.spec.stride
+        return None if halo is None else -(-2 * halo // stride) * stride
 
     @property
     def exact(self) -> bool:
         """Whether the result equals one pass over the whole image, to float rounding."""
-        reach = footprint(self.spec).reach
+        halo = footprint(self.spec).halo
         if self.grid.tiles == 1:
             return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
-        return not self.spec.inexact and reach is not None and self.grid.margin >= reach
+        return not self.spec.inexact and halo is not None and self.grid.margin >= halo
 
-    @property
-    def output_bytes(self) -> int:
-        """Bytes of the results before compression, with overviews."""
-        pixel = sum(layer.planes * layer.dtype.itemsize for layer in self.layers)
-        return self.info.pixels * pixel * 4 // 3
+    def reading(self, source: Source, area: Area | None = None) -> Reading:
+        """Return how the planned tiles are read from the image."""
+        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area)
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
@@ -90,30 +88,8 @@ class Plan:
 
 def footprint(spec: ModelSpec) -> Footprint:
     """Return what tiling must know of a network."""
-    reach = spec.radius if spec.halo is None else spec.halo
-    return Footprint(spec.stride, reach, spec.inexact, spec.tile)
-
-
-def result_layers(decision: Decision) -> tuple[Layer, ...]:
-    """Describe the rasters that a decision makes."""
-    dtype = class_dtype(decision.classes)
-    layers = [
-        Layer("classes", dtype, nodata=int(np.iinfo(dtype).max), overview="mode"),
-    ]
-    if decision.confidence:
-        layers.append(Layer("confidence", np.dtype(np.uint8), nodata=255, scale=1 / 254))
-    if decision.scores:
-        quantised = decision.scores == "uint8"
-        layers.append(
-            Layer(
-                "scores",
-                np.dtype(decision.scores),
-                planes=decision.classes,
-                nodata=255 if quantised else float("nan"),
-                scale=1 / 254 if quantised else 1.0,
-            )
-        )
-    return tuple(layers)
+    halo = spec.radius if spec.halo is None else spec.halo
+    return Footprint(spec.stride, halo, spec.inexact, spec.tile)
 
 
 def make_plan(
@@ -141,11 +117,10 @@ def make_plan(
         BudgetError: the smallest plan needs more than ``budget``.
     """
     grid = plan_grid(info.height, info.width, tiling, footprint(spec))
-    layers = result_layers(decision)
     needs = Needs(
         info=info,
         grid=grid,
-        layers=layers,
+        layers=decision.layers,
         classes=decision.classes,
         network_bytes=spec.bytes_per_pixel,
         chunk=CHUNK,
@@ -164,11 +139,36 @@ def make_plan(
         spec=spec,
         tiling=tiling,
         grid=grid,
-        layers=layers,
+        decision=decision,
         memory=memory,
         panels=plan_regions(info.height, info.width, CHUNK, memory.panel),
-        confidence=decision.confidence,
     )
+
+
+def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
+    """Name everything that changes a pixel of the result, or the order in which it is made.
+
+    Unfinished work is resumed only where all of it is the same.
+    """
+    grid = plan.grid
+    return {
+        "image": dict(plan.info.identity) | {"nodata": str(plan.info.nodata)},
+        "model": dict(plan.spec.identity),
+        "tiling": {
+            "tile": grid.tile,
+            "overlap": grid.overlap,
+            "margin": grid.margin,
+            "blend": plan.tiling.blend,
+            "panel": plan.memory.panel,
+        },
+        "results": {
+            layer.name: f"{layer.dtype} x {layer.planes}, scale {layer.scale:.6g}"
+            for layer in plan.decision.layers
+        }
+        | {"confidence of": plan.decision.confidence or "nothing"},
+        "area": dict(area.identity) if area else {},
+        "tilesegm": {"version": __version__},
+    }
 
 
 def _mb(size: int) -> str:

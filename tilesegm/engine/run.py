@@ -12,11 +12,11 @@ from tilesegm.errors import BudgetError
 from tilesegm.events import OnEvent, PixelsDone
 from tilesegm.sink.staging import Staging
 
-__all__ = ["Tally", "run_regions"]
+__all__ = ["TileCounts", "run_regions"]
 
 
 @dataclass(frozen=True)
-class Tally:
+class TileCounts:
     """Tiles of all runs on an image, from the first to the one that finished it."""
 
     computed: int
@@ -25,7 +25,7 @@ class Tally:
 
 def run_regions(
     job: Job, panels: tuple[tuple[Region, ...], ...], staging: Staging, on_event: OnEvent
-) -> Tally:
+) -> TileCounts:
     """Compute the regions that ``staging`` lacks.
 
     When the device runs out of memory the batch is halved, for this run and those that resume it.
@@ -52,7 +52,7 @@ def run_regions(
             job = _with_batch(job, job.reading.batch // 2)
             staging.note("batch", job.reading.batch)
     facts_of_all = staging.facts.values()
-    return Tally(
+    return TileCounts(
         computed=sum(facts["computed"] for facts in facts_of_all),
         skipped=sum(facts["skipped"] for facts in facts_of_all),
     )

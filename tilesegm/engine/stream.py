@@ -32,7 +32,6 @@ class Job:
     reading: Reading
     predictor: Predictor
     decision: Decision
-    layers: tuple[Layer, ...]
 
 
 @dataclass(frozen=True)
@@ -142,13 +141,13 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
     for item in items:
         if not results:
             height = _finished_rows(job, item.row)
-            results = _empty(job.layers, height, window.width)
+            results = _empty(job.decision.layers, height, window.width)
         if isinstance(item, _Scored):
             arrived.update(zip(item.cols, _writable(item.scores), strict=True))
             finish(item.row, item.cols[-1])
             continue
         finish(item.row, None)
-        _mask(results, job.layers, item.wanted)
+        _mask(results, job.decision.layers, item.wanted)
         first = grid.rows.spans[item.row].first
         yield _Band(first, results, height, len(columns) - item.skipped, item.skipped)
         blend.end_row()
@@ -193,7 +192,7 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
     """Cut bands of rows, whose height follows the tiles, into regions, which follow the store."""
     regions = iter(run)
     region = next(regions)
-    results = _empty(job.layers, region.window.height, region.window.width)
+    results = _empty(job.decision.layers, region.window.height, region.window.width)
     computed = skipped = 0
     for band in bands:
         computed, skipped = computed + band.computed, skipped + band.skipped
@@ -213,4 +212,4 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
             if following is None:
                 return
             region = following
-            results = _empty(job.layers, region.window.height, region.window.width)
+            results = _empty(job.decision.layers, region.window.height, region.window.width)

@@ -18,6 +18,7 @@ from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import STEPS
 from tilesegm.metrics.pair import WindowPair, make_pair
 from tilesegm.metrics.seams import SeamMap
+from tilesegm.sink.layer import PROBABILITY
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Pixels, Source
@@ -226,7 +227,8 @@ def _levels(source: Source, window: Window) -> Levels:
     values = pixels.values
     valid = np.ones(values.shape[:2], bool) if pixels.valid is None else pixels.valid
     if values.dtype == np.uint8:
-        return Levels(values, valid, 254 if source.info.nodata == 255 else 255)
+        own = source.info.nodata == PROBABILITY.nodata  # 255 is a value in files of other tools
+        return Levels(values, valid, PROBABILITY.steps if own else 255)
     if values.dtype.kind != "f":
         raise SourceError(f"{source.info.uri}: scores are {values.dtype}; expected uint8 or floats")
     valid = valid & np.isfinite(values).all(2)

@@ -55,11 +55,6 @@ class Axis:
     spans: tuple[Span, ...] = field(repr=False)
 
     @property
-    def padded(self) -> int:
-        """Pixels that the tiles cover: the image, filled up to the network's stride."""
-        return self.spans[-1].start + self.tile
-
-    @property
     def seams(self) -> NDArray[np.float64]:
         """Where neighbouring tiles change over: the middle of the pixels both contribute to."""
         return np.array([(late.first + early.last) / 2 for early, late in pairwise(self.spans)])

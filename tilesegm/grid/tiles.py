@@ -18,7 +18,7 @@ class Footprint:
 
     stride: int = 1
     """Total stride in pixels."""
-    reach: int | None = None
+    halo: int | None = None
     """Pixels at a tile's edge whose scores that edge changes; None when unknown."""
     inexact: tuple[str, ...] = ()
     """Why no halo makes tiles exact; empty when one does."""
@@ -90,12 +90,12 @@ def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
             raise ModelError(
                 f"not exact because {'; '.join(network.inexact)}; give an overlap in pixels instead"
             )
-        if network.reach is None:
+        if network.halo is None:
             raise ModelError(
                 "overlap is 'exact' and the receptive field of this network is unknown; "
                 "give an overlap in pixels"
             )
-        wanted = 2 * network.reach
+        wanted = 2 * network.halo
     else:
         wanted = tiling.overlap
     overlap = -(-wanted // network.stride) * network.stride
@@ -109,4 +109,4 @@ def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
     # A fade over contaminated pixels is no truer than a cut: keep a quarter of the overlap, or
     # all that the receptive field does not touch, to fade in.
     margin = 3 * overlap // 8
-    return overlap, margin if network.reach is None else min(margin, network.reach)
+    return overlap, margin if network.halo is None else min(margin, network.halo)

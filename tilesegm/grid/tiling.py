@@ -18,6 +18,11 @@ class Tiling:
 
     The defaults were chosen on a trained U-Net: see ``docs/tiling.md`` for what they cost and
     how often they change a class against one pass over the whole image.
+
+    Example:
+        >>> import tilesegm as ts
+        >>> ts.Tiling(tile=512, overlap="exact")
+        Tiling(tile=512, overlap='exact', blend='hann')
     """
 
     tile: int = 1024

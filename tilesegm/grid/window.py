@@ -10,7 +10,16 @@ __all__ = ["Window"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A rectangle of an image in pixels; ``row`` and ``col`` are its upper left corner."""
+    """A rectangle of an image in pixels; ``row`` and ``col`` are its upper left corner.
+
+    Example:
+        >>> import tilesegm as ts
+        >>> window = ts.Window(row=100, col=0, height=50, width=80)
+        >>> window.stop_row, window.pixels
+        (150, 4000)
+        >>> window.intersect(ts.Window(140, 60, 50, 50))
+        Window(row=140, col=60, height=10, width=20)
+    """
 
     row: int
     col: int

@@ -1,4 +1,4 @@
-"""What a network is to the engine: a turner of tiles into class scores, and what is known of it."""
+"""A network as the engine uses it: it maps a batch of tiles to class scores."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ModelSpec:
     bands: int | None
     """Bands that the network expects; None when it takes any number."""
     classes: tuple[ClassInfo, ...]
-    """One entry a class, in the order of the scores."""
+    """One entry per class, in the order of the scores."""
     stride: int = 1
     """Total stride in pixels: tiles must be multiples of it and start at multiples of it."""
     radius: int | None = None
@@ -38,8 +38,8 @@ class ModelSpec:
     tile: tuple[int, int] | None = None
     """The only height and width that the network accepts; None when it takes any."""
     fill: tuple[float, ...] = (0.0,)
-    """Pixel value, one for all bands or one a band, that is zero after normalisation: what missing
-    pixels become, so that the network meets them as it meets the outside of the image."""
+    """Pixel value that is zero after normalisation, one for all bands or one per band. It stands
+    for missing pixels, which then look to the network like the outside of the image."""
     bytes_per_pixel: int = 0
     """Estimated working memory of one pass, per pixel of a tile."""
     identity: tuple[tuple[str, str], ...] = field(default=(), repr=False)

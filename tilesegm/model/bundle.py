@@ -39,11 +39,9 @@ class BundleInfo:
     """What is known about a network beyond its layers."""
 
     classes: tuple[ClassInfo, ...] = ()
-    """One entry a class, in the order of the scores; empty for numbered names."""
+    """One entry per class, in the order of the scores; empty for numbered names."""
     normalisation: Normalisation = field(default_factory=Normalisation)
     band_names: tuple[str, ...] = ()
-    ignore: int | None = None
-    """Label that training left out."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Where the weights come from: anything that JSON can hold."""
 
@@ -73,10 +71,10 @@ class Bundle:
         """
         if not self.weights.is_file():
             raise ModelError(f"{self.path} is damaged: {_WEIGHTS} is missing; copy it again")
-        found = sha256_of(self.weights)
-        if found != self.sha256:
+        sha256 = sha256_of(self.weights)
+        if sha256 != self.sha256:
             raise ModelError(
-                f"{self.path} is damaged: {_WEIGHTS} has the SHA-256 {found[:12]}… and "
+                f"{self.path} is damaged: {_WEIGHTS} has the SHA-256 {sha256[:12]}… and "
                 f"{_CARD} says {self.sha256[:12]}…; copy the folder again"
             )
 
@@ -174,7 +172,7 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
         "classes": [asdict(entry) for entry in info.classes or spec.classes],
         "normalisation": asdict(info.normalisation),
         "band_names": list(info.band_names),
-        "ignore": info.ignore,
+        "ignore": None,  # asked for by earlier readers of this version of the format
         "training": dict(info.training),
         "versions": {"tilesegm": __version__, "keras": metadata.version("keras")},
         "sha256": sha256,
@@ -189,9 +187,7 @@ def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
         ClassInfo(str(entry["name"]), (entry["colour"][0], entry["colour"][1], entry["colour"][2]))
         for entry in card["classes"]
     )
-    info = BundleInfo(
-        classes, normalisation, tuple(card["band_names"]), card["ignore"], card["training"]
-    )
+    info = BundleInfo(classes, normalisation, tuple(card["band_names"]), card["training"])
     network = card["network"]
     tile = network["tile"]
     spec = ModelSpec(

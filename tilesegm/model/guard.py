@@ -9,18 +9,18 @@ from numpy.typing import NDArray
 
 from tilesegm.model.base import ModelSpec, Predictor
 
-__all__ = ["GuardedPredictor", "compare"]
+__all__ = ["GuardedPredictor", "compare_scores"]
 
 
 class GuardedPredictor:
     """Scores in bfloat16 if the first batch agrees with float32, otherwise in float32.
 
     It agrees when at least 99.5 % of the pixels keep their class and no probability changes by
-    more than 0.1. Give `settle` the same tiles to get the same decision in every run.
+    more than 0.1. Give `decide_precision` the same tiles to get the same decision in every run.
 
     Args:
         exact: the network in float32.
-        fast: the same in bfloat16; None settles for float32 at once.
+        fast: the same in bfloat16; None chooses float32 at once.
         reason: why there is no ``fast``.
     """
 
@@ -43,15 +43,15 @@ class GuardedPredictor:
 
     @property
     def precision(self) -> str:
-        """``"float32"`` or ``"bfloat16"`` once settled, ``"auto"`` before."""
+        """``"float32"`` or ``"bfloat16"`` once chosen, ``"auto"`` before."""
         if self._fast and self._exact:
             return "auto"
         return "bfloat16" if self._fast else "float32"
 
-    def settle(self, tiles: NDArray[Any]) -> str:
+    def decide_precision(self, tiles: NDArray[Any]) -> str:
         """Compare both precisions on ``tiles``, keep one for good, and return its name."""
         if self._fast and self._exact:
-            agreement, difference = compare(
+            agreement, difference = compare_scores(
                 self._fast(tiles), self._exact(tiles), self._spec.probabilities
             )
             self.reason = (
@@ -66,14 +66,14 @@ class GuardedPredictor:
         return self.precision
 
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
-        """Score a batch; see `Predictor`. The first one settles the precision."""
-        self.settle(tiles)
+        """Score a batch; see `Predictor`. The first one chooses the precision."""
+        self.decide_precision(tiles)
         chosen = self._fast or self._exact
         assert chosen is not None
         return chosen(tiles)
 
 
-def compare(
+def compare_scores(
     planes: NDArray[np.float32], reference: NDArray[np.float32], probabilities: bool
 ) -> tuple[float, float]:
     """Return the share of pixels of equal class and the largest difference of a probability.

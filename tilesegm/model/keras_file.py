@@ -40,7 +40,7 @@ def load_keras(path: Path) -> Any:
         raise ModelError(f"{path} is a folder but neither a bundle nor a SavedModel")
     if path.suffix in (".h5", ".hdf5"):
         raise ModelError(
-            f"{path} is in the old HDF5 format, which loses custom layers; save it anew with "
+            f"{path} is in the old HDF5 format, which loses custom layers; save it again with "
             f"keras.models.load_model({path.name!r}).save({path.stem + '.keras'!r})"
         )
     if path.suffix != ".keras":

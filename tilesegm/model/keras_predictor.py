@@ -97,7 +97,7 @@ def with_settings(spec: ModelSpec, normalisation: Normalisation, precision: str)
     if normalisation.bands not in (None, spec.bands):
         raise SettingsError(
             f"the normalisation is for {normalisation.bands} bands and {spec.name} takes "
-            f"{spec.bands or 'any number'}; give one offset and one scale a band, or one for all"
+            f"{spec.bands or 'any number'}; give one offset and one scale per band, or one for all"
         )
     settings = (("normalisation", repr(normalisation)), ("precision", precision))
     return replace(spec, fill=normalisation.offset, identity=(*spec.identity, *settings))

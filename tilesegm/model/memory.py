@@ -13,7 +13,7 @@ __all__ = ["bytes_per_pixel"]
 
 # TensorFlow keeps more than the maps that are needed: it runs operations ahead and its allocator
 # returns memory late. The peak of resident memory was 1.55 times the maps for a U-Net of 16 filters
-# (398 bytes a pixel) and 1.47 times for 32 (751), on a CPU in float32.
+# (398 bytes per pixel) and 1.47 times for 32 (751), on a CPU in float32.
 _OVERHEAD = Fraction(8, 5)
 
 

@@ -13,7 +13,15 @@ __all__ = ["Normalisation"]
 
 @dataclass(frozen=True)
 class Normalisation:
-    """``(value - offset) * scale`` in float32, with one entry a band or one for all bands."""
+    """``(value - offset) * scale`` in float32, with one entry per band or one for all bands.
+
+    Example:
+        >>> import tilesegm as ts
+        >>> ts.Normalisation(offset=(0.0,), scale=(1 / 255,)).bands is None  # for any bands
+        True
+        >>> ts.Normalisation.of_statistics(mean=[120, 90, 80], std=[50, 40, 20])
+        Normalisation(offset=(120.0, 90.0, 80.0), scale=(0.02, 0.025, 0.05))
+    """
 
     offset: tuple[float, ...] = (0.0,)
     scale: tuple[float, ...] = (1.0,)
@@ -26,7 +34,7 @@ class Normalisation:
             )
         if 1 not in (len(self.offset), len(self.scale)) and len(self.offset) != len(self.scale):
             raise SettingsError(
-                f"a normalisation has one offset and one scale a band, or one for all; "
+                f"a normalisation has one offset and one scale per band, or one for all; "
                 f"received {len(self.offset)} offsets and {len(self.scale)} scales"
             )
 

@@ -70,7 +70,7 @@ def planes_of_scores(name: str, tiles: tuple[int, ...], scores: NDArray[Any]) ->
         )
     if scores.shape[3] < 2:
         raise ModelError(
-            f"{name} gives one score a pixel, which may be a logit or a probability; "
+            f"{name} gives one score per pixel, which may be a logit or a probability; "
             f"return one for each class, such as (1 - p, p)"
         )
     return np.moveaxis(scores, 3, 1)

@@ -42,7 +42,7 @@ def in_precision(model: Any, precision: str) -> Any:
     convolution before it. The model itself is returned when it computes so already.
 
     Raises:
-        ModelError: the model is no graph of layers that can be built anew.
+        ModelError: the model is no graph of layers that can be rebuilt.
     """
     policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
     graph = trace(model)
@@ -61,12 +61,12 @@ def in_precision(model: Any, precision: str) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"{model.name} cannot be built anew in {precision}: {reason}; use precision='float32'"
+            f"{model.name} cannot be rebuilt in {precision}: {reason}; use precision='float32'"
         ) from error
 
 
 def _rebuild(model: Any, graph: LayerGraph, policy_of: Callable[[Any], str]) -> Any:
-    """Build a model anew with other policies, batch normalisation folded into convolutions."""
+    """Rebuild a model with other policies, batch normalisation folded into convolutions."""
     import keras
 
     from tilesegm.model.folding import Folded, find_folds, fold_weights

@@ -47,7 +47,7 @@ def open_saved_model(path: Path, normalisation: Normalisation) -> KerasPredictor
     if _SIGNATURE not in loaded.signatures:
         names = ", ".join(loaded.signatures) or "none"
         raise ModelError(
-            f"{path} has no signature {_SIGNATURE!r} (it has: {names}); export it anew"
+            f"{path} has no signature {_SIGNATURE!r} (it has: {names}); export it again"
         )
     signature = loaded.signatures[_SIGNATURE]
     inputs = signature.structured_input_signature[1]
@@ -73,8 +73,8 @@ def _describe(path: Path, inputs: list[Any], outputs: Any) -> ModelSpec:
     (_, height, width, bands), (*_, channels) = shapes
     if channels is None or channels < 2:
         raise ModelError(
-            f"{path} gives {channels or 'an unknown number of'} scores a pixel; export it with one "
-            "for each class, such as (1 - p, p)"
+            f"{path} gives {channels or 'an unknown number of'} scores per pixel; export it with "
+            "one for each class, such as (1 - p, p)"
         )
     return ModelSpec(
         name=path.name,

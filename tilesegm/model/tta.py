@@ -107,11 +107,6 @@ class AugmentedPredictor:
         """Precision of the predictor's computation."""
         return getattr(self._predictor, "precision", "float32")
 
-    def settle(self, tiles: NDArray[Any]) -> str:
-        """Let a guarded predictor choose its precision on ``tiles``, and return it."""
-        settle = getattr(self._predictor, "settle", None)
-        return str(settle(tiles)) if settle else self.precision
-
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`."""
         count, height, width = tiles.shape[:3]

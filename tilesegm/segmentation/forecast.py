@@ -9,7 +9,7 @@ from typing import Any
 
 from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.plan import CHUNK, Plan
-from tilesegm.engine.seams import expected_flips, sample_seams
+from tilesegm.engine.seam_check import check_seams, expected_flips
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
@@ -18,10 +18,13 @@ from tilesegm.sink.estimate import estimate_bytes
 
 __all__ = ["Forecast", "plan"]
 
+_SAMPLES = 4
+"""Places where seams are checked: few, since each takes about five calls of the network."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, kw_only=True)
 class Forecast:
-    """What a segmentation will do and cost."""
+    """The tiles of a segmentation, and its cost in memory, disk space and time."""
 
     plan: Plan
     staging_bytes: int
@@ -32,6 +35,15 @@ class Forecast:
     """Expected time of the network, from one timed batch; None when it was not opened."""
     flips: float | None = None
     """Expected fraction of pixels whose class seams change; None when it was not measured."""
+
+    def __repr__(self) -> str:
+        info, classes = self.plan.info, len(self.plan.spec.classes)
+        seconds = "" if self.seconds is None else f", {self.seconds:.0f} s"
+        flips = "" if self.flips is None else f", {100 * self.flips:.2g} % flips"
+        return (
+            f"Forecast({Path(info.uri).name}, {info.height} x {info.width} px, {classes} classes, "
+            f"{self.plan.tiles} tiles, {self.plan.memory.peak / 1e6:.0f} MB{seconds}{flips})"
+        )
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
@@ -80,16 +92,27 @@ def plan(
     """Plan a segmentation without writing anything.
 
     Args:
-        image: what `open_source` takes.
-        model: what `segment` takes.
+        image: an image as in `open_source`.
+        model: a model as in `segment`.
         tiling: size, overlap and blending of tiles.
         options: everything else.
         probe: time a batch, and compare tiles across a few seams. Without it a bundle is planned
-            from what it says of itself, and neither Keras nor TensorFlow is imported.
+            from its own description, and neither Keras nor TensorFlow is imported.
 
     Raises:
         InputError: image, model or settings cannot be used, or do not fit each other.
-        BudgetError: the work needs more memory than allowed.
+        BudgetError: the run needs more memory than allowed.
+
+    Example:
+        >>> import numpy as np
+        >>> import tilesegm as ts
+        >>> image = np.zeros((300, 400, 3), np.uint8)
+        >>> tiling = ts.Tiling(tile=128, overlap=32)
+        >>> forecast = ts.plan(image, lambda pixels: pixels, tiling=tiling)
+        >>> forecast
+        Forecast(<numpy array>, 300 x 400 px, 3 classes, 12 tiles, ... MB, 0 s, 0 % flips)
+        >>> round(forecast.plan.redundancy, 2)
+        1.64
     """
     from tilesegm.model.open import read_spec
 
@@ -103,12 +126,18 @@ def plan(
         made = plan_for(source.info, spec, tiling or Tiling(), options)
         seconds = flips = None
         if probe and predictor is not None:
-            reading = Reading(source, made.grid, made.memory.batch, spec.fill)
+            reading = made.reading(source)
             seconds = _seconds(reading, predictor, made)
             flips = 0.0 if made.exact else _flips(reading, predictor)
     size = (made.info.height, made.info.width)
-    disk = estimate_bytes(size, made.layers, CHUNK)
-    return Forecast(made, disk.staging, disk.output, seconds, flips)
+    disk = estimate_bytes(size, made.decision.layers, CHUNK)
+    return Forecast(
+        plan=made,
+        staging_bytes=disk.staging,
+        output_bytes=disk.output,
+        seconds=seconds,
+        flips=flips,
+    )
 
 
 def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
@@ -120,4 +149,4 @@ def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
 
 
 def _flips(reading: Reading, predictor: Predictor) -> float:
-    return expected_flips(sample_seams(reading, predictor), reading.grid)
+    return expected_flips(check_seams(reading, predictor, _SAMPLES), reading.grid)

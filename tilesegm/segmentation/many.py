@@ -21,13 +21,19 @@ from tilesegm.source.base import ImageInfo
 __all__ = ["BatchItem", "segment_many"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BatchItem:
-    """What became of one image of a batch: a result or an error."""
+    """One image of many: its result, or the error that stopped it."""
 
     image: str
     result: Segmentation | None = None
     error: TilesegmError | None = None
+
+    def __repr__(self) -> str:
+        name = Path(self.image).name
+        if self.result is None:
+            return f"BatchItem({name}: {type(self.error).__name__}: {self.error})"
+        return f"BatchItem({name} -> {self.result.output.name})"
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
@@ -49,21 +55,31 @@ def segment_many(
     """Segment many images into a folder, one after the other; the model is opened once.
 
     An image that fails is reported and does not stop the others. After an interruption the same
-    call goes on: finished images are left as they are, the unfinished one is resumed.
+    call skips finished images and resumes the unfinished one.
 
     Args:
         images: paths or URLs.
-        model: what `segment` takes.
-        folder: where ``NAME_classes.tif`` is written for each image; made when absent.
+        model: a model as in `segment`.
+        folder: folder that gets ``NAME_classes.tif`` for each image; created when absent.
         tiling: size, overlap and blending of tiles.
-        options: everything else, the same for all.
+        options: everything else, the same for all images.
         overwrite: replace finished outputs.
-        on_event: called with progress of each image.
+        on_event: called with the events of each image.
 
     Raises:
         SettingsError: two images would get the same output.
         OutputError: the folder cannot be made.
-        ModelError: the file of the model cannot be opened.
+        ModelError: the model's file cannot be opened.
+
+    Example:
+        >>> import numpy as np
+        >>> import tilesegm as ts
+        >>> ts.segment(np.zeros((60, 80, 3), np.uint8), lambda pixels: pixels, "image.tif")
+        Segmentation(image.tif, 60 x 80 px, 3 classes, 1 tiles, ... MP/s)
+        >>> def two_classes(pixels):
+        ...     return np.concatenate([pixels, 1 - pixels], axis=-1)
+        >>> ts.segment_many(["image.tif", "absent.tif"], two_classes, "maps")
+        [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
     names = [str(image) for image in images]
@@ -87,9 +103,9 @@ def segment_many(
         except TilesegmError as error:
             if isinstance(error, ModelError) and isinstance(model, str | Path) and not opened:
                 raise  # a file that is no model suits no other image either
-            items.append(BatchItem(image, error=error))
+            items.append(BatchItem(image=image, error=error))
         else:
-            items.append(BatchItem(image, result))
+            items.append(BatchItem(image=image, result=result))
     return items
 
 

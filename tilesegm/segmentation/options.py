@@ -1,4 +1,4 @@
-"""What a user can ask of a segmentation, beside the image, the model and the tiling."""
+"""Options of a segmentation, beside the image, the model and the tiling."""
 
 from __future__ import annotations
 
@@ -16,20 +16,30 @@ Precision = Literal["float32", "bfloat16", "auto"]
 Compression = Literal["deflate", "zstd", "lzw"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Options:
-    """Everything optional, with defaults that suit most images."""
+    """Everything optional, with defaults that suit most images.
+
+    Example:
+        >>> import numpy as np
+        >>> import tilesegm as ts
+        >>> options = ts.Options(bands=(3, 2, 1), nodata=0, confidence="margin")
+        >>> image = np.zeros((60, 80, 4), np.uint8)
+        >>> result = ts.segment(image, lambda pixels: pixels, "classes.tif", options=options)
+        >>> [(name, path.name) for name, path in result.extras]
+        [('confidence', 'classes_confidence.tif')]
+    """
 
     bands: tuple[int, ...] | None = None
     """Bands to read, counted from 1, in the order that the network expects; None: all."""
     nodata: float | None = None
-    """Value of missing pixels, in place of what the image says; may be NaN."""
+    """Value of missing pixels, instead of the one that the image declares; may be NaN."""
     level: int = 0
-    """Resolution level of an image that has several; 0 is the finest."""
+    """Resolution level of a multi-resolution image; 0 is the finest."""
     area: str | Path | None = None
-    """Polygon file (any CRS) or mask raster; pixels outside become nodata, uncomputed."""
+    """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
     normalisation: Normalisation | None = None
-    """What a bare network's pixels go through first; a bundle carries its own."""
+    """Applied to the pixels of a bare network; a bundle carries its own."""
     precision: Precision = "float32"
     """``"auto"`` takes bfloat16 where it is native and agrees with float32 on the first tiles."""
     augment: tuple[str | float, ...] = ()
@@ -39,7 +49,7 @@ class Options:
     scores: ScoreType | None = None
     """Also write the probabilities of all classes."""
     memory: int | None = None
-    """Most bytes that the process may hold; None for about 1 GB beside the network's own."""
+    """Memory limit of the process in bytes; None for about 1 GB beside the network's own."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
 

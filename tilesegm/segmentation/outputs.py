@@ -18,7 +18,7 @@ from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
 from tilesegm.version import __version__
 
-__all__ = ["check_outputs", "finish_outputs", "make_facts", "output_paths"]
+__all__ = ["check_outputs", "extra_paths", "finish_outputs", "make_facts", "output_paths"]
 
 
 def check_outputs(paths: Iterable[Path], image: Any) -> None:
@@ -64,6 +64,16 @@ def output_paths(output: Path, options: Options) -> dict[str, Path]:
         return dict.fromkeys(names, output)
     paths = {name: output.with_name(f"{output.stem}_{name}{output.suffix}") for name in names[1:]}
     return {"classes": output} | paths
+
+
+def extra_paths(paths: dict[str, Path]) -> tuple[tuple[str, Path], ...]:
+    """Say where each result beside the class map lies: in a file, or in a group of the Zarr."""
+    output = paths["classes"]
+    return tuple(
+        (name, path / name if path == output else path)
+        for name, path in paths.items()
+        if name != "classes"
+    )
 
 
 def finish_outputs(

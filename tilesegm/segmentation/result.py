@@ -11,7 +11,7 @@ from tilesegm.engine.plan import Plan
 __all__ = ["Segmentation"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segmentation:
     """A finished segmentation."""
 
@@ -31,8 +31,15 @@ class Segmentation:
 
     @property
     def megapixels_per_second(self) -> float:
-        """Pixels of the image that this run finished, in millions a second."""
+        """Pixels of the image that this run finished, in millions per second."""
         return (self.plan.info.pixels - self.resumed) / 1e6 / self.seconds
+
+    def __repr__(self) -> str:
+        info, classes = self.plan.info, len(self.plan.spec.classes)
+        return (
+            f"Segmentation({self.output.name}, {info.height} x {info.width} px, {classes} classes, "
+            f"{self.tiles} tiles, {self.megapixels_per_second:.1f} MP/s)"
+        )
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""

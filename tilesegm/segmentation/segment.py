@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tilesegm.engine.batches import Reading, read_tiles
-from tilesegm.engine.fingerprint import make_fingerprint
-from tilesegm.engine.plan import CHUNK, Plan
-from tilesegm.engine.run import run_regions
+from tilesegm.engine.batches import read_tiles
+from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
+from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
 from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.outputs import check_outputs, finish_outputs, make_facts, output_paths
+from tilesegm.segmentation.outputs import (
+    check_outputs,
+    extra_paths,
+    finish_outputs,
+    make_facts,
+    output_paths,
+)
 from tilesegm.segmentation.result import Segmentation
-from tilesegm.segmentation.setup import make_decision, open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.base import ImageInfo, Source
 
 __all__ = ["Request", "run_request", "segment"]
 
@@ -42,23 +48,38 @@ def segment(
 ) -> Segmentation:
     """Segment an image of any size into a class map, in bounded memory.
 
-    Interrupted work is kept beside the output and goes on when the same call is made again.
+    An interrupted run keeps its finished regions beside the output; the same call resumes it.
 
     Args:
-        image: what `open_source` takes: path, URL, list of paths, or array.
+        image: path, URL, list of paths, or array; see `open_source`.
         model: bundle folder, ``.keras`` file, SavedModel folder, Keras model, or any callable
             ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
         output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr.
         tiling: size, overlap and blending of tiles.
         options: everything else.
-        overwrite: replace a finished output, and drop unfinished work that differs.
-        on_event: called with progress.
+        overwrite: replace a finished output, and discard unfinished work that differs.
+        on_event: called with the events of `tilesegm.events` as work proceeds.
 
     Raises:
         InputError: image, model or settings cannot be used, or do not fit each other.
         OutputError: the output cannot be written.
-        BudgetError: the work needs more memory than allowed.
-        ResumeError: unfinished work beside the output differs, or another run is at it.
+        BudgetError: the run needs more memory than allowed.
+        ResumeError: unfinished work beside the output differs, or another run writes it.
+
+    Example:
+        The brightest of three bands, as a class map:
+
+        >>> import numpy as np
+        >>> import tilesegm as ts
+        >>> image = np.zeros((300, 400, 3), np.uint8)
+        >>> image[:, :, 0], image[:, 250:, 2] = 50, 90
+        >>> tiling = ts.Tiling(tile=128, overlap=32)
+        >>> result = ts.segment(image, lambda pixels: pixels, "classes.tif", tiling=tiling)
+        >>> result
+        Segmentation(classes.tif, 300 x 400 px, 3 classes, 12 tiles, ... MP/s)
+        >>> with ts.open_source(result.output) as classes:
+        ...     classes.read(ts.Window(0, 248, 1, 4)).values[0, :, 0]
+        array([0, 0, 2, 2], dtype=uint8)
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
     return run_request(
@@ -68,7 +89,7 @@ def segment(
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of one image or of many."""
+    """Settings of a run, for one image or many."""
 
     tiling: Tiling
     options: Options
@@ -84,70 +105,99 @@ def run_request(
 ) -> Segmentation:
     """Segment one image with the network that ``opener`` gives for it; see `segment`."""
     began = time.monotonic()
-    options, output = request.options, Path(output)
-    paths = output_paths(output, options)
+    paths = output_paths(Path(output), request.options)
     check_outputs(paths.values(), image)
-    with open_image(image, options) as source:
-        area = open_area(options.area, source.info) if options.area else None
-        predictor = opener(source.info)
-        plan = plan_for(source.info, predictor.spec, request.tiling, options)
-        reading = Reading(source, plan.grid, plan.memory.batch, predictor.spec.fill, area)
-        if options.precision == "auto":
-            # The first call decides on the precision. Let it be the same tile in a resumed run,
-            # and the first image in a resumed batch.
-            predictor(read_tiles(reading, *_middle(plan)))
-        fingerprint = make_fingerprint(plan, area)
-        extras = tuple(
-            (name, path / name if path == output else path)
-            for name, path in paths.items()
-            if name != "classes"
-        )
-        staged = staging_folder(output)
-        if not request.overwrite and not staged.exists() and output.exists():
-            for path in paths.values():
-                check_finished(path, digest(fingerprint))
-            seconds = time.monotonic() - began
-            return Segmentation(output, extras, plan, 0, 0, plan.info.pixels, seconds)
-        # Class maps usually shrink to a tenth; a disk that fills up later is reported then.
-        size = (plan.info.height, plan.info.width)
-        check_space(output, estimate_bytes(size, plan.layers, CHUNK).total // 10)
-        job = Job(
-            reading,
-            predictor,
-            make_decision(predictor.spec, options),
-            plan.layers,
-        )
-        with Staging.open(
-            staged,
-            size=size,
-            layers=plan.layers,
-            fingerprint=fingerprint,
-            chunk=CHUNK,
-            overwrite=request.overwrite,
-        ) as staging:
-            resumed = sum(
-                region.window.pixels
-                for panel in plan.panels
-                for region in panel
-                if region.number in staging.done
-            )
-            on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
-            try:
-                tally = run_regions(job, plan.panels, staging, on_event)
-            except BaseException:
-                # Nothing to go on with: leave nothing behind.
-                if not staging.done:
-                    staging.discard()
-                raise
-            facts = make_facts(plan, digest(fingerprint))
-            finish_outputs(staging, paths, facts, options, on_event)
-            staging.discard()
+    with open_image(image, request.options) as source:
+        work = _plan_work(source, opener, request)
+        info = work.plan.info
+        finished = not request.overwrite and _is_finished(paths, work)
+        if finished:
+            tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
+        else:
+            tiles, resumed = _run(work, paths, request, on_event)
     seconds = time.monotonic() - began
-    on_event(RunEnded(plan.info.uri, seconds))
-    return Segmentation(output, extras, plan, tally.computed, tally.skipped, resumed, seconds)
+    if not finished:
+        on_event(RunEnded(info.uri, seconds))
+    return Segmentation(
+        output=paths["classes"],
+        extras=extra_paths(paths),
+        plan=work.plan,
+        tiles=tiles.computed,
+        skipped=tiles.skipped,
+        resumed=resumed,
+        seconds=seconds,
+    )
 
 
-def _middle(plan: Plan) -> tuple[int, int]:
-    """First row and column of the tile in the middle of the grid."""
-    rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
-    return rows[len(rows) // 2].start, cols[len(cols) // 2].start
+@dataclass(frozen=True)
+class _Work:
+    """An image and a network that fit each other."""
+
+    plan: Plan
+    job: Job
+    fingerprint: dict[str, Any]
+
+
+def _plan_work(source: Source, opener: Callable[[ImageInfo], Predictor], request: Request) -> _Work:
+    options = request.options
+    area = open_area(options.area, source.info) if options.area else None
+    predictor = opener(source.info)
+    plan = plan_for(source.info, predictor.spec, request.tiling, options)
+    reading = plan.reading(source, area)
+    if options.precision == "auto":
+        # The first call decides on the precision. Let it be the same tile in a resumed run,
+        # and the first image in a resumed batch.
+        rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
+        predictor(read_tiles(reading, rows[len(rows) // 2].start, cols[len(cols) // 2].start))
+    job = Job(reading, predictor, plan.decision)
+    return _Work(plan, job, make_fingerprint(plan, area))
+
+
+def _is_finished(paths: dict[str, Path], work: _Work) -> bool:
+    """Tell whether the outputs are those of this work already.
+
+    Raises:
+        OutputError: the outputs exist and are something else.
+    """
+    output = paths["classes"]
+    if staging_folder(output).exists() or not output.exists():
+        return False
+    for path in paths.values():
+        check_finished(path, digest(work.fingerprint))
+    return True
+
+
+def _run(
+    work: _Work, paths: dict[str, Path], request: Request, on_event: OnEvent
+) -> tuple[TileCounts, int]:
+    """Compute what is not yet staged, and make the outputs.
+
+    Returns:
+        Tiles of this run and of those that it resumed, and pixels that it found finished.
+    """
+    plan, output = work.plan, paths["classes"]
+    size, layers = (plan.info.height, plan.info.width), plan.decision.layers
+    # Class maps usually shrink to a tenth; a disk that fills up later is reported then.
+    check_space(output, estimate_bytes(size, layers, CHUNK).total // 10)
+    with Staging.open(
+        staging_folder(output),
+        size=size,
+        layers=layers,
+        fingerprint=work.fingerprint,
+        chunk=CHUNK,
+        overwrite=request.overwrite,
+    ) as staging:
+        regions = itertools.chain.from_iterable(plan.panels)
+        resumed = sum(r.window.pixels for r in regions if r.number in staging.done)
+        on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
+        try:
+            tiles = run_regions(work.job, plan.panels, staging, on_event)
+        except BaseException:
+            # Nothing to go on with: leave nothing behind.
+            if not staging.done:
+                staging.discard()
+            raise
+        facts = make_facts(plan, digest(work.fingerprint))
+        finish_outputs(staging, paths, facts, request.options, on_event)
+        staging.discard()
+    return tiles, resumed

@@ -14,7 +14,7 @@ from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 
-__all__ = ["make_decision", "open_image", "open_predictor", "plan_for"]
+__all__ = ["open_image", "open_predictor", "plan_for"]
 
 
 def open_image(image: Any, options: Options) -> Source:
@@ -53,11 +53,6 @@ def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
         )
 
 
-def make_decision(spec: ModelSpec, options: Options) -> Decision:
-    """Say what is made of the scores of a network."""
-    return Decision(len(spec.classes), spec.probabilities, options.confidence, options.scores)
-
-
 def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options) -> Plan:
     """Plan an image with a network.
 
@@ -70,7 +65,9 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
         info,
         spec,
         tiling=tiling,
-        decision=make_decision(spec, options),
+        decision=Decision(
+            len(spec.classes), spec.probabilities, options.confidence, options.scores
+        ),
         cache=DEFAULT_CACHE_BYTES,
         budget=options.memory,
     )

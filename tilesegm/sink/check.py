@@ -1,4 +1,4 @@
-"""What can be said against an output before any work."""
+"""Checks of an output before any work."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def check_output(output: Path | str, source: str | None = None) -> None:
     """Refuse an output that cannot be written or must not be.
 
     Args:
-        output: Path of the file, or of the ``.zarr`` folder.
-        source: Path or URL of the image.
+        output: path of the file, or of the ``.zarr`` folder.
+        source: path or URL of the image.
 
     Raises:
-        OutputError: with what is wrong and how to mend it.
+        OutputError: the output cannot be written; the message says how to mend it.
     """
     path = Path(output)
     if path.suffix.lower() not in SUFFIXES:
@@ -38,15 +38,15 @@ def check_output(output: Path | str, source: str | None = None) -> None:
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"folder {folder} of output {path.name} is not writable; choose another")
     if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):
-        found = "a folder" if path.is_dir() else "a file"
-        raise OutputError(f"output {path} is already {found}, of another kind; use another name")
+        kind = "a folder" if path.is_dir() else "a file"
+        raise OutputError(f"output {path} is already {kind}, of another kind; use another name")
 
 
 def check_space(output: Path | str, needed: int) -> None:
     """Refuse an output whose disk has less than ``needed`` bytes free.
 
     Raises:
-        OutputError: with the numbers.
+        OutputError: the disk has less space.
     """
     folder = Path(output).absolute().parent
     free = shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""What a run depends on, and how two runs differ in it."""
+"""Fingerprints of runs, and how two of them differ."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def plain(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
-    """Name what changed between two fingerprints, one phrase an entry.
+    """Name what changed between two fingerprints, one phrase per entry.
 
     An entry whose values are mappings reads ``model changed: sha256 ab12 -> cd34, stride 4 -> 8``,
     a plain one ``tile: 512 -> 1024``.

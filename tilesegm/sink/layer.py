@@ -1,4 +1,4 @@
-"""One raster of results."""
+"""One raster of results, and how probabilities are stored in it as bytes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,33 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["Layer"]
+__all__ = ["PROBABILITY", "Layer", "Quantisation"]
+
+
+@dataclass(frozen=True)
+class Quantisation:
+    """Values from 0 to 1, stored as uint8."""
+
+    steps: int
+    """The number that stands for 1."""
+    nodata: int
+    """The number of pixels without a result."""
+
+    @property
+    def scale(self) -> float:
+        """What a stored number is multiplied by to get its value."""
+        return 1 / self.steps
+
+    def encode(self, values: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Round values to the nearest step; what lies outside 0 to 1 is clipped."""
+        scaled = np.clip(values, 0, 1) * self.steps
+        return np.rint(scaled, out=scaled).astype(np.uint8)
+
+
+PROBABILITY = Quantisation(steps=254, nodata=255)
+"""How confidence and uint8 scores are stored."""
 
 
 @dataclass(frozen=True)

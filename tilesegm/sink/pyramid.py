@@ -61,7 +61,7 @@ def halve_mode(values: NDArray[Any], nodata: float | None = None) -> NDArray[Any
 
     Args:
         values: ``(h, w)`` unsigned integers.
-        nodata: Id that marks pixels without result.
+        nodata: id that marks pixels without result.
 
     Returns:
         ``(ceil(h / 2), ceil(w / 2))`` of the same dtype.
@@ -117,7 +117,7 @@ def halve_mean(values: NDArray[Any], nodata: float | None = None) -> NDArray[Any
 
     Args:
         values: ``(h, w)`` unsigned integers or floats. NaN is never valid.
-        nodata: Value that marks pixels without result.
+        nodata: value that marks pixels without result.
 
     Returns:
         ``(ceil(h / 2), ceil(w / 2))`` of the same dtype; integers round half up.

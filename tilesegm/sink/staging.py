@@ -15,16 +15,16 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import KeysView, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import filelock
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.closing import Closing
 from tilesegm.errors import OutputError, ResumeError
 from tilesegm.files import flush_all, flush_new, output_errors, write_file
 from tilesegm.grid.window import Window
@@ -46,14 +46,16 @@ def staging_folder(output: Path) -> Path:
     return output.with_name(output.name + ".partial")
 
 
-class Staging:
+class Staging(Closing):
     """Durable, resumable storage of a run's results. Used from one thread at a time.
 
     Attributes:
-        folder: Where it lies.
-        size: Height and width of the image.
-        layers: What is stored.
-        chunk: Side of the unit that is written; windows start and end on its multiples.
+        folder: the staging folder.
+        size: height and width of the image.
+        layers: rasters that are stored.
+        chunk: side of the unit that is written; windows start and end on its multiples.
+        facts: what was noted of each finished region, by its number.
+        notes: facts of the whole run, see `note`.
     """
 
     def __init__(
@@ -66,6 +68,8 @@ class Staging:
         self.layers = tuple(layers)
         self.chunk = chunk
         self._arrays = {layer.name: self._pyramids(layer) for layer in self.layers}
+        self.facts: dict[int, dict[str, Any]] = {}
+        self.notes: dict[str, Any] = {}
         self._dirty: set[Path] = set()
         self._lock = filelock.FileLock(folder / "lock", blocking=False)
 
@@ -83,12 +87,12 @@ class Staging:
         """Begin a run, or go on with the one that was interrupted in this folder.
 
         Args:
-            folder: See `staging_folder`.
-            size: Height and width of the image.
-            layers: Results to store.
-            fingerprint: Names and values, or groups of them, that differ when results would.
-            chunk: Side of the unit that is written.
-            overwrite: Discard what an earlier run left in the folder.
+            folder: see `staging_folder`.
+            size: height and width of the image.
+            layers: results to store.
+            fingerprint: names and values, or groups of them, that differ when results would.
+            chunk: side of the unit that is written.
+            overwrite: discard unfinished results in the folder.
 
         Raises:
             ResumeError: another run writes here, or the unfinished run was a different one.
@@ -106,21 +110,9 @@ class Staging:
         return staging
 
     @property
-    def done(self) -> frozenset[int]:
-        """Numbers of the regions whose results are safe."""
-        return frozenset(self.facts)
-
-    @property
-    def facts(self) -> dict[int, dict[str, Any]]:
-        """What was noted of each finished region."""
-        entries = self._journal.entries
-        return {entry["region"]: entry["facts"] for entry in entries if "region" in entry}
-
-    @property
-    def notes(self) -> dict[str, Any]:
-        """Facts of the whole run, see `note`."""
-        entries = self._journal.entries
-        return {entry["note"]: entry["value"] for entry in entries if "note" in entry}
+    def done(self) -> KeysView[int]:
+        """Numbers of the regions whose results are safe; a view that grows with them."""
+        return self.facts.keys()
 
     def levels(self, layer: str, plane: int = 0) -> tuple[StagedArray, ...]:
         """Arrays of a plane: the result and its overviews."""
@@ -130,15 +122,15 @@ class Staging:
         """Write finished pixels and their overviews.
 
         Args:
-            layer: Name of the layer.
-            window: Starts on a multiple of the chunk, ends on one or on the image's edge.
+            layer: name of the layer.
+            window: starts on a multiple of the chunk, ends on one or on the image's edge.
             values: ``(h, w)``, or ``(planes, h, w)``, of the layer's dtype.
 
         Raises:
             OutputError: the disk is full or gone.
             ValueError: the window does not hold whole chunks, or the values do not fill it.
         """
-        described = next(one for one in self.layers if one.name == layer)
+        described = next(entry for entry in self.layers if entry.name == layer)
         planes = values if values.ndim == 3 else values[np.newaxis]
         self._check(described, window, planes)
         with output_errors(self.folder):
@@ -153,21 +145,21 @@ class Staging:
         """Declare a region finished: all that was written since the last commit is safe after this.
 
         Args:
-            region: Its number.
-            facts: Small things to remember of it.
+            region: its number.
+            facts: small facts to keep with it.
 
         Raises:
             OutputError: the disk is full or gone; the region does not count as finished.
         """
         with output_errors(self.folder):
             flush_all(self._dirty)
-            self._journal.append({"region": region, "facts": dict(facts or {})})
+            self._append({"region": region, "facts": dict(facts or {})})
         self._dirty.clear()
 
     def note(self, key: str, value: Any) -> None:
         """Remember a small fact of the whole run, such as a choice that must not change later."""
         with output_errors(self.folder):
-            self._journal.append({"note": key, "value": value})
+            self._append({"note": key, "value": value})
 
     def complete_overviews(self) -> None:
         """Make the overviews that `write` left for the end."""
@@ -187,16 +179,15 @@ class Staging:
         self._journal.close()
         self._lock.release()
 
-    def __enter__(self) -> Self:
-        return self
+    def _append(self, entry: dict[str, Any]) -> None:
+        self._journal.append(entry)
+        self._remember(self._journal.entries[-1])
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+    def _remember(self, entry: dict[str, Any]) -> None:
+        if "region" in entry:
+            self.facts[entry["region"]] = entry["facts"]
+        else:
+            self.notes[entry["note"]] = entry["value"]
 
     def _pyramids(self, layer: Layer) -> tuple[tuple[StagedArray, ...], ...]:
         return tuple(
@@ -275,6 +266,8 @@ class Staging:
         ]
         flush_new(heads, self.folder)
         self._journal = Journal(self.folder / "journal")
+        for entry in self._journal.entries:
+            self._remember(entry)
 
     def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
         if before.get("format") == _FORMAT:

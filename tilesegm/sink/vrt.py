@@ -25,9 +25,9 @@ def layer_vrt(staging: Staging, layer: Layer, facts: MapFacts) -> str:
     """Describe a layer as VRT.
 
     Args:
-        staging: Holds the layer's pixels and overviews.
-        layer: Of uint8, uint16, float16 or float32.
-        facts: what to say about it.
+        staging: holds the layer's pixels and overviews.
+        layer: one of uint8, uint16, float16 or float32.
+        facts: what the file says about its pixels.
 
     Returns:
         The text of a ``.vrt`` file.

@@ -6,21 +6,7 @@ from collections.abc import Iterable
 
 from tilesegm.grid.window import Window
 
-__all__ = ["blocks_touched", "read_amplification"]
-
-
-def blocks_touched(window: Window, block: tuple[int, int]) -> int:
-    """Return the number of blocks that share a pixel with ``window``.
-
-    Args:
-        window: what is read.
-        block: rows and columns of a block; blocks lie edge to edge from the upper left corner.
-    """
-    if not window.pixels:
-        return 0
-    rows = -(-window.stop_row // block[0]) - window.row // block[0]
-    cols = -(-window.stop_col // block[1]) - window.col // block[1]
-    return rows * cols
+__all__ = ["read_amplification"]
 
 
 def read_amplification(

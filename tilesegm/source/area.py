@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.base import Georeference, ImageInfo, same_place
 from tilesegm.source.gdal import open_quietly
-from tilesegm.source.placing import same_place
 from tilesegm.source.polygons import Polygons, read_polygons
 from tilesegm.source.vector import is_vector
 

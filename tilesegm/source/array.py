@@ -8,6 +8,7 @@ import numpy as np
 
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
+from tilesegm.source.axes import find_axes
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import array_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
@@ -20,8 +21,9 @@ __all__ = ["ArraySource"]
 class ArraySource(ImageSource):
     """A numpy, dask or xarray array of shape ``(H, W)`` or ``(H, W, bands)``.
 
-    An xarray array may have its dimensions in any order if they are called ``y``, ``x`` and
-    ``band``. A dask array is computed window by window.
+    An xarray array may have its dimensions in any order if they have names such as ``y``, ``x``
+    and ``band``. Of a dask array, or of one that xarray wraps, no more than the chunks of a window
+    are computed at a time, and of these no more than hold the bands that are read.
     """
 
     def __init__(self, array: Any, options: SourceOptions) -> None:
@@ -51,12 +53,15 @@ class ArraySource(ImageSource):
         if any(side != side for side in array.shape):
             raise SourceError(f"{uri}: sides are unknown; call its compute_chunk_sizes() first")
         check_image(uri, tuple(array.shape), array.dtype)
-        self._array = array
-        height, width, count = (*array.shape, 1)[:3]
+        shape = tuple(array.shape)
+        height, width, count = (*shape, 1)[:3]
         bands = options.select(uri, count)
-        self._columns = None if bands == tuple(range(1, count + 1)) else [n - 1 for n in bands]
+        columns = None if bands == tuple(range(1, count + 1)) else [n - 1 for n in bands]
+        if columns and len(shape) == 3 and _is_dask(array):
+            array, columns = array[..., columns], None
+        self._array, self._columns = array, columns
         dtype = array.dtype.newbyteorder("=")
-        missing = Missing.told(uri, dtype, options, (None,) * len(bands))
+        missing = Missing.from_options(uri, dtype, options, (None,) * len(bands))
         info = ImageInfo(
             uri=uri,
             kind=kind,
@@ -68,7 +73,7 @@ class ArraySource(ImageSource):
             nodata=options.nodata,
             masked=missing.possible,
             identity=(
-                ("shape", str(tuple(array.shape))),
+                ("shape", str(shape)),
                 ("dtype", str(dtype)),
                 ("bands", str(bands)),
                 *array_identity(height, width, self._take),
@@ -77,7 +82,7 @@ class ArraySource(ImageSource):
         super().__init__(info, missing)
 
     def load(self, window: Window) -> Loaded:
-        """Return values of ``window``; see :meth:`ImageSource.load`."""
+        """Return values of ``window``; see `ImageSource.load`."""
         try:
             return self._take(window), None
         except Exception as error:
@@ -102,20 +107,22 @@ def _block(chunks: Any, width: int) -> tuple[int, int]:
 
 
 def _unlabelled(array: Any, uri: str) -> Any:
-    """Return an xarray array, still lazy, with its dimensions as ``(y, x)`` or ``(y, x, band)``."""
-    named = {str(name).lower(): name for name in array.dims}
-    order = [
-        next((named[name] for name in names if name in named), None)
-        for names in (
-            ("y", "lat", "latitude", "row", "rows"),
-            ("x", "lon", "longitude", "col", "cols"),
-            ("band", "bands", "channel", "c"),
-        )
-    ]
-    order = [name for name in order if name is not None]
-    if set(order) != set(array.dims) or len(order) < 2:
+    """Return a labelled array, still lazy, as ``(y, x)`` or ``(y, x, band)``."""
+    names = [str(name) for name in array.dims]
+    rows, cols, bands = find_axes(names)
+    order = [axis for axis in (rows, cols, bands) if axis is not None]
+    if rows is None or cols is None or len(order) < len(names):
         raise SourceError(
-            f"{uri}: dimensions {tuple(map(str, array.dims))}; expected y and x, and band if there "
+            f"{uri}: dimensions {tuple(names)}; expected y and x, and band if there "
             "are several (rename them, or select one step of the others)"
         )
-    return array.transpose(*order)
+    return array.transpose(*(array.dims[axis] for axis in order))
+
+
+def _is_dask(array: Any) -> bool:
+    """Tell whether dask computes an array, or what xarray wraps, block by block."""
+    if isinstance(array, np.ndarray):
+        return False
+    from dask.base import is_dask_collection
+
+    return bool(is_dask_collection(array))

@@ -12,11 +12,21 @@ from numpy.typing import NDArray
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 
-__all__ = ["Axes"]
+__all__ = ["Axes", "find_axes"]
 
 _BANDS = ("c", "s", "band", "bands", "channel", "channels")
 _ROWS = ("y", "lat", "latitude", "row", "rows")
 _COLS = ("x", "lon", "longitude", "col", "cols")
+
+
+def find_axes(names: Sequence[str]) -> tuple[int | None, int | None, int | None]:
+    """Return the indices of the axes of rows, columns and bands; None where no name tells one."""
+    lower = [name.lower() for name in names]
+    rows, cols, bands = (
+        next((i for i, name in enumerate(lower) if name in names_of_axis), None)
+        for names_of_axis in (_ROWS, _COLS, _BANDS)
+    )
+    return rows, cols, bands
 
 
 @dataclass(frozen=True)
@@ -35,12 +45,7 @@ class Axes:
         Raises:
             SourceError: no axis is called y, or none x.
         """
-        lower = [name.lower() for name in names]
-        found = [
-            next((i for i, name in enumerate(lower) if name in known), None)
-            for known in (_ROWS, _COLS, _BANDS)
-        ]
-        rows, cols, bands = found
+        rows, cols, bands = find_axes(names)
         if rows is None or cols is None:
             raise SourceError(f"{uri}: axes {', '.join(names)}; expected one called y and one x")
         return cls(tuple(shape), rows, cols, bands)
@@ -86,7 +91,7 @@ class Axes:
         return tuple(index)
 
     def arrange(self, part: NDArray[Any]) -> NDArray[Any]:
-        """Turn what :meth:`index` gave to ``(height, width, bands)``, as a view."""
+        """Turn what `index` gave to ``(height, width, bands)``, as a view."""
         if self.bands is None:
             return part[..., None] if self.rows < self.cols else part.T[..., None]
         kept = sorted((self.rows, self.cols, self.bands))

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
 
-__all__ = ["Georeference", "ImageInfo", "Pixels", "Source"]
+__all__ = ["Georeference", "ImageInfo", "Pixels", "Source", "same_place"]
+
+_TOLERANCE = 1e-3
+"""Pixels by which the corners of two grids may differ and still be one grid."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,24 @@ class Georeference:
     """Rational polynomial coefficients as GDAL's RPC metadata items, sorted by name."""
     pixel_size: tuple[float, float] | None = None
     """Height and width of a pixel in micrometres, for microscope images."""
+
+
+def same_place(here: Georeference, there: Georeference, height: int, width: int) -> bool:
+    """Tell whether two images of one size lie at the same place, as far as both of them tell.
+
+    Args:
+        here: georeference of one image.
+        there: that of the other.
+        height: of both images.
+        width: of both images.
+    """
+    if here.transform is None or there.transform is None:
+        return True
+    a, b, _, d, e, _ = here.transform
+    allowed = _TOLERANCE * max(abs(a), abs(b), abs(d), abs(e))
+    first, second = (np.array(g.transform).reshape(2, 3) for g in (here, there))
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
+    return bool(np.abs((first - second) @ corners.T).max() <= allowed)
 
 
 @dataclass(frozen=True)
@@ -53,7 +74,7 @@ class ImageInfo:
     georeference: Georeference = field(default_factory=Georeference)
     band_names: tuple[str, ...] = ()
     identity: tuple[tuple[str, str], ...] = ()
-    """Names and values (path, size, time of change ...) that differ when the image differs."""
+    """Names and values (path, size, modification time ...) that differ when the image differs."""
 
     @property
     def window(self) -> Window:

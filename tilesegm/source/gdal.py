@@ -61,8 +61,8 @@ class Gdal:
             SourceError: GDAL raised an error.
         """
         try:
-            # GDAL has one cache a process, by default 5 % of the machine's memory. Through Env the
-            # bound would end with this read, and lift another thread's bound with it.
+            # GDAL has one cache per process, by default 5 % of the machine's memory. Through Env
+            # the bound would end with this read, and lift another thread's bound with it.
             set_gdal_config("GDAL_CACHEMAX", self._cache_bytes)
             with rasterio.Env(**self._settings):
                 yield
@@ -169,8 +169,8 @@ def _explain(uri: str, trouble: str, error: Exception) -> str:
     reason = " ".join(str(error.__cause__ or error).split())
     codec = re.search(r"missing codec (?:of code )?(\S+?)\.?$", reason)
     if codec:
-        known = {str(member.value): member.name for member in COMPRESSION}
-        name = known.get(codec[1], codec[1])
+        names = {str(member.value): member.name for member in COMPRESSION}
+        name = names.get(codec[1], codec[1])
         return (
             f"{uri}: this GDAL has no codec {name}; install rasterio from conda-forge, "
             "or convert the image with a GDAL that has it: gdal_translate -co COMPRESS=DEFLATE"

@@ -23,7 +23,7 @@ _PATCH = 64
 
 
 def address_identity(uri: str) -> Identity:
-    """Return path, size and time of change of a file; what the server tells of a URL.
+    """Return path, size and modification time of a file; of a URL, what the server reports.
 
     Raises:
         SourceError: a web server does not serve ``uri``.

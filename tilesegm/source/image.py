@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.closing import Closing
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
@@ -62,8 +62,8 @@ def take_bands(pixels: NDArray[Any], bands: Sequence[int]) -> NDArray[Any]:
     return taken
 
 
-class ImageSource(ABC):
-    """A :class:`~tilesegm.source.base.Source` that leaves only loading to its kinds."""
+class ImageSource(Closing):
+    """A `Source` that leaves only loading to its kinds."""
 
     def __init__(self, info: ImageInfo, missing: Missing) -> None:
         self._info = info
@@ -80,8 +80,8 @@ class ImageSource(ABC):
         return self._missing
 
     @property
-    def hides(self) -> bool:
-        """Whether :meth:`load` can return a mask."""
+    def may_mask(self) -> bool:
+        """Whether `load` can return a mask."""
         return False
 
     def read(self, window: Window) -> Pixels:
@@ -103,16 +103,5 @@ class ImageSource(ABC):
             SourceError: the pixels cannot be read or decoded.
         """
 
-    def close(self) -> None:  # noqa: B027 - most kinds hold nothing open
+    def close(self) -> None:
         """Let go of files and caches."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -32,7 +32,7 @@ class Missing:
     """Nodata value of each band that is read, or None."""
 
     @classmethod
-    def told(
+    def from_options(
         cls, uri: str, dtype: np.dtype[Any], options: SourceOptions, nodata: Sequence[float | None]
     ) -> Missing:
         """Take the value asked for in ``options``, else what the image tells of each band.

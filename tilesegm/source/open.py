@@ -45,6 +45,17 @@ def open_source(
     Raises:
         SourceError: the image cannot be opened, or lacks what is asked for.
         SettingsError: a choice contradicts itself or the image.
+
+    Example:
+        >>> import numpy as np
+        >>> import tilesegm as ts
+        >>> image = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+        >>> with ts.open_source(image, bands=[4, 1], nodata=0) as source:
+        ...     print(source.info.height, source.info.width, source.info.bands)
+        ...     source.read(ts.Window(row=1, col=0, height=1, width=2)).values
+        2 3 2
+        array([[[15, 12],
+                [19, 16]]], dtype=uint8)
     """
     options = SourceOptions(
         bands=None if bands is None else tuple(bands),

@@ -66,8 +66,8 @@ class RasterSource(ImageSource):
         dtypes = [np.dtype(_dtype_name(dataset.dtypes[n - 1])) for n in self._bands]
         dtype = self._dtype = np.result_type(*dtypes)
         check_image(uri, dataset.shape, dtype)
-        told = [dataset.nodatavals[n - 1] for n in self._bands]
-        missing = Missing.told(uri, dtype, options, told)
+        declared = [dataset.nodatavals[n - 1] for n in self._bands]
+        missing = Missing.from_options(uri, dtype, options, declared)
         with self._gdal.calls("cannot be described"):
             georeference = georeference_of(dataset)
         placed = georeference != Georeference()
@@ -83,7 +83,7 @@ class RasterSource(ImageSource):
             dtype=dtype,
             block=(1, width) if self._orientation.disordered else block,
             nodata=missing.nodata[0],
-            masked=missing.possible or self.hides,
+            masked=missing.possible or self.may_mask,
             georeference=georeference,
             band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
             identity=(
@@ -104,7 +104,7 @@ class RasterSource(ImageSource):
         return files_identity(others) if others else ()
 
     @property
-    def hides(self) -> bool:
+    def may_mask(self) -> bool:
         """Whether alpha or a mask band can hide pixels."""
         return bool(self._alpha or self._mask_bands)
 
@@ -129,7 +129,7 @@ class RasterSource(ImageSource):
         return table
 
     def load(self, window: Window) -> Loaded:
-        """Return values and mask of ``window``; see :meth:`ImageSource.load`."""
+        """Return values and mask of ``window``; see `ImageSource.load`."""
         at = self._orientation.stored(window, (self.info.height, self.info.width))
         with self._gdal.calls(f"cannot be read at {window}: cut short, damaged or out of reach"):
             values, mask = self._read(at)

@@ -68,12 +68,12 @@ def probe(url: str) -> tuple[tuple[str, str], ...]:
         reason = getattr(error, "reason", error)
         raise SourceError(f"{url}: no answer ({reason}); check the address and network") from error
     size = headers.get("Content-Range", "").rpartition("/")[2] or headers.get("Content-Length", "")
-    told = {
+    state = {
         "etag": headers.get("ETag", ""),
         "modified": headers.get("Last-Modified", ""),
         "size": size,
     }
-    return tuple((name, value) for name, value in told.items() if value)
+    return tuple((name, value) for name, value in state.items() if value)
 
 
 def open_remote_zarr(url: str) -> Any:

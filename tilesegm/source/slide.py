@@ -77,8 +77,8 @@ def _ome_size(file: tifffile.TiffFile) -> tuple[float, float] | None:
 
 
 def _aperio_size(description: str) -> tuple[float, float] | None:
-    told = re.search(r"\bMPP\s*=\s*([\d.]+)", description)
-    return (float(told[1]), float(told[1])) if told else None
+    size = re.search(r"\bMPP\s*=\s*([\d.]+)", description)
+    return (float(size[1]), float(size[1])) if size else None
 
 
 def _tag_size(page: Any) -> tuple[float, float] | None:

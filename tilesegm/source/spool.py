@@ -22,7 +22,7 @@ class Spool:
     """An uncompressed copy of an image on disk, whose windows are read in any order.
 
     A photo decodes from its first stored row to its last; read on its side or upside down, every
-    window would decode it anew.
+    window would decode it again.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Spool:
 
     def read(self, window: Window) -> NDArray[Any]:
         """Return the ``(height, width, bands)`` of ``window``."""
-        # Mapped anew each time, so that pages seen before do not count as memory in use.
+        # Mapped again each time, so that pages seen before do not count as memory in use.
         pixels = np.memmap(self._file, self._dtype, "r", shape=self._shape)
         return np.array(pixels[window.slices])
 

@@ -11,11 +11,10 @@ import numpy as np
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.base import ImageInfo, same_place
 from tilesegm.source.image import ImageSource, Loaded
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
-from tilesegm.source.placing import same_place
 
 __all__ = ["StackSource"]
 
@@ -65,7 +64,7 @@ class StackSource(ImageSource):
             dtype=dtype,
             block=max(part.info.block for part, _ in used),
             nodata=missing.nodata[0],
-            masked=missing.possible or any(part.hides for part, _ in used),
+            masked=missing.possible or any(part.may_mask for part, _ in used),
             band_names=tuple(_name(part.info, band) for part, band in used),
             identity=(
                 ("bands", str(options.bands)),
@@ -79,7 +78,7 @@ class StackSource(ImageSource):
         return info, missing
 
     def load(self, window: Window) -> Loaded:
-        """Return values and mask of ``window``; see :meth:`ImageSource.load`."""
+        """Return values and mask of ``window``; see `ImageSource.load`."""
         values = np.empty((window.height, window.width, len(self._chosen)), self.info.dtype)
         mask = None
         for i in sorted({i for i, _ in self._chosen}):

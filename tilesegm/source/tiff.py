@@ -20,8 +20,8 @@ from tilesegm.source.identity import address_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
-from tilesegm.source.plane import planes_of
 from tilesegm.source.slide import check_codec, microscope, pixel_size
+from tilesegm.source.tiff_planes import sample_planes
 
 __all__ = ["TiffSource"]
 
@@ -77,11 +77,11 @@ class TiffSource(ImageSource):
         page = level.keyframe
         check_codec(path, page)
         check_image(path, level.shape, np.dtype(level.dtype))
-        self._planes, samples = planes_of(path, level)
+        self._planes, samples = sample_planes(path, level)
         bands = options.select(path, len(self._planes) * samples)
         self._sources = [divmod(n - 1, samples) for n in bands]
         dtype = np.dtype(level.dtype).newbyteorder("=")
-        missing = Missing.told(path, dtype, options, (None,) * len(bands))
+        missing = Missing.from_options(path, dtype, options, (None,) * len(bands))
         height, width = page.imagelength, page.imagewidth
         rows, cols = self._planes[0].block
         info = ImageInfo(
@@ -104,7 +104,7 @@ class TiffSource(ImageSource):
         return info, missing
 
     def load(self, window: Window) -> Loaded:
-        """Return values of ``window``; see :meth:`ImageSource.load`."""
+        """Return values of ``window``; see `ImageSource.load`."""
         values = np.empty((window.height, window.width, self.info.bands), self.info.dtype)
         try:
             for number in sorted({plane for plane, _ in self._sources}):

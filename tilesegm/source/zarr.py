@@ -38,7 +38,7 @@ _MICROMETRES = {
 class ZarrSource(ImageSource):
     """A Zarr array, or one level of an OME-Zarr image at time and depth 0.
 
-    Axes are told by OME metadata, by dimension names (v3) or by xarray's ``_ARRAY_DIMENSIONS``;
+    Axes are named by OME metadata, by dimension names (v3) or by xarray's ``_ARRAY_DIMENSIONS``;
     an array of three axes without names has its bands on the shorter one of the first and last.
     """
 
@@ -64,7 +64,7 @@ class ZarrSource(ImageSource):
         picked = [n - min(bands) for n in bands]
         self._picked = None if picked == list(range(len(picked))) else picked
         dtype = array.dtype.newbyteorder("=")
-        missing = Missing.told(uri, dtype, options, (_fill_value(array),) * len(bands))
+        missing = Missing.from_options(uri, dtype, options, (_fill_value(array),) * len(bands))
         info = ImageInfo(
             uri=uri,
             kind=level.kind,
@@ -98,7 +98,7 @@ class ZarrSource(ImageSource):
         )
 
     def load(self, window: Window) -> Loaded:
-        """Return values of ``window``; see :meth:`ImageSource.load`."""
+        """Return values of ``window``; see `ImageSource.load`."""
         return self._take(window), None
 
     def close(self) -> None:
@@ -221,5 +221,5 @@ def _pixel_size(
 
 def _fill_value(array: Any) -> float | None:
     """Return CF's ``_FillValue``; Zarr's own fill value marks chunks that were never written."""
-    told = array.attrs.get("_FillValue")
-    return float(told) if isinstance(told, (int, float)) else None
+    value = array.attrs.get("_FillValue")
+    return float(value) if isinstance(value, (int, float)) else None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.plan import footprint, result_layers
+from tilesegm.engine.plan import footprint
 from tilesegm.engine.regions import plan_regions
 from tilesegm.engine.stream import Job, stream
 from tilesegm.grid.tiles import TileGrid, plan_grid
@@ -121,13 +121,12 @@ def look_at(
     """
     spec = predictor.spec
     decision = Decision(len(spec.classes), spec.probabilities)
-    layers = result_layers(decision)
     for part in parts:
         window, grid = part.window, grids[part.scene]
         across = len(grid.cols.cover(window.col, min(window.stop_col, window.col + _PANEL)))
         source = SceneSource(scenes, part.scene)
         reading = Reading(source, grid, min(batch, across), spec.fill)
-        job = Job(reading, predictor, decision, layers)
+        job = Job(reading, predictor, decision)
         for panel in plan_regions(window.height, window.width, _CHUNK, _PANEL):
             run = tuple(
                 replace(region, window=region.window.shift(window.row, window.col))

@@ -13,10 +13,9 @@ from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SourceError
-from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
 from tilesegm.source.options import SourceOptions
-from tilesegm.source.placing import same_place
 from tilesegm.source.raster import RasterSource
 from tilesegm.source.vector import is_vector
 

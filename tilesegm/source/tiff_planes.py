@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 
-__all__ = ["Plane", "planes_of"]
+__all__ = ["SamplePlane", "sample_planes"]
 
 _JPEG = {6, 7, 34892, 33007}
 """Compressions whose tables lie outside the segments."""
 
 
 @dataclass(frozen=True)
-class Plane:
+class SamplePlane:
     """Samples that are stored together: those of a page, or one of a page that separates them."""
 
     page: Any
@@ -87,7 +87,7 @@ class Plane:
         return plane
 
 
-def planes_of(path: str, level: Any) -> tuple[list[Plane], int]:
+def sample_planes(path: str, level: Any) -> tuple[list[SamplePlane], int]:
     """Return the planes at time and depth 0 in the order of the bands, and samples in each."""
     frame = level.keyframe
     outer = [
@@ -104,4 +104,4 @@ def planes_of(path: str, level: Any) -> tuple[list[Plane], int]:
     if None in pages:
         raise SourceError(f"{path}: a page is absent; the image may be spread over files not here")
     separate, _, _, _, together = frame.shaped
-    return [Plane(page, s) for page in pages for s in range(separate)], together
+    return [SamplePlane(page, s) for page in pages for s in range(separate)], together

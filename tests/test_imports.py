@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": {"grid"},
     "report": {"grid", "metrics"},
     "data": {"grid", "source", "model"},
-    "training.settings": {"grid", "data", "losses", "model", "networks"},
+    "training.settings": {"grid", "source", "data", "losses", "model", "networks"},
     "training.init": {"grid", "source", "data", "training.settings"},
     "training": {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),

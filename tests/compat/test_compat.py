@@ -37,15 +37,6 @@ REGIONS = 2 * 1024 * 64
 MAPS = ("classes", "classes_confidence", "classes_scores")
 
 
-@pytest.fixture(autouse=True)
-def number_of_that_version(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Go by the number of that version, which is a part of the fingerprint of maps.
-
-    Another number alone makes them other work, on purpose; this proves all else in it.
-    """
-    monkeypatch.setattr("tilesegm.engine.fingerprint.__version__", MADE["tilesegm"])
-
-
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of maps and networks; the working directory lies in it, as when they were made."""
@@ -70,7 +61,7 @@ def test_a_bundle_and_its_keras_file_score_as_before() -> None:
         ("town", (200, 40, 40)),
     ]
     assert known.info.band_names == ("red", "green", "blue")
-    assert (known.info.ignore, known.info.training) == (255, {"by": "hand"})
+    assert known.info.training == {"by": "hand"}
     assert (known.spec.stride, known.spec.radius, known.spec.halo) == (2, 10, 9)
 
 

@@ -18,9 +18,12 @@ from tilesegm.model.base import ModelSpec
 from tilesegm.source.amplification import read_amplification
 from tilesegm.source.area import Area
 from tilesegm.source.base import ImageInfo, Source
-from tilesegm.version import __version__
 
 __all__ = ["CHUNK", "Plan", "footprint", "make_fingerprint", "make_plan"]
+
+_RESULTS = "0.1.0"
+"""Version since which results are the same to the last bit. It is part of the fingerprint, so raise
+it with a change that gives other pixels, and only then: unfinished work has to start again."""
 
 CHUNK = 1024
 """Side of a chunk of the store, and height of a region: the most that a kill can cost."""
@@ -167,7 +170,7 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
         }
         | {"confidence of": plan.decision.confidence or "nothing"},
         "area": dict(area.identity) if area else {},
-        "tilesegm": {"version": __version__},
+        "tilesegm": {"version": _RESULTS},
     }
 
 

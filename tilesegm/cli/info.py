@@ -17,13 +17,15 @@ __all__ = ["info"]
 
 
 def info(
-    path: Annotated[str, typer.Argument(help="Image, URL, or model bundle.", show_default=False)],
+    path: Annotated[
+        str, typer.Argument(help="Path or URL of an image, or a model bundle.", show_default=False)
+    ],
     bands: Bands = None,
     nodata: Nodata = None,
     level: Level = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Say what an image or a model bundle is, without opening a network.
+    """Describe an image or a model bundle, without loading a network.
 
     Example: tilesegm info city.tif
     """

@@ -9,69 +9,34 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.shared import (
-    AsJson,
-    Augment,
-    Bands,
-    BlendChoice,
-    ConfidenceChoice,
-    Image,
-    Level,
-    Memory,
-    Model,
-    Nodata,
-    Normalise,
-    Overlap,
-    PrecisionChoice,
-    ScoresChoice,
-    Tile,
-    make_tiling,
-)
-from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
-from tilesegm.segmentation.options import Options
+from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
+from tilesegm.cli.shared import AsJson, Image, Model
 
 __all__ = ["plan"]
 
 
+@with_option_groups
 def plan(
     image: Image,
     model: Model,
-    tile: Tile = 1024,
-    overlap: Overlap = "128",
-    blend: BlendChoice = "hann",
-    bands: Bands = None,
-    nodata: Nodata = None,
-    level: Level = 0,
-    normalise: Normalise = None,
-    precision: PrecisionChoice = "float32",
-    tta: Augment = None,
-    confidence: ConfidenceChoice = None,
-    scores: ScoresChoice = None,
-    memory: Memory = None,
+    segmentation: SegmentationOptions,
     probe: Annotated[
-        bool, typer.Option(help="Open the network: time a batch and measure seams.")
+        bool, typer.Option(help="Load the network to time a batch and measure seams.")
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a segmentation will cost, and write nothing.
+    """Report tiles, memory, disk space, time and seam error of a segmentation, and write nothing.
 
     Example: tilesegm plan city.tif --model city_model --overlap exact
     """
     from tilesegm.segmentation.forecast import plan as make_plan
 
-    options = Options(
-        bands=parse_bands(bands),
-        nodata=nodata,
-        level=level,
-        normalisation=parse_normalisation(normalise),
-        precision=precision,  # type: ignore[arg-type]
-        augment=parse_augment(tta),
-        confidence=confidence,  # type: ignore[arg-type]
-        scores=scores,  # type: ignore[arg-type]
-        memory=parse_bytes(memory),
-    )
     forecast = make_plan(
-        image, model, tiling=make_tiling(tile, overlap, blend), options=options, probe=probe
+        image,
+        model,
+        tiling=segmentation.tiling,
+        options=segmentation.options(),
+        probe=probe,
     )
     summary = forecast.summary()
     if as_json:

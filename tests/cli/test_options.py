@@ -85,9 +85,10 @@ def commands_of(path: Path) -> tuple[str, ...]:
 def wrong_options(path: Path) -> Iterator[str]:
     """What is wrong with the options that a file's messages name."""
     for line, text in strings(path):
-        spoken_of = re.search(r"tilesegm ((?:\w+ )?\w+)", text)
-        commands = (command_of(spoken_of[1]),) if spoken_of else commands_of(path)
-        for option in OPTION.findall(text):
+        other = re.search(r"tilesegm ((?:\w+ )?\w+)", text)
+        named = long_options(command_of(other[1])) if other else frozenset()
+        for option in {*OPTION.findall(text)} - named:
+            commands = commands_of(path)
             lacking = [name for name in commands if option not in long_options(name)]
             if not commands:
                 yield f"{path}:{line} names {option}; say in RAISED_IN which command shows that"

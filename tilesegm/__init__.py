@@ -1,4 +1,4 @@
-"""Semantic segmentation of images too big to segment."""
+"""Semantic segmentation of images that do not fit in memory."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -61,6 +61,10 @@ def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LATER[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 # A saved model that was compiled with a loss from here loads after `import tilesegm` alone.

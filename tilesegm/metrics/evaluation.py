@@ -17,6 +17,7 @@ from tilesegm.metrics.confusion import Scores, mean
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.seams import SEAM_ENDS
 from tilesegm.metrics.tally import Block, Tally
+from tilesegm.plain import plain
 
 __all__ = ["Evaluation", "ImageEvaluation"]
 
@@ -83,9 +84,8 @@ class Evaluation:
             "images": images,
             "seconds": self.seconds,
         }
-        plain = _plain(said)
-        assert isinstance(plain, dict)
-        return plain
+        facts: dict[str, Any] = plain(said, infinity="inf")
+        return facts
 
     def to_json(self) -> str:
         """`to_dict` as strict JSON."""
@@ -175,16 +175,3 @@ def _overall(tally: Tally) -> dict[str, Any]:
     if tally.bands:
         said["mean_boundary_iou"] = mean(tally.bands.iou)
     return said
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy values to Python's, and what JSON cannot say to what it can."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "inf" if value > 0 else None
-    return value

@@ -12,6 +12,7 @@ from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.bootstrap import Difference, compare
 from tilesegm.metrics.confusion import mean
 from tilesegm.metrics.evaluation import Evaluation
+from tilesegm.plain import plain
 from tilesegm.report.charts import intervals, lines
 from tilesegm.report.page import Page
 
@@ -47,7 +48,7 @@ class Comparison:
                 "differences": [
                     {"metric": one.metric, "certain": one.certain}
                     | {
-                        key: _number(getattr(one, key))
+                        key: plain(getattr(one, key))
                         for key in ("first", "other", "difference", "low", "high")
                     }
                     for one in found
@@ -106,7 +107,3 @@ def _summary(evaluation: Evaluation) -> list[float | None]:
 
 def _metric(difference: Difference) -> str:
     return difference.metric.replace("mean_iou", "mean IoU").replace("iou ", "IoU ", 1)
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -104,7 +104,6 @@ def _bundle(make: Callable[[], Any]) -> Callable[[Path], None]:
 
 FILES: dict[str, Callable[[Path], Any]] = {
     "city.tif": _image,
-    "city_classes.tif": _class_map,
     "city_truth.tif": _truth,
     "a_classes.tif": _class_map,
     "b_classes.tif": _class_map,

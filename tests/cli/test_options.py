@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,13 +13,12 @@ import pytest
 
 import tilesegm
 from tests.cli.conftest import Cli
-from tests.commands import COMMANDS, command_of, long_options, signatures
+from tests.commands import COMMANDS, command_of, long_options, parse, signatures
 
 ROOT = Path(tilesegm.__file__).parent
 
 DIFFER = {
     "output": "each command writes another kind of file",
-    "image": "what a run reads; what a report shows",
     "images": "what a run reads; files or patterns to look at",
     "confidence": "a kind to write; a file to read",
     "scores": "a type to write; a file to read",
@@ -38,6 +38,7 @@ RAISED_IN = {
     "training/init": ("train init",),
     "training/settings": ("train run", "train preview", "train split"),
     "cli/main": ("",),
+    "cli/option_groups": ("predict", "plan", "audit"),
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),
     "cli/losses": ("losses audit",),
     "cli/bench": ("bench tiling",),
@@ -104,10 +105,10 @@ def test_messages_name_options_of_the_commands_that_show_them() -> None:
 
 def test_a_wrong_option_in_a_message_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     file = ROOT / "segmentation" / "setup.py"
-    message = [(1, "choose three, e.g. --bands 1,2,3, or give --stack")]
+    message = [(1, "choose three, e.g. --bands 1,2,3, or --aoi")]
     monkeypatch.setattr("tests.cli.test_options.strings", lambda path: message)
     problems = list(wrong_options(file))
-    assert problems == [f"{file}:1 names --stack: not in plan, audit"]
+    assert problems == [f"{file}:1 names --aoi: not in plan, audit"]
 
 
 def test_commands_are_listed_in_the_order_of_their_use(cli: Cli) -> None:
@@ -120,10 +121,7 @@ def test_commands_are_listed_in_the_order_of_their_use(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_shows_an_example_that_can_be_run(name: str) -> None:
-    from tests.test_docs import check_line
-
-    help_text = COMMANDS[name].help
-    example = re.search(r"^Example: (tilesegm .*)$", help_text, re.MULTILINE)
+def test_help_shows_an_example_that_is_taken(name: str) -> None:
+    example = re.search(r"^Example: tilesegm (.*)$", COMMANDS[name].help, re.MULTILINE)
     assert example, f"`tilesegm {name} --help` shows no example"
-    assert check_line(example[1]) in (name, "")
+    assert parse(shlex.split(example[1])) == name

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from tilesegm.cli.option_groups import InferenceOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import AsJson, Image, Model, Quiet, Seed
+from tilesegm.cli.shared import AsJson, Images, Model, Quiet, Seed
 
 if TYPE_CHECKING:
     from tilesegm.segmentation.audit import Audit
@@ -21,7 +21,7 @@ __all__ = ["audit"]
 
 @with_option_groups
 def audit(
-    image: Image,
+    images: Images,
     model: Model,
     inference: InferenceOptions,
     samples: Annotated[int, typer.Option(help="Number of places to compare.")] = 16,
@@ -44,7 +44,7 @@ def audit(
 
     with ProgressBar(quiet or as_json) as progress:
         done = run_audit(
-            image,
+            inference.image(images),
             model,
             tiling=inference.tiling,
             options=inference.options(),
@@ -66,16 +66,16 @@ def audit(
 
 
 def _table(done: Audit) -> Table:
-    said = done.summary()
+    summary = done.summary()
     table = Table(
         "pixels from a seam",
         "compared",
         "% flipped",
-        title=f"{said['image']}: {done.samples} places, tile {said['tile'][0]} x "
-        f"{said['tile'][1]}, overlap {said['overlap']}, {said['blend']}",
+        title=f"{summary['image']}: {done.samples} places, tile {summary['tile'][0]} x "
+        f"{summary['tile'][1]}, overlap {summary['overlap']}, {summary['blend']}",
         title_justify="left",
     )
-    for entry in said["by_distance"]:
+    for entry in summary["by_distance"]:
         if entry["pixels"]:
             end = entry["up_to"]
             name = f"up to {end}" if end != "beyond" else "beyond"

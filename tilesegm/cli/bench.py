@@ -48,8 +48,8 @@ def tiling(
     table = Table("", "seconds", "MP/s", title=f"{size} x {size} RGB uint8, tile {tile}")
     for timing in bench_tiling(case, folder):
         if as_json:
-            said = {"name": timing.name, "seconds": timing.seconds, "rate": timing.rate}
-            typer.echo(json.dumps(said))
+            facts = {"name": timing.name, "seconds": timing.seconds, "rate": timing.rate}
+            typer.echo(json.dumps(facts))
         table.add_row(timing.name, f"{timing.seconds:.2f}", f"{timing.rate:.2f}")
     if not as_json:
         Console().print(table)

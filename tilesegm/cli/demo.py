@@ -32,7 +32,7 @@ def demo(
     with ProgressBar(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
-        said = {
+        facts = {
             "image": str(result.image),
             "labels": str(result.labels),
             "model": str(result.model),
@@ -42,7 +42,7 @@ def demo(
             "class_iou": dict(result.class_iou),
             "seconds": dict(result.seconds),
         }
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(facts))
     elif not quiet:
         table = Table("class", "IoU", title="on the half that training never saw")
         for name, value in (*result.class_iou, ("mean", result.mean_iou)):

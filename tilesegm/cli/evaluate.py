@@ -115,7 +115,7 @@ def evaluate(
         workers=workers,
     )
     pairs = _pairs(prediction, truth, aoi, confidence, scores)
-    rivals = {one: _pairs(one, truth, aoi, None, None) for one in against or ()}
+    rivals = {path: _pairs(path, truth, aoi, None, None) for path in against or ()}
     if image is not None:
         if report is None or len(pairs) > 1:
             raise SettingsError(
@@ -128,8 +128,8 @@ def evaluate(
         if report is not None:
             shown = ReportOptions(image, comparison)
             write_evaluation_report(report, evaluation, pairs, options, shown, progress)
-    said = evaluation.to_dict() | ({"comparison": comparison.to_list()} if comparison else {})
-    text = json.dumps(said, allow_nan=False)
+    summary = evaluation.to_dict() | ({"comparison": comparison.to_list()} if comparison else {})
+    text = json.dumps(summary, allow_nan=False)
     if json_file is not None:
         write_file(json_file, text + "\n")
     if as_json:
@@ -137,8 +137,8 @@ def evaluate(
     elif not quiet:
         console = Console()
         for table in (
-            *score_tables(said, console.width),
-            *comparison_tables(said.get("comparison", ())),
+            *score_tables(summary, console.width),
+            *comparison_tables(summary.get("comparison", ())),
         ):
             console.print(table)
 
@@ -157,7 +157,7 @@ def _compare(
     from tilesegm.report.comparison import Comparison
 
     if prediction in rivals:
-        raise SettingsError(f"against names {prediction}, the prediction itself; name another one")
+        raise SettingsError(f"--against names {prediction}, the prediction itself; name another")
     names = _short_names([prediction, *rivals])
     others = [evaluate_many(pairs, options, on_event) for pairs in rivals.values()]
     return Comparison.of(dict(zip(names, [evaluation, *others], strict=True)))
@@ -192,7 +192,7 @@ def _pairs(
 
 
 def _label_settings(path: Path | None) -> LabelSettings | None:
-    """Read how labels are read from the settings of a training run."""
+    """Return the settings of labels of a training run."""
     if path is None:
         return None
     from tilesegm.training.settings.settings_file import load_config
@@ -217,4 +217,4 @@ def _ids(name: str, text: str | None) -> tuple[int, ...]:
 def _classes(text: str | None) -> tuple[str, ...] | int | None:
     if text is None:
         return None
-    return int(text) if text.strip().isdigit() else tuple(one.strip() for one in text.split(","))
+    return int(text) if text.strip().isdigit() else tuple(map(str.strip, text.split(",")))

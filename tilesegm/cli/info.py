@@ -32,12 +32,12 @@ def info(
     from tilesegm.model.open import read_spec
 
     spec = read_spec(path) if Path(path).is_dir() else None
-    said = _about_image(path, bands, nodata, level) if spec is None else _about_model(spec)
+    facts = _about_image(path, bands, nodata, level) if spec is None else _about_model(spec)
     if as_json:
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(facts))
         return
     table = Table(show_header=False)
-    for name, value in said.items():
+    for name, value in facts.items():
         if value not in (None, "", [], {}):
             table.add_row(name.replace("_", " "), _text(value))
     Console().print(table)
@@ -73,7 +73,7 @@ def _about_model(spec: Any) -> dict[str, Any]:
     return {
         "model": spec.name,
         "bands": spec.bands,
-        "classes": [known.name for known in spec.classes],
+        "classes": [info.name for info in spec.classes],
         "stride": spec.stride,
         "receptive_field_radius": spec.radius,
         "not_exact_because": list(spec.inexact),

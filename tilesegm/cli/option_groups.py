@@ -20,6 +20,7 @@ from tilesegm.cli.shared import (
     Overlap,
     PrecisionChoice,
     ScoresChoice,
+    Stack,
     Tile,
 )
 from tilesegm.cli.values import (
@@ -29,6 +30,7 @@ from tilesegm.cli.values import (
     parse_normalisation,
     parse_overlap,
 )
+from tilesegm.errors import SettingsError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.segmentation.options import Options
 
@@ -44,6 +46,7 @@ def make_tiling(tile: int, overlap: str, blend: str) -> Tiling:
 class InferenceOptions:
     """Options of every command that runs a network over the tiles of an image."""
 
+    stack: Stack = False
     tile: Tile = 1024
     overlap: Overlap = "128"
     blend: BlendChoice = "hann"
@@ -53,6 +56,15 @@ class InferenceOptions:
     normalise: Normalise = None
     precision: PrecisionChoice = "float32"
     tta: Augment = None
+
+    def image(self, images: list[str]) -> str | list[str]:
+        """Return the one image that a command takes, which may be a stack of files."""
+        if len(images) > 1 and not self.stack:
+            raise SettingsError(
+                f"{len(images)} images are given; give one, or --stack to read them as the bands "
+                "of one image"
+            )
+        return images if self.stack else images[0]
 
     @property
     def tiling(self) -> Tiling:

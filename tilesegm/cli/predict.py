@@ -10,7 +10,7 @@ import typer
 
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Images, Model, Overwrite, Quiet, Stack
+from tilesegm.cli.shared import Aoi, AsJson, Images, Model, Overwrite, Quiet
 from tilesegm.errors import SettingsError
 from tilesegm.sink.check import SUFFIXES
 
@@ -31,7 +31,6 @@ def predict(
         ),
     ],
     segmentation: SegmentationOptions,
-    stack: Stack = False,
     aoi: Aoi = None,
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
@@ -50,7 +49,7 @@ def predict(
     from tilesegm.segmentation.segment import segment
 
     tiling, options = segmentation.tiling, segmentation.options(area=aoi, compress=compress)
-    to_folder = not stack and _to_folder(images, output)
+    to_folder = not segmentation.stack and _to_folder(images, output)
     with ProgressBar(quiet or as_json) as progress:
         if to_folder:
             report = segment_many(
@@ -65,9 +64,8 @@ def predict(
             rows = [item.summary() for item in report]
             failed = sum(item.error is not None for item in report)
         else:
-            image: Any = images if stack else images[0]
             result = segment(
-                image,
+                segmentation.image(images),
                 model,
                 output,
                 tiling=tiling,

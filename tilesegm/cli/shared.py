@@ -15,7 +15,6 @@ __all__ = [
     "BlendChoice",
     "Changes",
     "ConfidenceChoice",
-    "Image",
     "Images",
     "Level",
     "Memory",
@@ -35,7 +34,6 @@ __all__ = [
     "Tile",
 ]
 
-Image = Annotated[str, typer.Argument(help="Path or URL of an image.", show_default=False)]
 Images = Annotated[
     list[str],
     typer.Argument(help="Paths or URLs of images.", metavar="IMAGE...", show_default=False),

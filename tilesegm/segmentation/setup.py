@@ -46,7 +46,7 @@ def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
             f"choose {spec.bands} of them, e.g. --bands "
             + ",".join(str(band) for band in range(1, spec.bands + 1))
             if spec.bands < info.bands
-            else "give an image, or a stack of several, that has them all"
+            else "give an image, or with --stack several, that has them all"
         )
         raise ModelError(
             f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; {advice}"

@@ -51,11 +51,11 @@ def show_forecast(console: Console, facts: dict[str, Any]) -> None:
         f"buffer {facts['buffer']} px",
         "network": f"{facts['model']}, {facts['parameters']:,} parameters, receptive field "
         f"{_field(facts['radius'])}, stride {facts['stride']}, {facts['precision']}",
-        "steps": f"{facts['batches']:,} batches of {facts['batch']} windows of {facts['size']} px in "
-        f"{facts['epochs']} epochs: {facts['passes']:.1f} times all pixels",
+        "steps": f"{facts['batches']:,} batches of {facts['batch']} windows of "
+        f"{facts['size']} px in {facts['epochs']} epochs: {facts['passes']:.1f} times all pixels",
         "time": f"{_time(facts['seconds'])} without validation "
-        f"({facts['seconds_per_step']:.2f} s per step, {facts['seconds_per_batch']:.2f} s to make a "
-        "batch in one thread)",
+        f"({facts['seconds_per_step']:.2f} s per step, {facts['seconds_per_batch']:.2f} s to make "
+        "a batch in one thread)",
         "memory": f"{facts['peak_memory_bytes'] / 1e9:.1f} GB after one step",
         "output": f"{facts['output']}: only statistics.npz was written",
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.commands import COMMANDS, command_of, long_options, parse
 
-__all__ = ["ROOT", "Block", "Page", "wrong_command"]
+__all__ = ["ROOT", "Block", "Page", "shell_commands", "wrong_command"]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -74,7 +74,7 @@ class Page:
         """Commands that the program would refuse."""
         for block in self.blocks:
             if block.language in ("", "bash", "sh"):
-                for command in _commands(block.code):
+                for command in shell_commands(block.code):
                     yield from self._problem(block.line, " ".join(command), wrong_command(command))
         for paragraph in self.paragraphs:
             for span in _SPAN.findall(paragraph):
@@ -132,16 +132,18 @@ def wrong_command(words: list[str]) -> str | None:
     return None
 
 
-def _commands(code: str) -> Iterator[list[str]]:
-    """Command lines of a shell block as words, split at pipes and the like."""
+def shell_commands(code: str) -> Iterator[list[str]]:
+    """Command lines of a shell block as words, split at pipes and without redirections."""
     for line in re.sub(r"\\\n", " ", code).splitlines():
         if not re.search(r"\btilesegm |\bpython ", line):
             continue
-        lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars="&|;")
+        lexer = shlex.shlex(line.removeprefix("$ "), posix=True, punctuation_chars="&|;>")
         lexer.whitespace_split = True
         words: list[str] = []
         for word in lexer:
-            if word in _SHELL:
+            if word == ">":
+                next(lexer)
+            elif word in _SHELL:
                 yield words
                 words = []
             else:

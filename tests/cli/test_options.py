@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shlex
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import tilesegm
 from tests.cli.conftest import Cli
 from tests.commands import COMMANDS, command_of, long_options, parse, signatures
+from tests.pages import shell_commands
 
 ROOT = Path(tilesegm.__file__).parent
 
@@ -122,6 +122,7 @@ def test_commands_are_listed_in_the_order_of_their_use(cli: Cli) -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_shows_an_example_that_is_taken(name: str) -> None:
-    example = re.search(r"^Example: tilesegm (.*)$", COMMANDS[name].help, re.MULTILINE)
+    example = re.search(r"^Example: (tilesegm .*)$", COMMANDS[name].help, re.MULTILINE)
     assert example, f"`tilesegm {name} --help` shows no example"
-    assert parse(shlex.split(example[1])) == name
+    ((_, *words),) = shell_commands(example[1])
+    assert parse(words) == name

@@ -157,7 +157,7 @@ def _compare(
     from tilesegm.report.comparison import Comparison
 
     if prediction in rivals:
-        raise SettingsError(f"--against names {prediction}, the prediction itself; name another")
+        raise SettingsError(f"against names {prediction}, the prediction itself; name another one")
     names = _short_names([prediction, *rivals])
     others = [evaluate_many(pairs, options, on_event) for pairs in rivals.values()]
     return Comparison.of(dict(zip(names, [evaluation, *others], strict=True)))

@@ -1,4 +1,4 @@
-"""What ``tilesegm train`` prints: progress by epochs, a forecast, and a result."""
+"""What ``tilesegm train`` says: progress by epochs, a forecast, and a result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["EpochProgress", "show_forecast", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
-    """Also writes a line per epoch, and notes, on standard error."""
+    """Also writes a line an epoch, and notes, on standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
         super().__init__(quiet)
@@ -42,34 +42,34 @@ class EpochProgress(ProgressBar):
             self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def show_forecast(console: Console, facts: dict[str, Any]) -> None:
-    """Print the forecast of a dry run."""
+def show_forecast(console: Console, said: dict[str, Any]) -> None:
+    """Print what a dry run found."""
     rows = {
-        "scenes": f"{facts['scenes']}, {facts['pixels'] / 1e6:,.1f} MP",
-        "bands": f"{len(facts['bands'])} of {facts['dtype']}: {', '.join(facts['bands'])}",
-        "split": f"{facts['split']}, fold {facts['fold']} of {facts['folds']} held out, "
-        f"buffer {facts['buffer']} px",
-        "network": f"{facts['model']}, {facts['parameters']:,} parameters, receptive field "
-        f"{_field(facts['radius'])}, stride {facts['stride']}, {facts['precision']}",
-        "steps": f"{facts['batches']:,} batches of {facts['batch']} windows of "
-        f"{facts['size']} px in {facts['epochs']} epochs: {facts['passes']:.1f} times all pixels",
-        "time": f"{_time(facts['seconds'])} without validation "
-        f"({facts['seconds_per_step']:.2f} s per step, {facts['seconds_per_batch']:.2f} s to make "
-        "a batch in one thread)",
-        "memory": f"{facts['peak_memory_bytes'] / 1e9:.1f} GB after one step",
-        "output": f"{facts['output']}: only statistics.npz was written",
+        "scenes": f"{said['scenes']}, {said['pixels'] / 1e6:,.1f} MP",
+        "bands": f"{len(said['bands'])} of {said['dtype']}: {', '.join(said['bands'])}",
+        "split": f"{said['split']}, fold {said['fold']} of {said['folds']} held out, "
+        f"buffer {said['buffer']} px",
+        "network": f"{said['model']}, {said['parameters']:,} parameters, receptive field "
+        f"{_field(said['radius'])}, stride {said['stride']}, {said['precision']}",
+        "steps": f"{said['batches']:,} batches of {said['batch']} windows of {said['size']} px in "
+        f"{said['epochs']} epochs: {said['passes']:.1f} times all pixels",
+        "time": f"{_time(said['seconds'])} without looks at held-out pixels "
+        f"({said['seconds_per_step']:.2f} s a step, {said['seconds_per_batch']:.2f} s to make a "
+        "batch in one thread)",
+        "memory": f"{said['peak_memory_bytes'] / 1e9:.1f} GB so far, with one step made",
+        "output": f"{said['output']}: nothing but statistics.npz was written",
     }
     table = Table(show_header=False)
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
-    console.print(_classes(facts["classes"]))
-    for note in facts["notes"]:
+    console.print(_classes(said["classes"]))
+    for note in said["notes"]:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
 
 
 def summarise(result: TrainingResult) -> dict[str, Any]:
-    """Return a result as values for JSON."""
+    """Return a result as what JSON can hold."""
     import numpy as np
 
     from tilesegm.metrics.confusion import Scores
@@ -88,24 +88,24 @@ def summarise(result: TrainingResult) -> dict[str, Any]:
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
         "best_score": result.best_score,
-        "classes": [info.name for info in spec.classes] if spec else [],
-        "mean_iou": {kind: plain(score.mean_iou) for kind, score in scores.items()},
-        "iou": {kind: plain(score.iou) for kind, score in scores.items()},
+        "classes": [known.name for known in spec.classes] if spec else [],
+        "mean_iou": {kind: plain(one.mean_iou) for kind, one in scores.items()},
+        "iou": {kind: plain(one.iou) for kind, one in scores.items()},
         "seconds": result.seconds,
     }
 
 
-def show_result(console: Console, facts: dict[str, Any]) -> None:
-    """Print the result of a run."""
-    table = Table("class", *facts["iou"], title="IoU")
-    for number, name in enumerate(facts["classes"]):
-        table.add_row(name, *(_score(column[number]) for column in facts["iou"].values()))
-    table.add_row("mean", *(_score(facts["mean_iou"][kind]) for kind in facts["iou"]))
-    if facts["iou"]:
+def show_result(console: Console, said: dict[str, Any]) -> None:
+    """Print what a run gave."""
+    table = Table("class", *said["iou"], title="IoU")
+    for number, name in enumerate(said["classes"]):
+        table.add_row(name, *(_score(column[number]) for column in said["iou"].values()))
+    table.add_row("mean", *(_score(said["mean_iou"][kind]) for kind in said["iou"]))
+    if said["iou"]:
         console.print(table)
     console.print(
-        f"{facts['epochs']} epochs, best after {facts['best_epoch']}, {_time(facts['seconds'])}\n"
-        f"model: {facts['model']}\nreport: {facts['report']}",
+        f"{said['epochs']} epochs, best after {said['best_epoch']}, {_time(said['seconds'])}\n"
+        f"model: {said['model']}\nreport: {said['report']}",
         soft_wrap=True,
         highlight=False,
     )

@@ -107,6 +107,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "city_truth.tif": _truth,
     "a_classes.tif": _class_map,
     "b_classes.tif": _class_map,
+    "b_classes.zarr": _class_map,
     "truth.tif": _truth,
     "data": _landsat,
     "city_model": _bundle(_model),

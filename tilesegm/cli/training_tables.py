@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.events import EpochEnded, Event, Noted
+from tilesegm.plain import plain
 
 if TYPE_CHECKING:
     from tilesegm.training.result import TrainingResult
@@ -89,8 +89,8 @@ def summarise(result: TrainingResult) -> dict[str, Any]:
         "best_epoch": result.best_epoch,
         "best_score": result.best_score,
         "classes": [known.name for known in spec.classes] if spec else [],
-        "mean_iou": {kind: _number(one.mean_iou) for kind, one in scores.items()},
-        "iou": {kind: [_number(value) for value in one.iou] for kind, one in scores.items()},
+        "mean_iou": {kind: plain(one.mean_iou) for kind, one in scores.items()},
+        "iou": {kind: plain(one.iou) for kind, one in scores.items()},
         "seconds": result.seconds,
     }
 
@@ -136,10 +136,6 @@ def _classes(classes: list[dict[str, Any]]) -> Table:
 
 def _field(radius: int | None) -> str:
     return "unknown" if radius is None else f"{2 * radius + 1} px"
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
 
 
 def _score(value: float | None) -> str:

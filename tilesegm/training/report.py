@@ -11,6 +11,7 @@ import numpy as np
 from tilesegm.classes import ClassInfo
 from tilesegm.files import write_file
 from tilesegm.metrics.confusion import Scores
+from tilesegm.plain import plain
 from tilesegm.report.charts import bars, heat_map, lines
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
@@ -48,7 +49,7 @@ def write_report(data: ResultData) -> None:
     page.section("Settings")
     page.table(["key", "value"], _flat(data.settings))
     page.save(data.path)
-    text = json.dumps(_plain(data, looks), indent=1, allow_nan=False)
+    text = json.dumps(plain(_facts(data, looks)), indent=1, allow_nan=False)
     write_file(data.path.with_suffix(".json"), text + "\n")
 
 
@@ -154,7 +155,7 @@ def _flat(settings: dict[str, object], prefix: str = "") -> list[tuple[str, obje
     return rows
 
 
-def _plain(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, object]:
+def _facts(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, object]:
     names = [info.name for info in data.classes]
     return {
         "epochs": data.result.epochs,
@@ -165,21 +166,15 @@ def _plain(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, o
         "scores": {
             what: {
                 "pixels": scores.pixels,
-                "mean_iou": _number(scores.mean_iou),
-                "accuracy": _number(scores.accuracy),
-                "kappa": _number(scores.kappa),
-                "iou": dict(zip(names, map(_number, scores.iou.tolist()), strict=True)),
-                "dice": dict(zip(names, map(_number, scores.dice.tolist()), strict=True)),
+                "mean_iou": scores.mean_iou,
+                "accuracy": scores.accuracy,
+                "kappa": scores.kappa,
+                "iou": dict(zip(names, scores.iou.tolist(), strict=True)),
+                "dice": dict(zip(names, scores.dice.tolist(), strict=True)),
                 "confusion": scores.confusion.tolist(),
             }
             for what, scores in looks
         },
-        "history": [
-            {name: _number(value) for name, value in row.items()} for row in data.result.history
-        ],
+        "history": data.result.history,
         "settings": data.settings,
     }
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None

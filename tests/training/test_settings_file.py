@@ -134,7 +134,7 @@ def test_paths_begin_at_the_file(
         ),
         (
             "sampling:\n  hard: 0\n  balanced: 1.5\n",
-            "run.yaml:11: sampling.balanced is a share from 0 to 1; received 1.5",
+            "run.yaml:11: sampling.balanced is 1.5; pass a share from 0 to 1",
         ),
         (
             "schedule:\n\tsize: 3\n",

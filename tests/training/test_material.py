@@ -19,8 +19,8 @@ from tilesegm.networks.encoders import expected_normalisation
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 from tilesegm.networks.start_weights import StartWeights
 from tilesegm.training.material import Material, make_stream, prepare
-from tilesegm.training.normalising import choose_normalisation
 from tilesegm.training.run_folder import RunFolder
+from tilesegm.training.setup import choose_normalisation
 
 
 def make_scenes() -> Scenes:

@@ -64,7 +64,7 @@ def test_files_become_a_bundle_that_segments_another_image(tmp_path: Path) -> No
     assert again.best_epoch == result.best_epoch
 
 
-def test_nothing_is_compiled_anew_from_epoch_to_epoch(
+def test_nothing_is_compiled_again_from_epoch_to_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tilesegm.losses import CrossEntropy

@@ -12,7 +12,7 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from tilesegm.cli.shared import AsJson, Quiet
-from tilesegm.cli.training_tables import EpochProgress, show_forecast, show_result, summarise
+from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
 from tilesegm.errors import OutputError
 
 __all__ = ["train_app"]
@@ -70,7 +70,9 @@ def run(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Folder of the run, in place of `output`.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Begin anew where a run was begun.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option(help="Train from scratch where a run was begun.")
+    ] = False,
     changes: Changes = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would happen, time one step, and end.")
@@ -89,9 +91,10 @@ def run(
         settings = dataclasses.replace(settings, output=str(output.absolute()))
     with EpochProgress(quiet or as_json) as progress:
         if dry_run:
-            from tilesegm.training.forecast import forecast
+            from tilesegm.training.dry_run import dry_run as run_dry
 
-            summary, show = forecast(settings, on_event=progress).summary(), show_forecast
+            dry = run_dry(settings, overwrite=overwrite, on_event=progress)
+            summary, show = dry.summary(), show_dry_run
         else:
             from tilesegm.training.run import train
 
@@ -163,7 +166,7 @@ def preview(
 
     _check_free(output, overwrite)
     settings = load_config(config, changes or (), losses=False)
-    from tilesegm.training.rehearsal import draw_windows
+    from tilesegm.training.drawings import draw_windows
 
     with EpochProgress() as progress:
         draw_windows(settings, output, windows=windows, on_event=progress)
@@ -182,12 +185,10 @@ def split(
 
     _check_free(output, overwrite)
     settings = load_config(config, changes or (), losses=False)
-    from tilesegm.training.rehearsal import draw_split
+    from tilesegm.training.drawings import draw_split
 
     with EpochProgress() as progress:
-        notes = draw_split(settings, output, on_event=progress)
-    for note in notes:
-        typer.echo(f"note: {note}", err=True)
+        draw_split(settings, output, on_event=progress)
     typer.echo(str(output))
 
 

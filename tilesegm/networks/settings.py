@@ -82,7 +82,7 @@ class ModelSettings:
     encoder: EncoderSettings | None = None
     weights: str | None = None
     """Bundle or Keras file of the same architecture to start from; layers whose shapes differ,
-    such as the scores of other classes, start anew."""
+    such as the scores of other classes, start from scratch."""
 
     def __post_init__(self) -> None:
         in_range("model.filters", self.filters, 1)

@@ -22,12 +22,12 @@ from tilesegm.training.checkpoint import (
     save_checkpoint,
     take_variables,
 )
-from tilesegm.training.examination import Examiner, scores_of
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
 from tilesegm.training.run_folder import RunFolder
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.trainee import Trainee
+from tilesegm.training.validation.validator import Validator, validation_scores
 
 __all__ = ["Loop"]
 
@@ -44,7 +44,7 @@ class Loop:
         folder: Where its files are.
         trainee: The network.
         stream: The samples.
-        examiner: Looks at held-out pixels.
+        validator: Segments held-out pixels.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Loop:
         folder: RunFolder,
         trainee: Trainee,
         stream: SampleStream,
-        examiner: Examiner,
+        validator: Validator,
     ) -> None:
         self.config, self.folder = config, folder
-        self.trainee, self.stream, self.examiner = trainee, stream, examiner
+        self.trainee, self.stream, self.validator = trainee, stream, validator
         self.workers = trainee.devices.workers
         self.progress = Progress()
         self._batches = config.schedule.steps * config.optimizer.accumulate
@@ -95,8 +95,8 @@ class Loop:
             watch.before = epoch * self._batches
             row = self._fit_safely(epoch, watch)
             watch.check(row["loss"])
-            self.trainee.settle()
-            self.examiner.refresh()
+            self.trainee.copy_weights_back()
+            self.validator.refresh()
             score = self._score(epoch, row)
             if self.config.sampling.hard:
                 self.stream.hard = self._hard_places(epoch)
@@ -186,9 +186,9 @@ class Loop:
     def _score(self, epoch: int, row: dict[str, float]) -> float | None:
         settings = self.config.validation
         is_last = epoch + 1 == self.config.schedule.epochs
-        looks = (epoch + 1) % settings.every == 0 or is_last
-        if looks and self.examiner.has_parts:
-            scores = scores_of(self.examiner.examine())
+        is_due = (epoch + 1) % settings.every == 0 or is_last
+        if is_due and self.validator.has_regions:
+            scores = validation_scores(self.validator.validate())
             row |= {f"val_{name}": value for name, value in scores.items()}
             if settings.metric != "loss":
                 score = scores[settings.metric]
@@ -197,7 +197,7 @@ class Loop:
 
     def _hard_places(self, epoch: int) -> Hardness:
         count = self._batches * self.config.schedule.batch
-        material, predictor = self.examiner.material, self.examiner.predictor
+        material, predictor = self.validator.material, self.validator.predictor
         return self.workers.first(
             lambda: find_hard_places(self.stream, material, predictor, epoch * count, count)
         )

@@ -48,7 +48,8 @@ def find_hard_places(
         for tile, patch in zip(tiles, patches, strict=False):
             tile[patch.valid] = patch.pixels[patch.valid]
         ids = predictor(tiles).argmax(axis=1)
-        for patch, found in zip(patches, ids, strict=False):
-            known = patch.labels != IGNORE
-            errors.append(float((found != patch.labels)[known].mean()) if known.any() else 0.0)
+        for patch, predicted in zip(patches, ids, strict=False):
+            learnt = patch.labels != IGNORE
+            wrong = (predicted != patch.labels)[learnt]
+            errors.append(float(wrong.mean()) if wrong.size else 0.0)
     return Hardness.hardest(places, errors)

@@ -11,6 +11,7 @@ import numpy as np
 from tilesegm.classes import ClassInfo
 from tilesegm.files import write_file
 from tilesegm.metrics.confusion import Scores
+from tilesegm.networks.start_weights import StartWeights
 from tilesegm.report.charts import bars, heat_map, lines
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
@@ -45,6 +46,7 @@ def write_report(data: ResultData) -> None:
     _add_windows(page, "Worst windows", data.worst, data.classes)
     _add_windows(page, "Best windows", data.best, data.classes)
     _add_data(page, data)
+    _add_start(page, data.start)
     page.section("Settings")
     page.table(["key", "value"], _flat(data.settings))
     page.save(data.path)
@@ -144,6 +146,17 @@ def _add_data(page: Page, data: ResultData) -> None:
         page.figure(f'<img alt="" src="data:image/png;base64,{encoded}">', "The split")
 
 
+def _add_start(page: Page, start: StartWeights | None) -> None:
+    if start is None:
+        return
+    page.section(
+        "Start weights",
+        f"{len(start.copied)} layers started with the weights of another network, and "
+        f"{len(start.from_scratch)} from scratch{': ' if start.from_scratch else ''}"
+        f"{', '.join(start.from_scratch)}.",
+    )
+
+
 def _flat(settings: dict[str, object], prefix: str = "") -> list[tuple[str, object]]:
     rows: list[tuple[str, object]] = []
     for key, value in settings.items():
@@ -162,6 +175,7 @@ def _plain(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, o
         "classes": names,
         "train_pixels": dict(zip(names, data.train_counts, strict=True)),
         "notes": list(data.notes),
+        "start": None if data.start is None else data.start.layers,
         "scores": {
             what: {
                 "pixels": scores.pixels,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ResumeError
 from tilesegm.files import write_file
+from tilesegm.networks.start_weights import StartWeights
 
 __all__ = ["Picture", "ResultData", "TrainingResult", "load_result", "save_result"]
 
@@ -66,6 +67,8 @@ class ResultData:
     train_counts: tuple[int, ...]
     """Pixels of each class that were learnt from."""
     settings: dict[str, Any]
+    start: StartWeights | None
+    """Layers that started with weights of another network; None without ``model.weights``."""
     scenes: dict[str, tuple[tuple[int, ...], ...]]
     """Confusion of each scene that has held-out or test pixels."""
     best: tuple[Picture, ...]
@@ -102,5 +105,5 @@ def load_result(path: Path, bundle: Path) -> TrainingResult:
         return TrainingResult(folder=path.parent, bundle=bundle, **plain)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResumeError(
-            f"{path} cannot be read ({error}); pass overwrite to train anew"
+            f"{path} cannot be read ({error}); pass overwrite to train from scratch"
         ) from error

@@ -1,4 +1,4 @@
-"""A look at held-out pixels: they are segmented by tiles, as `predict` segments an image."""
+"""Held-out regions, segmented by tiles as `predict` segments an image."""
 
 from __future__ import annotations
 
@@ -20,31 +20,37 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import count_confusion
 from tilesegm.model.base import ModelSpec, Predictor
-from tilesegm.training.scene_source import SceneSource
 from tilesegm.training.settings.config import ValidationSettings
+from tilesegm.training.validation.scene_source import SceneSource
 
 if TYPE_CHECKING:
     from tilesegm.data.scenes import Scenes
 
-__all__ = ["Look", "Part", "choose_parts", "look_at", "plan_looks"]
+__all__ = [
+    "Region",
+    "ValidatedRegion",
+    "choose_regions",
+    "lay_validation_grids",
+    "segment_held_out",
+]
 
 _CHUNK = 1024
 _PANEL = 8192
 
 
 @dataclass(frozen=True)
-class Part:
+class Region:
     """A window of a scene that is held out."""
 
     scene: int
+    """Number of the scene."""
     window: Window
 
 
-@dataclass(frozen=True)
-class Look:
-    """What a network made of a window."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ValidatedRegion(Region):
+    """A held-out region with its labels and predicted classes."""
 
-    part: Part
     truth: NDArray[np.int32]
     """``(height, width)`` class ids, or ``IGNORE``."""
     predicted: NDArray[Any]
@@ -53,25 +59,27 @@ class Look:
     """``(K, K)`` pixels by true class (row) and predicted class."""
 
 
-def choose_parts(
+def choose_regions(
     windows: Sequence[Sequence[Window]], *, tile: int, megapixels: float | None, seed: int
-) -> tuple[Part, ...]:
-    """Choose what to look at: everything, or as much as is allowed, the same every time.
+) -> tuple[Region, ...]:
+    """Choose the regions to validate on: all, or as many as allowed, the same every time.
 
-    Windows are cut into squares of ``tile`` pixels when not all of them may be looked at, and
+    Windows are cut into squares of ``tile`` pixels when not all of them may be segmented, and
     squares are drawn from all over, so that a part of a large image stands for all of it.
 
     Args:
         windows: Held-out windows of each scene.
         tile: Side of a square in pixels.
-        megapixels: Most pixels, in millions; None for all. One square at least is chosen.
+        megapixels: Most pixels, in millions; None for all. At least one square is chosen.
         seed: Seed of the draw.
     """
-    parts = tuple(Part(n, window) for n, each in enumerate(windows) for window in each)
+    regions = tuple(Region(n, window) for n, each in enumerate(windows) for window in each)
     allowed = np.inf if megapixels is None else megapixels * 1e6
-    if sum(part.window.pixels for part in parts) <= allowed:
-        return parts
-    squares = [square for part in parts for square in _cut(part, tile)]
+    if sum(region.window.pixels for region in regions) <= allowed:
+        return regions
+    squares = [
+        Region(region.scene, square) for region in regions for square in region.window.tiles(tile)
+    ]
     chosen: list[int] = []
     left = allowed
     for number in np.random.default_rng(seed).permutation(len(squares)):
@@ -82,7 +90,9 @@ def choose_parts(
     return tuple(squares[number] for number in sorted(chosen))
 
 
-def plan_looks(scenes: Scenes, spec: ModelSpec, settings: ValidationSettings) -> list[TileGrid]:
+def lay_validation_grids(
+    scenes: Scenes, spec: ModelSpec, settings: ValidationSettings
+) -> list[TileGrid]:
     """Lay tiles over each scene.
 
     Raises:
@@ -92,28 +102,28 @@ def plan_looks(scenes: Scenes, spec: ModelSpec, settings: ValidationSettings) ->
     return [plan_grid(info.height, info.width, tiling, footprint(spec)) for info in scenes.infos]
 
 
-def look_at(
-    parts: Sequence[Part],
+def segment_held_out(
+    regions: Sequence[Region],
     scenes: Scenes,
     predictor: Predictor,
     grids: Sequence[TileGrid],
     *,
     batch: int,
-) -> Iterator[Look]:
-    """Segment held-out windows by the tiles that `predict` would lay over their images.
+) -> Iterator[ValidatedRegion]:
+    """Segment held-out regions by the tiles that `predict` would lay over their images.
 
-    Tiles reach over the edges of a window as far as the image goes, so that its pixels are seen
+    Tiles reach over the edges of a region as far as the image goes, so that its pixels are seen
     with the context that they have in use.
 
     Args:
-        parts: Where to look.
+        regions: Windows to segment.
         scenes: Images and labels.
         predictor: The network.
-        grids: Tiles of each scene, see :func:`plan_looks`.
+        grids: Tiles of each scene, see `lay_validation_grids`.
         batch: Most tiles at once.
 
     Yields:
-        One look a part, or several of at most 1024 rows and 8192 columns for a larger part.
+        One result per region, or several of at most 1024 rows and 8192 columns for a larger one.
 
     Raises:
         SourceError: Pixels cannot be read.
@@ -122,29 +132,25 @@ def look_at(
     spec = predictor.spec
     decision = Decision(len(spec.classes), spec.probabilities)
     layers = result_layers(decision)
-    for part in parts:
-        window, grid = part.window, grids[part.scene]
+    for region in regions:
+        window, grid = region.window, grids[region.scene]
         across = len(grid.cols.cover(window.col, min(window.stop_col, window.col + _PANEL)))
-        source = SceneSource(scenes, part.scene)
+        source = SceneSource(scenes, region.scene)
         reading = Reading(source, grid, min(batch, across), spec.fill)
         job = Job(reading, predictor, decision, layers)
         for panel in plan_regions(window.height, window.width, _CHUNK, _PANEL):
             run = tuple(
-                replace(region, window=region.window.shift(window.row, window.col))
-                for region in panel
+                replace(part, window=part.window.shift(window.row, window.col)) for part in panel
             )
             with closing(stream(job, run)) as finished:
-                for each in finished:
-                    place = each.region.window
-                    truth = scenes.read_labels(part.scene, place)
-                    predicted = each.results["classes"]
-                    counts = count_confusion(truth, predicted, decision.classes)
-                    yield Look(Part(part.scene, place), truth, predicted, counts)
-
-
-def _cut(part: Part, side: int) -> Iterator[Part]:
-    window = part.window
-    for row in range(window.row, window.stop_row, side):
-        for col in range(window.col, window.stop_col, side):
-            height, width = min(side, window.stop_row - row), min(side, window.stop_col - col)
-            yield Part(part.scene, Window(row, col, height, width))
+                for part in finished:
+                    place = part.region.window
+                    truth = scenes.read_labels(region.scene, place)
+                    predicted = part.results["classes"]
+                    yield ValidatedRegion(
+                        region.scene,
+                        place,
+                        truth=truth,
+                        predicted=predicted,
+                        confusion=count_confusion(truth, predicted, decision.classes),
+                    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -84,11 +85,12 @@ def run(
 
     Example: tilesegm train city.yaml
     """
-    from tilesegm.training.settings.settings_file import load_config
+    from tilesegm.training.checked_config import load_checked_config
 
-    settings = load_config(config, changes or ())
+    settings = load_checked_config(config, changes or ())
     if output is not None:
         settings = dataclasses.replace(settings, output=str(output.absolute()))
+    show: Callable[[Console, dict[str, Any]], None]
     with EpochProgress(quiet or as_json) as progress:
         if dry_run:
             from tilesegm.training.dry_run import dry_run as run_dry
@@ -165,7 +167,7 @@ def preview(
     from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
-    settings = load_config(config, changes or (), losses=False)
+    settings = load_config(config, changes or ())
     from tilesegm.training.drawings import draw_windows
 
     with EpochProgress() as progress:
@@ -184,12 +186,23 @@ def split(
     from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
-    settings = load_config(config, changes or (), losses=False)
+    settings = load_config(config, changes or ())
     from tilesegm.training.drawings import draw_split
 
     with EpochProgress() as progress:
         draw_split(settings, output, on_event=progress)
     typer.echo(str(output))
+
+
+@train_app.command()
+def schema() -> None:
+    """Print the JSON schema of settings, by which editors complete and explain their keys.
+
+    Example: tilesegm train schema > settings.schema.json
+    """
+    from tilesegm.training.settings.schema import schema as make_schema
+
+    typer.echo(json.dumps(make_schema(), indent=1, ensure_ascii=False))
 
 
 def _check_free(output: Path, overwrite: bool) -> None:

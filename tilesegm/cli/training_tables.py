@@ -102,7 +102,8 @@ def show_result(console: Console, result: dict[str, Any]) -> None:
     if result["iou"]:
         console.print(table)
     console.print(
-        f"{result['epochs']} epochs, best after {result['best_epoch']}, {_time(result['seconds'])}\n"
+        f"{result['epochs']} epochs, best after {result['best_epoch']}, "
+        f"{_time(result['seconds'])}\n"
         f"model: {result['model']}\nreport: {result['report']}",
         soft_wrap=True,
         highlight=False,

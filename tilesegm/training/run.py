@@ -16,6 +16,7 @@ from tilesegm.data.scenes import Scenes
 from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.bundle import BundleInfo, save_bundle, sha256_of
+from tilesegm.training.checked_config import load_checked_config
 from tilesegm.training.devices import open_devices
 from tilesegm.training.gallery import Gallery
 from tilesegm.training.loop import Loop
@@ -24,7 +25,7 @@ from tilesegm.training.report import write_report
 from tilesegm.training.result import ResultData, TrainingResult, load_result, save_result
 from tilesegm.training.run_folder import TRAIN_FROM_SCRATCH, RunFolder, open_run
 from tilesegm.training.settings.config import TrainingConfig
-from tilesegm.training.settings.settings_file import config_digest, load_config, plain_config
+from tilesegm.training.settings.settings_file import config_digest, plain_config
 from tilesegm.training.setup import RunSetup, open_scenes, set_up
 from tilesegm.training.trainee import Trainee
 from tilesegm.training.validation.validator import Validator
@@ -58,7 +59,7 @@ def train(
         ResumeError: The folder holds a run with other settings or data, or one in progress.
     """
     if not isinstance(config, TrainingConfig):
-        config, folder = load_config(config), None
+        config, folder = load_checked_config(config), None
     base = Path(folder or ".")
     with open_scenes(config, base) as scenes:
         return train_on(scenes, config, folder=base, overwrite=overwrite, on_event=on_event)

@@ -29,7 +29,7 @@ def settings(section: str = "") -> Callable[[type[T]], type[T]]:
     """Make a frozen dataclass that checks the types of its values before anything else.
 
     Args:
-        section: Where messages say that a value stands, such as ``schedule``.
+        section: where messages say that a value stands, such as ``schedule``.
     """
 
     def decorate(cls: type[T]) -> type[T]:
@@ -53,12 +53,12 @@ def one_of(key: str, value: object, choices: Any) -> None:
     """Refuse a value that is not among the choices.
 
     Args:
-        key: Name of the value in messages, such as ``schedule.decay``.
-        value: What was passed.
-        choices: A `Literal`, or the choices themselves.
+        key: name of the value in messages, such as ``schedule.decay``.
+        value: what was passed.
+        choices: a `Literal`, or the choices themselves.
 
     Raises:
-        SettingsError: The value is another one.
+        SettingsError: the value is another one.
     """
     allowed = get_args(choices) or tuple(choices)
     if value not in allowed:
@@ -77,15 +77,15 @@ def in_range(
     """Refuse a number that is NaN, infinite, or outside a range; None passes.
 
     Args:
-        key: Name of the value in messages, such as ``schedule.epochs``.
-        value: What was passed.
-        low: Lower end of the range.
-        high: Upper end of the range; without it any finite number is low enough.
-        ends: Whether the ends belong to the range, as intervals are written.
-        what: What the number is, such as ``a fraction``.
+        key: name of the value in messages, such as ``schedule.epochs``.
+        value: what was passed.
+        low: lower end of the range.
+        high: upper end of the range; without it any finite number is low enough.
+        ends: whether the ends belong to the range, as intervals are written.
+        what: what the number is, such as ``a fraction``.
 
     Raises:
-        SettingsError: The value is out of range.
+        SettingsError: the value is out of range.
     """
     if value is None:
         return

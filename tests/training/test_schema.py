@@ -76,7 +76,7 @@ def test_every_key_of_a_file_is_in_the_schema_with_its_meaning() -> None:
     assert sum(map(len, properties)) == sum(len(section.keys) for section in sections().values())
     assert plain["$defs"]["ScheduleSettings"]["properties"]["epochs"] == {
         "default": 20,
-        "description": "Epochs of the run.",
+        "description": "Number of epochs.",
         "title": "Epochs",
         "type": "integer",
     }

@@ -22,11 +22,11 @@ def load_checked_config(path: str | Path, changes: Sequence[str] = ()) -> Traini
     Keras is imported only when everything else is right.
 
     Args:
-        path: The file.
+        path: the file.
         changes: ``key.path=value`` each; later ones win.
 
     Raises:
-        SettingsError: Something cannot be used; the message names its line.
+        SettingsError: something cannot be used; the message names its line.
     """
     document = load_document(path, changes)
     config = read_config(document, Path(path).parent)
@@ -38,11 +38,11 @@ def check_losses(config: TrainingConfig, document: Document | None = None) -> No
     """Make every loss and the weighting rule once.
 
     Args:
-        config: Settings of the run.
-        document: The file that they come from, for its lines.
+        config: settings of the run.
+        document: the file that they come from, for its lines.
 
     Raises:
-        SettingsError: One cannot be made as it is described.
+        SettingsError: one cannot be made as it is described.
     """
     from tilesegm.training.objective import make_loss, make_rule
 

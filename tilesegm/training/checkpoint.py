@@ -46,7 +46,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read what :func:`save_checkpoint` wrote.
+    """Read what `save_checkpoint` wrote.
 
     Raises:
         ResumeError: it cannot be read, or a newer version wrote it.
@@ -78,7 +78,7 @@ def take_variables(prefix: str, variables: Sequence[Any]) -> Arrays:
 
 
 def put_variables(prefix: str, variables: Sequence[Any], arrays: Arrays) -> None:
-    """Give Keras variables the values that :func:`take_variables` returned.
+    """Give Keras variables the values that `take_variables` returned.
 
     Raises:
         ResumeError: there are other variables, or of other shapes or types.

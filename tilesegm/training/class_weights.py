@@ -35,15 +35,15 @@ def class_weights(counts: ArrayLike, kind: ClassWeighting) -> NDArray[np.float32
     Args:
         counts: ``(M, K)`` labelled pixels of each class that are learnt from, in each of M images,
             or ``(K,)`` their sums, as if every image showed every class.
-        kind: Name of the rule.
+        kind: name of the rule.
 
     Returns:
         ``(K,)`` with mean 1 over the classes that were counted. Others have the largest weight of
         these: what was missed by counting whole cells is rare.
 
     Raises:
-        SettingsError: The rule is unknown.
-        InputError: Counts are negative or all zero.
+        SettingsError: the rule is unknown.
+        InputError: counts are negative or all zero.
     """
     one_of("loss.class_weights", kind, ClassWeighting)
     if kind == "none":

@@ -63,8 +63,8 @@ def open_devices(settings: DeviceSettings, accumulate: int = 1) -> Devices:
     """Find the devices of a run.
 
     Args:
-        settings: What to use.
-        accumulate: Batches whose gradients make one update.
+        settings: what to use.
+        accumulate: batches whose gradients make one update.
 
     Raises:
         SettingsError: the running Keras backend does not distribute, or not with these settings,

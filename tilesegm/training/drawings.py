@@ -21,14 +21,14 @@ def draw_windows(
     """Draw training windows, each as it is and as augmentation changes it.
 
     Args:
-        config: Settings of the run.
+        config: settings of the run.
         path: PNG file.
-        windows: Number of windows.
-        on_event: Called with progress and notes.
+        windows: number of windows.
+        on_event: called with progress and notes.
 
     Raises:
-        InputError: Settings, images and labels cannot be used, or do not fit each other.
-        OutputError: The picture cannot be written.
+        InputError: settings, images and labels cannot be used, or do not fit each other.
+        OutputError: the picture cannot be written.
     """
     with set_up_aside(config, on_event=on_event) as setup:
         material, normalisation = setup.material, setup.normalisation
@@ -57,13 +57,13 @@ def draw_split(config: TrainingConfig, path: Path, *, on_event: OnEvent = ignore
     """Draw which pixels would be learnt from and which held out.
 
     Args:
-        config: Settings of the run.
+        config: settings of the run.
         path: PNG file.
-        on_event: Called with progress and notes.
+        on_event: called with progress and notes.
 
     Raises:
-        InputError: Settings, images and labels cannot be used, or do not fit each other.
-        OutputError: The picture cannot be written.
+        InputError: settings, images and labels cannot be used, or do not fit each other.
+        OutputError: the picture cannot be written.
     """
     with set_up_aside(config, on_event=on_event) as setup:
         setup.material.split.draw(path, setup.material.statistics, config.split.fold)

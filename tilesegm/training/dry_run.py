@@ -102,13 +102,13 @@ def dry_run(
     """Do everything that comes before the first step, time one step, and leave only statistics.
 
     Args:
-        config: Settings of the run.
-        overwrite: Whether a run that is in the output folder would be dropped.
-        on_event: Called with progress and notes.
+        config: settings of the run.
+        overwrite: whether a run that is in the output folder would be dropped.
+        on_event: called with progress and notes.
 
     Raises:
-        InputError: Settings, images and labels cannot be used, or do not fit each other.
-        OutputError: Statistics cannot be written.
+        InputError: settings, images and labels cannot be used, or do not fit each other.
+        OutputError: statistics cannot be written.
     """
     devices = open_devices(config.device, config.optimizer.accumulate)
     devices.check_batch(config.schedule.batch)

@@ -28,8 +28,8 @@ class Gallery:
     Squares with labels on less than a tenth of their pixels are left out.
 
     Args:
-        scenes: Where pixels are read for pictures.
-        count: Pictures of each kind.
+        scenes: where pixels are read for pictures.
+        count: pictures of each kind.
     """
 
     def __init__(self, scenes: Scenes, count: int = 3) -> None:

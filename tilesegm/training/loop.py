@@ -40,11 +40,11 @@ class Loop:
     whole epoch as if nothing had happened.
 
     Args:
-        config: Settings of the run.
-        folder: Where its files are.
-        trainee: The network.
-        stream: The samples.
-        validator: Segments held-out pixels.
+        config: settings of the run.
+        folder: where its files are.
+        trainee: the network.
+        stream: the samples.
+        validator: segments held-out pixels.
     """
 
     def __init__(

@@ -27,11 +27,11 @@ def find_hard_places(
     of its pixels that may be learnt from and get another class.
 
     Args:
-        stream: The samples.
-        material: Where windows are cut.
-        predictor: The network as it is now; it takes raw pixels.
-        first: Number of the first sample of the epoch.
-        count: Samples of the epoch.
+        stream: the samples.
+        material: where windows are cut.
+        predictor: the network as it is now; it takes raw pixels.
+        first: number of the first sample of the epoch.
+        count: samples of the epoch.
     """
     size, batch = stream.settings.size, stream.settings.batch
     places = [stream.place(index) for index in range(first, first + count, _SHARE)]

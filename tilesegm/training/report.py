@@ -27,7 +27,7 @@ def write_report(data: ResultData) -> None:
     """Write the page to ``data.path``, and JSON beside it.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: they cannot be written.
     """
     result = data.result
     page = Page(
@@ -36,12 +36,12 @@ def write_report(data: ResultData) -> None:
     )
     for note in data.notes:
         page.text(f"Note: {note}")
-    looks = [
+    scored = [
         (name, Scores(np.array(counts)))
         for name, counts in (("held-out", result.validation), ("test", result.test))
         if counts
     ]
-    _add_scores(page, data, looks)
+    _add_scores(page, data, scored)
     _add_curves(page, data)
     _add_windows(page, "Worst windows", data.worst, data.classes)
     _add_windows(page, "Best windows", data.best, data.classes)
@@ -50,13 +50,13 @@ def write_report(data: ResultData) -> None:
     page.section("Settings")
     page.table(["key", "value"], _flat(data.settings))
     page.save(data.path)
-    text = json.dumps(_plain(data, looks), indent=1, allow_nan=False)
+    text = json.dumps(_plain(data, scored), indent=1, allow_nan=False)
     write_file(data.path.with_suffix(".json"), text + "\n")
 
 
-def _add_scores(page: Page, data: ResultData, looks: Sequence[tuple[str, Scores]]) -> None:
+def _add_scores(page: Page, data: ResultData, scored: Sequence[tuple[str, Scores]]) -> None:
     names = [info.name for info in data.classes]
-    for what, scores in looks:
+    for what, scores in scored:
         page.section(
             f"Scores on {what} pixels",
             f"{scores.pixels:,} labelled pixels, none of which was learnt from. Mean IoU "
@@ -129,7 +129,7 @@ def _add_data(page: Page, data: ResultData) -> None:
     page.section("Data")
     total = max(sum(data.train_counts), 1)
     page.table(
-        ["class", "pixels learnt from", "share"],
+        ["class", "pixels learnt from", "fraction"],
         [
             [info.name, count, count / total]
             for info, count in zip(data.classes, data.train_counts, strict=True)
@@ -138,7 +138,7 @@ def _add_data(page: Page, data: ResultData) -> None:
     rows = [(name, Scores(np.array(counts))) for name, counts in data.scenes.items()]
     if rows:
         page.table(
-            ["scene", "mean IoU", "accuracy", "pixels looked at"],
+            ["scene", "mean IoU", "accuracy", "labelled pixels"],
             [[name, scores.mean_iou, scores.accuracy, scores.pixels] for name, scores in rows],
         )
     if data.split_picture.is_file():
@@ -167,7 +167,7 @@ def _flat(settings: dict[str, object], prefix: str = "") -> list[tuple[str, obje
     return rows
 
 
-def _plain(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, object]:
+def _plain(data: ResultData, scored: Sequence[tuple[str, Scores]]) -> dict[str, object]:
     names = [info.name for info in data.classes]
     return {
         "epochs": data.result.epochs,
@@ -186,7 +186,7 @@ def _plain(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, o
                 "dice": dict(zip(names, map(_number, scores.dice.tolist()), strict=True)),
                 "confusion": scores.confusion.tolist(),
             }
-            for what, scores in looks
+            for what, scores in scored
         },
         "history": [
             {name: _number(value) for name, value in row.items()} for row in data.result.history

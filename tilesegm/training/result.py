@@ -30,7 +30,7 @@ class TrainingResult:
     best_epoch: int
     """Epochs after which the network was as it is saved."""
     best_score: float
-    """What it was chosen by, on the held-out pixels that were looked at while training; the
+    """What it was chosen by, on the held-out pixels of validation during training; the
     negative loss when the loss is what counts."""
     history: tuple[dict[str, float], ...]
     """Numbers of each epoch, by name."""
@@ -44,7 +44,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class Picture:
-    """A window for people to look at."""
+    """A window that the report shows."""
 
     scene: str
     row: int
@@ -92,7 +92,7 @@ def save_result(path: Path, result: TrainingResult) -> None:
 
 
 def load_result(path: Path, bundle: Path) -> TrainingResult:
-    """Read what :func:`save_result` wrote.
+    """Read what `save_result` wrote.
 
     Raises:
         ResumeError: it cannot be read.

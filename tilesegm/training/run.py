@@ -47,16 +47,16 @@ def train(
     as if it had not been interrupted.
 
     Args:
-        config: Settings, or the file of them.
-        folder: Where relative paths of ``config`` begin; the working directory when not given. A
+        config: settings, or the file of them.
+        folder: where relative paths of ``config`` begin; the working directory when not given. A
             file of settings knows its own.
-        overwrite: Whether a run that is in the output folder is dropped.
-        on_event: Called with progress.
+        overwrite: whether a run that is in the output folder is dropped.
+        on_event: called with progress.
 
     Raises:
-        InputError: Settings, images and labels cannot be used, or do not fit each other.
-        OutputError: The folder of the run cannot be written.
-        ResumeError: The folder holds a run with other settings or data, or one in progress.
+        InputError: settings, images and labels cannot be used, or do not fit each other.
+        OutputError: the folder of the run cannot be written.
+        ResumeError: the folder holds a run with other settings or data, or one in progress.
     """
     if not isinstance(config, TrainingConfig):
         config, folder = load_checked_config(config), None
@@ -73,19 +73,19 @@ def train_on(
     overwrite: bool = False,
     on_event: OnEvent = ignore,
 ) -> TrainingResult:
-    """Train a network from scenes that are open already; see :func:`train`.
+    """Train a network from scenes that are open already; see `train`.
 
     Args:
-        scenes: Images with labels, such as ``Scenes.in_memory`` makes of arrays.
-        config: Settings; ``data`` is not looked at.
-        folder: Where relative paths of ``config`` begin.
-        overwrite: Whether a run that is in the output folder is dropped.
-        on_event: Called with progress.
+        scenes: images with labels, such as ``Scenes.in_memory`` makes of arrays.
+        config: settings; ``data`` is not used.
+        folder: where relative paths of ``config`` begin.
+        overwrite: whether a run that is in the output folder is dropped.
+        on_event: called with progress.
 
     Raises:
-        InputError: Settings and scenes do not fit each other.
-        OutputError: The folder of the run cannot be written.
-        ResumeError: The folder holds a run with other settings or data, or one in progress.
+        InputError: settings and scenes do not fit each other.
+        OutputError: the folder of the run cannot be written.
+        ResumeError: the folder holds a run with other settings or data, or one in progress.
     """
     began = time.monotonic()
     devices = open_devices(config.device, config.optimizer.accumulate)

@@ -98,8 +98,8 @@ class RunFolder:
         """Note what the run learns from, or check that it still is the same.
 
         Raises:
-            ResumeError: Something has changed since the run began.
-            OutputError: The note cannot be written.
+            ResumeError: something has changed since the run began.
+            OutputError: the note cannot be written.
         """
         plain = json.loads(json.dumps(identities))
         if self.inputs.exists():
@@ -120,7 +120,7 @@ class RunFolder:
         none.
 
         Raises:
-            ResumeError: The settings of the run cannot be read.
+            ResumeError: the settings of the run cannot be read.
         """
         settings = self.path / _SETTINGS
         if not settings.exists():
@@ -142,13 +142,13 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
     """Open the folder of a run, for this process alone.
 
     Args:
-        path: The folder; made if it is not there.
-        config: Settings, which an unfinished run there must have too.
-        overwrite: Whether another run there is dropped.
+        path: the folder; made if it is not there.
+        config: settings, which an unfinished run there must have too.
+        overwrite: whether another run there is dropped.
 
     Raises:
-        ResumeError: The folder holds a run with other settings, or another process is at it.
-        OutputError: The folder holds something else, or cannot be written.
+        ResumeError: the folder holds a run with other settings, or another process is at it.
+        OutputError: the folder holds something else, or cannot be written.
     """
     folder = RunFolder(path)
     settings = path / _SETTINGS

@@ -58,11 +58,11 @@ def open_scenes(config: TrainingConfig, folder: Path = Path()) -> Scenes:
     """Open the images and labels of a run.
 
     Args:
-        config: Settings of the run.
-        folder: Where relative paths begin.
+        config: settings of the run.
+        folder: where relative paths begin.
 
     Raises:
-        InputError: Files are missing, cannot be read, or do not fit each other.
+        InputError: files are missing, cannot be read, or do not fit each other.
     """
     return Scenes(find_scenes(config.data, folder), config.data, config.loss.border_weights)
 
@@ -77,15 +77,15 @@ def set_up(
     """Build the network, measure the scenes, and split them.
 
     Args:
-        scenes: Images with labels.
-        config: Settings of the run.
-        folder: Keeps the statistics and the split; those that it has are used again.
-        workers: Processes that train together.
-        on_event: Called with progress and notes.
+        scenes: images with labels.
+        config: settings of the run.
+        folder: keeps the statistics and the split; those that it has are used again.
+        workers: processes that train together.
+        on_event: called with progress and notes.
 
     Raises:
-        InputError: Settings, start weights, images and labels do not fit each other.
-        OutputError: Statistics or the split cannot be written.
+        InputError: settings, start weights, images and labels do not fit each other.
+        OutputError: statistics or the split cannot be written.
     """
     _settle_randomness(config)
     network = build(config.model, scenes.bands, len(scenes.classes))
@@ -122,14 +122,14 @@ def set_up_aside(
     The split of an unfinished run is used where `train` would go on with that run.
 
     Args:
-        config: Settings of the run, whose paths are absolute or begin in the working directory.
-        workers: Processes that train together.
-        overwrite: Whether a run that is in the output folder would be dropped.
-        on_event: Called with progress and notes.
+        config: settings of the run, whose paths are absolute or begin in the working directory.
+        workers: processes that train together.
+        overwrite: whether a run that is in the output folder would be dropped.
+        on_event: called with progress and notes.
 
     Raises:
-        InputError: Settings, start weights, images and labels do not fit each other.
-        OutputError: Statistics cannot be written.
+        InputError: settings, start weights, images and labels do not fit each other.
+        OutputError: statistics cannot be written.
     """
     run = RunFolder(Path(config.output))
     changed = () if overwrite else run.changed_settings(config)
@@ -156,9 +156,9 @@ def choose_normalisation(
     """Choose the normalisation that the first weights were made for, as far as there is one.
 
     Args:
-        material: Scenes and their statistics.
-        settings: Settings of the network.
-        start: Weights of another network, if the run starts from any.
+        material: scenes and their statistics.
+        settings: settings of the network.
+        start: weights of another network, if the run starts from any.
 
     Returns:
         The normalisation of the network that a run starts from, or that of a pretrained encoder

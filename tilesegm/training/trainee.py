@@ -26,9 +26,9 @@ class Trainee:
     their moving average, into it.
 
     Args:
-        model: Float32 network; several outputs, the finest first, for deep supervision.
-        config: Settings of the run.
-        devices: Where the twin is trained.
+        model: float32 network; several outputs, the finest first, for deep supervision.
+        config: settings of the run.
+        devices: where the twin is trained.
     """
 
     def __init__(self, model: keras.Model, config: TrainingConfig, devices: Devices) -> None:

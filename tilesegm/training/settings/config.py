@@ -30,18 +30,18 @@ ClassWeighting = Literal["none", "inverse", "median", "effective"]
 
 @settings("loss")
 class LossSettings:
-    """What is minimised."""
+    """The loss that training minimises."""
 
     terms: tuple[dict[str, Any], ...] = ({"name": "dice_ce"},)
     """Losses to add: ``name``, ``factor`` (1) and the arguments of each, see `tilesegm losses`."""
     weighting: dict[str, Any] | None = None
-    """Rule that weighs the terms while training: ``name`` (uncertainty, softadapt, dwa, random,
+    """Rule that weights the terms during training: ``name`` (uncertainty, softadapt, dwa, random,
     gls, gradnorm, scheduled) and its arguments; the factors alone when not given."""
     class_weights: ClassWeighting = "none"
-    """Weights of classes in the pixel weights, from counts of training pixels."""
+    """Class weights from counts of training pixels; they multiply the weights of pixels."""
     border_weights: BorderWeightSettings | None = None
     label_smoothing: float = 0.0
-    """Of cross-entropy terms that do not say otherwise."""
+    """Label smoothing of cross-entropy terms that do not set their own."""
 
     def __post_init__(self) -> None:
         in_range("loss.label_smoothing", self.label_smoothing, 0, 1, "[)", what="a fraction")
@@ -49,19 +49,19 @@ class LossSettings:
 
 @settings("optimizer")
 class OptimizerSettings:
-    """How weights follow gradients."""
+    """AdamW, its learning rate, and the moving average of weights."""
 
     learning_rate: float = 2e-3
     """Highest learning rate."""
     weight_decay: float = 1e-4
-    """Part of each weight, times the learning rate, that AdamW takes off at an update."""
+    """Decoupled weight decay; an update subtracts this times the learning rate times the weight."""
     clip: float | None = 1.0
-    """Largest global norm of gradients."""
+    """Global norm that gradients are clipped to; null for no clipping."""
     accumulate: int = 1
-    """Batches whose gradients make one update."""
+    """Number of batches whose gradients are accumulated for one update."""
     ema: float | None = None
     """Momentum of the moving average of weights, such as 0.999, which is validated and saved in
-    place of the weights; none when not given."""
+    place of the weights; no average when not given."""
 
     def __post_init__(self) -> None:
         in_range("optimizer.learning_rate", self.learning_rate, 0, ends="(]")
@@ -73,20 +73,20 @@ class OptimizerSettings:
 
 @settings("schedule")
 class ScheduleSettings:
-    """How long is trained. An epoch is what lies between two looks at held-out pixels."""
+    """Length of training, size of batches, and decay of the learning rate."""
 
     epochs: int = 20
-    """Epochs of the run."""
+    """Number of epochs."""
     steps: int = 100
-    """Updates an epoch, of ``accumulate`` batches each."""
+    """Updates per epoch, of ``accumulate`` batches each."""
     batch: int = 8
-    """Windows a batch, on all devices together."""
+    """Windows per batch, on all devices together."""
     size: int = 256
     """Side of a window in pixels, a multiple of the network's total stride."""
     warm_up: float = 0.05
-    """Part of the run in which the learning rate rises."""
+    """Fraction of the run in which the learning rate rises."""
     decay: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate falls after the warm-up."""
+    """Decay of the learning rate after the warm-up."""
     patience: int | None = None
     """Epochs without a better score after which training stops; never when not given."""
 
@@ -99,19 +99,19 @@ class ScheduleSettings:
 
 @settings("validation")
 class ValidationSettings:
-    """How held-out pixels are looked at: the network segments them by tiles, as `predict` does."""
+    """Validation on held-out pixels, which are segmented by tiles as `predict` does."""
 
     every: int = 1
-    """Epochs between two looks."""
+    """Number of epochs between two validations."""
     metric: Literal["mean_iou", "mean_dice", "accuracy", "loss"] = "mean_iou"
-    """What the best network is chosen by: a mean over the classes that the held-out labels show,
-    the accuracy, or ``loss``, which is the training loss."""
+    """Score that chooses the best network: a mean over the classes that occur in the held-out
+    labels, the accuracy, or ``loss``, which is the training loss."""
     tile: int = 512
     """Side of a tile in pixels."""
     overlap: int = 64
-    """Pixels that neighbouring tiles share."""
+    """Overlap of neighbouring tiles in pixels."""
     megapixels: float | None = 16.0
-    """Most held-out pixels to look at each time, in millions; all at the end of training."""
+    """Most held-out pixels per validation, in millions; null, and the end of training, take all."""
 
     def __post_init__(self) -> None:
         in_range("validation.every", self.every, 1, what="a number of epochs")
@@ -122,18 +122,18 @@ class ValidationSettings:
 
 @settings("device")
 class DeviceSettings:
-    """Where and how numbers are computed."""
+    """Devices, precision and reproducibility."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Inside the network; weights, scores and losses are float32. ``auto`` takes bfloat16 where it
-    is native."""
+    """Precision inside the network; weights, scores and losses are float32. ``auto`` takes bfloat16
+    where it is native."""
     xla: bool | None = None
-    """Whether XLA compiles the step; measured choice for the device when not given."""
+    """Whether XLA compiles the training step; a fixed choice for the device when not given."""
     distribute: Literal["none", "mirrored", "workers"] = "none"
     """``mirrored``: all devices of this machine share each batch. ``workers``: those of several
     processes, on this machine or others, with JAX."""
     readers: int = 0
-    """Threads that read and augment; one a core when 0."""
+    """Number of threads that read and augment; 0 means one per core."""
     deterministic: bool = False
     """Make two runs equal to the last bit, at some cost of speed."""
 
@@ -158,7 +158,7 @@ class TrainingConfig:
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     device: DeviceSettings = field(default_factory=DeviceSettings)
     seed: int = 0
-    """Decides first weights, windows and their changes."""
+    """Seed of first weights, windows and augmentation."""
 
     def __post_init__(self) -> None:
         in_range("seed", self.seed, 0)

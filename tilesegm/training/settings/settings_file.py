@@ -38,11 +38,11 @@ def load_config(path: str | Path, changes: Sequence[str] = ()) -> TrainingConfig
     and are absolute in the result. Names and arguments of losses are left unchecked.
 
     Args:
-        path: The file.
+        path: the file.
         changes: ``key.path=value`` each, as `--set` takes them; later ones win.
 
     Raises:
-        SettingsError: The file cannot be read, or something in it cannot be used; the message
+        SettingsError: the file cannot be read, or something in it cannot be used; the message
             names line, key, value and what is allowed.
     """
     return read_config(load_document(path, changes), Path(path).parent)
@@ -52,11 +52,11 @@ def load_document(path: str | Path, changes: Sequence[str] = ()) -> Document:
     """Read a file of settings as plain values and their lines.
 
     Args:
-        path: The file.
+        path: the file.
         changes: ``key.path=value`` each; later ones win.
 
     Raises:
-        SettingsError: The file cannot be read or is not YAML, or a change is not of that form.
+        SettingsError: the file cannot be read or is not YAML, or a change is not of that form.
     """
     document = _read(Path(path))
     for change in changes:
@@ -65,14 +65,14 @@ def load_document(path: str | Path, changes: Sequence[str] = ()) -> Document:
 
 
 def read_config(document: Document | Mapping[str, Any], folder: Path = Path()) -> TrainingConfig:
-    """Make settings of a document or of plain data, such as :func:`plain_config` returns.
+    """Make settings of a document or of plain data, such as `plain_config` returns.
 
     Args:
-        document: The file of settings, or plain data.
-        folder: Where relative paths begin.
+        document: the file of settings, or plain data.
+        folder: where relative paths begin.
 
     Raises:
-        SettingsError: Something cannot be used.
+        SettingsError: something cannot be used.
     """
     from pydantic import ValidationError
 
@@ -90,13 +90,13 @@ def read_config(document: Document | Mapping[str, Any], folder: Path = Path()) -
 
 
 def plain_config(config: TrainingConfig) -> dict[str, Any]:
-    """Return settings as dicts, lists and scalars; :func:`read_config` makes them again."""
+    """Return settings as dicts, lists and scalars; `read_config` makes them again."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
     return plain
 
 
 def dump_config(config: TrainingConfig) -> str:
-    """Write settings as JSON, which :func:`load_config` reads again."""
+    """Write settings as JSON, which `load_config` reads again."""
     return json.dumps(dataclasses.asdict(config), indent=1) + "\n"
 
 
@@ -145,8 +145,8 @@ def _read(path: Path) -> Document:
 def _expanded(node: Any, path: tuple[str | int, ...], document: Document) -> Any:
     """Put environment variables in place of ``${NAME}``."""
 
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
+    def value(variable: re.Match[str]) -> str:
+        name = variable[1]
         if name not in os.environ:
             raise SettingsError(
                 f"{document.place(path)}: the environment variable {name} is not set; "

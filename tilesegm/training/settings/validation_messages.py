@@ -18,7 +18,7 @@ def validation_messages(document: Document, errors: Iterable[Mapping[str, Any]])
     """Describe each mistake in one line: place, key, value, and what is allowed.
 
     Args:
-        document: The file of settings.
+        document: the file of settings.
         errors: pydantic's list of errors.
 
     Returns:

@@ -68,10 +68,10 @@ def choose_regions(
     squares are drawn from all over, so that a part of a large image stands for all of it.
 
     Args:
-        windows: Held-out windows of each scene.
-        tile: Side of a square in pixels.
-        megapixels: Most pixels, in millions; None for all. At least one square is chosen.
-        seed: Seed of the draw.
+        windows: held-out windows of each scene.
+        tile: side of a square in pixels.
+        megapixels: most pixels, in millions; None for all. At least one square is chosen.
+        seed: seed of the draw.
     """
     regions = tuple(Region(n, window) for n, each in enumerate(windows) for window in each)
     allowed = np.inf if megapixels is None else megapixels * 1e6
@@ -96,7 +96,7 @@ def lay_validation_grids(
     """Lay tiles over each scene.
 
     Raises:
-        SettingsError: Tiles and overlap do not suit the network.
+        SettingsError: tiles and overlap do not suit the network.
     """
     tiling = Tiling(settings.tile, settings.overlap)
     return [plan_grid(info.height, info.width, tiling, footprint(spec)) for info in scenes.infos]
@@ -116,18 +116,18 @@ def segment_held_out(
     with the context that they have in use.
 
     Args:
-        regions: Windows to segment.
-        scenes: Images and labels.
-        predictor: The network.
-        grids: Tiles of each scene, see `lay_validation_grids`.
-        batch: Most tiles at once.
+        regions: windows to segment.
+        scenes: images and labels.
+        predictor: the network.
+        grids: tiles of each scene, see `lay_validation_grids`.
+        batch: most tiles at once.
 
     Yields:
         One result per region, or several of at most 1024 rows and 8192 columns for a larger one.
 
     Raises:
-        SourceError: Pixels cannot be read.
-        ModelError: The network gives NaN or infinite scores.
+        SourceError: pixels cannot be read.
+        ModelError: the network gives NaN or infinite scores.
     """
     spec = predictor.spec
     decision = Decision(len(spec.classes), spec.probabilities)

@@ -33,13 +33,13 @@ class Validator:
     Validation during training may compute in bfloat16, as training does; at the end it is float32.
 
     Args:
-        network: Float32 network of one output.
-        setup: Scenes, split, normalisation and settings of the run.
-        precision: Precision of validation during training.
-        workers: Processes that share validation during training.
+        network: float32 network of one output.
+        setup: scenes, split, normalisation and settings of the run.
+        precision: precision of validation during training.
+        workers: processes that share validation during training.
 
     Raises:
-        SettingsError: Tiles or training windows do not suit the network.
+        SettingsError: tiles or training windows do not suit the network.
     """
 
     def __init__(

@@ -20,11 +20,16 @@ class StartWeights:
 
     copied: tuple[str, ...]
     """Layers that have the weights of the file."""
-    anew: tuple[str, ...]
+    from_scratch: tuple[str, ...]
     """Layers that keep the weights they had: the file has none for them, or of other shapes."""
     normalisation: Normalisation | None
     """What the copied weights expect of pixel values; None when the file does not tell, or is for
     other bands."""
+
+    @property
+    def layers(self) -> dict[str, list[str]]:
+        """Names of the layers, for JSON."""
+        return {"copied": list(self.copied), "from_scratch": list(self.from_scratch)}
 
 
 def load_start_weights(model: Any, path: str | Path) -> StartWeights:
@@ -43,7 +48,7 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
         bundle.verify()
     donor = load_keras(bundle.weights if bundle is not None else source)
     weights = {layer.name: layer.get_weights() for layer in donor.layers}
-    copied, anew = [], []
+    copied, from_scratch = [], []
     for layer in model.layers:
         if not layer.weights:
             continue
@@ -52,7 +57,7 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
             layer.set_weights(found)
             copied.append(layer.name)
         else:
-            anew.append(layer.name)
+            from_scratch.append(layer.name)
     if not copied:
         raise ModelError(
             f"{source} has no layer that fits {model.name}: it holds {donor.name} with "
@@ -60,4 +65,4 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
         )
     same = bundle is not None and bundle.spec.bands == model.inputs[0].shape[-1]
     normalisation = bundle.info.normalisation if bundle is not None and same else None
-    return StartWeights(tuple(copied), tuple(anew), normalisation)
+    return StartWeights(tuple(copied), tuple(from_scratch), normalisation)

@@ -48,8 +48,8 @@ def make_loss(settings: LossSettings, *, outputs: int = 1) -> Compound:
     """Make the sum of losses that settings describe; labels ``IGNORE`` count for nothing.
 
     Args:
-        settings: Names, factors and arguments of the terms.
-        outputs: Outputs of the network, finest first; each term looks at all of them when there
+        settings: names, factors and arguments of the terms.
+        outputs: outputs of the network, finest first; each term looks at all of them when there
             are several (deep supervision).
 
     Raises:

@@ -14,11 +14,11 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.active_boundary import ActiveBoundary, predicted_border
 from tilesegm.losses.boundary import Boundary
 from tilesegm.losses.boundary_dou import BoundaryDoU
-from tilesegm.losses.contour import contour
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.distance_weighted import BorderWeighted, distance_weights
 from tilesegm.losses.gradients import differentiate
 from tilesegm.losses.hausdorff import HausdorffDT
+from tilesegm.losses.morphology import contour
 
 IGNORE = 255
 

@@ -39,7 +39,7 @@ def audit(
     Example: tilesegm losses audit dice focal_tversky dice_ce
     """
     # Keras takes seconds to import; --help should not.
-    from tilesegm.losses.audit import audit as examine
+    from tilesegm.losses.audit import audit_losses as examine
 
     rows = examine(names or None, cost_size=256 if cost else None)
     if as_json:

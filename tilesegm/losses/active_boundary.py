@@ -11,12 +11,11 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.boundary import check_radius
-from tilesegm.losses.contour import contour
 from tilesegm.losses.edt import squared_distance_to
-from tilesegm.losses.morphology import dilate
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.morphology import contour, dilate
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["ActiveBoundary", "active_boundary", "predicted_border"]
 
@@ -154,7 +153,7 @@ class ActiveBoundary(SegmentationLoss):
         self.fraction = fraction
         self.smoothing = smoothing
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`active_boundary` of the batch."""
         return active_boundary(
             batch.classes,

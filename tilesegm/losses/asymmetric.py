@@ -10,9 +10,10 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.focal import miss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.region import RegionLoss, RegionOptions, overlap
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.tversky import power_of_loss, tversky
 
 __all__ = ["AsymmetricFocal", "AsymmetricFocalTversky", "asymmetric_focal"]
@@ -63,7 +64,7 @@ class AsymmetricFocal(SegmentationLoss):
         self.delta = delta
         self.gamma = gamma
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`asymmetric_focal` of the batch."""
         return asymmetric_focal(
             batch.classes,
@@ -106,7 +107,7 @@ class AsymmetricFocalTversky(RegionLoss):
         self.delta = delta
         self.gamma = gamma
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the mean over groups and classes, background first."""
         probability = ops.exp(batch.log_probability)
         losses = self.per_class(batch.classes, probability, batch.weight)

@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from tilesegm.losses.audit_cases import CASES, Case, scene
+from tilesegm.losses.audit_cases import CASES, AuditCase, make_tile
 from tilesegm.losses.base import SegmentationLoss
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.gradients import differentiate
 from tilesegm.losses.registry import LOSSES, get
 
-__all__ = ["AuditCell", "AuditRow", "audit"]
+__all__ = ["AuditCell", "AuditRow", "audit_losses"]
 
 _FAINT = 1e-3
 _ROUNDING = 1e-5
@@ -71,7 +71,7 @@ class AuditRow:
         return tuple(f"{cell.case}: {flag}" for cell in self.cells for flag in cell.flags)
 
 
-def audit(
+def audit_losses(
     losses: Sequence[str | SegmentationLoss] | None = None,
     *,
     size: int = 64,
@@ -105,22 +105,22 @@ def audit(
 
 
 def _answer(
-    loss: SegmentationLoss, case: Case, size: int, dtype: str
+    loss: SegmentationLoss, case: AuditCase, size: int, dtype: str
 ) -> tuple[float, NDArray[np.float32]]:
     """Return value and gradient for the logits of ``case``, rounded to its dtype, in ``dtype``."""
-    drawn = scene(case, size)
+    drawn = make_tile(case, size)
     logits = ops.cast(ops.cast(ops.convert_to_tensor(drawn.logits), case.dtype), dtype)
     return differentiate(lambda y_pred: loss(drawn.labels, y_pred, drawn.weight))(logits)
 
 
-def _cell(loss: SegmentationLoss, case: Case, size: int) -> AuditCell:
+def _cell(loss: SegmentationLoss, case: AuditCase, size: int) -> AuditCell:
     value, gradient = _answer(loss, case, size, case.dtype)
     norm = float(np.linalg.norm(gradient))
     return AuditCell(case.name, value, norm, tuple(_flags(loss, case, value, gradient)))
 
 
 def _flags(
-    loss: SegmentationLoss, case: Case, value: float, gradient: NDArray[np.float32]
+    loss: SegmentationLoss, case: AuditCase, value: float, gradient: NDArray[np.float32]
 ) -> list[str]:
     if not (np.isfinite(value) and np.isfinite(gradient).all()):
         return ["NaN"]
@@ -130,7 +130,7 @@ def _flags(
     if value < loss.minimum - _ROUNDING:
         flags.append("below minimum")
     size = gradient.shape[1]
-    if scene(case, size).missing_push.any():
+    if make_tile(case, size).missing_push.any():
         push = _push(loss, case, size)
         # Losses differ in scale, but not by a million.
         usual = max(min(_push(loss, _ORDINARY, size), 1.0), 1e-3)
@@ -145,9 +145,9 @@ def _flags(
     return flags
 
 
-def _push(loss: SegmentationLoss, case: Case, size: int) -> float:
+def _push(loss: SegmentationLoss, case: AuditCase, size: int) -> float:
     """Return how strongly wrong pixels are pushed the right way; 1 is what cross-entropy does."""
-    direction = scene(case, size).missing_push
+    direction = make_tile(case, size).missing_push
     pushes = [
         float((_answer(one, case, size, case.dtype)[1] * direction).sum())
         for one in (loss, CrossEntropy())
@@ -157,7 +157,7 @@ def _push(loss: SegmentationLoss, case: Case, size: int) -> float:
 
 def _seconds(loss: SegmentationLoss, size: int) -> float:
     """Return the shortest of three times for value and gradient, after a first one to compile."""
-    drawn = scene(Case("cost"), size)
+    drawn = make_tile(AuditCase("cost"), size)
     labels, weight = ops.convert_to_tensor(drawn.labels), ops.convert_to_tensor(drawn.weight)
     both = differentiate(lambda y_pred: loss(labels, y_pred, weight), compiled=True)
     both(drawn.logits)

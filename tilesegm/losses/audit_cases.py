@@ -8,13 +8,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CASES", "Case", "Scene", "scene"]
+__all__ = ["CASES", "AuditCase", "AuditTile", "make_tile"]
 
 _SURE, _LEANING = 12.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class AuditCase:
     """One corner.
 
     Attributes:
@@ -36,14 +36,14 @@ class Case:
 
 
 CASES = (
-    Case("perfect", said="truth", sure=True),
-    Case("shifted"),
-    Case("empty", truth="nothing", said="disc"),
-    Case("full", truth="everything", said="hole"),
-    Case("one pixel", truth="pixel", said="nothing"),
-    Case("all ignored", weight=0.0),
-    Case("float16", dtype="float16"),
-    Case("bfloat16", dtype="bfloat16"),
+    AuditCase("perfect", said="truth", sure=True),
+    AuditCase("shifted"),
+    AuditCase("empty", truth="nothing", said="disc"),
+    AuditCase("full", truth="everything", said="hole"),
+    AuditCase("one pixel", truth="pixel", said="nothing"),
+    AuditCase("all ignored", weight=0.0),
+    AuditCase("float16", dtype="float16"),
+    AuditCase("bfloat16", dtype="bfloat16"),
 )
 """The cases in the order of the table: a disc found exactly; found an eighth of the tile aside; a
 disc seen on an empty tile; a hole in a full one; a single pixel missed; nothing to learn from; and
@@ -51,7 +51,7 @@ the shifted disc in half precision."""
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class AuditTile:
     """A case as arrays.
 
     Attributes:
@@ -71,7 +71,7 @@ class Scene:
         return ((self.logits > 0.0).astype(np.float32) - labels).astype(np.float32)
 
 
-def scene(case: Case, size: int) -> Scene:
+def make_tile(case: AuditCase, size: int) -> AuditTile:
     """Draw a case on a tile of ``size`` by ``size`` pixels."""
     rows, cols = np.mgrid[:size, :size]
     middle = (size - 1) / 2.0
@@ -94,7 +94,7 @@ def scene(case: Case, size: int) -> Scene:
     uneven = 1.0 + 0.3 * np.sin(0.7 * rows + 1.3 * cols)
     height = _SURE if case.sure else _LEANING * uneven
     logits = np.where(said[case.said], height, -height)
-    return Scene(
+    return AuditTile(
         labels=truth[case.truth].astype(np.int32)[None],
         logits=logits.astype(np.float32)[None, ..., None],
         weight=np.full((1, size, size), case.weight, np.float32),

@@ -12,8 +12,9 @@ from scipy import ndimage
 
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs, prepare_inputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor, prepare
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BlobLoss", "blob_dice", "number_blobs"]
 
@@ -153,7 +154,7 @@ class BlobLoss(SegmentationLoss):
         """
         labels, blobs = _split(ops.convert_to_tensor(y_true))
         with keras.name_scope(self.name):
-            batch = prepare(
+            batch = prepare_inputs(
                 labels, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
             )
             value = self._objects(batch, blobs)
@@ -161,12 +162,12 @@ class BlobLoss(SegmentationLoss):
                 value = value + self.beside(labels, y_pred, sample_weight)
             return value
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the loss where each class of an image is one object."""
         value = self._objects(batch, None)
         return value if self.beside is None else value + self.beside.compute(batch)
 
-    def _objects(self, batch: Batch, blobs: Tensor | None) -> Tensor:
+    def _objects(self, batch: LossInputs, blobs: Tensor | None) -> Tensor:
         target, probability = batch.target, batch.probability
         if not self.background and batch.channels > 1:
             target, probability = target[..., 1:], probability[..., 1:]

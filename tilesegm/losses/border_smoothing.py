@@ -11,7 +11,8 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import cross_entropy
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BorderSmoothing", "smooth_borders"]
 
@@ -73,7 +74,7 @@ class BorderSmoothing(SegmentationLoss):
         self.sigma = sigma
         self.radius = radius
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the cross-entropy against :func:`smooth_borders` of the labels."""
         valid = ops.cast(batch.weight > 0, "float32")
         soft = smooth_borders(batch.classes, valid, sigma=self.sigma, radius=self.radius)

@@ -11,9 +11,9 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.edt import signed_distance
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["Boundary", "boundary", "check_radius", "length_unit"]
 
@@ -94,7 +94,7 @@ class Boundary(SegmentationLoss):
         self.radius = radius
         self.normalise = normalise
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`boundary` of the batch."""
         return boundary(
             batch.target,

@@ -11,7 +11,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.morphology import dilate_cross
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BoundaryDoU", "boundary_dou"]
 

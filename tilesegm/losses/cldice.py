@@ -10,7 +10,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
 from tilesegm.losses.skeleton import soft_skeleton
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["ClDice", "cl_dice"]
 

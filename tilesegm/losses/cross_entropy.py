@@ -10,8 +10,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["CrossEntropy", "class_weight_map", "cross_entropy", "pixel_cross_entropy"]
 
@@ -103,7 +104,7 @@ class CrossEntropy(SegmentationLoss):
         self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
         self.label_smoothing = label_smoothing
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`cross_entropy` of the batch."""
         return cross_entropy(
             batch.classes,

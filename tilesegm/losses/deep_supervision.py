@@ -11,7 +11,8 @@ from keras import ops
 
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses.base import SegmentationLoss
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["DeepSupervision", "nearest", "output_weights"]
 
@@ -89,7 +90,7 @@ class DeepSupervision(SegmentationLoss):
             labels = nearest(labels, size)
         return self.base(labels, scores, weight)
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the loss of a single output that is prepared already."""
         return self.base.compute(batch)
 

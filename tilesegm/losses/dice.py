@@ -10,7 +10,7 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Dice", "dice", "dice_sums"]
 

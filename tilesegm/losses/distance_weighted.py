@@ -10,10 +10,11 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
-from tilesegm.losses.contour import contour
 from tilesegm.losses.cross_entropy import cross_entropy
 from tilesegm.losses.edt import squared_distance_to
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.morphology import contour
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BorderWeighted", "distance_weights"]
 
@@ -71,7 +72,7 @@ class BorderWeighted(SegmentationLoss):
         self.w0 = w0
         self.sigma = sigma
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the cross-entropy under :func:`distance_weights` of the labels."""
         near = distance_weights(batch.classes, batch.weight, w0=self.w0, sigma=self.sigma)
         return cross_entropy(batch.classes, batch.log_probability, batch.weight * near)

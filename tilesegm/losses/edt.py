@@ -19,8 +19,7 @@ import math
 from keras import ops
 
 from tilesegm.errors import InputError
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["bounded", "distance_transform", "parts", "signed_distance", "squared_distance_to"]
 

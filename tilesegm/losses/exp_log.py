@@ -12,9 +12,10 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import class_weight_map, pixel_cross_entropy
 from tilesegm.losses.dice import dice
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.region import RegionLoss, RegionOptions
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.tversky import power_of_loss
 
 __all__ = ["ExpLogCrossEntropy", "ExpLogDice"]
@@ -82,7 +83,7 @@ class ExpLogCrossEntropy(SegmentationLoss):
         self.gamma = gamma
         self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the weighted mean of ``(-log p_t) ** gamma``."""
         weight = batch.weight
         if self.class_weights is not None:

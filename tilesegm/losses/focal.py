@@ -10,8 +10,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Focal", "focal", "miss"]
 
@@ -88,7 +89,7 @@ class Focal(SegmentationLoss):
         self.gamma = gamma
         self.alpha = None if alpha is None else [float(a) for a in alpha]
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`focal` of the batch."""
         return focal(
             batch.classes, batch.log_probability, batch.weight, gamma=self.gamma, alpha=self.alpha

@@ -9,9 +9,10 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide, weighted_mean
 from tilesegm.losses.region import Pool, overlap, pixel_sum
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["GeneralizedDice", "generalized_dice"]
 
@@ -69,7 +70,7 @@ class GeneralizedDice(SegmentationLoss):
             raise SettingsError(f"pool is {pool!r}; expected 'batch' or 'image'")
         self.pool = pool
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`generalized_dice`, averaged over groups by their weight."""
         losses = generalized_dice(batch.target, batch.probability, batch.weight, pool=self.pool)
         area = pixel_sum(ops.ones_like(batch.target[..., :1]), batch.weight, self.pool)

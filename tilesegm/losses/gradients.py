@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import keras
 import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, for_backend
 
 __all__ = ["Differentiated", "differentiate"]
 
@@ -28,7 +27,7 @@ def differentiate(
         compiled: Whether XLA compiles it for each shape at its first call (``jax.jit``,
             ``tf.function(jit_compile=True)``); Torch has no such step and stays eager.
     """
-    both = _BACKENDS[keras.backend.backend()](function, compiled)
+    both = for_backend(tensorflow=_tensorflow, jax=_jax, torch=_torch)(function, compiled)
 
     def at(point: ArrayLike) -> tuple[float, NDArray[np.float32]]:
         value, gradient = both(ops.convert_to_tensor(point))
@@ -70,6 +69,3 @@ def _torch(function: Callable[[Any], Any], _: bool) -> Callable[[Any], Any]:
         return value.detach(), gradient
 
     return both
-
-
-_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

@@ -11,8 +11,9 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.boundary import check_radius, length_unit
 from tilesegm.losses.edt import bounded, parts, squared_distance_to
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["HausdorffDT", "boundary_field", "hausdorff_dt"]
 
@@ -109,7 +110,7 @@ class HausdorffDT(SegmentationLoss):
         self.normalise = normalise
         self.one_sided = one_sided
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`hausdorff_dt` of the batch, normalised if so set."""
         value = hausdorff_dt(
             batch.target,

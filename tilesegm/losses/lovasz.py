@@ -8,9 +8,10 @@ import keras
 from keras import ops
 
 from tilesegm.errors import InputError, SettingsError
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Lovasz", "LovaszHinge", "lovasz_extension"]
 
@@ -91,7 +92,7 @@ class LovaszHinge(RegionLoss):
         if not self.from_logits:
             raise SettingsError("from_logits is False; a hinge needs logits, or take Lovasz")
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the mean of :func:`lovasz_extension` of the hinge errors.
 
         Raises:

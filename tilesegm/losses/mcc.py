@@ -9,7 +9,7 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["MCC", "matthews"]
 

@@ -11,10 +11,10 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.pyramid import pooled
 from tilesegm.losses.reductions import divide, weighted_mean
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["MSSSIM", "ms_ssim", "similarity"]
 
@@ -58,7 +58,7 @@ def similarity(
     return luminance, contrast
 
 
-def ms_ssim(batch: Batch, *, powers: Sequence[float] = _POWERS, window: int = 11) -> Tensor:
+def ms_ssim(batch: LossInputs, *, powers: Sequence[float] = _POWERS, window: int = 11) -> Tensor:
     """Return one minus the multi-scale SSIM, in [0, 1], as the mean over images and classes.
 
     ``prod_i ((c_i + 1) / 2)^b_i`` over resolutions i that halve, with c_i the weighted mean of the
@@ -89,7 +89,7 @@ def ms_ssim(batch: Batch, *, powers: Sequence[float] = _POWERS, window: int = 11
     return weighted_mean(loss, ops.sum(batch.weight, axis=(1, 2)))
 
 
-def _levels(batch: Batch, most: int, window: int) -> int:
+def _levels(batch: LossInputs, most: int, window: int) -> int:
     side = min(sides(batch.weight))
     return min(most, 1 + max(0, int(math.log2(max(side / window, 1.0)))))
 
@@ -134,7 +134,7 @@ class MSSSIM(SegmentationLoss):
         self.powers = [float(b) for b in powers]
         self.window = window
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`ms_ssim` of the batch."""
         return ms_ssim(batch, powers=self.powers, window=self.window)
 

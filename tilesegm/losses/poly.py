@@ -10,8 +10,9 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import pixel_cross_entropy
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Poly1", "poly1"]
 
@@ -51,7 +52,7 @@ class Poly1(SegmentationLoss):
             raise SettingsError(f"epsilon is {epsilon}; expected a number >= -1")
         self.epsilon = epsilon
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`poly1` of the batch."""
         return poly1(batch.classes, batch.log_probability, batch.weight, epsilon=self.epsilon)
 

@@ -10,9 +10,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["Pyramid", "pooled"]
 
@@ -61,7 +61,7 @@ class Pyramid(SegmentationLoss):
         self.weights = [w / sum(raw) for w in raw]
         self.minimum = base.minimum
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the weighted mean of the base loss over scales."""
         levels = zip(self.weights, self.scales, strict=True)
         values = [weight * self.base.compute(pooled(batch, scale)) for weight, scale in levels]
@@ -83,7 +83,7 @@ class Pyramid(SegmentationLoss):
         return cls(base, **config)
 
 
-def pooled(batch: Batch, scale: int) -> Batch:
+def pooled(batch: LossInputs, scale: int) -> LossInputs:
     """Return the batch at a coarser resolution, with probabilities as scores.
 
     Args:
@@ -96,7 +96,7 @@ def pooled(batch: Batch, scale: int) -> Batch:
     weight = _block_sums(batch.weight[..., None], scale)
     target = _block_sums(batch.target * batch.weight[..., None], scale)
     scores = _block_sums(batch.probability * batch.weight[..., None], scale)
-    return Batch(
+    return LossInputs(
         target=divide(target, weight),
         scores=divide(scores, weight),
         weight=weight[..., 0],

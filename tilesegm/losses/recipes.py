@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Unpack
 
 from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
-from tilesegm.losses.base import Common
-from tilesegm.losses.compound import Compound
+from tilesegm.losses.base import Common, Compound
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.dice import Dice
 from tilesegm.losses.exp_log import ExpLogCrossEntropy, ExpLogDice

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["divide", "shortfall", "weighted_mean"]
 

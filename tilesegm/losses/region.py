@@ -9,8 +9,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide, weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Absent", "Overlap", "Pool", "RegionLoss", "RegionOptions", "overlap", "pixel_sum"]
 
@@ -135,7 +136,7 @@ class RegionLoss(SegmentationLoss):
         """Tell for each group and class, ``(G, K)`` bool, whether the ratio means something."""
         return pixel_sum(target, weight, self.pool) > 0.0
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the mean of :meth:`per_class` over groups and classes."""
         target, probability, weight = batch.target, batch.probability, batch.weight
         if not self.background and batch.channels > 1:

@@ -9,8 +9,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BoundaryRelaxation", "boundary_relaxation"]
 
@@ -58,7 +59,7 @@ class BoundaryRelaxation(SegmentationLoss):
             raise SettingsError(f"radius is {radius}; expected at least 1 pixel")
         self.radius = radius
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`boundary_relaxation` of the batch."""
         return boundary_relaxation(
             batch.classes, batch.log_probability, batch.weight, radius=self.radius

@@ -9,9 +9,10 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.dice import dice_sums
+from tilesegm.losses.inputs import prepare_inputs
 from tilesegm.losses.reductions import divide, shortfall, weighted_mean
 from tilesegm.losses.region import pixel_sum
-from tilesegm.losses.targets import Tensor, prepare
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["RunningDice", "running_dice"]
 
@@ -102,7 +103,7 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
         training: bool | None = None,
     ) -> Tensor:
         """Return the loss, a float32 scalar, and while training remember the batch."""
-        batch = prepare(
+        batch = prepare_inputs(
             y_true, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
         )
         shared, sizes = dice_sums(batch.target, batch.probability, batch.weight)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from keras import ops
 
 from tilesegm.losses.morphology import dilate, erode_cross
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["soft_skeleton", "thin"]
 

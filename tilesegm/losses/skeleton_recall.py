@@ -12,7 +12,7 @@ from tilesegm.losses.morphology import dilate_cross
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
 from tilesegm.losses.skeleton import thin
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["SkeletonRecall", "skeleton_recall", "skeleton_tube"]
 

@@ -10,8 +10,9 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import pixel_cross_entropy
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["TopK", "hardest_mean"]
 
@@ -56,7 +57,7 @@ class TopK(SegmentationLoss):
             raise SettingsError(f"fraction is {fraction}; expected 0 < fraction <= 1")
         self.fraction = fraction
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return :func:`hardest_mean` of the pixels' cross-entropy."""
         pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
         return hardest_mean(pixels, batch.weight, self.fraction)

@@ -10,7 +10,7 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Overlap, RegionLoss, RegionOptions, overlap
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["FocalTversky", "Jaccard", "Tversky", "power_of_loss", "tversky"]
 

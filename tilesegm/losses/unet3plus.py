@@ -6,8 +6,7 @@ from typing import Any, Unpack
 
 import keras
 
-from tilesegm.losses.base import Common
-from tilesegm.losses.compound import Compound
+from tilesegm.losses.base import Common, Compound
 from tilesegm.losses.focal import Focal
 from tilesegm.losses.ms_ssim import MSSSIM
 from tilesegm.losses.tversky import Jaccard

@@ -9,10 +9,10 @@ import keras
 from tilesegm.networks.blocks import convolve
 from tilesegm.networks.settings import ModelSettings
 
-__all__ = ["pyramid"]
+__all__ = ["atrous_pyramid"]
 
 
-def pyramid(x: Any, settings: ModelSettings) -> Any:
+def atrous_pyramid(x: Any, settings: ModelSettings) -> Any:
     """Join a 1 x 1 convolution and a 3 x 3 convolution of each dilation by a 1 x 1 convolution.
 
     The paper's further branch, the mean over the whole image, is left out: in a tile it would be

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from tilesegm.errors import ModelError
 from tilesegm.networks.blocks import level
-from tilesegm.networks.first_kernel import spread_over_bands
 from tilesegm.networks.settings import ModelSettings
 
-__all__ = ["encode_by_file"]
+__all__ = ["encode_by_file", "spread_over_bands"]
 
 
 def encode_by_file(inputs: Any, settings: ModelSettings) -> list[Any]:
@@ -59,6 +60,29 @@ def encode_by_file(inputs: Any, settings: ModelSettings) -> list[Any]:
     found = clone.outputs[: settings.halvings]
     maps += [keras.layers.Identity(name=f"encoder{n}")(x) for n, x in enumerate(found, 1)]
     return maps
+
+
+def spread_over_bands(kernel: NDArray[np.floating], bands: int) -> NDArray[np.float32]:
+    """Turn a kernel for red, green and blue into one for any number of bands.
+
+    Up to two bands get the mean of the three. More than three keep the three for the first three
+    bands, and the others get their mean. All are scaled by ``3 / bands``, so that an image whose
+    bands are equal excites the encoder as a grey photograph does.
+
+    Args:
+        kernel: Array ``(h, w, 3, filters)``.
+        bands: Bands of the image.
+
+    Returns:
+        float32 array ``(h, w, bands, filters)``.
+    """
+    kernel = np.asarray(kernel, np.float32)
+    if bands == 3:
+        return kernel
+    mean = kernel.mean(axis=2, keepdims=True)
+    kept = kernel if bands > 3 else kernel[:, :, :0]
+    others = np.repeat(mean, bands - kept.shape[2], axis=2)
+    return np.concatenate([kept, others], axis=2) * np.float32(3 / bands)
 
 
 def _open(path: Path) -> Any:

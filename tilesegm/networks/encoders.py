@@ -12,8 +12,7 @@ import numpy as np
 from tilesegm.errors import ModelError
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.blocks import level
-from tilesegm.networks.encoder_file import encode_by_file
-from tilesegm.networks.first_kernel import spread_over_bands
+from tilesegm.networks.encoder_file import encode_by_file, spread_over_bands
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 
 __all__ = ["encode", "expected_normalisation"]

@@ -8,7 +8,7 @@ from typing import Any
 from tilesegm.data.patch import IGNORE
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses import CrossEntropy, DeepSupervision, SegmentationLoss, get
-from tilesegm.losses.compound import Compound
+from tilesegm.losses.base import Compound
 from tilesegm.losses.names import find
 from tilesegm.losses.weighting import (
     DWA,

@@ -8,7 +8,8 @@ import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["ClassAdaptive", "confusion", "error_weights"]
 
@@ -117,7 +118,7 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
             ops.convert_to_tensor(self.running), score=self.score, ratio=self.ratio
         )
 
-    def weigh(self, batch: Batch, training: bool) -> Tensor:
+    def weigh(self, batch: LossInputs, training: bool) -> Tensor:
         """Return the weight of each pixel and, in training, note what the network confused.
 
         Args:

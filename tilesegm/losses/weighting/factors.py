@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.rule import Rule
 
 __all__ = ["Factors", "Fixed"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.rule import Rule
 
 __all__ = ["GLS", "geometric_mean"]

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import keras
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, for_backend
 
 __all__ = ["gradient_norms"]
 
@@ -45,7 +45,8 @@ def gradient_norms(
             return values()
 
     weights = [variable.value for variable in variables]
-    result, gradients = _BACKENDS[keras.backend.backend()](evaluate, weights)
+    gradients_of = for_backend(tensorflow=_tensorflow, jax=_jax, torch=_torch)
+    result, gradients = gradients_of(evaluate, weights)
     return ops.stop_gradient(result), ops.stack([_norm(gradient) for gradient in gradients])
 
 
@@ -75,13 +76,6 @@ def _torch(evaluate: Evaluate, weights: list[Tensor]) -> Gradients:
     return values, [
         torch.autograd.grad(part, leaves, retain_graph=True, allow_unused=True) for part in values
     ]
-
-
-_BACKENDS: dict[str, Callable[[Evaluate, list[Tensor]], Gradients]] = {
-    "tensorflow": _tensorflow,
-    "jax": _jax,
-    "torch": _torch,
-}
 
 
 def _norm(gradient: Sequence[Tensor | None]) -> Tensor:

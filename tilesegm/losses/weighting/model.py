@@ -11,13 +11,12 @@ import numpy as np
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.base import SegmentationLoss
-from tilesegm.losses.compound import Compound
-from tilesegm.losses.targets import Tensor, prepare
+from tilesegm.losses.base import Compound, SegmentationLoss
+from tilesegm.losses.inputs import prepare_inputs
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.class_adaptive import ClassAdaptive
 from tilesegm.losses.weighting.factors import Fixed
-from tilesegm.losses.weighting.gradnorm import GradNorm
-from tilesegm.losses.weighting.learning import learn_before_step, shared_variables
+from tilesegm.losses.weighting.gradnorm import GradNorm, learn_before_step, shared_variables
 from tilesegm.losses.weighting.rule import Rule
 from tilesegm.losses.weighting.trajectory import Trajectory
 
@@ -129,7 +128,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         """
         loss = self.compound
         if self.class_weights is not None:
-            batch = prepare(
+            batch = prepare_inputs(
                 y,
                 _finest(y_pred),
                 sample_weight,

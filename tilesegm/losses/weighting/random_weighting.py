@@ -7,7 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.rule import Rule
 
 __all__ = ["RandomWeighting"]

@@ -10,8 +10,8 @@ import numpy as np
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.compound import Compound
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.base import Compound
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Rule"]
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, Self
 import keras
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.compound import Compound
+from tilesegm.losses.base import Compound
 from tilesegm.losses.weighting.factors import Factors
 
 __all__ = ["Constant", "Cosine", "Linear", "OneMinus", "Schedule", "Scheduled", "rebalance"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Trajectory"]
 

@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.rule import Rule
 
 __all__ = ["Uncertainty", "uncertainty_total"]

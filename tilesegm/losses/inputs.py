@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
 from keras import ops
 
 from tilesegm.errors import InputError
-from tilesegm.losses.tracing import concrete
+from tilesegm.losses.tensors import Tensor, concrete
 
-__all__ = ["Batch", "Tensor", "prepare"]
-
-Tensor: TypeAlias = Any
-"""A tensor of the active Keras backend, or anything that converts to one."""
+__all__ = ["LossInputs", "prepare_inputs"]
 
 _SMALLEST_PROBABILITY = 1e-7
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One batch in the form that :func:`prepare` gives it; all tensors are float32.
+class LossInputs:
+    """One batch in the form that :func:`prepare_inputs` gives it; all tensors are float32.
 
     A pixel without weight is not there: its target and its scores are zero, and no gradient
     reaches its scores, whatever a loss does with them.
@@ -76,14 +72,14 @@ class Batch:
         return ops.concatenate([present - self.target, self.target], axis=-1)
 
 
-def prepare(
+def prepare_inputs(
     y_true: Tensor,
     y_pred: Tensor,
     sample_weight: Tensor | None = None,
     *,
     from_logits: bool = True,
     ignore: int | None = None,
-) -> Batch:
+) -> LossInputs:
     """Bring one batch into the form that all losses share.
 
     Args:
@@ -116,7 +112,7 @@ def prepare(
     present = (weight > 0)[..., None]
     # Cut off here, a pixel without weight can reach no loss, not even through its neighbours,
     # and a NaN in it stays there.
-    return Batch(
+    return LossInputs(
         target=ops.where(present, target, 0.0),
         scores=ops.where(present, scores, 0.0),
         weight=weight,

@@ -35,8 +35,8 @@ def asymmetric_focal(
         target: ``(N, H, W, C)`` fractions of the classes, background first.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        delta: Share of the foreground.
-        gamma: How strongly background that is right already fades.
+        delta: share of the foreground.
+        gamma: how strongly background that is right already fades.
     """
     pixels = -target * log_probability
     fade = miss(log_probability[..., 0]) ** gamma
@@ -49,12 +49,12 @@ class AsymmetricFocal(SegmentationLoss):
     """Asymmetric focal loss (Yeung et al. 2022, "Unified focal loss").
 
     Args:
-        delta: Share of the foreground, in ``[0, 1]``.
-        gamma: How strongly background that is right already fades; at least 0.
+        delta: share of the foreground, in ``[0, 1]``.
+        gamma: how strongly background that is right already fades; at least 0.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, delta: float = 0.6, gamma: float = 0.5, **common: Unpack[Common]) -> None:
@@ -65,7 +65,7 @@ class AsymmetricFocal(SegmentationLoss):
         self.gamma = gamma
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`asymmetric_focal` of the batch."""
+        """Return `asymmetric_focal` of the batch."""
         return asymmetric_focal(
             batch.classes,
             batch.log_probability,
@@ -87,13 +87,13 @@ class AsymmetricFocalTversky(RegionLoss):
     a binary problem counts as two classes.
 
     Args:
-        delta: Price of a missed pixel, in ``[0, 1]``; an extra one costs ``1 - delta``.
-        gamma: Focus on foreground that is nearly right, in ``[0, 1)``.
+        delta: price of a missed pixel, in ``[0, 1]``; an extra one costs ``1 - delta``.
+        gamma: focus on foreground that is nearly right, in ``[0, 1)``.
         **region: ``pool`` and ``absent`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class AsymmetricFocalTversky(RegionLoss):
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
         """Return the loss of each group and class, ``(G, C)``, background first."""
         count = overlap(target, probability, weight, self.pool)
-        losses = tversky(count, extra=1.0 - self.delta, missed=self.delta)
+        losses = tversky(count, alpha=1.0 - self.delta, beta=self.delta)
         focus = power_of_loss(losses[:, 1:], 1.0 - self.gamma)
         return ops.concatenate([losses[:, :1], focus], axis=-1)
 

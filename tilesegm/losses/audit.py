@@ -28,10 +28,10 @@ class AuditCell:
     """What a loss answers in one case.
 
     Attributes:
-        case: Name of the case; see :data:`~tilesegm.losses.audit_cases.CASES`.
-        value: The loss.
+        case: name of the case; see `CASES`.
+        value: the loss.
         gradient: Euclidean norm of its gradient over all logits.
-        flags: What is wrong, empty if nothing is:
+        flags: what is wrong, empty if nothing is:
 
             * ``"NaN"``: value or gradient is not finite;
             * ``"below minimum"``: the value is less than the loss promises;
@@ -55,9 +55,9 @@ class AuditRow:
     """The answers of one loss in all cases.
 
     Attributes:
-        loss: Name of the loss.
-        cells: One for each case, in their order.
-        cost: Time of value and gradient over that of cross-entropy, both compiled where the
+        loss: name of the loss.
+        cells: one for each case, in their order.
+        cost: time of value and gradient over that of cross-entropy, both compiled where the
             backend compiles; None if it was not measured.
     """
 
@@ -80,16 +80,16 @@ def audit_losses(
     """Examine losses on the active backend, on one tile of a binary problem, from logits.
 
     Args:
-        losses: Names for :func:`~tilesegm.losses.registry.get`, or losses that take logits; every
+        losses: names for `get`, or losses that take logits; every
             registered loss if None.
-        size: Height and width of the tile in pixels.
-        cost_size: The same for the measurement of time; None leaves it out.
+        size: height and width of the tile in pixels.
+        cost_size: the same for the measurement of time; None leaves it out.
 
     Returns:
         One row a loss, in the order asked for.
 
     Raises:
-        InputError: There is no loss of that name.
+        InputError: there is no loss of that name.
     """
     items = LOSSES if losses is None else losses
     chosen = [get(item) if isinstance(item, str) else item for item in items]

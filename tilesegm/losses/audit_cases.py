@@ -18,13 +18,13 @@ class AuditCase:
     """One corner.
 
     Attributes:
-        name: Its name.
-        truth: What the tile shows.
-        said: Which pixels the network takes for foreground: the truth, a disc beside the true one,
+        name: its name.
+        truth: what the tile shows.
+        said: which pixels the network takes for foreground: the truth, a disc beside the true one,
             a disc at its place, all but that disc, or none.
-        sure: Logits of 12 rather than about 2.
-        dtype: Of the logits.
-        weight: Of every pixel; 0 ignores them all.
+        sure: logits of 12 rather than about 2.
+        dtype: of the logits.
+        weight: of every pixel; 0 ignores them all.
     """
 
     name: str

@@ -27,8 +27,8 @@ def smooth_borders(target: Tensor, valid: Tensor, *, sigma: float = 1.0, radius:
     Args:
         target: ``(N, H, W, C)`` fractions of the classes.
         valid: ``(N, H, W)``, 1 where the pixel has a label, else 0.
-        sigma: Standard deviation of the kernel in pixels.
-        radius: The kernel has ``2 * radius + 1`` pixels a side.
+        sigma: standard deviation of the kernel in pixels.
+        radius: the kernel has ``2 * radius + 1`` pixels a side.
 
     Returns:
         ``(N, H, W, C)`` soft labels, zero at pixels that are not valid.
@@ -59,8 +59,8 @@ class BorderSmoothing(SegmentationLoss):
     another class, which keeps the network calibrated where hand-drawn borders are uncertain.
 
     Args:
-        sigma: Standard deviation of the kernel in pixels.
-        radius: The kernel has ``2 * radius + 1`` pixels a side.
+        sigma: standard deviation of the kernel in pixels.
+        radius: the kernel has ``2 * radius + 1`` pixels a side.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -75,7 +75,7 @@ class BorderSmoothing(SegmentationLoss):
         self.radius = radius
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return the cross-entropy against :func:`smooth_borders` of the labels."""
+        """Return the cross-entropy against `smooth_borders` of the labels."""
         valid = ops.cast(batch.weight > 0, "float32")
         soft = smooth_borders(batch.classes, valid, sigma=self.sigma, radius=self.radius)
         return cross_entropy(soft, batch.log_probability, batch.weight)

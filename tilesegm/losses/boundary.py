@@ -29,15 +29,15 @@ def boundary(
     """Return the weighted mean of ``phi * p`` over pixels and classes, a scalar.
 
     ``phi`` is the signed distance to the boundary of each class, positive outside
-    (:func:`~tilesegm.losses.edt.signed_distance`).
+    (`signed_distance`).
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes; a class has the pixels where it holds
             more than half.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        radius: Distance in pixels at which ``phi`` is clipped; None to leave it exact.
-        normalise: Divide ``phi`` by its greatest possible size, so that it lies in [-1, 1].
+        radius: distance in pixels at which ``phi`` is clipped; None to leave it exact.
+        normalise: divide ``phi`` by its greatest possible size, so that it lies in [-1, 1].
     """
     phi = signed_distance(target > 0.5, (weight > 0)[..., None], radius)
     if normalise:
@@ -55,7 +55,7 @@ def check_radius(radius: float | None) -> None:
     """Refuse a radius that is not above 0.
 
     Raises:
-        SettingsError: It is not.
+        SettingsError: it is not.
     """
     if radius is not None and not radius > 0.0:
         raise SettingsError(f"radius is {radius}; expected pixels above 0, or None for no limit")
@@ -74,9 +74,9 @@ class Boundary(SegmentationLoss):
     so is the gradient. The companion must push back there.
 
     Args:
-        radius: Distance in pixels at which ``phi`` is clipped: pixels further away all count the
+        radius: distance in pixels at which ``phi`` is clipped: pixels further away all count the
             same, and the loss does not grow with the tile. None for the paper's distances.
-        normalise: Divide ``phi`` by ``radius``, or by the diagonal of the tile without one. False
+        normalise: divide ``phi`` by ``radius``, or by the diagonal of the tile without one. False
             gives pixels, as in the paper.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
@@ -95,7 +95,7 @@ class Boundary(SegmentationLoss):
         self.normalise = normalise
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`boundary` of the batch."""
+        """Return `boundary` of the batch."""
         return boundary(
             batch.target,
             batch.probability,

@@ -36,9 +36,9 @@ def boundary_dou(
             holds more than half.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        limit: Greatest a, below 1.
-        smooth: Added to the denominator, in pixels.
-        pool: Over the whole batch or over each image.
+        limit: greatest a, below 1.
+        smooth: added to the denominator, in pixels.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images.
@@ -61,13 +61,13 @@ class BoundaryDoU(RegionLoss):
     from the size of the objects alone, so it has nothing to tune and needs no schedule.
 
     Args:
-        limit: Greatest a, in [0, 1); the paper takes 0.8. 0 would give Jaccard with squares.
-        smooth: Added to the denominator, in pixels.
+        limit: greatest a, in [0, 1); the paper takes 0.8. 0 would give Jaccard with squares.
+        smooth: added to the denominator, in pixels.
         **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class BoundaryDoU(RegionLoss):
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`boundary_dou` of each group and class, ``(G, K)``."""
+        """Return `boundary_dou` of each group and class, ``(G, K)``."""
         return boundary_dou(
             target, probability, weight, limit=self.limit, smooth=self.smooth, pool=self.pool
         )

@@ -21,13 +21,13 @@ def class_balanced_weights(counts: ArrayLike, beta: float = 0.9999) -> tuple[flo
 
     Args:
         counts: ``(K,)`` samples of each class in the training split.
-        beta: In ``[0, 1)``; 0 weighs all classes alike, towards 1 it becomes one over the count.
+        beta: in ``[0, 1)``; 0 weighs all classes alike, towards 1 it becomes one over the count.
 
     Returns:
         K weights; 0 for a class that never occurs, which has nothing to weigh.
 
     Raises:
-        InputError: Counts or ``beta`` are out of range.
+        InputError: counts or ``beta`` are out of range.
     """
     n = _counts(counts, (1,))
     if not 0.0 <= beta < 1.0:
@@ -53,7 +53,7 @@ def inverse_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
         K weights; 0 for a class that never occurs.
 
     Raises:
-        InputError: Counts are negative, all zero or of another rank.
+        InputError: counts are negative, all zero or of another rank.
     """
     n = _counts(counts, (1,))
     seen = n > 0
@@ -76,7 +76,7 @@ def median_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
         K weights; 0 for a class that never occurs, which the median leaves out too.
 
     Raises:
-        InputError: Counts are negative, all zero or of another rank.
+        InputError: counts are negative, all zero or of another rank.
     """
     n = np.atleast_2d(_counts(counts, (1, 2)))
     per_class = n.sum(axis=0)

@@ -34,9 +34,9 @@ def cl_dice(
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        iterations: Erosions of the soft skeleton, more than the largest half-width in pixels.
-        smooth: Added to numerators and denominators, in pixels.
-        pool: Over the whole batch or over each image.
+        iterations: erosions of the soft skeleton, more than the largest half-width in pixels.
+        smooth: added to numerators and denominators, in pixels.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images.
@@ -60,15 +60,15 @@ class ClDice(RegionLoss):
     grows with ``iterations``.
 
     Args:
-        iterations: Erosions of the soft skeleton; more than the largest half-width in pixels.
-        smooth: Added to numerators and denominators, in pixels.
+        iterations: erosions of the soft skeleton; more than the largest half-width in pixels.
+        smooth: added to numerators and denominators, in pixels.
         **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`, except that ``background`` is False unless
+            `RegionLoss`, except that ``background`` is False unless
             given: the skeleton of what is left over means nothing. ``from_logits``, ``ignore``,
             ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class ClDice(RegionLoss):
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`cl_dice` of each group and class, ``(G, K)``."""
+        """Return `cl_dice` of each group and class, ``(G, K)``."""
         return cl_dice(
             target,
             probability,

@@ -32,10 +32,10 @@ def class_weight_map(target: Tensor, class_weights: Sequence[float]) -> Tensor:
 
     Args:
         target: ``(N, H, W, C)`` fractions of the classes.
-        class_weights: One weight a class, C in all.
+        class_weights: one weight a class, C in all.
 
     Raises:
-        SettingsError: There are more or fewer weights than classes.
+        SettingsError: there are more or fewer weights than classes.
     """
     channels = int(target.shape[-1])
     if len(class_weights) != channels:
@@ -60,7 +60,7 @@ def cross_entropy(
         target: ``(N, H, W, C)`` fractions of the classes.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        class_weights: One weight a class; 2 equals every pixel of that class twice, so the mean
+        class_weights: one weight a class; 2 equals every pixel of that class twice, so the mean
             divides by these weights too.
         label_smoothing: e in ``t' = (1 - e) t + e / C`` (Szegedy et al. 2016). Class weights look
             at ``t``, not at ``t'``.
@@ -80,9 +80,9 @@ class CrossEntropy(SegmentationLoss):
     price is that a class with few pixels has little say, which ``class_weights`` mend.
 
     Args:
-        class_weights: One weight a class, background first; see
-            :func:`~tilesegm.losses.class_weights.class_balanced_weights`.
-        label_smoothing: Part of each label, in ``[0, 1)``, that is spread over all classes.
+        class_weights: one weight a class, background first; see
+            `class_balanced_weights`.
+        label_smoothing: part of each label, in ``[0, 1)``, that is spread over all classes.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -105,7 +105,7 @@ class CrossEntropy(SegmentationLoss):
         self.label_smoothing = label_smoothing
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`cross_entropy` of the batch."""
+        """Return `cross_entropy` of the batch."""
         return cross_entropy(
             batch.classes,
             batch.log_probability,

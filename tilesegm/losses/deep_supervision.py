@@ -30,12 +30,12 @@ class DeepSupervision(SegmentationLoss):
 
     Keras hands each output to a loss of its own. To use this one in ``fit``, override
     ``Model.compute_loss`` and call it there on the list; or give every output
-    ``loss=[term] * n, loss_weights=output_weights(n)`` and labels of its size by :func:`nearest`.
+    ``loss=[term] * n, loss_weights=output_weights(n)`` and labels of its size by `nearest`.
 
     Args:
-        base: The loss of each output; ``from_logits`` and ``ignore`` are its own.
-        weights: How outputs are weighed, see :func:`output_weights`.
-        name: Name in logs; ``"deep_supervision"`` if None.
+        base: the loss of each output; ``from_logits`` and ``ignore`` are its own.
+        weights: how outputs are weighed, see `output_weights`.
+        name: name in logs; ``"deep_supervision"`` if None.
 
     Raises:
         SettingsError: ``weights`` is neither a rule nor numbers >= 0 with a sum above 0.
@@ -59,11 +59,11 @@ class DeepSupervision(SegmentationLoss):
 
         Args:
             y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` ids, or ``(N, H, W, K)`` one-hot or soft.
-            y_pred: List or dict of scores ``(N, h, w, K)``, finest first, or scores alone.
-            sample_weight: Weight of each pixel ``(N, H, W)`` or image ``(N,)``.
+            y_pred: list or dict of scores ``(N, h, w, K)``, finest first, or scores alone.
+            sample_weight: weight of each pixel ``(N, H, W)`` or image ``(N,)``.
 
         Raises:
-            InputError: There is no output, weights were given for another number of them, or
+            InputError: there is no output, weights were given for another number of them, or
                 shapes, labels or weights do not fit.
         """
         outputs = _outputs(y_pred)
@@ -110,7 +110,7 @@ def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> 
     """Return the weight of each output, finest first; their sum is 1.
 
     Args:
-        outputs: Number of outputs.
+        outputs: number of outputs.
         weights: ``"halving"``: output i has ``1 / 2^i`` (Isensee et al. 2021, nnU-Net, before
             scaling to sum 1); ``"halving_without_last"``: the same with 0 for the coarsest of
             several, as nnU-Net does; ``"equal"``; or one number an output.
@@ -138,7 +138,7 @@ def nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
     Args:
         maps: ``(N, H, W)`` or ``(N, H, W, K)``, of any dtype.
-        size: Height and width of the result.
+        size: height and width of the result.
     """
     maps = ops.convert_to_tensor(maps)
     for axis, side in enumerate(size, start=1):

@@ -26,11 +26,11 @@ def dice_sums(
         weight: ``(N, H, W)`` pixel weights.
         power: 1 for ``2 sum min(p, g)`` over ``sum p + sum g``, 2 for ``2 sum p g`` over
             ``sum p^2 + sum g^2``.
-        pool: Over the whole batch or over each image.
+        pool: over the whole batch or over each image.
     """
     if power == 1:
         count = overlap(target, probability, weight, pool)
-        return 2.0 * count.both, 2.0 * count.both + count.extra + count.missed
+        return 2.0 * count.tp, 2.0 * count.tp + count.fp + count.fn
     squares = ops.square(probability) + ops.square(target)
     product = 2.0 * probability * target
     return pixel_sum(product, weight, pool), pixel_sum(squares, weight, pool)
@@ -53,7 +53,7 @@ def dice(
         weight: ``(N, H, W)`` pixel weights.
         power: k, 1 or 2.
         smooth: s, in pixels; in the numerator too, so an empty prediction of an empty class is 0.
-        pool: Over the whole batch or over each image.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
@@ -67,17 +67,17 @@ class Dice(RegionLoss):
     """Soft Dice loss (Drozdzal et al. 2016 for power 1; Milletari et al. 2016, 3DV, for power 2).
 
     Balances classes of any size. Its gradient depends on the whole batch: pair it with
-    :class:`~tilesegm.losses.CrossEntropy`, which judges every pixel.
+    `CrossEntropy`, which judges every pixel.
 
     Args:
         power: 1 or 2, of the sizes in the denominator. With 1, soft labels have their optimum at
             p = g because the overlap is ``min(p, g)``; with 2 they have it anyway.
-        smooth: Added to numerator and denominator, in pixels.
+        smooth: added to numerator and denominator, in pixels.
         **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Dice(RegionLoss):
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`dice` of each group and class, ``(G, K)``."""
+        """Return `dice` of each group and class, ``(G, K)``."""
         return dice(
             target, probability, weight, power=self.power, smooth=self.smooth, pool=self.pool
         )

@@ -32,8 +32,8 @@ def distance_weights(
     Args:
         classes: ``(N, H, W, C)`` fractions of the classes.
         weight: ``(N, H, W)`` pixel weights; pixels without weight have no borders.
-        w0: Height of the ridge along borders.
-        sigma: Its width in pixels.
+        w0: height of the ridge along borders.
+        sigma: its width in pixels.
 
     Returns:
         ``(N, H, W)``, float32.
@@ -51,14 +51,14 @@ class BorderWeighted(SegmentationLoss):
     """Cross-entropy with weights that rise towards the borders between classes.
 
     The weights come from ``y_true`` inside the graph, so augmentation and tiling need no care. It
-    is ``CrossEntropy()`` with :func:`distance_weights` as sample weight, and a ``sample_weight``
+    is ``CrossEntropy()`` with `distance_weights` as sample weight, and a ``sample_weight``
     multiplies them. The maps of the U-Net papers, which look at the gap between *objects*, need
-    instance ids: compute them by :mod:`tilesegm.data.border_weights` and pass them as
+    instance ids: compute them by `tilesegm.data.border_weights` and pass them as
     ``sample_weight`` to ``CrossEntropy()``, or here with ``w0=0``, which is the same.
 
     Args:
-        w0: Height of the ridge along borders; a border pixel counts ``1 + w0`` times.
-        sigma: Width of the ridge in pixels.
+        w0: height of the ridge along borders; a border pixel counts ``1 + w0`` times.
+        sigma: width of the ridge in pixels.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -73,7 +73,7 @@ class BorderWeighted(SegmentationLoss):
         self.sigma = sigma
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return the cross-entropy under :func:`distance_weights` of the labels."""
+        """Return the cross-entropy under `distance_weights` of the labels."""
         near = distance_weights(batch.classes, batch.weight, w0=self.w0, sigma=self.sigma)
         return cross_entropy(batch.classes, batch.log_probability, batch.weight * near)
 

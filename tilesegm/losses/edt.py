@@ -28,8 +28,8 @@ def squared_distance_to(seeds: Tensor, radius: float | None = None) -> Tensor:
     """Squared distance of each pixel to the nearest seed of its image (and channel).
 
     Args:
-        seeds: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``; H and W must be known when traced.
-        radius: Greatest distance of interest, in pixels. Work grows with it, and greater distances
+        seeds: boolean, ``(N, H, W)`` or ``(N, H, W, K)``; H and W must be known when traced.
+        radius: greatest distance of interest, in pixels. Work grows with it, and greater distances
             come back as ``radius``. Without it the transform is exact.
 
     Returns:
@@ -62,14 +62,14 @@ def distance_transform(mask: Tensor, radius: float | None = None) -> Tensor:
     diagonal √(H² + W²).
 
     Args:
-        mask: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
-        radius: Clip distances here, in pixels; None for the exact transform.
+        mask: boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
+        radius: clip distances here, in pixels; None for the exact transform.
 
     Returns:
         float32 of the same shape, in pixels.
 
     Raises:
-        InputError: See :func:`squared_distance_to`.
+        InputError: see `squared_distance_to`.
     """
     return ops.sqrt(squared_distance_to(ops.logical_not(ops.cast(mask, "bool")), radius))
 
@@ -84,16 +84,16 @@ def signed_distance(
     empty or that fills its image has no boundary and gives 0 everywhere.
 
     Args:
-        mask: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
-        valid: Boolean of a shape that broadcasts to the mask's. Elsewhere nothing is known: such
+        mask: boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
+        valid: boolean of a shape that broadcasts to the mask's. Elsewhere nothing is known: such
             pixels belong neither to the mask nor to its background.
-        radius: Clip both sides here, in pixels; None for exact distances.
+        radius: clip both sides here, in pixels; None for exact distances.
 
     Returns:
         float32 of the same shape, in pixels.
 
     Raises:
-        InputError: See :func:`squared_distance_to`.
+        InputError: see `squared_distance_to`.
     """
     mask, rest = parts(mask, valid)
     outside = ops.sqrt(squared_distance_to(mask, radius))

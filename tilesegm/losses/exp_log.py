@@ -28,13 +28,13 @@ class ExpLogDice(RegionLoss):
     """Mean over classes of ``(-log Dice) ** gamma`` (Wong et al. 2018, MICCAI).
 
     Args:
-        gamma: Exponent; below 1 the loss of classes that are nearly right weighs more.
-        smooth: Added to numerator and denominator of Dice, in pixels.
+        gamma: exponent; below 1 the loss of classes that are nearly right weighs more.
+        smooth: added to numerator and denominator of Dice, in pixels.
         **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -61,8 +61,8 @@ class ExpLogCrossEntropy(SegmentationLoss):
     """Weighted mean over pixels of ``(-log p_t) ** gamma`` (Wong et al. 2018, MICCAI).
 
     Args:
-        gamma: Exponent; 1 gives cross-entropy.
-        class_weights: One weight a class, background first; the paper takes the root of all
+        gamma: exponent; 1 gives cross-entropy.
+        class_weights: one weight a class, background first; the paper takes the root of all
             pixels over those of the class.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 

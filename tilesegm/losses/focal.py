@@ -41,8 +41,8 @@ def focal(
         target: ``(N, H, W, C)`` fractions of the classes.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        gamma: How strongly pixels that are right already fade; 0 gives cross-entropy.
-        alpha: One factor a class, C in all. Unlike class weights it does not divide the mean.
+        gamma: how strongly pixels that are right already fade; 0 gives cross-entropy.
+        alpha: one factor a class, C in all. Unlike class weights it does not divide the mean.
 
     Raises:
         SettingsError: ``alpha`` has not C numbers.
@@ -63,8 +63,8 @@ class Focal(SegmentationLoss):
     """Focal loss (Lin et al. 2017, ICCV, equation 5) for binary, categorical and sparse labels.
 
     Args:
-        gamma: How strongly pixels that are right already fade; 0 gives cross-entropy.
-        alpha: One factor a class, background first; a single number a in ``[0, 1]`` is the factor
+        gamma: how strongly pixels that are right already fade; 0 gives cross-entropy.
+        alpha: one factor a class, background first; a single number a in ``[0, 1]`` is the factor
             of the foreground of a two-class problem, and means ``(1 - a, a)``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
@@ -90,7 +90,7 @@ class Focal(SegmentationLoss):
         self.alpha = None if alpha is None else [float(a) for a in alpha]
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`focal` of the batch."""
+        """Return `focal` of the batch."""
         return focal(
             batch.classes, batch.log_probability, batch.weight, gamma=self.gamma, alpha=self.alpha
         )

@@ -30,7 +30,7 @@ def generalized_dice(
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, 1)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
@@ -42,9 +42,9 @@ def generalized_dice(
     some = size > 0.0
     finite = ops.where(some, 1.0 / ops.square(ops.where(some, size, 1.0)), 0.0)
     class_weight = ops.where(some, finite, ops.max(finite, axis=-1, keepdims=True))
-    errors = ops.sum(class_weight * (count.extra + count.missed), axis=-1, keepdims=True)
-    shared = ops.sum(class_weight * 2.0 * count.both, axis=-1, keepdims=True)
-    wrong = ops.mean(count.extra / area, axis=-1, keepdims=True)
+    errors = ops.sum(class_weight * (count.fp + count.fn), axis=-1, keepdims=True)
+    shared = ops.sum(class_weight * 2.0 * count.tp, axis=-1, keepdims=True)
+    wrong = ops.mean(count.fp / area, axis=-1, keepdims=True)
     return ops.where(ops.any(some, axis=-1, keepdims=True), divide(errors, shared + errors), wrong)
 
 
@@ -54,10 +54,10 @@ class GeneralizedDice(SegmentationLoss):
 
     The rarest class leads: one pixel in a tile of a million outweighs a class of a thousand pixels
     a million times, and the loss jumps when it comes or goes. Prefer the mean of
-    :class:`~tilesegm.losses.Dice` over classes unless a comparison asks for this one.
+    `Dice` over classes unless a comparison asks for this one.
 
     Args:
-        pool: One ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
+        pool: one ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -71,7 +71,7 @@ class GeneralizedDice(SegmentationLoss):
         self.pool = pool
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`generalized_dice`, averaged over groups by their weight."""
+        """Return `generalized_dice`, averaged over groups by their weight."""
         losses = generalized_dice(batch.target, batch.probability, batch.weight, pool=self.pool)
         area = pixel_sum(ops.ones_like(batch.target[..., :1]), batch.weight, self.pool)
         return weighted_mean(losses, area)

@@ -23,8 +23,8 @@ def differentiate(
     """Return the function that gives value and gradient of ``function`` at a point.
 
     Args:
-        function: Maps a tensor, in the dtype of the point, to a scalar by ``keras.ops``.
-        compiled: Whether XLA compiles it for each shape at its first call (``jax.jit``,
+        function: maps a tensor, in the dtype of the point, to a scalar by ``keras.ops``.
+        compiled: whether XLA compiles it for each shape at its first call (``jax.jit``,
             ``tf.function(jit_compile=True)``); Torch has no such step and stays eager.
     """
     both = for_backend(tensorflow=_tensorflow, jax=_jax, torch=_torch)(function, compiled)

@@ -36,9 +36,9 @@ def hausdorff_dt(
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``; the predicted mask of a class is where it exceeds 0.5.
         weight: ``(N, H, W)`` pixel weights.
-        alpha: Power of the distances.
-        radius: Distance in pixels at which they are clipped; None to leave them exact.
-        one_sided: Leave out d_p, and with it half of the distance transforms.
+        alpha: power of the distances.
+        radius: distance in pixels at which they are clipped; None to leave them exact.
+        one_sided: leave out d_p, and with it half of the distance transforms.
     """
     valid = (weight > 0)[..., None]
     field = boundary_field(target > 0.5, valid, alpha=alpha, radius=radius)
@@ -53,10 +53,10 @@ def boundary_field(
     """Return how far each pixel is from the other side of the mask's boundary.
 
     Args:
-        mask: Boolean ``(N, H, W, K)``.
-        valid: Boolean that broadcasts to it; other pixels belong to neither side.
-        alpha: Power of the distance.
-        radius: Distance in pixels at which it is clipped.
+        mask: boolean ``(N, H, W, K)``.
+        valid: boolean that broadcasts to it; other pixels belong to neither side.
+        alpha: power of the distance.
+        radius: distance in pixels at which it is clipped.
 
     Returns:
         ``d ** alpha`` in pixels; 0 where the mask is empty or full and so has no boundary.
@@ -80,11 +80,11 @@ class HausdorffDT(SegmentationLoss):
     such as cross-entropy.
 
     Args:
-        alpha: Power of the distances; the paper found 2 best.
-        radius: Distance in pixels at which they are clipped, which also bounds the work.
-        normalise: Divide distances by ``radius``, or by the diagonal of the tile without one. False
+        alpha: power of the distances; the paper found 2 best.
+        radius: distance in pixels at which they are clipped, which also bounds the work.
+        normalise: divide distances by ``radius``, or by the diagonal of the tile without one. False
             gives powers of pixels, as in the paper.
-        one_sided: Only the distance to the true boundary: cheaper, but blind to an error that
+        one_sided: only the distance to the true boundary: cheaper, but blind to an error that
             the prediction makes far inside its own mask.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
@@ -111,7 +111,7 @@ class HausdorffDT(SegmentationLoss):
         self.one_sided = one_sided
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`hausdorff_dt` of the batch, normalised if so set."""
+        """Return `hausdorff_dt` of the batch, normalised if so set."""
         value = hausdorff_dt(
             batch.target,
             batch.probability,

@@ -17,7 +17,7 @@ _SMALLEST_PROBABILITY = 1e-7
 
 @dataclass(frozen=True)
 class LossInputs:
-    """One batch in the form that :func:`prepare_inputs` gives it; all tensors are float32.
+    """One batch in the form that `prepare_inputs` gives it; all tensors are float32.
 
     A pixel without weight is not there: its target and its scores are zero, and no gradient
     reaches its scores, whatever a loss does with them.
@@ -27,7 +27,7 @@ class LossInputs:
             fraction of the foreground.
         scores: ``(N, H, W, K)`` logits, or probabilities where ``from_logits`` is False.
         weight: ``(N, H, W)``, zero at ignored pixels; 2 means that the pixel counts twice.
-        from_logits: What ``scores`` are.
+        from_logits: what ``scores`` are.
     """
 
     target: Tensor
@@ -64,7 +64,7 @@ class LossInputs:
 
     @cached_property
     def classes(self) -> Tensor:
-        """The target as ``(N, H, W, C)``, the channels of :attr:`log_probability`."""
+        """The target as ``(N, H, W, C)``, the channels of `log_probability`."""
         if self.channels > 1:
             return self.target
         # A pixel that is not there stays zero in both channels.
@@ -87,10 +87,10 @@ def prepare_inputs(
             one-hot or soft labels. For K = 1 ids and the soft fraction of the foreground are the
             same thing.
         y_pred: ``(N, H, W, K)`` scores of any float dtype.
-        sample_weight: None, ``(N,)``, ``(N, 1, 1)``, ``(N, H, W)`` or ``(N, H, W, 1)``, not
+        sample_weight: none, ``(N,)``, ``(N, 1, 1)``, ``(N, H, W)`` or ``(N, H, W, 1)``, not
             negative.
-        from_logits: Whether ``y_pred`` are logits rather than probabilities.
-        ignore: Id of the label whose pixels count for nothing. In one-hot labels those are the
+        from_logits: whether ``y_pred`` are logits rather than probabilities.
+        ignore: id of the label whose pixels count for nothing. In one-hot labels those are the
             pixels where that class holds more than half.
 
     Returns:
@@ -98,7 +98,7 @@ def prepare_inputs(
         one-hot labels and, inside a compiled graph, ids outside ``[0, K)``.
 
     Raises:
-        InputError: Shapes do not belong together; or, where values can be seen (outside a
+        InputError: shapes do not belong together; or, where values can be seen (outside a
             compiled graph), a label is out of range and not ``ignore``, or a weight is negative.
     """
     scores = ops.cast(ops.convert_to_tensor(y_pred), "float32")

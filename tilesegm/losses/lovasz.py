@@ -29,7 +29,7 @@ def lovasz_extension(
         errors: ``(N, H, W, K)`` errors, not negative.
         target: ``(N, H, W, K)`` labels; meant to be 0 or 1.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses, with G = 1 for the batch and N for images.
@@ -64,11 +64,11 @@ class Lovasz(RegionLoss):
 
     Args:
         **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
     """
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`lovasz_extension` of ``|g - p|`` of each group and class, ``(G, K)``."""
+        """Return `lovasz_extension` of ``|g - p|`` of each group and class, ``(G, K)``."""
         return lovasz_extension(ops.abs(target - probability), target, weight, pool=self.pool)
 
 
@@ -81,7 +81,7 @@ class LovaszHinge(RegionLoss):
 
     Args:
         **region: ``pool`` and ``absent`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``ignore``, ``name``.
+            `RegionLoss`; ``ignore``, ``name``.
 
     Raises:
         SettingsError: ``from_logits`` is False: a margin needs logits.
@@ -93,10 +93,10 @@ class LovaszHinge(RegionLoss):
             raise SettingsError("from_logits is False; a hinge needs logits, or take Lovasz")
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return the mean of :func:`lovasz_extension` of the hinge errors.
+        """Return the mean of `lovasz_extension` of the hinge errors.
 
         Raises:
-            InputError: The scores have more than one channel.
+            InputError: the scores have more than one channel.
         """
         if batch.channels != 1:
             raise InputError(f"y_pred has {batch.channels} channels; expected 1, or take Lovasz")

@@ -31,16 +31,16 @@ def matthews(
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        smooth: Added to each of the four factors, as part of the area; keeps the gradient finite
+        smooth: added to each of the four factors, as part of the area; keeps the gradient finite
             where nothing or everything is predicted.
-        pool: Over the whole batch or over each image.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in ``[0, 2]``; 1 means no better than chance.
     """
     area = ops.maximum(pixel_sum(ops.ones_like(target), weight, pool), 1e-7)
     count = overlap(target, probability, weight, pool)
-    tp, fp, fn = count.both / area, count.extra / area, count.missed / area
+    tp, fp, fn = count.tp / area, count.fp / area, count.fn / area
     tn = pixel_sum(1.0 - target, weight, pool) / area - fp
     spread = 1.0
     for factor in (tp + fp, tp + fn, tn + fp, tn + fn):
@@ -56,9 +56,9 @@ class MCC(RegionLoss):
     undefined as one that is absent, and follows ``absent`` too.
 
     Args:
-        smooth: Added to each factor of the denominator, as part of the area; above 0.
+        smooth: added to each factor of the denominator, as part of the area; above 0.
         **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
 
     Raises:
         SettingsError: ``smooth`` is not above 0.
@@ -71,7 +71,7 @@ class MCC(RegionLoss):
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`matthews` of each group and class, ``(G, K)``."""
+        """Return `matthews` of each group and class, ``(G, K)``."""
         return matthews(target, probability, weight, smooth=self.smooth, pool=self.pool)
 
     def defined(self, target: Tensor, weight: Tensor) -> Tensor:

@@ -24,13 +24,13 @@ def dilate(maps: Tensor, valid: Tensor) -> Tensor:
 
 
 def dilate_cross(maps: Tensor, valid: Tensor) -> Tensor:
-    """Return the maximum over each pixel and the four beside it; see :func:`dilate`."""
+    """Return the maximum over each pixel and the four beside it; see `dilate`."""
     known = ops.where(valid, maps, 0.0)
     return ops.where(valid, ops.maximum(_maximum(known, (3, 1)), _maximum(known, (1, 3))), 0.0)
 
 
 def erode_cross(maps: Tensor, valid: Tensor) -> Tensor:
-    """Return the minimum over each pixel and the four beside it; see :func:`dilate`."""
+    """Return the minimum over each pixel and the four beside it; see `dilate`."""
     absence = -ops.where(valid, maps, 1.0)
     worn = -ops.maximum(_maximum(absence, (3, 1)), _maximum(absence, (1, 3)))
     return ops.where(valid, worn, 0.0)

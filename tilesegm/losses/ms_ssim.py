@@ -35,8 +35,8 @@ def similarity(
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        window: Side of the window in pixels, odd.
-        sigma: Standard deviation of the Gaussian in pixels.
+        window: side of the window in pixels, odd.
+        sigma: standard deviation of the Gaussian in pixels.
 
     Returns:
         Two ``(N, H, W, K)``; their product is the SSIM map.
@@ -66,10 +66,10 @@ def ms_ssim(batch: LossInputs, *, powers: Sequence[float] = _POWERS, window: int
     2003; the shift by one, which keeps powers of negative numbers out, is the "normalised" form).
 
     Args:
-        batch: The batch.
+        batch: the batch.
         powers: b_i, one a resolution; those of the paper. As many are used as leave the smaller
             side of the tile at least one window long, and are scaled to the same sum.
-        window: Side of the Gaussian window in pixels, odd.
+        window: side of the Gaussian window in pixels, odd.
     """
     used = [float(b) for b in powers[: _levels(batch, len(powers), window)]]
     used = [b * sum(powers) / sum(used) for b in used]
@@ -113,9 +113,9 @@ class MSSSIM(SegmentationLoss):
     5 pixels out, times 16 at the fifth level.
 
     Args:
-        powers: Exponent of each resolution, finest first; those of the paper unless given. Tiles
+        powers: exponent of each resolution, finest first; those of the paper unless given. Tiles
             smaller than ``window * 2 ** (len(powers) - 1)`` use fewer.
-        window: Side of the Gaussian window (sigma 1.5) in pixels, odd.
+        window: side of the Gaussian window (sigma 1.5) in pixels, odd.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -135,7 +135,7 @@ class MSSSIM(SegmentationLoss):
         self.window = window
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`ms_ssim` of the batch."""
+        """Return `ms_ssim` of the batch."""
         return ms_ssim(batch, powers=self.powers, window=self.window)
 
     def get_config(self) -> dict[str, Any]:

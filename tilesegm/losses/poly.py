@@ -26,7 +26,7 @@ def poly1(
         target: ``(N, H, W, C)`` fractions of the classes.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        epsilon: What is added to the first coefficient of the series; 0 gives cross-entropy.
+        epsilon: what is added to the first coefficient of the series; 0 gives cross-entropy.
     """
     wrong = -ops.sum(target * ops.expm1(log_probability), axis=-1)
     return weighted_mean(pixel_cross_entropy(target, log_probability) + epsilon * wrong, weight)
@@ -39,7 +39,7 @@ class Poly1(SegmentationLoss):
     ``-log p = sum_j (1 - p)^j / j``; the first coefficient leads the gradient near the optimum.
 
     Args:
-        epsilon: What is added to the first coefficient; at least -1, where it vanishes.
+        epsilon: what is added to the first coefficient; at least -1, where it vanishes.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -53,7 +53,7 @@ class Poly1(SegmentationLoss):
         self.epsilon = epsilon
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`poly1` of the batch."""
+        """Return `poly1` of the batch."""
         return poly1(batch.classes, batch.log_probability, batch.weight, epsilon=self.epsilon)
 
     def get_config(self) -> dict[str, Any]:

@@ -28,15 +28,15 @@ class Pyramid(SegmentationLoss):
     other pyramid losses use, lose structures thinner than s.
 
     Args:
-        base: The loss at each scale. It must have its optimum at p = g for soft labels:
+        base: the loss at each scale. It must have its optimum at p = g for soft labels:
             ``CrossEntropy``, ``Jaccard``, ``Dice``; not the Lovász, boundary or topology losses,
             which need hard ones. ``from_logits`` and ``ignore`` are its own.
-        scales: Sides of the blocks in pixels; 1 is full resolution.
-        weights: One number a scale, scaled to sum 1; equal if None.
-        name: Name in logs; ``"pyramid"`` if None.
+        scales: sides of the blocks in pixels; 1 is full resolution.
+        weights: one number a scale, scaled to sum 1; equal if None.
+        name: name in logs; ``"pyramid"`` if None.
 
     Raises:
-        SettingsError: A scale is below 1, or weights do not match the scales.
+        SettingsError: a scale is below 1, or weights do not match the scales.
     """
 
     def __init__(
@@ -87,8 +87,8 @@ def pooled(batch: LossInputs, scale: int) -> LossInputs:
     """Return the batch at a coarser resolution, with probabilities as scores.
 
     Args:
-        batch: The batch; scale 1 returns it as it is.
-        scale: Side of the blocks in pixels. A tile whose sides are no multiples ends in blocks with
+        batch: the batch; scale 1 returns it as it is.
+        scale: side of the blocks in pixels. A tile whose sides are no multiples ends in blocks with
             fewer pixels, and so with less weight.
     """
     if scale == 1:

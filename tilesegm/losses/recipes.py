@@ -31,11 +31,11 @@ def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
     ================= ============================================================================
 
     Args:
-        name: A name of the table; case, hyphens and underscores do not matter.
+        name: a name of the table; case, hyphens and underscores do not matter.
         **common: ``from_logits`` and ``ignore``, for every term; ``name`` of the sum.
 
     Raises:
-        InputError: There is no such recipe; the message proposes the nearest.
+        InputError: there is no such recipe; the message proposes the nearest.
     """
     key = find(name, RECIPES, "recipe")
     title = common.pop("name", None) or key
@@ -76,4 +76,4 @@ RECIPES: dict[str, Callable[[Common], Compound]] = {
     "exp_log": _exp_log,
     "unified_focal": _unified_focal,
 }
-"""The recipes by name; see :func:`recipe`."""
+"""The recipes by name; see `recipe`."""

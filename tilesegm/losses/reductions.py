@@ -28,7 +28,7 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Return ``sum(weight * values) / sum(weight)``, or 0 where nothing has weight.
 
     Args:
-        values: Values of any shape, float32.
-        weight: Weights of the same shape, not negative.
+        values: values of any shape, float32.
+        weight: weights of the same shape, not negative.
     """
     return divide(ops.sum(weight * values), ops.sum(weight))

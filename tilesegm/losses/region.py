@@ -35,14 +35,14 @@ class Overlap:
     """Soft counts of pixels for each group of pixels and class, ``(G, K)`` float32.
 
     Attributes:
-        both: Predicted and true (true positives).
-        extra: Predicted, not true (false positives).
-        missed: True, not predicted (false negatives).
+        tp: true positives, predicted and true.
+        fp: false positives, predicted and not true.
+        fn: false negatives, true and not predicted.
     """
 
-    both: Tensor
-    extra: Tensor
-    missed: Tensor
+    tp: Tensor
+    fp: Tensor
+    fn: Tensor
 
 
 def pixel_sum(values: Tensor, weight: Tensor, pool: Pool = "batch") -> Tensor:
@@ -51,7 +51,7 @@ def pixel_sum(values: Tensor, weight: Tensor, pool: Pool = "batch") -> Tensor:
     Args:
         values: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(1, K)`` for the batch, ``(N, K)`` for images.
@@ -73,23 +73,23 @@ def overlap(target: Tensor, probability: Tensor, weight: Tensor, pool: Pool = "b
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: over the whole batch or over each image.
     """
     difference = probability - target
     # min(p, g) through |p - g|, whose gradient at p = g is 0 on every backend; that of
     # `minimum` is not the same everywhere.
     apart = ops.abs(difference)
     return Overlap(
-        both=pixel_sum(0.5 * (probability + target - apart), weight, pool),
-        extra=pixel_sum(0.5 * (apart + difference), weight, pool),
-        missed=pixel_sum(0.5 * (apart - difference), weight, pool),
+        tp=pixel_sum(0.5 * (probability + target - apart), weight, pool),
+        fp=pixel_sum(0.5 * (apart + difference), weight, pool),
+        fn=pixel_sum(0.5 * (apart - difference), weight, pool),
     )
 
 
 class RegionLoss(SegmentationLoss):
     """Base of losses that are a ratio of sums for each class.
 
-    A subclass gives :meth:`per_class`; this one chooses the classes and takes the mean over
+    A subclass gives `per_class`; this one chooses the classes and takes the mean over
     groups (by their weight) and classes.
 
     **Absent classes.** On a tile without a class, a ratio has no numerator: Dice with smoothing s
@@ -104,8 +104,8 @@ class RegionLoss(SegmentationLoss):
     Args:
         pool: ``"batch"`` forms one ratio for all pixels of the batch, so a tile without the class
             still counts through the others; ``"image"`` one for each image.
-        absent: See above.
-        background: Whether class 0 counts where K > 1.
+        absent: see above.
+        background: whether class 0 counts where K > 1.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -137,7 +137,7 @@ class RegionLoss(SegmentationLoss):
         return pixel_sum(target, weight, self.pool) > 0.0
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return the mean of :meth:`per_class` over groups and classes."""
+        """Return the mean of `per_class` over groups and classes."""
         target, probability, weight = batch.target, batch.probability, batch.weight
         if not self.background and batch.channels > 1:
             target, probability = target[..., 1:], probability[..., 1:]

@@ -30,7 +30,7 @@ def boundary_relaxation(
         target: ``(N, H, W, C)`` fractions of the classes; a class occurs where it has any.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        radius: Half-width of the window in pixels.
+        radius: half-width of the window in pixels.
     """
     side = 2 * radius + 1
     near = ops.max_pool(target, side, strides=1, padding="same", data_format="channels_last")
@@ -46,7 +46,7 @@ class BoundaryRelaxation(SegmentationLoss):
     two classes has no gradient once both together have all of the probability.
 
     Args:
-        radius: Half-width of the window in pixels; 1 is the 3 x 3 window of the paper.
+        radius: half-width of the window in pixels; 1 is the 3 x 3 window of the paper.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -60,7 +60,7 @@ class BoundaryRelaxation(SegmentationLoss):
         self.radius = radius
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`boundary_relaxation` of the batch."""
+        """Return `boundary_relaxation` of the batch."""
         return boundary_relaxation(
             batch.classes, batch.log_probability, batch.weight, radius=self.radius
         )

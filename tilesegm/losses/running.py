@@ -27,13 +27,13 @@ def running_dice(
     ``2 I / D^2``, because D remembers the batches that had it.
 
     Args:
-        shared: ``(1, K)`` numerators of this batch, as :func:`~tilesegm.losses.dice.dice_sums` has
+        shared: ``(1, K)`` numerators of this batch, as `dice_sums` has
             them.
         sizes: ``(1, K)`` denominators of this batch.
         state: ``(2, K)`` numerators and denominators of all batches before; zeros at first.
-        decay: How much of the state remains, in ``[0, 1)``; 0 is Dice over the batch. About
+        decay: how much of the state remains, in ``[0, 1)``; 0 is Dice over the batch. About
             ``1 / (1 - decay)`` batches count.
-        smooth: Added to numerator and denominator, in pixels.
+        smooth: added to numerator and denominator, in pixels.
 
     Returns:
         ``(1, K)`` losses and the ``(2, K)`` state.
@@ -61,14 +61,14 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
 
     Outside training the state neither counts nor changes. A class not seen so far has the mean of
     its probability as loss, as with ``absent="area"`` of
-    :class:`~tilesegm.losses.region.RegionLoss`.
+    `RegionLoss`.
 
     Args:
         channels: K, the channels of the scores.
-        decay: How much of the state remains at each batch, in ``[0, 1)``.
-        from_logits: Whether ``y_pred`` are logits rather than probabilities.
-        ignore: Label id whose pixels count for nothing.
-        name: Name of the layer.
+        decay: how much of the state remains at each batch, in ``[0, 1)``.
+        from_logits: whether ``y_pred`` are logits rather than probabilities.
+        ignore: label id whose pixels count for nothing.
+        name: name of the layer.
 
     Raises:
         SettingsError: ``channels`` or ``decay`` is out of range.

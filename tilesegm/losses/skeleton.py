@@ -19,7 +19,7 @@ def soft_skeleton(maps: Tensor, valid: Tensor, iterations: int) -> Tensor:
     Args:
         maps: ``(N, H, W, K)`` probabilities or masks, float32.
         valid: ``(N, H, W, 1)`` bool; other pixels are neutral, and 0 in the result.
-        iterations: Number of erosions.
+        iterations: number of erosions.
 
     Returns:
         ``(N, H, W, K)`` in [0, 1].

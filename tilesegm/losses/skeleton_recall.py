@@ -24,7 +24,7 @@ def skeleton_tube(target: Tensor, valid: Tensor, *, width: int = 2) -> Tensor:
         target: ``(N, H, W, K)`` fractions of the classes; a class has the pixels where it holds
             more than half.
         valid: ``(N, H, W, 1)`` bool; elsewhere is background.
-        width: Times that the four neighbours of each pixel are added.
+        width: times that the four neighbours of each pixel are added.
 
     Returns:
         ``(N, H, W, K)`` float32, 1 inside the tube. No gradient passes.
@@ -46,8 +46,8 @@ def skeleton_recall(
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights; they count the pixels of the sums, not those of the
             skeleton, which knows no weights except 0.
-        width: See :func:`skeleton_tube`.
-        pool: Over the whole batch or over each image.
+        width: see `skeleton_tube`.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images; 0 without tube.
@@ -61,19 +61,19 @@ def skeleton_recall(
 class SkeletonRecall(RegionLoss):
     """Skeleton recall loss (Kirchhoff et al. 2024, ECCV) for thin, connected structures.
 
-    The cheap relative of :class:`~tilesegm.losses.ClDice`: only the truth is skeletonised, inside
+    The cheap relative of `ClDice`: only the truth is skeletonised, inside
     the graph, so augmented labels need no preparation. It asks for recall alone, and predicting
     the class everywhere is perfect to it: **always add** Dice or cross-entropy.
 
     Args:
-        width: Times that the skeleton is thickened by its four neighbours; the paper takes 2.
+        width: times that the skeleton is thickened by its four neighbours; the paper takes 2.
         **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`, except that unless given ``background`` is
+            `RegionLoss`, except that unless given ``background`` is
             False and ``absent`` is ``"skip"``, since there is nothing to recall. ``from_logits``,
             ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, width: int = 2, **region: Unpack[RegionOptions]) -> None:
@@ -85,7 +85,7 @@ class SkeletonRecall(RegionLoss):
         self.width = width
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`skeleton_recall` of each group and class, ``(G, K)``."""
+        """Return `skeleton_recall` of each group and class, ``(G, K)``."""
         return skeleton_recall(target, probability, weight, width=self.width, pool=self.pool)
 
     def get_config(self) -> dict[str, Any]:

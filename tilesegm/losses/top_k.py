@@ -24,9 +24,9 @@ def hardest_mean(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
     2 is exactly the value twice, and a value without weight takes no place.
 
     Args:
-        values: Values of any shape, float32, not negative.
-        weight: Weights of the same shape.
-        fraction: In ``(0, 1]``.
+        values: values of any shape, float32, not negative.
+        weight: weights of the same shape.
+        fraction: in ``(0, 1]``.
     """
     flat, share = ops.reshape(values, (-1,)), ops.reshape(weight, (-1,))
     # Which pixels are hardest is a choice, not a function to differentiate.
@@ -44,7 +44,7 @@ class TopK(SegmentationLoss):
     noisy labels keep ``fraction`` large, and add a loss that sees every pixel. Costs a sort.
 
     Args:
-        fraction: Part of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
+        fraction: part of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -58,7 +58,7 @@ class TopK(SegmentationLoss):
         self.fraction = fraction
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return :func:`hardest_mean` of the pixels' cross-entropy."""
+        """Return `hardest_mean` of the pixels' cross-entropy."""
         pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
         return hardest_mean(pixels, batch.weight, self.fraction)
 

@@ -22,7 +22,7 @@ def atrous_pyramid(x: Any, settings: ModelSettings) -> Any:
     arXiv:1706.05587, section 3.3.
 
     Args:
-        x: Map ``(N, H, W, C)``.
+        x: map ``(N, H, W, C)``.
         settings: ``aspp`` are the dilations; tell the normalisation too.
 
     Returns:

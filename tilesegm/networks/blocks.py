@@ -20,13 +20,13 @@ def convolve(
     """Convolve with zero padding and normalise, without a rectifier.
 
     Args:
-        x: Map ``(N, H, W, C)``.
-        filters: Bands of the result.
-        settings: Tell the normalisation; without one there is a bias.
+        x: map ``(N, H, W, C)``.
+        filters: bands of the result.
+        settings: tell the normalisation; without one there is a bias.
         name: ``"{name}_conv"`` and ``"{name}_norm"`` are the layers, with the part of ``name``
             after its last dot put behind: ``"level0.a"`` gives ``"level0_conv_a"``.
-        kernel: Side of the kernel.
-        dilation: Distance between its taps.
+        kernel: side of the kernel.
+        dilation: distance between its taps.
     """
     x = keras.layers.Conv2D(
         filters,
@@ -63,10 +63,10 @@ def level(x: Any, filters: int, settings: ModelSettings, name: str) -> Any:
     Recognition, CVPR 2016).
 
     Args:
-        x: Map ``(N, H, W, C)``.
-        filters: Bands of the result ``(N, H, W, filters)``.
-        settings: Tell normalisation and residual.
-        name: Prefix of the layers' names.
+        x: map ``(N, H, W, C)``.
+        filters: bands of the result ``(N, H, W, filters)``.
+        settings: tell normalisation and residual.
+        name: prefix of the layers' names.
     """
     start = x
     x = convolve(x, filters, settings, f"{name}.a")

@@ -34,9 +34,9 @@ def build(settings: ModelSettings, bands: int, classes: int) -> keras.Model:
     ``settings.weights`` is left to `tilesegm.networks.start_weights.load_start_weights`.
 
     Args:
-        settings: Which network.
-        bands: Bands of the image.
-        classes: Classes to score.
+        settings: which network.
+        bands: bands of the image.
+        classes: classes to score.
 
     Returns:
         A functional model: pixels ``(N, H, W, bands)`` to float32 logits ``(N, H, W, classes)``;
@@ -44,8 +44,8 @@ def build(settings: ModelSettings, bands: int, classes: int) -> keras.Model:
         full resolution and then of half of it and so on, of a UNet++ all of full resolution.
 
     Raises:
-        SettingsError: There is no band or no class.
-        ModelError: The encoder's weights cannot be had.
+        SettingsError: there is no band or no class.
+        ModelError: the encoder's weights cannot be had.
     """
     for what, count in {"bands": bands, "classes": classes}.items():
         if count < 1:
@@ -77,15 +77,15 @@ def unet(bands: int, classes: int, **settings: Any) -> keras.Model:
     padding in place of the paper's cropped borders.
 
     Args:
-        bands: Bands of the image.
-        classes: Classes to score.
-        **settings: Fields of `ModelSettings`, such as ``filters`` and ``depth``.
+        bands: bands of the image.
+        classes: classes to score.
+        **settings: fields of `ModelSettings`, such as ``filters`` and ``depth``.
 
     Returns:
         A functional model: pixels ``(N, H, W, bands)`` to float32 logits ``(N, H, W, classes)``.
 
     Raises:
-        SettingsError: A setting is out of range.
+        SettingsError: a setting is out of range.
     """
     return build(ModelSettings(**settings), bands, classes)
 

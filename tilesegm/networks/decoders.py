@@ -30,8 +30,8 @@ def decode_unet(maps: Sequence[Any], settings: ModelSettings) -> list[Any]:
     """Return the maps on the way up, finest first.
 
     Args:
-        maps: Maps on the way down of strides 1, 2, 4 ...
-        settings: Tell filters, upsampling and attention.
+        maps: maps on the way down of strides 1, 2, 4 ...
+        settings: tell filters, upsampling and attention.
     """
     *skips, x = maps
     found = []
@@ -57,8 +57,8 @@ def decode_unet_plus_plus(maps: Sequence[Any], settings: ModelSettings) -> list[
     DLMIA 2018, equation 1.
 
     Args:
-        maps: Maps on the way down of strides 1, 2, 4 ..., which are the nodes ``(i, 0)``.
-        settings: Tell filters and upsampling.
+        maps: maps on the way down of strides 1, 2, 4 ..., which are the nodes ``(i, 0)``.
+        settings: tell filters and upsampling.
     """
     kind = settings.upsampling or "transpose"
     nodes = [[x] for x in maps]
@@ -84,8 +84,8 @@ def decode_unet3_plus(maps: Sequence[Any], settings: ModelSettings) -> list[Any]
     bottom to full resolution.
 
     Args:
-        maps: Maps on the way down of strides 1, 2, 4 ...
-        settings: Tell filters and upsampling.
+        maps: maps on the way down of strides 1, 2, 4 ...
+        settings: tell filters and upsampling.
     """
     kind = settings.upsampling or "bilinear"
     found = [maps[-1]]

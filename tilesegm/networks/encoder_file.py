@@ -24,11 +24,11 @@ def encode_by_file(inputs: Any, settings: ModelSettings) -> list[Any]:
     a first kernel for three bands is adapted to those of the image.
 
     Args:
-        inputs: The image ``(N, H, W, bands)``.
-        settings: With an encoder whose name is a path.
+        inputs: the image ``(N, H, W, bands)``.
+        settings: with an encoder whose name is a path.
 
     Raises:
-        ModelError: There is no such file, or it holds no such encoder.
+        ModelError: there is no such file, or it holds no such encoder.
     """
     assert settings.encoder is not None
     path = Path(settings.encoder.name)
@@ -70,8 +70,8 @@ def spread_over_bands(kernel: NDArray[np.floating], bands: int) -> NDArray[np.fl
     bands are equal excites the encoder as a grey photograph does.
 
     Args:
-        kernel: Array ``(h, w, 3, filters)``.
-        bands: Bands of the image.
+        kernel: array ``(h, w, 3, filters)``.
+        bands: bands of the image.
 
     Returns:
         float32 array ``(h, w, bands, filters)``.

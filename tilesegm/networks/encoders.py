@@ -126,11 +126,11 @@ def encode(inputs: Any, settings: ModelSettings) -> list[Any]:
     ``"encoder2"`` ... by layers that change nothing: they mark the stages.
 
     Args:
-        inputs: The image ``(N, H, W, bands)``.
-        settings: With an encoder.
+        inputs: the image ``(N, H, W, bands)``.
+        settings: with an encoder.
 
     Raises:
-        ModelError: Its weights cannot be had, or are those of another network.
+        ModelError: its weights cannot be had, or are those of another network.
     """
     assert settings.encoder is not None
     if settings.encoder.name not in _NETWORKS:

@@ -23,7 +23,7 @@ def stages(model: keras.Model) -> dict[str, tuple[Any, ...]]:
     1, 2, 4 ... The result is the same for a network that was saved and loaded.
 
     Raises:
-        SettingsError: The network is of another make.
+        SettingsError: the network is of another make.
     """
     steps = trace(model).steps
     producers = {key: step for step in steps for key in step.outputs}
@@ -52,11 +52,11 @@ def freeze(model: keras.Model, names: Iterable[str]) -> None:
     after this, and make the optimizer after it.
 
     Args:
-        model: A network that `tilesegm.networks.build.build` made.
-        names: Keys of `stages`; none to train everything.
+        model: a network that `tilesegm.networks.build.build` made.
+        names: keys of `stages`; none to train everything.
 
     Raises:
-        SettingsError: There is no such stage.
+        SettingsError: there is no such stage.
     """
     parts = stages(model)
     wanted = tuple(names)
@@ -74,7 +74,7 @@ def rate_factors(model: keras.Model, settings: ModelSettings) -> dict[str, float
     """Return the factor on the learning rate of each trainable variable, by its path.
 
     Raises:
-        SettingsError: A rate is given for a stage that the network does not have.
+        SettingsError: a rate is given for a stage that the network does not have.
     """
     factors = {variable.path: 1.0 for variable in model.trainable_variables}
     encoder = settings.encoder

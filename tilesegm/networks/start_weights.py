@@ -31,11 +31,11 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
     """Copy weights into a network, layer by layer of the same name.
 
     Args:
-        model: The network; changed in place.
-        path: Bundle or ``.keras`` file.
+        model: the network; changed in place.
+        path: bundle or ``.keras`` file.
 
     Raises:
-        ModelError: The file cannot be loaded, or no layer of it fits.
+        ModelError: the file cannot be loaded, or no layer of it fits.
     """
     source = Path(path)
     bundle = read_bundle(source) if is_bundle(source) else None

@@ -25,8 +25,8 @@ class Bilinear(keras.layers.Layer):  # type: ignore[misc]
     interpolation="bilinear")``, edges included, rounded to the layer's compute dtype.
 
     Args:
-        factor: How much larger height and width get, at least 1.
-        **settings: What every layer takes: ``name``, ``dtype`` and so on.
+        factor: how much larger height and width get, at least 1.
+        **settings: what every layer takes: ``name``, ``dtype`` and so on.
     """
 
     def __init__(self, factor: int = 2, **settings: Any) -> None:
@@ -62,12 +62,12 @@ def upsample(x: Any, filters: int, kind: str, factor: int, name: str) -> Any:
     commute, and this order works on ``factor ** 2`` times fewer pixels.
 
     Args:
-        x: Map ``(N, H, W, C)``.
-        filters: Bands of the result ``(N, factor H, factor W, filters)``.
+        x: map ``(N, H, W, C)``.
+        filters: bands of the result ``(N, factor H, factor W, filters)``.
         kind: ``"transpose"``, ``"nearest"`` or ``"bilinear"``. A transposed convolution has a
             kernel of ``factor`` and so overlaps with none: no checkerboard, no pixel beyond.
-        factor: A whole number, at least 2.
-        name: Name of the layer that enlarges; ``"{name}_conv"`` is the convolution before it.
+        factor: a whole number, at least 2.
+        name: name of the layer that enlarges; ``"{name}_conv"`` is the convolution before it.
     """
     if kind == "transpose":
         return keras.layers.Conv2DTranspose(filters, factor, strides=factor, name=name)(x)

@@ -44,8 +44,8 @@ def error_weights(shares: Tensor, *, score: Score = "iou", ratio: float = 10.0) 
 
     Args:
         shares: ``(C, C)`` confusion, true classes in rows.
-        score: Intersection over union, or recall.
-        ratio: No weight exceeds another by more than this factor.
+        score: intersection over union, or recall.
+        ratio: no weight exceeds another by more than this factor.
 
     Returns:
         float32 ``(C,)``. A class that is not in the confusion has weight 1; so has every class
@@ -70,21 +70,21 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
     A running confusion of the training batches gives a score a class, and ``1 - score`` the weight
     of its pixels. The weights of a step come from the steps before it. They multiply the sample
     weights, so they mean in every loss what weights mean there; and they go together with any
-    :class:`Rule`, which weighs losses, not classes.
+    `Rule`, which weighs losses, not classes.
 
     A class that the network cannot learn (wrong labels, say) ends with the greatest weight there
     is, ``ratio`` times that of the best: keep ``ratio`` small where labels are noisy. A small
     ``momentum`` makes classes take turns.
 
     Args:
-        classes: Number of classes C, 2 for a binary problem.
+        classes: number of classes C, 2 for a binary problem.
         score: ``"iou"``, or ``"recall"``, which does not punish false alarms.
-        momentum: Share of the running confusion that a step keeps.
-        ratio: No weight exceeds another by more than this factor.
+        momentum: share of the running confusion that a step keeps.
+        ratio: no weight exceeds another by more than this factor.
         kwargs: ``name``, ``trainable`` and ``dtype`` of the layer.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -122,14 +122,14 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
         """Return the weight of each pixel and, in training, note what the network confused.
 
         Args:
-            batch: Labels, scores and weights of a step.
-            training: Whether this is a training step; an evaluation notes nothing.
+            batch: labels, scores and weights of a step.
+            training: whether this is a training step; an evaluation notes nothing.
 
         Returns:
             float32 ``(N, H, W)``: the weights of the batch times those of the classes.
 
         Raises:
-            SettingsError: The scores have another number of classes.
+            SettingsError: the scores have another number of classes.
         """
         scores = batch.log_probability
         if scores.shape[-1] != self.classes:

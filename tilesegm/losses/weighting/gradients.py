@@ -30,9 +30,9 @@ def gradient_norms(
     are dropped.
 
     Args:
-        values: Computes ``(T,)`` values; called once.
+        values: computes ``(T,)`` values; called once.
         variables: Keras variables that the values depend on.
-        state: Variables and what they hold. All that ``values`` reads must be there if the state
+        state: variables and what they hold. All that ``values`` reads must be there if the state
             is kept outside of the variables, as in a training step on JAX.
 
     Returns:

@@ -44,15 +44,15 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     of the rule, and goes on training where it was.
 
     Args:
-        network: Gives ``(N, H, W, K)`` scores, or a list of them for ``DeepSupervision``. It keeps
+        network: gives ``(N, H, W, K)`` scores, or a list of them for ``DeepSupervision``. It keeps
             no trace of this model.
-        loss: The losses to weigh.
-        rule: How to weigh them; None for :class:`Fixed`, the compound as it is written.
-        class_weights: Weights of classes, besides those of losses.
+        loss: the losses to weigh.
+        rule: how to weigh them; None for `Fixed`, the compound as it is written.
+        class_weights: weights of classes, besides those of losses.
         kwargs: ``name`` and what else ``keras.Model`` takes.
 
     Raises:
-        SettingsError: The rule cannot weigh these losses, or weighs others already.
+        SettingsError: the rule cannot weigh these losses, or weighs others already.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         """Configure optimizer and metrics as in Keras; losses were given to the model itself.
 
         Raises:
-            SettingsError: A loss or loss weights are passed.
+            SettingsError: a loss or loss weights are passed.
         """
         bound = inspect.signature(super().compile).bind(*args, **kwargs).arguments
         for name in ("loss", "loss_weights"):
@@ -124,7 +124,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     ) -> Tensor:
         """Return the ``(T,)`` terms that the rule weighs, each times its factor in the compound.
 
-        Arguments are those of :meth:`compute_loss`.
+        Arguments are those of `compute_loss`.
         """
         loss = self.compound
         if self.class_weights is not None:
@@ -187,7 +187,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> WeightedModel:
-        """Rebuild from :meth:`get_config`."""
+        """Rebuild from `get_config`."""
         deserialize = keras.saving.deserialize_keras_object
         parts = {
             key: deserialize(part, custom_objects=custom_objects)

@@ -12,8 +12,8 @@ import rasterio
 from numpy.typing import NDArray
 
 from tests.metrics.maps import assert_equal, random_maps
-from tilesegm.evaluation import evaluate as module
 from tilesegm.errors import InputError, SettingsError, SourceError
+from tilesegm.evaluation import evaluate as module
 from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_many
 from tilesegm.evaluation.inputs import MapPair
 from tilesegm.metrics.measures import Measures

@@ -1,4 +1,4 @@
-"""The two asymmetric terms of the unified focal loss: background fades, foreground does not."""
+"""The two terms of the unified focal loss, in which background and foreground differ."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ def asymmetric_focal(
     delta: float = 0.6,
     gamma: float = 0.5,
 ) -> Tensor:
-    """Return cross-entropy of the foreground and focal loss of the background, a scalar.
+    """Return cross-entropy of the foreground plus focal loss of the background, a scalar.
 
-    The weighted mean of ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``.
+    The weighted mean over pixels of
+    ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``.
 
     Args:
         target: ``(N, H, W, C)`` fractions of the classes, background first.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        delta: share of the foreground.
-        gamma: how strongly background that is right already fades.
+        delta: weight of the foreground.
+        gamma: focus; how strongly background pixels that are already right lose weight.
     """
     pixels = -target * log_probability
     fade = miss(log_probability[..., 0]) ** gamma
@@ -48,9 +49,12 @@ def asymmetric_focal(
 class AsymmetricFocal(SegmentationLoss):
     """Asymmetric focal loss (Yeung et al. 2022, "Unified focal loss").
 
+    The mean of ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``: only
+    the background is focal.
+
     Args:
-        delta: share of the foreground, in ``[0, 1]``.
-        gamma: how strongly background that is right already fades; at least 0.
+        delta: weight of the foreground, in ``[0, 1]``.
+        gamma: focus; how strongly background pixels that are already right lose weight; >= 0.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -83,14 +87,14 @@ class AsymmetricFocal(SegmentationLoss):
 class AsymmetricFocalTversky(RegionLoss):
     """Asymmetric focal Tversky loss (Yeung et al. 2022, "Unified focal loss").
 
-    The mean of ``1 - TI`` of the background and ``(1 - TI) ** (1 - gamma)`` of the other classes;
-    a binary problem counts as two classes.
+    The mean of ``1 - TI`` of the background and ``(1 - TI) ** (1 - gamma)`` of the other classes,
+    with ``TI = TP / (TP + delta FN + (1 - delta) FP)``; a binary problem counts as two classes.
 
     Args:
-        delta: price of a missed pixel, in ``[0, 1]``; an extra one costs ``1 - delta``.
-        gamma: focus on foreground that is nearly right, in ``[0, 1)``.
-        **region: ``pool`` and ``absent`` as for every
-            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        delta: weight of false negatives, in ``[0, 1]``; false positives have ``1 - delta``.
+        gamma: focus on foreground classes that are nearly right, in ``[0, 1)``.
+        **region: ``pool`` and ``absent`` as for every `RegionLoss`; ``from_logits``, ``ignore``,
+            ``name``.
 
     Raises:
         SettingsError: an argument is out of range.
@@ -103,7 +107,7 @@ class AsymmetricFocalTversky(RegionLoss):
         if not 0.0 <= delta <= 1.0 or not 0.0 <= gamma < 1.0:
             raise SettingsError(f"delta is {delta}, gamma {gamma}; expected 0 to 1, and below 1")
         if not self.background:
-            raise SettingsError("background is False; the asymmetry is between it and the rest")
+            raise SettingsError("background is False; this loss treats it unlike the other classes")
         self.delta = delta
         self.gamma = gamma
 

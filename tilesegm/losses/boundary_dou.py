@@ -27,16 +27,16 @@ def boundary_dou(
 ) -> Tensor:
     """Return ``(p² + g² - 2 pg) / (p² + g² - (1 + a) pg)``, summed over pixels, for each class.
 
-    ``a = min(1 - 2 C / S, limit)`` with S the pixels of the class and C those of them on its
-    boundary: the larger the object, the less its interior counts. The edge of the tile and of
-    ignored regions is no boundary.
+    ``a = min(1 - 2 C / S, limit)``, with S the number of pixels of the class and C the number of
+    pixels on its boundary: the larger the object, the less its interior counts. Edges of the tile
+    and of ignored regions are not boundaries.
 
     Args:
-        target: ``(N, H, W, K)`` fractions of the classes; for C, a class has the pixels where it
-            holds more than half.
+        target: ``(N, H, W, K)`` fractions of the classes; for S and C a pixel belongs to a class
+            if its fraction is above 1/2.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        limit: greatest a, below 1.
+        limit: upper bound of a, below 1.
         smooth: added to the denominator, in pixels.
         pool: over the whole batch or over each image.
 
@@ -57,14 +57,15 @@ def boundary_dou(
 class BoundaryDoU(RegionLoss):
     """Boundary difference-over-union loss (Sun et al. 2023, MICCAI).
 
-    Presses on borders without a distance transform, at the price of Dice. The strength follows
-    from the size of the objects alone, so it has nothing to tune and needs no schedule.
+    ``(p² + g² - 2 pg) / (p² + g² - (1 + a) pg)``, see `boundary_dou`. It sharpens borders without a
+    distance transform, at the cost of Dice. Its strength depends only on the size of the objects,
+    so it has nothing to tune and needs no schedule.
 
     Args:
-        limit: greatest a, in [0, 1); the paper takes 0.8. 0 would give Jaccard with squares.
+        limit: upper bound of a, in [0, 1); 0.8 in the paper. 0 would give Jaccard with squares.
         smooth: added to the denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
         SettingsError: an argument is out of range.

@@ -1,4 +1,4 @@
-"""Centreline Dice: does each skeleton lie inside the other mask?"""
+"""Centreline Dice: whether each skeleton lies inside the other mask."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ def cl_dice(
 ) -> Tensor:
     """Return one minus the harmonic mean of topology precision and sensitivity, for each class.
 
-    Precision is the part of the predicted skeleton inside the true mask, sensitivity the part of
-    the true skeleton inside the predicted mask. Weights count the pixels of these sums; skeletons
-    know no weights except 0, which leaves a pixel out.
+    Precision is the fraction of the predicted skeleton inside the true mask, sensitivity the
+    fraction of the true skeleton inside the predicted mask. Weights weigh the pixels of these sums;
+    skeletons depend on weights only in that pixels of weight 0 are left out.
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        iterations: erosions of the soft skeleton, more than the largest half-width in pixels.
+        iterations: number of erosions of the soft skeleton, more than the largest half-width in
+            pixels.
         smooth: added to numerators and denominators, in pixels.
         pool: over the whole batch or over each image.
 
@@ -55,17 +56,19 @@ def cl_dice(
 class ClDice(RegionLoss):
     """Soft centreline Dice loss (Shit et al. 2021, CVPR) for roads, vessels and membranes.
 
-    A gap of one pixel in a road costs Dice nothing and this loss a piece of skeleton. It does not
-    see how thick things are: add Dice or cross-entropy (the paper: up to half clDice). The time
-    grows with ``iterations``.
+    ``1 - 2 P S / (P + S)``, with P the fraction of the predicted skeleton inside the true mask and
+    S the fraction of the true skeleton inside the predicted mask. A gap of one pixel in a road
+    hardly changes Dice, but here it costs a piece of skeleton. The loss is blind to the width of
+    objects: add Dice or cross-entropy (in the paper clDice has at most half of the weight). The
+    time grows with ``iterations``.
 
     Args:
-        iterations: erosions of the soft skeleton; more than the largest half-width in pixels.
+        iterations: number of erosions of the soft skeleton; more than the largest half-width in
+            pixels.
         smooth: added to numerators and denominators, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            `RegionLoss`, except that ``background`` is False unless
-            given: the skeleton of what is left over means nothing. ``from_logits``, ``ignore``,
-            ``name``.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`, except that
+            ``background`` is False by default: the skeleton of the background means nothing.
+            ``from_logits``, ``ignore``, ``name``.
 
     Raises:
         SettingsError: an argument is out of range.

@@ -21,20 +21,20 @@ _RULES = ("halving", "halving_without_last", "equal")
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class DeepSupervision(SegmentationLoss):
-    """The weighted sum of one loss over outputs of different resolution.
+    """The weighted sum of one loss over outputs of different resolution, ``sum_i w_i L_i``.
 
     ``y_pred`` is a list of score maps (or a dict, in its order), the finest first; ``y_true`` and
-    ``sample_weight`` belong to the full resolution. Labels and weights are brought down by picking
-    the nearest pixel, never by mixing ids. A single map is taken as one output, so a model can drop
-    the others for evaluation and keep its loss.
+    ``sample_weight`` have full resolution. Labels and weights are resampled by nearest neighbour,
+    so ids are never mixed. A single map counts as one output, so a model can drop the other outputs
+    for evaluation and keep its loss.
 
-    Keras hands each output to a loss of its own. To use this one in ``fit``, override
-    ``Model.compute_loss`` and call it there on the list; or give every output
-    ``loss=[term] * n, loss_weights=output_weights(n)`` and labels of its size by `nearest`.
+    Keras calls a separate loss for each output. To use this one in ``fit``, override
+    ``Model.compute_loss`` and call it there with the list; or pass
+    ``loss=[term] * n, loss_weights=output_weights(n)`` and labels of each size by `nearest`.
 
     Args:
-        base: the loss of each output; ``from_logits`` and ``ignore`` are its own.
-        weights: how outputs are weighed, see `output_weights`.
+        base: the loss of each output; ``from_logits`` and ``ignore`` are taken from it.
+        weights: weights of the outputs, see `output_weights`.
         name: name in logs; ``"deep_supervision"`` if None.
 
     Raises:
@@ -63,14 +63,14 @@ class DeepSupervision(SegmentationLoss):
             sample_weight: weight of each pixel ``(N, H, W)`` or image ``(N,)``.
 
         Raises:
-            InputError: there is no output, weights were given for another number of them, or
-                shapes, labels or weights do not fit.
+            InputError: there is no output, the number of weights differs from the number of
+                outputs, or shapes, labels or weights do not fit.
         """
         outputs = _outputs(y_pred)
         if not isinstance(self.weights, str) and len(self.weights) != len(outputs) > 1:
             raise InputError(
                 f"y_pred has {len(outputs)} outputs, weights {len(self.weights)} numbers;"
-                " pass one weight an output"
+                " pass one weight per output"
             )
         shares = output_weights(len(outputs), self.weights if len(outputs) > 1 else "equal")
         total = ops.zeros((), "float32")
@@ -83,7 +83,7 @@ class DeepSupervision(SegmentationLoss):
     def _at(self, y_true: Tensor, scores: Tensor, sample_weight: Tensor | None) -> Tensor:
         labels, weight = ops.convert_to_tensor(y_true), sample_weight
         full, size = tuple(labels.shape[1:3]), tuple(scores.shape[1:3])
-        # What has no size, or another than the labels, is left to the base to judge.
+        # Where a size is unknown, the base loss checks the shapes.
         if len(full) == len(size) == 2 and None not in full + size:
             if weight is not None and tuple(weight.shape[1:3]) == full:
                 weight = nearest(weight, size)
@@ -91,7 +91,7 @@ class DeepSupervision(SegmentationLoss):
         return self.base(labels, scores, weight)
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return the loss of a single output that is prepared already."""
+        """Return the loss of a single output in the form of `LossInputs`."""
         return self.base.compute(batch)
 
     def get_config(self) -> dict[str, Any]:
@@ -113,10 +113,10 @@ def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> 
         outputs: number of outputs.
         weights: ``"halving"``: output i has ``1 / 2^i`` (Isensee et al. 2021, nnU-Net, before
             scaling to sum 1); ``"halving_without_last"``: the same with 0 for the coarsest of
-            several, as nnU-Net does; ``"equal"``; or one number an output.
+            several, as in nnU-Net; ``"equal"``; or one number per output.
 
     Raises:
-        SettingsError: ``weights`` is another word, or numbers below 0 or all 0.
+        SettingsError: ``weights`` is another word, or has numbers below 0 or only zeros.
     """
     if isinstance(weights, str):
         if weights not in _RULES:
@@ -132,9 +132,9 @@ def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> 
 
 
 def nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Pick the nearest pixel of ``(N, H, W[, K])`` for each pixel of a map of ``size``.
+    """Resample ``(N, H, W[, K])`` to ``size`` by nearest neighbour.
 
-    Pixels are areas: row i of the small map lies over row ``floor((i + 0.5) * H / height)``.
+    Pixels are areas: row i of the result is row ``floor((i + 0.5) * H / height)`` of the map.
 
     Args:
         maps: ``(N, H, W)`` or ``(N, H, W, K)``, of any dtype.

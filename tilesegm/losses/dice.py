@@ -26,7 +26,7 @@ def dice_sums(
         weight: ``(N, H, W)`` pixel weights.
         power: 1 for ``2 sum min(p, g)`` over ``sum p + sum g``, 2 for ``2 sum p g`` over
             ``sum p^2 + sum g^2``.
-        pool: over the whole batch or over each image.
+        pool: whether to sum over the whole batch or over each image.
     """
     if power == 1:
         count = overlap(target, probability, weight, pool)
@@ -52,8 +52,9 @@ def dice(
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
         power: k, 1 or 2.
-        smooth: s, in pixels; in the numerator too, so an empty prediction of an empty class is 0.
-        pool: over the whole batch or over each image.
+        smooth: s, in pixels; also in the numerator, so an empty prediction of an absent class has
+            the loss 0.
+        pool: whether to sum over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
@@ -64,17 +65,27 @@ def dice(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Dice(RegionLoss):
-    """Soft Dice loss (Drozdzal et al. 2016 for power 1; Milletari et al. 2016, 3DV, for power 2).
+    """Soft Dice loss ``1 - (2 sum p g + s) / (sum p^k + sum g^k + s)``, the mean over classes.
 
-    Balances classes of any size. Its gradient depends on the whole batch: pair it with
-    `CrossEntropy`, which judges every pixel.
+    Drozdzal et al. (2016, DLMIA) for k = 1, Milletari et al. (2016, 3DV) for k = 2. Classes count
+    the same, however large they are. The gradient of a pixel depends on the whole batch: add
+    `CrossEntropy`, which judges every pixel by itself.
+
+    Example:
+        >>> labels = [[[1, 0]]]  # one image of 1 x 2 pixels
+        >>> probabilities = [[[[0.8], [0.4]]]]  # of the foreground
+        >>> loss = Dice(from_logits=False)
+        >>> round(float(loss(labels, probabilities)), 3)  # 1 - 2 * 0.8 / (1.2 + 1)
+        0.273
+        >>> round(float(loss(labels, probabilities, [[[1.0, 0.0]]])), 3)  # without the second pixel
+        0.111
 
     Args:
-        power: 1 or 2, of the sizes in the denominator. With 1, soft labels have their optimum at
-            p = g because the overlap is ``min(p, g)``; with 2 they have it anyway.
+        power: k, 1 or 2. With 1, soft labels have their optimum at p = g because the overlap is
+            ``min(p, g)``; with 2 the product has it there too.
         smooth: added to numerator and denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
         SettingsError: an argument is out of range.

@@ -1,4 +1,4 @@
-"""Exponential logarithmic losses: the logarithm of what is right, to a small power."""
+"""Exponential logarithmic losses: a small power of a negative logarithm."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class ExpLogDice(RegionLoss):
     """Mean over classes of ``(-log Dice) ** gamma`` (Wong et al. 2018, MICCAI).
 
     Args:
-        gamma: exponent; below 1 the loss of classes that are nearly right weighs more.
+        gamma: exponent; below 1, classes that are nearly right get more weight.
         smooth: added to numerator and denominator of Dice, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            `RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
         SettingsError: an argument is out of range.
@@ -62,8 +62,8 @@ class ExpLogCrossEntropy(SegmentationLoss):
 
     Args:
         gamma: exponent; 1 gives cross-entropy.
-        class_weights: one weight a class, background first; the paper takes the root of all
-            pixels over those of the class.
+        class_weights: one weight per class, background first; the paper takes the square root of
+            the number of all pixels over the pixels of the class.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Generalised Dice: one ratio for all classes, each weighed by its size."""
+"""Generalised Dice: one ratio for all classes, weighted by one over their squared size."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def generalized_dice(
 ) -> Tensor:
     """Return ``1 - 2 sum_c w_c |P G| / sum_c w_c (|P| + |G|)`` with ``w_c = 1 / |G|^2``.
 
-    A class without pixels would weigh infinitely; it gets the largest weight of the classes that
-    have some, so that predicting it still costs. A group without any class (an empty tile of a
-    binary problem) has the mean probability as its loss.
+    The weight of an absent class would be infinite; it gets the largest weight of the classes that
+    are present, so that predicting it still costs. For a group without any class (an empty tile of
+    a binary problem) the loss is the mean probability.
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        pool: over the whole batch or over each image.
+        pool: whether to sum over the whole batch or over each image.
 
     Returns:
         ``(G, 1)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
@@ -50,11 +50,12 @@ def generalized_dice(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class GeneralizedDice(SegmentationLoss):
-    """Generalised Dice loss (Sudre et al. 2017).
+    """Generalised Dice loss (Sudre et al. 2017, DLMIA).
 
-    The rarest class leads: one pixel in a tile of a million outweighs a class of a thousand pixels
-    a million times, and the loss jumps when it comes or goes. Prefer the mean of
-    `Dice` over classes unless a comparison asks for this one.
+    ``1 - 2 sum_c w_c |P G| / sum_c w_c (|P| + |G|)`` with ``w_c = 1 / |G|^2``. The rarest class
+    dominates: a class of one pixel has a million times the weight of a class of a thousand pixels,
+    and the loss jumps when it appears or vanishes. Prefer the mean of `Dice` over classes, except
+    for comparisons.
 
     Args:
         pool: one ratio for all pixels of the ``"batch"``, or one for each ``"image"``.

@@ -1,4 +1,4 @@
-"""Value and gradient of a scalar function of one tensor, on whichever backend is active."""
+"""Value and gradient of a scalar function of one tensor, on the active backend."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Differentiated: TypeAlias = Callable[[ArrayLike], tuple[float, NDArray[np.float3
 def differentiate(
     function: Callable[[Tensor], Tensor], *, compiled: bool = False
 ) -> Differentiated:
-    """Return the function that gives value and gradient of ``function`` at a point.
+    """Return a function that computes value and gradient of ``function`` at a point.
 
     Args:
-        function: maps a tensor, in the dtype of the point, to a scalar by ``keras.ops``.
-        compiled: whether XLA compiles it for each shape at its first call (``jax.jit``,
-            ``tf.function(jit_compile=True)``); Torch has no such step and stays eager.
+        function: maps a tensor, in the dtype of the point, to a scalar, by ``keras.ops``.
+        compiled: whether XLA compiles it at the first call with each shape (``jax.jit``,
+            ``tf.function(jit_compile=True)``); Torch stays eager.
     """
     both = for_backend(tensorflow=_tensorflow, jax=_jax, torch=_torch)(function, compiled)
 

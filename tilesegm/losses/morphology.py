@@ -1,7 +1,7 @@
-"""Morphology of soft and hard masks by pooling.
+"""Morphology of soft and hard masks by pooling, and the contours of label maps.
 
-What lies outside the tile, and every pixel that is not ``valid``, is neutral: it neither erodes
-nor dilates, so a road that leaves the tile is not worn away at its edge.
+Pixels outside the tile, and pixels that are not ``valid``, are neutral: they neither erode nor
+dilate, so a road that leaves the tile is not eroded at the edge of the tile.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ def dilate(maps: Tensor, valid: Tensor) -> Tensor:
 
 
 def dilate_cross(maps: Tensor, valid: Tensor) -> Tensor:
-    """Return the maximum over each pixel and the four beside it; see `dilate`."""
-    known = ops.where(valid, maps, 0.0)
-    return ops.where(valid, ops.maximum(_maximum(known, (3, 1)), _maximum(known, (1, 3))), 0.0)
+    """Return the maximum over each pixel and its four neighbours; see `dilate`."""
+    maps = ops.where(valid, maps, 0.0)
+    return ops.where(valid, ops.maximum(_maximum(maps, (3, 1)), _maximum(maps, (1, 3))), 0.0)
 
 
 def erode_cross(maps: Tensor, valid: Tensor) -> Tensor:
-    """Return the minimum over each pixel and the four beside it; see `dilate`."""
+    """Return the minimum over each pixel and its four neighbours; see `dilate`."""
     absence = -ops.where(valid, maps, 1.0)
-    worn = -ops.maximum(_maximum(absence, (3, 1)), _maximum(absence, (1, 3)))
-    return ops.where(valid, worn, 0.0)
+    eroded = -ops.maximum(_maximum(absence, (3, 1)), _maximum(absence, (1, 3)))
+    return ops.where(valid, eroded, 0.0)
 
 
 def _maximum(maps: Tensor, window: tuple[int, int]) -> Tensor:
@@ -41,12 +41,13 @@ def _maximum(maps: Tensor, window: tuple[int, int]) -> Tensor:
 
 
 def contour(classes: Tensor, weight: Tensor) -> Tensor:
-    """Return the pixels beside which, up, down, left or right, another class begins.
+    """Return the pixels with a neighbour of another class, up, down, left or right.
 
-    The edge of the tile and the edge of an ignored region are no contour.
+    Edges of the tile and of ignored regions are not contours.
 
     Args:
-        classes: ``(N, H, W, C)`` fractions of the classes; the largest is the pixel's class.
+        classes: ``(N, H, W, C)`` fractions of the classes; the largest one is the class of the
+            pixel.
         weight: ``(N, H, W)``; pixels without weight are ignored.
 
     Returns:

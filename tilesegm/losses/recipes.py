@@ -21,9 +21,9 @@ def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
     """Return a sum of losses by its name.
 
     ================= ============================================================================
-    ``dice_ce``       ``CrossEntropy + Dice`` (Isensee et al. 2021, nnU-Net); the sound first choice
-    ``dice_topk``     ``TopK(10 %) + Dice``: hard pixels of strongly imbalanced classes
-    ``dice_focal``    ``Focal + Dice``: the same aim without a cut
+    ``dice_ce``       ``CrossEntropy + Dice`` (Isensee et al. 2021, nnU-Net); a good first choice
+    ``dice_topk``     ``TopK(10 %) + Dice``: for hard pixels of strongly imbalanced classes
+    ``dice_focal``    ``Focal + Dice``: the same aim without a threshold
     ``combo``         ``0.25 CrossEntropy + 0.5 Dice(smooth=1)``: Combo loss (Taghanaki et al. 2019)
                       with both of its parameters at one half, plus a constant
     ``exp_log``       ``0.8 ExpLogDice + 0.2 ExpLogCrossEntropy`` (Wong et al. 2018)

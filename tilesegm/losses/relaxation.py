@@ -1,4 +1,4 @@
-"""Boundary label relaxation: near a border any of the classes there is right."""
+"""Boundary label relaxation: near a border, each of the classes there is accepted."""
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ def boundary_relaxation(
 ) -> Tensor:
     """Return the weighted mean of ``-log sum_{c in N} p_c``, a scalar.
 
-    N are the classes that occur within ``radius`` (a square window) of the pixel. Where only its
-    own class does, that is cross-entropy.
+    N are the classes that occur within ``radius`` (a square window) of the pixel. If only its own
+    class does, this is cross-entropy.
 
     Args:
-        target: ``(N, H, W, C)`` fractions of the classes; a class occurs where it has any.
+        target: ``(N, H, W, C)`` fractions of the classes; a class occurs where its fraction is
+            above 0.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
         radius: half-width of the window in pixels.
@@ -40,10 +41,11 @@ def boundary_relaxation(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class BoundaryRelaxation(SegmentationLoss):
-    """Cross-entropy that accepts at a border each class beside it (Zhu et al. 2019, CVPR).
+    """Cross-entropy that accepts any class near a border (Zhu et al. 2019, CVPR).
 
-    For labels whose borders are a pixel or two off. It does not sharpen borders: a pixel between
-    two classes has no gradient once both together have all of the probability.
+    ``-log sum_{c in N} p_c``, with N the classes within ``radius`` of the pixel. For labels whose
+    borders are a pixel or two off. It does not sharpen borders: a pixel between two classes has no
+    gradient once both together have all of the probability.
 
     Args:
         radius: half-width of the window in pixels; 1 is the 3 x 3 window of the paper.

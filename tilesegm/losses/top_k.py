@@ -18,10 +18,10 @@ __all__ = ["TopK", "hardest_mean"]
 
 
 def hardest_mean(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
-    """Return the mean of the largest values that together hold ``fraction`` of the weight.
+    """Return the mean of the largest values that together have ``fraction`` of the weight.
 
-    The value on which the limit falls counts with the part of its weight that is inside, so weight
-    2 is exactly the value twice, and a value without weight takes no place.
+    Of the value at the limit, only the weight inside the limit counts. So a value of weight 2
+    equals two values exactly, and values without weight take no place.
 
     Args:
         values: values of any shape, float32, not negative.
@@ -29,7 +29,7 @@ def hardest_mean(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
         fraction: in ``(0, 1]``.
     """
     flat, share = ops.reshape(values, (-1,)), ops.reshape(weight, (-1,))
-    # Which pixels are hardest is a choice, not a function to differentiate.
+    # No gradient passes through the choice of the hardest pixels.
     order = ops.argsort(-ops.stop_gradient(flat))
     flat, share = ops.take(flat, order), ops.take(share, order)
     before = ops.cumsum(share) - share
@@ -38,13 +38,13 @@ def hardest_mean(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class TopK(SegmentationLoss):
-    """Mean cross-entropy of the hardest part of all pixels of a batch (Wu et al. 2016).
+    """Mean cross-entropy of the hardest pixels of a batch (Wu et al. 2016).
 
-    Easy background stops drowning a rare class, but mislabelled pixels are hardest of all: with
-    noisy labels keep ``fraction`` large, and add a loss that sees every pixel. Costs a sort.
+    Easy background no longer outweighs a rare class. But mislabelled pixels are the hardest of all:
+    with noisy labels keep ``fraction`` large, and add a loss that sees every pixel. Costs a sort.
 
     Args:
-        fraction: part of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
+        fraction: fraction of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The attention gate: lets through of a skip connection what the coarser level finds relevant."""
+"""The attention gate: a skip connection weighted by the relevance that the coarser level sees."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def gate(skip: Any, coarse: Any, filters: int, name: str) -> Any:
     Args:
         skip: map ``(N, 2 H, 2 W, C)``.
         coarse: map ``(N, H, W, D)`` of the next coarser level of the decoder.
-        filters: bands in which the two are compared.
-        name: prefix of the layers' names.
+        filters: number of bands in which the two maps are compared.
+        name: prefix of the names of the layers.
 
     Returns:
         Map ``(N, 2 H, 2 W, C)``.

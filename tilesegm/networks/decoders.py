@@ -1,4 +1,4 @@
-"""The way up of each network: from the maps of the way down to maps that scores are drawn from."""
+"""The decoders of the networks: from the maps of an encoder to the maps that are scored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["decode_unet", "decode_unet3_plus", "decode_unet_plus_plus", "descend
 
 
 def descend(inputs: Any, settings: ModelSettings) -> list[Any]:
-    """Return the maps on the way down, of strides 1, 2, 4 ...; the last is the bottom."""
+    """Return the maps of the encoder of a U-Net, of strides 1, 2, 4 ...; the last is the bottom."""
     x = inputs
     maps = []
     for index in range(settings.halvings):
@@ -27,14 +27,16 @@ def descend(inputs: Any, settings: ModelSettings) -> list[Any]:
 
 
 def decode_unet(maps: Sequence[Any], settings: ModelSettings) -> list[Any]:
-    """Return the maps on the way up, finest first.
+    """Return the maps of the decoder of a U-Net, finest first.
+
+    Each level enlarges the coarser map and concatenates the encoder's map of the same size.
 
     Args:
-        maps: maps on the way down of strides 1, 2, 4 ...
-        settings: tell filters, upsampling and attention.
+        maps: maps of the encoder, of strides 1, 2, 4 ...
+        settings: filters, upsampling and attention.
     """
     *skips, x = maps
-    found = []
+    decoded = []
     for index in reversed(range(len(skips))):
         filters, skip = settings.filters << index, skips[index]
         if settings.attention:
@@ -42,23 +44,23 @@ def decode_unet(maps: Sequence[Any], settings: ModelSettings) -> list[Any]:
         x = upsample(x, filters, settings.upsampling or "transpose", 2, f"up{index}")
         x = keras.layers.Concatenate(name=f"join{index}")([skip, x])
         x = level(x, filters, settings, f"level{index}")
-        found.append(x)
-    return found[::-1]
+        decoded.append(x)
+    return decoded[::-1]
 
 
 def decode_unet_plus_plus(maps: Sequence[Any], settings: ModelSettings) -> list[Any]:
-    """Return the maps of full resolution, the deepest first.
+    """Return the full-resolution maps of a UNet++, the deepest first.
 
-    Node ``(i, j)`` of level i joins nodes ``(i, 0)`` to ``(i, j - 1)`` and the enlarged node
-    ``(i + 1, j - 1)``. Those of level 0 are all of full resolution: each is the output of a
-    network of depth j, which is what deep supervision trains.
+    Node ``(i, j)`` of level i concatenates nodes ``(i, 0)`` to ``(i, j - 1)`` and the enlarged node
+    ``(i + 1, j - 1)``. The nodes of level 0 all have full resolution: each is the output of a
+    network of depth j, which deep supervision trains.
 
     Source: Zhou et al.: UNet++: A Nested U-Net Architecture for Medical Image Segmentation,
     DLMIA 2018, equation 1.
 
     Args:
-        maps: maps on the way down of strides 1, 2, 4 ..., which are the nodes ``(i, 0)``.
-        settings: tell filters and upsampling.
+        maps: maps of the encoder, of strides 1, 2, 4 ..., which are the nodes ``(i, 0)``.
+        settings: filters and upsampling.
     """
     kind = settings.upsampling or "transpose"
     nodes = [[x] for x in maps]
@@ -72,23 +74,23 @@ def decode_unet_plus_plus(maps: Sequence[Any], settings: ModelSettings) -> list[
 
 
 def decode_unet3_plus(maps: Sequence[Any], settings: ModelSettings) -> list[Any]:
-    """Return the maps on the way up, finest first, the bottom last.
+    """Return the maps of the decoder of a UNet 3+, finest first, the bottom last.
 
-    Level i joins one map of each scale, brought to its size and to ``filters`` bands by a 3 x 3
-    convolution: finer ones and its own from the way down, coarser ones from the way up. One more
-    3 x 3 convolution mixes them.
+    Level i concatenates one map of each scale, resampled to its size and reduced to ``filters``
+    bands by a 3 x 3 convolution: the maps of the encoder down to its own scale, and the coarser
+    maps of the decoder. Another 3 x 3 convolution mixes them.
 
     Source: Huang et al.: UNet 3+: A Full-Scale Connected UNet for Medical Image Segmentation,
-    ICASSP 2020, equation 1; without its classification-guided module. Coarser maps come down to
-    ``filters`` bands before they are enlarged, where the paper enlarges the 1024 bands of its
-    bottom to full resolution.
+    ICASSP 2020, equation 1; without its classification-guided module. Coarser maps are reduced to
+    ``filters`` bands before they are enlarged; the paper enlarges the 1024 bands of its bottom to
+    full resolution.
 
     Args:
-        maps: maps on the way down of strides 1, 2, 4 ...
-        settings: tell filters and upsampling.
+        maps: maps of the encoder, of strides 1, 2, 4 ...
+        settings: filters and upsampling.
     """
     kind = settings.upsampling or "bilinear"
-    found = [maps[-1]]
+    decoded = [maps[-1]]
     for index in reversed(range(len(maps) - 1)):
         parts = []
         for source, down in enumerate(maps[: index + 1]):
@@ -97,13 +99,13 @@ def decode_unet3_plus(maps: Sequence[Any], settings: ModelSettings) -> list[Any]
             if source < index:
                 x = keras.layers.MaxPooling2D(1 << (index - source), name=f"{name}_pool")(x)
             parts.append(_rectified(x, settings.filters, settings, name))
-        for offset, up in enumerate(found):
+        for offset, up in enumerate(decoded):
             name = f"full{index}_{index + 1 + offset}"
             x = upsample(up, settings.filters, kind, 2 << offset, f"{name}_up")
             parts.append(_rectified(x, settings.filters, settings, name))
         x = keras.layers.Concatenate(name=f"join{index}")(parts)
-        found.insert(0, _rectified(x, settings.filters * len(parts), settings, f"level{index}"))
-    return found
+        decoded.insert(0, _rectified(x, settings.filters * len(parts), settings, f"level{index}"))
+    return decoded
 
 
 def _rectified(x: Any, filters: int, settings: ModelSettings, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Gradient norms of several losses at some weights: the one part that each backend does its way."""
+"""Gradient norms of several losses with respect to some weights, on each backend."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def gradient_norms(
     variables: Sequence[Any],
     state: Sequence[tuple[Any, Tensor]] = (),
 ) -> tuple[Tensor, Tensor]:
-    """Euclidean norms of the gradients of T values, with respect to all variables together.
+    """Return T values and the norms of their gradients with respect to all variables together.
 
-    Side effects of ``values`` on variables, such as the moving averages of batch normalisation,
-    are dropped.
+    Norms are Euclidean. Side effects of ``values`` on variables, such as the moving averages of
+    batch normalisation, are dropped.
 
     Args:
         values: computes ``(T,)`` values; called once.
         variables: Keras variables that the values depend on.
-        state: variables and what they hold. All that ``values`` reads must be there if the state
-            is kept outside of the variables, as in a training step on JAX.
+        state: variables and their values. It must contain everything that ``values`` reads if the
+            state is kept outside of the variables, as in a training step on JAX.
 
     Returns:
         The values and their norms, both float32 ``(T,)`` without gradient.
@@ -79,7 +79,7 @@ def _torch(evaluate: Evaluate, weights: list[Tensor]) -> Gradients:
 
 
 def _norm(gradient: Sequence[Tensor | None]) -> Tensor:
-    """Norm of a gradient in parts; a part is None where the value does not depend on it."""
+    """Return the norm of a gradient in parts; a part is None if the value does not depend on it."""
     squares = [
         ops.sum(ops.square(ops.cast(part, "float32"))) for part in gradient if part is not None
     ]

@@ -90,7 +90,7 @@ def make_tile(case: AuditCase, size: int) -> AuditTile:
         "hole": ~disc(0.0),
         "nothing": nothing,
     }
-    # Uneven, as real logits are: ties and round numbers would hide what half precision loses.
+    # Uneven, as real logits are: ties and round numbers would hide rounding in half precision.
     uneven = 1.0 + 0.3 * np.sin(0.7 * rows + 1.3 * cols)
     height = _CONFIDENT if case.confident else _DOUBTFUL * uneven
     logits = np.where(predicted[case.predicted], height, -height)

@@ -204,5 +204,5 @@ def _split(labels: Tensor) -> tuple[Tensor, Tensor | None]:
     codes = ops.cast(labels, "int32")
     numbered = codes >= _STRIDE
     blobs = ops.where(numbered, codes // _STRIDE, 0)
-    # Soft foreground fractions stay what they are.
+    # Fractions of the foreground are left unchanged.
     return ops.where(numbered, ops.cast(codes % _STRIDE, labels.dtype), labels), blobs

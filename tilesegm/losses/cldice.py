@@ -47,8 +47,8 @@ def cl_dice(
     true = soft_skeleton(target, valid, iterations)
     inside = pixel_sum(predicted * target, weight, pool) + smooth
     precision = divide(inside, pixel_sum(predicted, weight, pool) + smooth)
-    found = pixel_sum(true * probability, weight, pool) + smooth
-    sensitivity = divide(found, pixel_sum(true, weight, pool) + smooth)
+    covered = pixel_sum(true * probability, weight, pool) + smooth
+    sensitivity = divide(covered, pixel_sum(true, weight, pool) + smooth)
     return 1.0 - divide(2.0 * precision * sensitivity, precision + sensitivity)
 
 

@@ -32,16 +32,16 @@ def stages(model: keras.Model) -> dict[str, tuple[Any, ...]]:
     if not marks:
         raise SettingsError(f"{model.name} has no stages; they are known of networks from build()")
     parts: dict[str, tuple[Any, ...]] = {}
-    found: set[int] = set()
+    encoder: set[int] = set()
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     for index, mark in enumerate(marks, 1):
-        new = {id(layer) for layer in _before(mark, producers)} - found
+        new = {id(layer) for layer in _before(mark, producers)} - encoder
         parts[f"encoder{index}"] = tuple(layer for layer in layers if id(layer) in new)
-        found |= new
+        encoder |= new
     return {
-        "encoder": tuple(layer for layer in layers if id(layer) in found),
+        "encoder": tuple(layer for layer in layers if id(layer) in encoder),
         **parts,
-        "decoder": tuple(layer for layer in layers if id(layer) not in found),
+        "decoder": tuple(layer for layer in layers if id(layer) not in encoder),
     }
 
 

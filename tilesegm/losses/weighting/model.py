@@ -124,7 +124,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     ) -> Tensor:
         """Return the ``(T,)`` terms that the rule weighs, each times its factor in the compound.
 
-        Arguments are those of `compute_loss`.
+        It has the arguments of `compute_loss`.
         """
         loss = self.compound
         if self.class_weights is not None:

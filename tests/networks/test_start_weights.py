@@ -11,8 +11,8 @@ import pytest
 from tilesegm.errors import ModelError
 from tilesegm.model.bundle import BundleInfo, save_bundle
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.networks.build import unet
 from tilesegm.networks.start_weights import load_start_weights
-from tilesegm.networks.unet import unet
 
 
 def net(bands: int, classes: int, seed: int) -> keras.Model:

@@ -1,4 +1,4 @@
-"""Weights of a network that was trained before, as the start of another training."""
+"""Weights of a trained network as the start of another training."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["StartWeights", "load_start_weights"]
 
 @dataclass(frozen=True)
 class StartWeights:
-    """What was taken over."""
+    """The outcome of copying weights."""
 
     copied: tuple[str, ...]
-    """Layers that have the weights of the file."""
+    """Layers with the weights of the file."""
     from_scratch: tuple[str, ...]
-    """Layers that keep the weights they had: the file has none for them, or of other shapes."""
+    """Layers that keep their initial weights: the file has none of their name and shapes."""
     normalisation: Normalisation | None
-    """What the copied weights expect of pixel values; None when the file does not tell, or is for
-    other bands."""
+    """Normalisation of pixels that the copied weights expect; None if the file does not have one or
+    is for another number of bands."""
 
     @property
     def layers(self) -> dict[str, list[str]]:
@@ -36,11 +36,11 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
     """Copy weights into a network, layer by layer of the same name.
 
     Args:
-        model: The network; changed in place.
-        path: Bundle or ``.keras`` file.
+        model: the network; changed in place.
+        path: bundle or ``.keras`` file.
 
     Raises:
-        ModelError: The file cannot be loaded, or no layer of it fits.
+        ModelError: the file cannot be loaded, or no layer of it fits.
     """
     source = Path(path)
     bundle = read_bundle(source) if is_bundle(source) else None
@@ -52,9 +52,9 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
     for layer in model.layers:
         if not layer.weights:
             continue
-        found = weights.get(layer.name, [])
-        if [value.shape for value in found] == [tuple(value.shape) for value in layer.weights]:
-            layer.set_weights(found)
+        values = weights.get(layer.name, [])
+        if [value.shape for value in values] == [tuple(value.shape) for value in layer.weights]:
+            layer.set_weights(values)
             copied.append(layer.name)
         else:
             from_scratch.append(layer.name)

@@ -18,13 +18,14 @@ __all__ = ["StagedAdamW", "averaged_weights", "make_optimizer"]
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class StagedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
-    """AdamW (Loshchilov, Hutter 2019) with three additions, the same on all backends.
+    """AdamW (Loshchilov, Hutter 2019) with four additions, the same on all backends.
 
     * The learning rate of a variable, and with it its decay, is multiplied by a factor of its own.
     * Vectors and scalars (biases, normalisation, weights of losses) do not decay.
     * With ``average`` a moving average of each variable is kept. It moves once an update, however
       many batches the update gathers, by ``min(average, t / (t + 9))`` after t updates: at first it
       spans the last tenth of the run, so that it is of use early and in short runs.
+    * A schedule counts updates, however many batches an update gathers.
 
     Keras' own ``use_ema`` is not used: it moves with every batch that is gathered, and overwrites
     the weights with their average when ``fit`` returns, which ends every epoch here.
@@ -66,6 +67,17 @@ class StagedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
     def averages(self) -> list[Any]:
         """Moving averages in the order of the variables; empty without ``average``."""
         return list(self._averages)
+
+    def _get_current_learning_rate(self) -> Any:
+        """Ask the schedule by updates.
+
+        Keras 3.15 asks by batches, against its own documentation: a run that gathers n batches per
+        update would be through its schedule after one n-th of its updates.
+        """
+        rate = self._learning_rate
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            return rate(self.iterations)
+        return super()._get_current_learning_rate()
 
     def _apply_weight_decay(self, variables: list[Any]) -> None:
         """Leave decay to `update_step`, where the factor of the variable is known."""

@@ -124,7 +124,7 @@ def test_the_picture_tints_held_out_pixels(tmp_path: Path, dtype: str, bands: in
     _, statistics, split = make(dtype, bands)
     split.draw(tmp_path / "split.png", statistics, 0)
     with Image.open(tmp_path / "split.png") as picture:
-        assert picture.width == 1200
+        assert 1000 < picture.width <= 1200
         first = np.asarray(picture)
     split.draw(tmp_path / "other.png", statistics, 1)
     with Image.open(tmp_path / "other.png") as picture:

@@ -22,8 +22,8 @@ from tilesegm.data.settings import (
 )
 from tilesegm.data.split import TRAIN, VALIDATION, Piece, Split
 from tilesegm.demo.classes import CLASSES
-from tilesegm.demo.quicklook import error_panel, image_panel, map_panel, save_panels
-from tilesegm.demo.scene import Scene, render_scene
+from tilesegm.demo.quicklook import quicklook_panels, write_quicklook
+from tilesegm.demo.scene import RenderedScene, render_scene
 from tilesegm.errors import OutputError
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.grid.window import Window
@@ -157,7 +157,9 @@ class _Clock:
         )
 
 
-def _settings(folder: Path, scene: Scene, size: int, seed: int, steps: int) -> TrainingConfig:
+def _settings(
+    folder: Path, scene: RenderedScene, size: int, seed: int, steps: int
+) -> TrainingConfig:
     """Say how the western half is learnt; the split is a file beside the scene."""
     name, half = scene.image.stem, size // 2
     west = Piece(name, Window(0, 0, size, half), TRAIN)
@@ -200,16 +202,9 @@ def _compare(truth: Path, predicted: Path, first_column: int) -> NDArray[np.int6
     return total
 
 
-def _draw(path: Path, scene: Scene, class_map: Path) -> Path:
-    panels = [
-        image_panel("image", scene.image, _PANEL),
-        map_panel("truth", scene.labels, CLASSES, _PANEL),
-        map_panel("prediction", class_map, CLASSES, _PANEL),
-        error_panel(
-            "errors, in the colour of the true class", scene.labels, class_map, CLASSES, _PANEL
-        ),
-    ]
+def _draw(path: Path, scene: RenderedScene, class_map: Path) -> Path:
+    panels = quicklook_panels(scene.image, scene.labels, class_map, CLASSES, _PANEL)
     for panel in panels:  # what was learnt from ends here
         panel.pixels[:, panel.pixels.shape[1] // 2 + np.array([-1, 0, 1])] = 255
         panel.pixels[::12, panel.pixels.shape[1] // 2] = 0
-    return save_panels(panels, CLASSES, path)
+    return write_quicklook(path, panels, CLASSES)

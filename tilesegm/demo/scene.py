@@ -19,7 +19,7 @@ from tilesegm.demo.drawing import draw_countryside
 from tilesegm.demo.light import Light
 from tilesegm.errors import SettingsError
 
-__all__ = ["Scene", "render_scene"]
+__all__ = ["RenderedScene", "render_scene"]
 
 _STRIP = 256
 _CRS, _LEFT, _TOP, _METRES = "EPSG:32633", 603_000.0, 5_411_500.0, 0.25
@@ -27,7 +27,7 @@ _SMALLEST = 512
 
 
 @dataclass(frozen=True)
-class Scene:
+class RenderedScene:
     """Files of a rendered scene."""
 
     image: Path
@@ -36,7 +36,7 @@ class Scene:
     """Class ids on the same grid, in the order of :data:`~tilesegm.demo.classes.CLASSES`."""
 
 
-def render_scene(folder: Path, *, size: int = 6144, seed: int = 0) -> Scene:
+def render_scene(folder: Path, *, size: int = 6144, seed: int = 0) -> RenderedScene:
     """Render a scene of ``size`` x ``size`` pixels into ``folder``.
 
     Raises:
@@ -49,7 +49,7 @@ def render_scene(folder: Path, *, size: int = 6144, seed: int = 0) -> Scene:
     layers = draw_countryside(plan, random).layers()
     light = Light(layers, plan.parcels, random)
     folder.mkdir(parents=True, exist_ok=True)
-    scene = Scene(folder / "scene.tif", folder / "labels.tif")
+    scene = RenderedScene(folder / "scene.tif", folder / "labels.tif")
     grid = {
         "driver": "GTiff", "height": size, "width": size, "dtype": "uint8", "crs": _CRS,
         "transform": rasterio.Affine(_METRES, 0, _LEFT, 0, -_METRES, _TOP),

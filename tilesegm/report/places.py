@@ -15,7 +15,7 @@ from tilesegm.metrics.evaluation import Evaluation
 from tilesegm.metrics.pair import Pair
 from tilesegm.metrics.tally import Block
 from tilesegm.report.page import Page
-from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
+from tilesegm.report.pictures import comparison
 
 __all__ = ["Place", "add_places", "worst_blocks", "worst_window"]
 
@@ -71,15 +71,9 @@ def add_places(page: Page, places: Sequence[Place], classes: Sequence[ClassInfo]
         pair, window = place.pair, place.window
         known = pair.truth != pair.unknown
         wrong = int((known & (pair.truth != pair.predicted)).sum())
-        panels = [
-            colour_classes(pair.truth, classes),
-            colour_classes(pair.predicted, classes),
-            error_picture(pair.truth, pair.predicted, classes),
-        ]
-        if place.pixels is not None:
-            panels.insert(0, stretch(place.pixels, place.valid))
+        image = None if place.pixels is None else (place.pixels, place.valid)
         page.figure(
-            " ".join(picture(panel, width=_SHOWN) for panel in panels),
+            comparison(pair.truth, pair.predicted, classes, image, width=_SHOWN),
             f"{place.name}, row {window.row}, column {window.col}, {window.height} x "
             f"{window.width} pixels: {100 * wrong / max(int(known.sum()), 1):.1f} % are wrong",
         )

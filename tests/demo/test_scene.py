@@ -9,16 +9,16 @@ import pytest
 import rasterio
 
 from tilesegm.demo.classes import CLASSES, Cover
-from tilesegm.demo.scene import Scene, render_scene
+from tilesegm.demo.scene import RenderedScene, render_scene
 from tilesegm.errors import SettingsError
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+def scene(tmp_path_factory: pytest.TempPathFactory) -> RenderedScene:
     return render_scene(tmp_path_factory.mktemp("scene"), size=1024, seed=3)
 
 
-def test_same_seed_same_bytes(scene: Scene, tmp_path: Path) -> None:
+def test_same_seed_same_bytes(scene: RenderedScene, tmp_path: Path) -> None:
     again = render_scene(tmp_path / "again", size=1024, seed=3)
     other = render_scene(tmp_path / "other", size=1024, seed=4)
     assert again.image.read_bytes() == scene.image.read_bytes()
@@ -26,7 +26,7 @@ def test_same_seed_same_bytes(scene: Scene, tmp_path: Path) -> None:
     assert other.image.read_bytes() != scene.image.read_bytes()
 
 
-def test_image_and_labels_lie_on_one_grid(scene: Scene) -> None:
+def test_image_and_labels_lie_on_one_grid(scene: RenderedScene) -> None:
     with rasterio.open(scene.image) as image, rasterio.open(scene.labels) as labels:
         assert image.crs == labels.crs == "EPSG:32633"
         assert image.transform == labels.transform
@@ -49,7 +49,7 @@ def test_every_class_is_there_on_both_sides(size: int, seed: int, tmp_path: Path
         assert share.min() > 0.002, dict(zip([c.name for c in CLASSES], share, strict=True))
 
 
-def test_classes_look_different_and_not_too_easy(scene: Scene) -> None:
+def test_classes_look_different_and_not_too_easy(scene: RenderedScene) -> None:
     """Mean colours differ, yet a pixel's colour alone does not give its class away."""
     with rasterio.open(scene.image) as image, rasterio.open(scene.labels) as labels:
         pixels = np.moveaxis(image.read(), 0, -1).reshape(-1, 3).astype(np.float64)

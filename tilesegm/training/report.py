@@ -15,7 +15,7 @@ from tilesegm.networks.start_weights import StartWeights
 from tilesegm.plain import plain
 from tilesegm.report.charts import bars, heat_map, lines
 from tilesegm.report.page import Page
-from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
+from tilesegm.report.pictures import comparison
 from tilesegm.training.result import Picture, ResultData
 
 __all__ = ["write_report"]
@@ -112,15 +112,9 @@ def _add_windows(
     page.section(title, "Image, truth, prediction, and errors in the colour of the true class.")
     page.key((info.name, info.colour) for info in classes)
     for shown in pictures:
-        panels = (
-            stretch(shown.pixels, shown.valid),
-            colour_classes(shown.truth, classes),
-            colour_classes(shown.predicted, classes),
-            error_picture(shown.truth, shown.predicted, classes),
-        )
-        drawing = " ".join(picture(panel, width=_SHOWN) for panel in panels)
+        image = shown.pixels, shown.valid
         page.figure(
-            drawing,
+            comparison(shown.truth, shown.predicted, classes, image, width=_SHOWN),
             f"{shown.scene}, row {shown.row}, column {shown.col}: "
             f"{100 * shown.accuracy:.1f} % of labelled pixels are right",
         )

@@ -10,15 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Quiet
+from tilesegm.cli.training_tables import EpochProgress
 
 __all__ = ["demo"]
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("demo"),
-    size: Annotated[int, typer.Option(min=512, help="Side of the scene in pixels.")] = 6144,
+    size: Annotated[int, typer.Option(min=512, help="Side of the scene in pixels.")] = 5120,
     seed: Annotated[int, typer.Option(help="Another seed draws another scene.")] = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -29,7 +29,9 @@ def demo(
     """
     from tilesegm.demo.run import run_demo
 
-    with ProgressBar(quiet or as_json) as progress:
+    if not (quiet or as_json):
+        typer.echo(f"the demo takes about 3 minutes on two cores; its files: {folder}", err=True)
+    with EpochProgress(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
         said = {

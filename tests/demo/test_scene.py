@@ -11,6 +11,7 @@ import rasterio
 from tilesegm.demo.classes import CLASSES, Cover
 from tilesegm.demo.scene import RenderedScene, render_scene
 from tilesegm.errors import SettingsError
+from tilesegm.events import Event, StageProgress
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,24 @@ def test_image_and_labels_lie_on_one_grid(scene: RenderedScene) -> None:
         assert labels.block_shapes[0] == (256, 256)
         assert labels.tags(1)["class_4"] == "road"
         assert labels.colormap(1)[int(Cover.ROAD)][:3] == CLASSES[Cover.ROAD].colour
+
+
+def test_the_west_is_the_left_half(scene: RenderedScene) -> None:
+    with rasterio.open(scene.image) as image, rasterio.open(scene.west_image) as west:
+        assert (west.height, west.width, west.transform) == (1024, 512, image.transform)
+        # The whole scene is compressed with losses, of which the mean knows little.
+        differences = image.read()[..., :512].astype(int) - west.read()
+    assert np.abs(differences).mean() < 4
+    with rasterio.open(scene.labels) as labels, rasterio.open(scene.west_labels) as west:
+        np.testing.assert_array_equal(west.read(1), labels.read(1)[:, :512])
+
+
+def test_progress_ends_at_one(tmp_path: Path) -> None:
+    events: list[Event] = []
+    render_scene(tmp_path, size=512, on_event=events.append)
+    fractions = [event.fraction for event in events if isinstance(event, StageProgress)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1
 
 
 @pytest.mark.parametrize(("size", "seed"), [(512, 0), (512, 1), (1024, 3)])

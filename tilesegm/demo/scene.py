@@ -44,7 +44,7 @@ class RenderedScene:
 
 
 def render_scene(
-    folder: Path, *, size: int = 6144, seed: int = 0, on_event: OnEvent = ignore
+    folder: Path, *, size: int = 5120, seed: int = 0, on_event: OnEvent = ignore
 ) -> RenderedScene:
     """Render a scene of ``size`` x ``size`` pixels into ``folder``.
 

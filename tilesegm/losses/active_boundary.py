@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import ClassVar, Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
-from tilesegm.losses.base import Common, SegmentationLoss, with_current_names
+from tilesegm.checks import in_range
+from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.edt import squared_distance_to
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.morphology import contour, dilate
@@ -128,12 +128,11 @@ class ActiveBoundary(SegmentationLoss):
     Args:
         theta: distance in pixels beyond which a misplaced border counts fully.
         fraction: greatest fraction of the pixels of an image on predicted borders.
-        label_smoothing: label smoothing of the directions.
+        label_smoothing: label smoothing of the directions, in ``[0, 1)``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
+
+    earlier_names: ClassVar = {"reach": "theta", "smoothing": "label_smoothing"}
 
     def __init__(
         self,
@@ -144,11 +143,9 @@ class ActiveBoundary(SegmentationLoss):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        if not theta > 0.0 or not 0.0 < fraction <= 1.0 or not 0.0 <= label_smoothing < 1.0:
-            raise SettingsError(
-                f"theta is {theta}, fraction {fraction} and label_smoothing {label_smoothing};"
-                " expected theta above 0, fraction in (0, 1] and label_smoothing in [0, 1)"
-            )
+        in_range("theta", theta, 0, ends="(]", what="pixels")
+        in_range("fraction", fraction, 0, 1, "(]")
+        in_range("label_smoothing", label_smoothing, 0, 1, "[)")
         self.theta = theta
         self.fraction = fraction
         self.label_smoothing = label_smoothing
@@ -163,17 +160,3 @@ class ActiveBoundary(SegmentationLoss):
             fraction=self.fraction,
             label_smoothing=self.label_smoothing,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            **super().get_config(),
-            "theta": self.theta,
-            "fraction": self.fraction,
-            "label_smoothing": self.label_smoothing,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> ActiveBoundary:
-        """Rebuild the loss."""
-        return cls(**with_current_names(config, reach="theta", smoothing="label_smoothing"))

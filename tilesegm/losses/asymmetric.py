@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.focal import miss
@@ -56,15 +57,12 @@ class AsymmetricFocal(SegmentationLoss):
         delta: weight of the foreground, in ``[0, 1]``.
         gamma: focus; how strongly background pixels that are already right lose weight; >= 0.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, delta: float = 0.6, gamma: float = 0.5, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if not 0.0 <= delta <= 1.0 or gamma < 0.0:
-            raise SettingsError(f"delta is {delta}, gamma {gamma}; expected 0 to 1 and >= 0")
+        in_range("delta", delta, 0, 1)
+        in_range("gamma", gamma, 0)
         self.delta = delta
         self.gamma = gamma
 
@@ -77,10 +75,6 @@ class AsymmetricFocal(SegmentationLoss):
             delta=self.delta,
             gamma=self.gamma,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "delta": self.delta, "gamma": self.gamma}
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -95,17 +89,14 @@ class AsymmetricFocalTversky(RegionLoss):
         gamma: focus on foreground classes that are nearly right, in ``[0, 1)``.
         **region: ``pool`` and ``absent`` as for every `RegionLoss`; ``from_logits``, ``ignore``,
             ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(
         self, *, delta: float = 0.6, gamma: float = 0.5, **region: Unpack[RegionOptions]
     ) -> None:
         super().__init__(**region)
-        if not 0.0 <= delta <= 1.0 or not 0.0 <= gamma < 1.0:
-            raise SettingsError(f"delta is {delta}, gamma {gamma}; expected 0 to 1, and below 1")
+        in_range("delta", delta, 0, 1)
+        in_range("gamma", gamma, 0, 1, "[)")
         if not self.background:
             raise SettingsError("background is False; this loss treats it unlike the other classes")
         self.delta = delta
@@ -123,7 +114,3 @@ class AsymmetricFocalTversky(RegionLoss):
         losses = tversky(count, alpha=1.0 - self.delta, beta=self.delta)
         focus = power_of_loss(losses[:, 1:], 1.0 - self.gamma)
         return ops.concatenate([losses[:, :1], focus], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "delta": self.delta, "gamma": self.gamma}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
@@ -81,9 +81,6 @@ class Boundary(SegmentationLoss):
         normalise: whether to divide ``phi`` by ``radius``, or without a radius by the diagonal of
             the tile. False leaves pixels as the unit, as in the paper.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``radius`` is not above 0.
     """
 
     minimum = -math.inf
@@ -105,7 +102,3 @@ class Boundary(SegmentationLoss):
             radius=self.radius,
             normalise=self.normalise,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "radius": self.radius, "normalise": self.normalise}

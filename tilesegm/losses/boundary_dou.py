@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.morphology import dilate_cross
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
@@ -64,21 +64,15 @@ class BoundaryDoU(RegionLoss):
     Args:
         limit: upper bound of a, in [0, 1); 0.8 in the paper. 0 would give Jaccard with squares.
         smooth: added to the denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
-            ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
+        **region: the arguments of every `RegionLoss`.
     """
 
     def __init__(
         self, *, limit: float = 0.8, smooth: float = 1e-5, **region: Unpack[RegionOptions]
     ) -> None:
         super().__init__(**region)
-        if not 0.0 <= limit < 1.0 or smooth < 0.0:
-            raise SettingsError(
-                f"limit is {limit} and smooth {smooth}; expected 0 <= limit < 1 and smooth >= 0"
-            )
+        in_range("limit", limit, 0, 1, "[)")
+        in_range("smooth", smooth, 0)
         self.limit = limit
         self.smooth = smooth
 
@@ -87,7 +81,3 @@ class BoundaryDoU(RegionLoss):
         return boundary_dou(
             target, probability, weight, limit=self.limit, smooth=self.smooth, pool=self.pool
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "limit": self.limit, "smooth": self.smooth}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
 from tilesegm.losses.skeleton import soft_skeleton
@@ -69,9 +69,6 @@ class ClDice(RegionLoss):
         **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`, except that
             ``background`` is False by default: the skeleton of the background means nothing.
             ``from_logits``, ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -79,11 +76,8 @@ class ClDice(RegionLoss):
     ) -> None:
         region.setdefault("background", False)
         super().__init__(**region)
-        if iterations < 1 or smooth < 0.0:
-            raise SettingsError(
-                f"iterations is {iterations} and smooth {smooth}; expected iterations >= 1 and"
-                " smooth >= 0"
-            )
+        in_range("iterations", iterations, 1)
+        in_range("smooth", smooth, 0)
         self.iterations = iterations
         self.smooth = smooth
 
@@ -97,7 +91,3 @@ class ClDice(RegionLoss):
             smooth=self.smooth,
             pool=self.pool,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "iterations": self.iterations, "smooth": self.smooth}

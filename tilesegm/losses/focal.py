@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
@@ -70,9 +71,6 @@ class Focal(SegmentationLoss):
         alpha: one factor per class, background first; a single number a in ``[0, 1]`` is the factor
             of the foreground of a two-class problem and means ``(1 - a, a)``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``gamma`` or ``alpha`` is out of range.
     """
 
     def __init__(
@@ -83,8 +81,7 @@ class Focal(SegmentationLoss):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        if gamma < 0.0:
-            raise SettingsError(f"gamma is {gamma}; expected a number >= 0")
+        in_range("gamma", gamma, 0)
         if isinstance(alpha, int | float):
             alpha = (1.0 - alpha, float(alpha))
         if alpha is not None and min(alpha, default=-1.0) < 0.0:
@@ -97,7 +94,3 @@ class Focal(SegmentationLoss):
         return focal(
             batch.classes, batch.log_probability, batch.weight, gamma=self.gamma, alpha=self.alpha
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "gamma": self.gamma, "alpha": self.alpha}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import one_of
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide, weighted_mean
@@ -60,15 +60,11 @@ class GeneralizedDice(SegmentationLoss):
     Args:
         pool: one ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``pool`` is unknown.
     """
 
     def __init__(self, *, pool: Pool = "batch", **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if pool not in ("batch", "image"):
-            raise SettingsError(f"pool is {pool!r}; expected 'batch' or 'image'")
+        one_of("pool", pool, Pool)
         self.pool = pool
 
     def compute(self, batch: LossInputs) -> Tensor:
@@ -76,7 +72,3 @@ class GeneralizedDice(SegmentationLoss):
         losses = generalized_dice(batch.target, batch.probability, batch.weight, pool=self.pool)
         area = pixel_sum(ops.ones_like(batch.target[..., :1]), batch.weight, self.pool)
         return weighted_mean(losses, area)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "pool": self.pool}

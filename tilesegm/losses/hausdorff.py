@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.boundary import check_radius, length_unit
 from tilesegm.losses.edt import bounded, parts, squared_distance_to
@@ -81,16 +81,13 @@ class HausdorffDT(SegmentationLoss):
     add another loss, such as cross-entropy.
 
     Args:
-        alpha: power of the distances; the paper found 2 best.
+        alpha: power of the distances, above 0; the paper found 2 best.
         radius: distance in pixels at which distances are clipped, which also bounds the work.
         normalise: whether to divide distances by ``radius``, or without a radius by the diagonal
             of the tile. False gives powers of pixels, as in the paper.
         one_sided: whether to use only the distance to the true boundary: cheaper, but blind to
             errors far inside the predicted mask.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``alpha`` or ``radius`` is not above 0.
     """
 
     def __init__(
@@ -104,8 +101,7 @@ class HausdorffDT(SegmentationLoss):
     ) -> None:
         super().__init__(**common)
         check_radius(radius)
-        if not alpha > 0.0:
-            raise SettingsError(f"alpha is {alpha}; expected a power above 0")
+        in_range("alpha", alpha, 0, ends="(]", what="a power")
         self.alpha = alpha
         self.radius = radius
         self.normalise = normalise
@@ -123,13 +119,3 @@ class HausdorffDT(SegmentationLoss):
         )
         unit = length_unit(batch.target, self.radius) if self.normalise else 1.0
         return value / unit**self.alpha
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            **super().get_config(),
-            "alpha": self.alpha,
-            "radius": self.radius,
-            "normalise": self.normalise,
-            "one_sided": self.one_sided,
-        }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
 from tilesegm.losses.tensors import Tensor
 
@@ -58,17 +58,12 @@ class MCC(RegionLoss):
 
     Args:
         smooth: added to each factor of the denominator, as a fraction of the area; above 0.
-        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
-            ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: ``smooth`` is not above 0.
+        **region: the arguments of every `RegionLoss`.
     """
 
     def __init__(self, *, smooth: float = 1e-6, **region: Unpack[RegionOptions]) -> None:
         super().__init__(**region)
-        if smooth <= 0.0:
-            raise SettingsError(f"smooth is {smooth}; expected a number above 0")
+        in_range("smooth", smooth, 0, ends="(]")
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
@@ -79,7 +74,3 @@ class MCC(RegionLoss):
         """Return where the class is present and does not fill its group, ``(G, K)`` bool."""
         elsewhere = pixel_sum(1.0 - target, weight, self.pool) > 0.0
         return ops.logical_and(super().defined(target, weight), elsewhere)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "smooth": self.smooth}

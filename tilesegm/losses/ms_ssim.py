@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
@@ -12,6 +12,7 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.morphology import blur
 from tilesegm.losses.pyramid import pooled
 from tilesegm.losses.reductions import divide, weighted_mean
 from tilesegm.losses.tensors import Tensor, sides
@@ -47,7 +48,7 @@ def similarity(
     # Variances do not move with the origin; from the middle of the range they lose fewer digits.
     g, p = target - 0.5, probability - 0.5
     moments = (g, p, ops.square(g), ops.square(p), g * p)
-    blurred = _blur(ops.concatenate([weight, *(weight * m for m in moments)], axis=-1), line)
+    blurred = blur(ops.concatenate([weight, *(weight * m for m in moments)], axis=-1), line)
     means = divide(blurred[..., 1:], blurred[..., :1])
     g, p, gg, pp, gp = ops.split(means, 5, axis=-1)
     # Rounding can leave a variance a little below 0.
@@ -96,15 +97,6 @@ def _levels(batch: LossInputs, most: int, window: int) -> int:
     return min(most, 1 + max(0, int(math.log2(max(side / window, 1.0)))))
 
 
-def _blur(maps: Tensor, line: Sequence[float]) -> Tensor:
-    """Correlate ``(N, H, W, C)`` with the outer product of ``line``, zeros outside."""
-    half = len(line) // 2
-    H, W = sides(maps)
-    padded = ops.pad(maps, ((0, 0), (half, half), (half, half), (0, 0)))
-    rows = sum(tap * padded[:, i : i + H] for i, tap in enumerate(line))
-    return sum(tap * rows[:, :, i : i + W] for i, tap in enumerate(line))
-
-
 @keras.saving.register_keras_serializable(package="tilesegm")
 class MSSSIM(SegmentationLoss):
     """Multi-scale structural similarity as a loss, in the normalised form.
@@ -140,7 +132,3 @@ class MSSSIM(SegmentationLoss):
     def compute(self, batch: LossInputs) -> Tensor:
         """Return `ms_ssim` of the batch."""
         return ms_ssim(batch, powers=self.powers, window=self.window)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "powers": self.powers, "window": self.window}

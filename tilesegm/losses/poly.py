@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import pixel_cross_entropy
 from tilesegm.losses.inputs import LossInputs
@@ -41,21 +41,13 @@ class Poly1(SegmentationLoss):
     Args:
         epsilon: added to the first coefficient; at least -1, where that vanishes.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``epsilon`` is below -1, which would reward wrong answers.
     """
 
     def __init__(self, *, epsilon: float = 1.0, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if epsilon < -1.0:
-            raise SettingsError(f"epsilon is {epsilon}; expected a number >= -1")
+        in_range("epsilon", epsilon, -1)
         self.epsilon = epsilon
 
     def compute(self, batch: LossInputs) -> Tensor:
         """Return `poly1` of the batch."""
         return poly1(batch.classes, batch.log_probability, batch.weight, epsilon=self.epsilon)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "epsilon": self.epsilon}

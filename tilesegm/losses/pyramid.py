@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
@@ -66,21 +65,6 @@ class Pyramid(SegmentationLoss):
         levels = zip(self.weights, self.scales, strict=True)
         values = [weight * self.base.compute(pooled(batch, scale)) for weight, scale in levels]
         return ops.sum(ops.stack(values))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            "base": keras.saving.serialize_keras_object(self.base),
-            "scales": self.scales,
-            "weights": self.weights,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Pyramid:
-        """Rebuild the loss, its base included."""
-        base = keras.saving.deserialize_keras_object(config.pop("base"))
-        return cls(base, **config)
 
 
 def pooled(batch: LossInputs, scale: int) -> LossInputs:

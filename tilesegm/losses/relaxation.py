@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
@@ -50,15 +50,11 @@ class BoundaryRelaxation(SegmentationLoss):
     Args:
         radius: half-width of the window in pixels; 1 is the 3 x 3 window of the paper.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``radius`` is below 1.
     """
 
     def __init__(self, *, radius: int = 1, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if radius < 1:
-            raise SettingsError(f"radius is {radius}; expected at least 1 pixel")
+        in_range("radius", radius, 1, what="pixels")
         self.radius = radius
 
     def compute(self, batch: LossInputs) -> Tensor:
@@ -66,7 +62,3 @@ class BoundaryRelaxation(SegmentationLoss):
         return boundary_relaxation(
             batch.classes, batch.log_probability, batch.weight, radius=self.radius
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "radius": self.radius}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.morphology import dilate_cross
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
@@ -71,23 +71,15 @@ class SkeletonRecall(RegionLoss):
         **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`, except that by
             default ``background`` is False and ``absent`` is ``"skip"``, since an absent class has
             no skeleton. ``from_logits``, ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, width: int = 2, **region: Unpack[RegionOptions]) -> None:
         region.setdefault("background", False)
         region.setdefault("absent", "skip")
         super().__init__(**region)
-        if width < 0:
-            raise SettingsError(f"width is {width}; expected 0 or more")
+        in_range("width", width, 0)
         self.width = width
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
         """Return `skeleton_recall` of each group and class, ``(G, K)``."""
         return skeleton_recall(target, probability, weight, width=self.width, pool=self.pool)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "width": self.width}

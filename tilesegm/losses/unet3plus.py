@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 
@@ -28,12 +28,3 @@ class UNet3PlusHybrid(Compound):
     def __init__(self, **common: Unpack[Common]) -> None:
         name = common.pop("name", None) or "unet3plus_hybrid"
         super().__init__([Focal(**common), MSSSIM(**common), Jaccard(**common)], name=name)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {"from_logits": self.from_logits, "ignore": self.ignore, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> UNet3PlusHybrid:
-        """Rebuild the loss."""
-        return cls(**config)

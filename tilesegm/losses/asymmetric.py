@@ -17,33 +17,7 @@ from tilesegm.losses.region import RegionLoss, RegionOptions, overlap
 from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.tversky import power_of_loss, tversky
 
-__all__ = ["AsymmetricFocal", "AsymmetricFocalTversky", "asymmetric_focal"]
-
-
-def asymmetric_focal(
-    target: Tensor,
-    log_probability: Tensor,
-    weight: Tensor,
-    *,
-    delta: float = 0.6,
-    gamma: float = 0.5,
-) -> Tensor:
-    """Return cross-entropy of the foreground plus focal loss of the background, a scalar.
-
-    The weighted mean over pixels of
-    ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``.
-
-    Args:
-        target: ``(N, H, W, C)`` fractions of the classes, background first.
-        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        delta: weight of the foreground.
-        gamma: focus; how strongly background pixels that are already right lose weight.
-    """
-    pixels = -target * log_probability
-    fade = miss(log_probability[..., 0]) ** gamma
-    background = (1.0 - delta) * fade * pixels[..., 0]
-    return weighted_mean(background + delta * ops.sum(pixels[..., 1:], axis=-1), weight)
+__all__ = ["AsymmetricFocal", "AsymmetricFocalTversky"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -67,14 +41,12 @@ class AsymmetricFocal(SegmentationLoss):
         self.gamma = gamma
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `asymmetric_focal` of the batch."""
-        return asymmetric_focal(
-            batch.classes,
-            batch.log_probability,
-            batch.weight,
-            delta=self.delta,
-            gamma=self.gamma,
-        )
+        """Return the weighted mean over pixels."""
+        pixels = -batch.classes * batch.log_probability
+        fade = miss(batch.log_probability[..., 0]) ** self.gamma
+        background = (1.0 - self.delta) * fade * pixels[..., 0]
+        foreground = self.delta * ops.sum(pixels[..., 1:], axis=-1)
+        return weighted_mean(background + foreground, batch.weight)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")

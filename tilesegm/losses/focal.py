@@ -15,7 +15,7 @@ from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["Focal", "focal", "miss"]
+__all__ = ["Focal", "miss"]
 
 _SMALLEST_MISS = 1e-7
 
@@ -26,38 +26,6 @@ def miss(log_probability: Tensor) -> Tensor:
     The floor keeps the gradient of ``(1 - p) ** gamma`` finite for any gamma; at the floor it is 0.
     """
     return ops.maximum(-ops.expm1(log_probability), _SMALLEST_MISS)
-
-
-def focal(
-    target: Tensor,
-    log_probability: Tensor,
-    weight: Tensor,
-    *,
-    gamma: float = 2.0,
-    alpha: Sequence[float] | None = None,
-) -> Tensor:
-    """Return the weighted mean of ``-sum_c alpha_c t_c (1 - p_c)^gamma log p_c``, a scalar.
-
-    Args:
-        target: ``(N, H, W, C)`` fractions of the classes.
-        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        gamma: focus; how strongly pixels that are already right lose weight; 0 gives cross-entropy.
-        alpha: one factor per class, C in all. Unlike with class weights, the mean is not divided by
-            it.
-
-    Raises:
-        SettingsError: ``alpha`` does not have C numbers.
-    """
-    pixels = -target * miss(log_probability) ** gamma * log_probability
-    if alpha is not None:
-        if len(alpha) != int(target.shape[-1]):
-            raise SettingsError(
-                f"alpha has {len(alpha)} numbers for {int(target.shape[-1])} classes; pass one"
-                " per class, or a single number for the foreground of a binary problem"
-            )
-        pixels = pixels * ops.convert_to_tensor(alpha, dtype="float32")
-    return weighted_mean(ops.sum(pixels, axis=-1), weight)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -90,7 +58,20 @@ class Focal(SegmentationLoss):
         self.alpha = None if alpha is None else [float(a) for a in alpha]
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `focal` of the batch."""
-        return focal(
-            batch.classes, batch.log_probability, batch.weight, gamma=self.gamma, alpha=self.alpha
-        )
+        """Return the weighted mean of ``-sum_c alpha_c t_c (1 - p_c)^gamma log p_c``.
+
+        Unlike with class weights, the mean is not divided by ``alpha``.
+
+        Raises:
+            SettingsError: ``alpha`` does not have one number per class.
+        """
+        target, log_probability = batch.classes, batch.log_probability
+        pixels = -target * miss(log_probability) ** self.gamma * log_probability
+        if self.alpha is not None:
+            if len(self.alpha) != int(target.shape[-1]):
+                raise SettingsError(
+                    f"alpha has {len(self.alpha)} numbers for {int(target.shape[-1])} classes; pass"
+                    " one per class, or a single number for the foreground of a binary problem"
+                )
+            pixels = pixels * ops.convert_to_tensor(self.alpha, dtype="float32")
+        return weighted_mean(ops.sum(pixels, axis=-1), batch.weight)

@@ -14,22 +14,7 @@ from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["Poly1", "poly1"]
-
-
-def poly1(
-    target: Tensor, log_probability: Tensor, weight: Tensor, *, epsilon: float = 1.0
-) -> Tensor:
-    """Return the weighted mean of ``-log p_t + epsilon (1 - p_t)``, a scalar.
-
-    Args:
-        target: ``(N, H, W, C)`` fractions of the classes.
-        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        epsilon: added to the first coefficient of the series; 0 gives cross-entropy.
-    """
-    wrong = -ops.sum(target * ops.expm1(log_probability), axis=-1)
-    return weighted_mean(pixel_cross_entropy(target, log_probability) + epsilon * wrong, weight)
+__all__ = ["Poly1"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -49,5 +34,7 @@ class Poly1(SegmentationLoss):
         self.epsilon = epsilon
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `poly1` of the batch."""
-        return poly1(batch.classes, batch.log_probability, batch.weight, epsilon=self.epsilon)
+        """Return the weighted mean of ``-log p_t + epsilon (1 - p_t)``."""
+        pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
+        wrong = -ops.sum(batch.classes * ops.expm1(batch.log_probability), axis=-1)
+        return weighted_mean(pixels + self.epsilon * wrong, batch.weight)

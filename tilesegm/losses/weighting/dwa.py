@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tilesegm.checks import in_range
-from tilesegm.losses.weighting.history import HistoryRule
+from tilesegm.losses.weighting.factors import HistoryRule
 from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["DWA", "dwa_weights"]
@@ -45,15 +45,12 @@ class DWA(HistoryRule):
         **rule: ``shift`` and the other arguments of every `Rule`.
     """
 
+    needs_positive = True
+
     def __init__(self, temperature: float = 2.0, **rule: Unpack[RuleOptions]) -> None:
         super().__init__(depth=2, **rule)
         in_range("temperature", temperature, 0, ends="(]")
         self.temperature = temperature
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True: the rule takes ratios or logarithms of losses."""
-        return True
 
     def weigh(self, history: np.ndarray) -> np.ndarray:
         """Return the weights after the two epochs of the history."""

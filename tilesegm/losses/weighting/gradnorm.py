@@ -77,11 +77,7 @@ class GradNorm(Factors):
         self.layer = layer
         self.alpha = alpha
         self.learning_rate = learning_rate
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True unless alpha is 0: training rates are ratios of losses."""
-        return self.alpha != 0
+        self.needs_positive = alpha != 0  # training rates are ratios of losses
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         """Make factors and the first losses, which are zero until the first step."""

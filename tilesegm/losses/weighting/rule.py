@@ -53,16 +53,14 @@ class Rule(Configured, keras.layers.Layer):  # type: ignore[misc]
             whatever the policy.
     """
 
+    needs_positive: bool = False
+    """Whether the rule is defined only for terms that cannot be negative."""
+
     def __init__(self, *, shift: float = 0.0, **layer: Unpack[LayerOptions]) -> None:
         layer.setdefault("dtype", "float32")
         super().__init__(**layer)
         in_range("shift", shift, 0)
         self.shift = shift
-
-    @property
-    def needs_positive(self) -> bool:
-        """Whether the rule is defined only for terms that cannot be negative."""
-        return False
 
     def check(self, compound: Compound) -> None:
         """Refuse, before training starts, losses that the rule cannot weigh.

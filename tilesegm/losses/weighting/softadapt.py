@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from tilesegm.checks import in_range, one_of
-from tilesegm.losses.weighting.history import HistoryRule
+from tilesegm.losses.weighting.factors import HistoryRule
 from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["SoftAdapt", "slopes", "softadapt_weights"]
@@ -93,11 +93,7 @@ class SoftAdapt(HistoryRule):
         super().__init__(depth=depth, **rule)
         self.beta = beta
         self.variant: Variant = variant
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True for the loss-weighted variant only."""
-        return self.variant == "loss-weighted"
+        self.needs_positive = variant == "loss-weighted"
 
     def start(self, terms: int) -> np.ndarray:
         """Return equal factors with the sum 1."""

@@ -59,6 +59,8 @@ class Uncertainty(Rule):
         **rule: ``shift`` and the other arguments of every `Rule`.
     """
 
+    needs_positive = True
+
     def __init__(
         self,
         form: Form = "classification",
@@ -73,11 +75,6 @@ class Uncertainty(Rule):
         self.form: Form = form
         self.initial = initial
         self.pace = pace
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True: the rule takes ratios or logarithms of losses."""
-        return True
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the trained variable."""

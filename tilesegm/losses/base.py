@@ -55,7 +55,7 @@ class SegmentationLoss(Configured, keras.losses.Loss):  # type: ignore[misc]
     """Base of all losses: brings a batch into one form, then asks `compute` for the value.
 
     A subclass is short. It keeps each of its arguments under its name, by which models are saved,
-    and implements `compute` by a pure function of tensors in the same module::
+    and implements `compute`; what other losses can use is a pure function of tensors::
 
         @keras.saving.register_keras_serializable(package="tilesegm")
         class Dice(SegmentationLoss):

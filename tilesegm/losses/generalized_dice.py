@@ -14,38 +14,7 @@ from tilesegm.losses.reductions import divide, weighted_mean
 from tilesegm.losses.region import Pool, overlap, pixel_sum
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["GeneralizedDice", "generalized_dice"]
-
-
-def generalized_dice(
-    target: Tensor, probability: Tensor, weight: Tensor, *, pool: Pool = "batch"
-) -> Tensor:
-    """Return ``1 - 2 sum_c w_c |P G| / sum_c w_c (|P| + |G|)`` with ``w_c = 1 / |G|^2``.
-
-    The weight of an absent class would be infinite; it gets the largest weight of the classes that
-    are present, so that predicting it still costs. For a group without any class (an empty tile of
-    a binary problem) the loss is the mean probability.
-
-    Args:
-        target: ``(N, H, W, K)`` fractions of the classes.
-        probability: ``(N, H, W, K)`` predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        pool: whether to sum over the whole batch or over each image.
-
-    Returns:
-        ``(G, 1)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
-    """
-    count = overlap(target, probability, weight, pool)
-    area = ops.maximum(pixel_sum(ops.ones_like(target), weight, pool), 1e-7)
-    # Sizes as parts of the area keep the squares within float32 for tiles of any size.
-    size = pixel_sum(target, weight, pool) / area
-    some = size > 0.0
-    finite = ops.where(some, 1.0 / ops.square(ops.where(some, size, 1.0)), 0.0)
-    class_weight = ops.where(some, finite, ops.max(finite, axis=-1, keepdims=True))
-    errors = ops.sum(class_weight * (count.fp + count.fn), axis=-1, keepdims=True)
-    shared = ops.sum(class_weight * 2.0 * count.tp, axis=-1, keepdims=True)
-    wrong = ops.mean(count.fp / area, axis=-1, keepdims=True)
-    return ops.where(ops.any(some, axis=-1, keepdims=True), divide(errors, shared + errors), wrong)
+__all__ = ["GeneralizedDice"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -56,6 +25,10 @@ class GeneralizedDice(SegmentationLoss):
     dominates: a class of one pixel has a million times the weight of a class of a thousand pixels,
     and the loss jumps when it appears or vanishes. Prefer the mean of `Dice` over classes, except
     for comparisons.
+
+    The weight of an absent class would be infinite; it gets the largest weight of the classes that
+    are present, so that predicting it still costs. For a group without any class (an empty tile of
+    a binary problem) the loss is the mean probability.
 
     Args:
         pool: one ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
@@ -68,7 +41,18 @@ class GeneralizedDice(SegmentationLoss):
         self.pool = pool
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `generalized_dice`, averaged over groups by their weight."""
-        losses = generalized_dice(batch.target, batch.probability, batch.weight, pool=self.pool)
-        area = pixel_sum(ops.ones_like(batch.target[..., :1]), batch.weight, self.pool)
-        return weighted_mean(losses, area)
+        """Return the loss, averaged over groups by their weight."""
+        target, probability, weight = batch.target, batch.probability, batch.weight
+        count = overlap(target, probability, weight, self.pool)
+        area = ops.maximum(pixel_sum(ops.ones_like(target), weight, self.pool), 1e-7)
+        # Sizes as fractions of the area keep the squares within float32 for tiles of any size.
+        size = pixel_sum(target, weight, self.pool) / area
+        some = size > 0.0
+        finite = ops.where(some, 1.0 / ops.square(ops.where(some, size, 1.0)), 0.0)
+        class_weight = ops.where(some, finite, ops.max(finite, axis=-1, keepdims=True))
+        errors = ops.sum(class_weight * (count.fp + count.fn), axis=-1)
+        shared = ops.sum(class_weight * 2.0 * count.tp, axis=-1)
+        wrong = ops.mean(count.fp / area, axis=-1)
+        losses = ops.where(ops.any(some, axis=-1), divide(errors, shared + errors), wrong)
+        pixels = pixel_sum(ops.ones_like(target[..., :1]), weight, self.pool)[..., 0]
+        return weighted_mean(losses, pixels)

@@ -10,11 +10,11 @@ from keras import ops
 from tilesegm.checks import in_range
 from tilesegm.losses.morphology import dilate_cross
 from tilesegm.losses.reductions import divide
-from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
+from tilesegm.losses.region import RegionLoss, RegionOptions, pixel_sum
 from tilesegm.losses.skeleton import thin
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["SkeletonRecall", "skeleton_recall", "skeleton_tube"]
+__all__ = ["SkeletonRecall", "skeleton_tube"]
 
 
 def skeleton_tube(target: Tensor, valid: Tensor, *, width: int = 2) -> Tensor:
@@ -34,27 +34,6 @@ def skeleton_tube(target: Tensor, valid: Tensor, *, width: int = 2) -> Tensor:
     for _ in range(width):
         tube = dilate_cross(tube, valid)
     return ops.stop_gradient(tube * ops.cast(mask, "float32"))
-
-
-def skeleton_recall(
-    target: Tensor, probability: Tensor, weight: Tensor, *, width: int = 2, pool: Pool = "batch"
-) -> Tensor:
-    """Return the fraction of the true skeleton tube t that is missed, ``1 - sum(p t) / sum(t)``.
-
-    Args:
-        target: ``(N, H, W, K)`` fractions of the classes.
-        probability: ``(N, H, W, K)``.
-        weight: ``(N, H, W)`` pixel weights; they weigh the pixels of the sums. The skeleton depends
-            on them only in that pixels of weight 0 are left out.
-        width: see `skeleton_tube`.
-        pool: whether to sum over the whole batch or over each image.
-
-    Returns:
-        ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images; 0 without a tube.
-    """
-    tube = skeleton_tube(target, (weight > 0)[..., None], width=width)
-    missed = pixel_sum((1.0 - probability) * tube, weight, pool)
-    return divide(missed, pixel_sum(tube, weight, pool))
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -81,5 +60,7 @@ class SkeletonRecall(RegionLoss):
         self.width = width
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return `skeleton_recall` of each group and class, ``(G, K)``."""
-        return skeleton_recall(target, probability, weight, width=self.width, pool=self.pool)
+        """Return the fraction of the tube that is missed, ``(G, K)``; 0 without a tube."""
+        tube = skeleton_tube(target, (weight > 0)[..., None], width=self.width)
+        missed = pixel_sum((1.0 - probability) * tube, weight, self.pool)
+        return divide(missed, pixel_sum(tube, weight, self.pool))

@@ -145,16 +145,10 @@ class BlobLoss(SegmentationLoss):
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
-        """Return the loss of one batch, a float32 scalar.
+        """Return the loss of one batch, as every `SegmentationLoss` does.
 
-        Args:
-            y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` numbered or plain labels, or ``(N, H, W, K)``
-                one-hot or soft labels, each class one object.
-            y_pred: ``(N, H, W, K)`` scores.
-            sample_weight: weight of each pixel ``(N, H, W)`` or image ``(N,)``.
-
-        Raises:
-            InputError: shapes, labels or weights do not fit; see `prepare_inputs`.
+        ``y_true`` holds numbered or plain labels; of one-hot or soft labels each class is one
+        object.
         """
         labels, blobs = _split(ops.convert_to_tensor(y_true))
         with keras.name_scope(self.name):

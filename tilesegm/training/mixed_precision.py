@@ -54,24 +54,16 @@ class _FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         import tensorflow as tf
 
-        gamma, beta = tf.convert_to_tensor(self.gamma), tf.convert_to_tensor(self.beta)
-        if not training or not self.trainable:
-            outputs, _, _ = tf.compat.v1.nn.fused_batch_norm(
-                inputs,
-                gamma,
-                beta,
-                mean=tf.convert_to_tensor(self.moving_mean),
-                variance=tf.convert_to_tensor(self.moving_variance),
-                epsilon=self.epsilon,
-                is_training=False,
-            )
-            return outputs
+        learns = bool(training) and self.trainable
+        weights = [self.gamma, self.beta]
+        weights += [] if learns else [self.moving_mean, self.moving_variance]
         outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs, gamma, beta, epsilon=self.epsilon, is_training=True
+            inputs, *map(tf.convert_to_tensor, weights), epsilon=self.epsilon, is_training=learns
         )
-        keep = self.momentum
-        self.moving_mean.assign(self.moving_mean * keep + mean * (1 - keep))
-        self.moving_variance.assign(self.moving_variance * keep + variance * (1 - keep))
+        if learns:
+            keep = self.momentum
+            self.moving_mean.assign(self.moving_mean * keep + mean * (1 - keep))
+            self.moving_variance.assign(self.moving_variance * keep + variance * (1 - keep))
         return outputs
 
 

@@ -63,21 +63,18 @@ def _add_scores(page: Page, data: ResultData, scored: Sequence[tuple[str, Scores
             f"{scores.pixels:,} labelled pixels, none of which was learnt from. Mean IoU "
             f"{scores.mean_iou:.4f}, accuracy {scores.accuracy:.4f}, kappa {scores.kappa:.4f}.",
         )
+        columns = scores.iou, scores.dice, scores.precision, scores.recall
         page.table(
             ["class", "IoU", "Dice", "precision", "recall", "pixels"],
             [
-                [name, *(float(values[k]) for values in _columns(scores)), int(scores.true[k])]
-                for k, name in enumerate(names)
+                [name, *map(float, values), int(pixels)]
+                for name, *values, pixels in zip(names, *columns, scores.true, strict=True)
             ],
         )
         colours = [f"rgb{info.colour}" for info in data.classes]
         iou = {name: float(value) for name, value in zip(names, scores.iou, strict=True)}
         page.figure(bars(iou, colours=colours), "IoU of each class")
         page.figure(heat_map(scores.confusion, names), "Where the pixels of each class went")
-
-
-def _columns(scores: Scores) -> tuple[np.ndarray, ...]:
-    return scores.iou, scores.dice, scores.precision, scores.recall
 
 
 def _add_curves(page: Page, data: ResultData) -> None:

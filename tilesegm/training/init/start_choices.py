@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tilesegm.data.split.pieces import cut_blocks
-from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
+from tilesegm.source.base import ImageInfo
+from tilesegm.training.init.survey import LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 
 __all__ = ["Choices", "choose"]
@@ -38,7 +39,7 @@ class Choices:
 
 
 def choose(
-    scenes: Sequence[dict[str, Any]], images: Sequence[ImageSurvey], labels: LabelSurvey
+    scenes: Sequence[dict[str, Any]], images: Sequence[ImageInfo], labels: LabelSurvey
 ) -> Choices:
     """Choose what suits the number and size of images and the shares of classes.
 
@@ -161,7 +162,7 @@ def _steps(pixels: int, size: int) -> int:
 
 
 def _split(
-    images: Sequence[ImageSurvey],
+    images: Sequence[ImageInfo],
 ) -> tuple[dict[str, Any], int | None, dict[KeyPath, str]]:
     """Choose what is held out, the depth of the network if that asks for one, and say why."""
     strategy: KeyPath = ("split", "strategy")
@@ -185,7 +186,7 @@ def _split(
     return {"strategy": "blocks", "folds": folds, "block": block}, depth, remarks
 
 
-def _blocks(images: Sequence[ImageSurvey]) -> tuple[int | None, int, int]:
+def _blocks(images: Sequence[ImageInfo]) -> tuple[int | None, int, int]:
     """Return the depth of a network, the side of blocks, and their number.
 
     It is the deepest network whose least block gives enough blocks, and the largest that does.

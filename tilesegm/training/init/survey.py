@@ -1,4 +1,4 @@
-"""Looks at images and labels, to write settings for them."""
+"""Looks at labels, to write settings for them."""
 
 from __future__ import annotations
 
@@ -17,24 +17,9 @@ from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
 from tilesegm.source.vector import VectorLayer, is_vector, read_layer
 
-__all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
+__all__ = ["LabelSurvey", "survey_labels"]
 
 _MOST_VALUES = 64
-
-
-@dataclass(frozen=True)
-class ImageSurvey:
-    """Facts about one image."""
-
-    height: int
-    width: int
-    bands: int
-    dtype: str
-    crs: str | None
-    """Name of its coordinate reference system."""
-    band_names: tuple[str, ...]
-    masked: bool
-    """Whether pixels can be missing."""
 
 
 @dataclass(frozen=True)
@@ -48,24 +33,6 @@ class LabelSurvey:
     """``"#RRGGBB"`` of values that a palette gives one."""
     attribute: str | None = None
     """Attribute that holds the class of polygons."""
-
-
-def survey_image(image: str | Sequence[str]) -> ImageSurvey:
-    """Look at an image, or at files whose bands become one."""
-    from rasterio.crs import CRS
-
-    with open_source(image if isinstance(image, str) else list(image)) as source:
-        info = source.info
-    wkt = info.georeference.crs
-    return ImageSurvey(
-        info.height,
-        info.width,
-        info.bands,
-        str(info.dtype),
-        CRS.from_wkt(wkt).to_string() if wkt else None,
-        info.band_names,
-        info.masked,
-    )
 
 
 def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSurvey:

@@ -14,7 +14,7 @@ from tilesegm.classes import ClassInfo
 from tilesegm.data.copies import Copies
 from tilesegm.data.handles import Handles
 from tilesegm.data.instances import write_border_weights
-from tilesegm.data.labels.raster import strips
+from tilesegm.data.labels.values import strips
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
 from tilesegm.data.settings import BorderWeightSettings

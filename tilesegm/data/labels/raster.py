@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tilesegm.data.colour import is_colour, pack_colours, write_colour
 from tilesegm.data.labels.classes import class_ids
+from tilesegm.data.labels.values import Encode, count_values, first_band
 from tilesegm.data.labels.table import UNKNOWN, ValueTable
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import LabelSettings
@@ -19,10 +20,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import Source
 from tilesegm.source.raster import RasterSource
 
-__all__ = ["RasterLabels", "strips"]
-
-_STRIP = 2**22
-"""Pixels to look at together when all of a file is read."""
+__all__ = ["RasterLabels"]
 
 
 class RasterLabels:
@@ -61,14 +59,7 @@ class RasterLabels:
 
     def survey(self) -> dict[int | str, int]:
         """Count the pixels of each value, missing ones left out; the most frequent first."""
-        counts: Counter[Any] = Counter()
-        for window in strips(self._source.info.window, self._source.info.block[0]):
-            pixels = self._source.read(window)
-            numbers = self._encode(pixels.values)
-            if pixels.valid is not None:
-                numbers = numbers[pixels.valid]
-            distinct, times = np.unique(numbers, return_counts=True)
-            counts.update(dict(zip(distinct.tolist(), times.tolist(), strict=True)))
+        counts = count_values(self._source, self._encode).counts
         return {self._name(number): times for number, times in counts.most_common()}
 
     def close(self) -> None:
@@ -89,18 +80,6 @@ class RasterLabels:
         )
 
 
-def strips(window: Window, block_rows: int) -> list[Window]:
-    """Cut a window into strips of full width and whole rows of blocks, from top to bottom."""
-    rows = max(_STRIP // max(window.width, 1) // block_rows, 1) * block_rows
-    return [
-        Window(row, window.col, min(rows, window.stop_row - row), window.width)
-        for row in range(window.row, window.stop_row, rows)
-    ]
-
-
-Encode = Callable[[NDArray[Any]], NDArray[Any]]
-
-
 def _reading(
     source: Source, ids_by_value: dict[int | str, int]
 ) -> tuple[Encode, Callable[[Any], int | str]]:
@@ -119,7 +98,7 @@ def _reading(
                 f"{info.uri}: {info.bands} bands, but classes are given as ids, which lie in one "
                 "band; for a mask of colours give each class as '#RRGGBB'"
             )
-        return _only_band, _plain
+        return first_band, _plain
     if len(texts) < len(ids_by_value):
         number = next(value for value in ids_by_value if not isinstance(value, str))
         raise SourceError(
@@ -141,10 +120,6 @@ def _reading(
     greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
     colours = pack_colours(greys if palette is None else palette)
     return lambda values: colours[values[..., 0]], write_colour
-
-
-def _only_band(values: NDArray[Any]) -> NDArray[Any]:
-    return values[..., 0]
 
 
 def _plain(number: float) -> int | str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tilesegm.data.labels.values import read_meaning
 from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
@@ -47,8 +48,7 @@ def choose(
         images: every image that they stand for.
         labels: what the labels of all of them hold.
     """
-    ignored = _slips(labels)
-    labels = replace(labels, counts={k: n for k, n in labels.counts.items() if k not in ignored})
+    labels, settings, remarks = _read_values(labels)
     classes, notes = _classes(labels)
     sides = sorted(min(image.height, image.width) for image in images)
     size = _window(sides[0])
@@ -57,19 +57,12 @@ def choose(
     steps = _steps(pixels, size)
     split, depth, why_split = _split(images)
     chosen: dict[str, Any] = {
-        "data": {"scenes": list(scenes), "labels": {"classes": classes}},
+        "data": {"scenes": list(scenes), "labels": {"classes": classes, **settings}},
         "split": split,
         "sampling": {"balanced": share},
         "augmentation": {"flip": True},
         "schedule": {"epochs": _EPOCHS, "steps": steps, "batch": _BATCH, "size": size},
     }
-    remarks: dict[KeyPath, str] = {}
-    if ignored:
-        chosen["data"]["labels"]["ignore"] = list(ignored)
-        remarks["data", "labels", "ignore"] = (
-            "Each of these has less than a ten thousandth of all pixels; make a class of it if it "
-            "is one."
-        )
     if depth is not None:
         chosen["model"] = {"depth": depth}
         remarks["model", "depth"] = (
@@ -91,6 +84,61 @@ def choose(
             "The labels do not say what their values stand for: give each class a name of your own."
         )
     return Choices(chosen, remarks)
+
+
+def _read_values(
+    labels: LabelSurvey,
+) -> tuple[LabelSurvey, dict[str, Any], dict[KeyPath, str]]:
+    """Tell classes from values that are none.
+
+    Returns:
+        The classes alone, the settings that leave out or read the other values, and why.
+    """
+    census, counts = labels.census, dict(labels.counts)
+    settings: dict[str, Any] = {}
+    remarks: dict[KeyPath, str] = {}
+    hidden = f"Nodata {census.nodata:g} hides" if census.nodata is not None else ""
+    share = f"{census.by_nodata:,} px ({census.by_nodata / (census.pixels or 1):.2%})"
+    nodata: KeyPath = ("data", "labels", "nodata")
+    if (
+        labels.kind == "ids"
+        and len(counts) == 1
+        and census.by_nodata
+        and 0
+        in (
+            census.nodata,
+            *counts,
+        )
+    ):
+        value = int(census.nodata or 0)
+        counts = dict(sorted({**counts, value: census.by_nodata}.items(), key=lambda one: one[0]))
+        settings["nodata"] = "none"
+        remarks[nodata] = (
+            f"{hidden} {share} of the labels and would leave one class alone; `none` reads it as "
+            "a class."
+        )
+    elif census.by_nodata:
+        remarks[nodata] = f"{hidden} {share} of the labels; `none` would read it as a value."
+    marks: tuple[int | str, ...] = ()
+    if labels.kind == "ids":
+        meaning = read_meaning([value for value in counts if isinstance(value, int)])
+        if meaning.foreground is not None:
+            counts = {value: counts[value] for value in (0, meaning.foreground)}
+        elif len(counts) - len(meaning.unlabelled) > 1:
+            marks = meaning.unlabelled
+    slips = _slips(replace(labels, counts=counts))
+    if marks or slips:
+        settings["ignore"] = list(marks or slips)
+        found = ", ".join(f"{counts[mark]:,} px of {mark}" for mark in marks)
+        remarks["data", "labels", "ignore"] = (
+            f"Pixels without a label, as these values say beside ids: {found}; make a class of "
+            "them if they are one."
+            if marks
+            else "Each of these has less than a ten thousandth of all pixels; make a class of it "
+            "if it is one."
+        )
+    left = {k: n for k, n in counts.items() if k not in (*marks, *slips)}
+    return replace(labels, counts=left), settings, remarks
 
 
 def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:

@@ -136,14 +136,11 @@ def changed_keys(
         dict(_leaves(plain_config(one) if isinstance(one, TrainingConfig) else one, ""))
         for one in (old, new)
     )
-    keys = {**after, **before}
-    absent = object()
+    # A key that a version does not know yet says as much as one without a value.
     return tuple(
         key
-        for key in keys
+        for key in {**after, **before}
         if json.dumps(before.get(key), sort_keys=True) != json.dumps(after.get(key), sort_keys=True)
-        or before.get(key, absent) is absent
-        or after.get(key, absent) is absent
     )
 
 

@@ -52,6 +52,18 @@ def evaluate(
     ignore: Annotated[
         str | None, typer.Option(help="Ids of the truth to leave out, such as 0,255.")
     ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(help="Values of the truth in the order of classes, such as 1,2,5 or 0,255."),
+    ] = None,
+    nodata: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VALUE",
+            help="Value of missing pixels of the truth, in place of its own; none: nodata values "
+            "of both maps are ids.",
+        ),
+    ] = None,
     aoi: Aoi = None,
     confidence: Annotated[
         str | None, typer.Option(help="Raster of confidence (kind top), for calibration.")
@@ -99,10 +111,13 @@ def evaluate(
     from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate_many
     from tilesegm.evaluation.report import ReportOptions, check_image, write_evaluation_report
     from tilesegm.metrics.measures import Measures
+    from tilesegm.source.open import parse_nodata
 
     options = EvaluationOptions(
         classes=_classes(classes),
         ignore=_ids("ignore", ignore),
+        values=_ids("values", values),
+        nodata=parse_nodata(nodata),
         labels=_label_settings(labels),
         measures=Measures(
             borders=borders,
@@ -122,7 +137,7 @@ def evaluate(
                 "--image is shown in the --report of a single map; give both or neither"
             )
         check_image(image, pairs[0])
-    with ProgressBar(quiet or as_json) as progress:
+    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         evaluation = evaluate_many(pairs, options, progress)
         comparison = _compare(prediction, evaluation, rivals, options, progress)
         if report is not None:

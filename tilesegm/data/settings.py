@@ -170,8 +170,8 @@ class DataSettings:
     labels: LabelSettings
     bands: tuple[int, ...] | None = None
     """Bands to use, counted from 1; all when not given."""
-    nodata: float | None = None
-    """Value of missing pixels, in place of what the image says."""
+    nodata: float | Literal["none"] | None = None
+    """Value of missing pixels, in place of what the image says; ``none``: no value."""
 
     def __post_init__(self) -> None:
         if not self.scenes:

@@ -117,6 +117,8 @@ def parse_nodata(nodata: float | str | None) -> Nodata | None:
         SettingsError: it is neither a number, ``"nan"`` nor ``"none"``.
     """
     try:
-        return nodata if nodata is None or nodata == "none" else float(nodata)
+        if nodata is None or nodata == "none":
+            return None if nodata is None else "none"
+        return float(nodata)
     except ValueError:
         raise SettingsError(f"nodata={nodata!r}: expected a number, 'nan' or 'none'") from None

@@ -45,9 +45,7 @@ class RasterSource(ImageSource):
         self._spool: Spool | None = None
         with self._gdal.calls("cannot be opened"):
             dataset = open_dataset(uri, options.level)
-            self._dataset = (
-                dataset if grid is None else warp_dataset(dataset, grid, options.nodata)
-            )
+            self._dataset = dataset if grid is None else warp_dataset(dataset, grid, options.nodata)
         try:
             info, missing = self._describe(options, identity)
         except BaseException:

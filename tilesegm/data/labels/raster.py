@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from tilesegm.data.colour import is_colour, pack_colours, write_colour
 from tilesegm.data.labels.classes import class_ids
-from tilesegm.data.labels.values import Encode, count_values, first_band
 from tilesegm.data.labels.table import UNKNOWN, ValueTable
+from tilesegm.data.labels.values import Encode, count_values, first_band
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SourceError

@@ -9,18 +9,28 @@ write it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import Meaning
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Source
 
-__all__ = ["Census", "Encode", "Meaning", "count_values", "first_band", "read_meaning", "strips"]
+__all__ = [
+    "Census",
+    "Encode",
+    "Meaning",
+    "count_values",
+    "explain",
+    "first_band",
+    "read_meaning",
+    "strips",
+]
 
 _MARKS = frozenset({-1, 255, 2**16 - 1, 2**32 - 1, 2**64 - 1})
 """Numbers that mean foreground beside 0 alone, and no label beside other ids."""
@@ -59,21 +69,11 @@ class Census:
         )
 
 
-@dataclass(frozen=True)
-class Meaning:
-    """What the values of rasters of ids stand for, beside the ids themselves."""
-
-    foreground: int | None = None
-    """The value of class 1 in masks whose other value is 0."""
-    unlabelled: tuple[int, ...] = ()
-    """Values of pixels without a label."""
-
-
 def read_meaning(values: Collection[int], classes: int | None = None) -> Meaning:
-    """Tell what values stand for; they must be those of all pixels, of all files that belong together.
+    """Tell what values of labels stand for.
 
     Args:
-        values: that occur.
+        values: of all pixels, and of all files that belong together.
         classes: number of classes, if it is known.
     """
     ids = range(classes or 0)
@@ -83,6 +83,18 @@ def read_meaning(values: Collection[int], classes: int | None = None) -> Meaning
     if len(marks) == 1 and others == {0} and classes in (None, 2):
         return Meaning(foreground=marks[0])
     return Meaning(unlabelled=tuple(marks))
+
+
+def explain(counts: Mapping[int, int], classes: int | None = None) -> str:
+    """Say in one line which values there are, and what the rule makes of them."""
+    meaning = read_meaning(counts, classes)
+    listed = ", ".join(f"{value} ({counts[value]:,} px)" for value in sorted(counts))
+    if meaning.foreground is not None:
+        return f"{listed}: as labels a mask of background and foreground"
+    if meaning.unlabelled:
+        marks = " and ".join(map(str, meaning.unlabelled))
+        return f"{listed}: as labels ids of classes, and {marks} without a label"
+    return listed
 
 
 def first_band(values: NDArray[Any]) -> NDArray[Any]:

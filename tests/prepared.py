@@ -6,6 +6,7 @@ import ast
 import builtins
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def _landsat(path: Path) -> None:
     write(path / "landclass.tif", (1 + blobs(*SIZE, 1) % 7).astype(np.uint8), **GEO)
 
 
-def _class_map(path: Path) -> None:
+def _class_map(path: Path, scores: Any = "uint8") -> None:
     """Write a map of the image; names of other lengths have other thresholds."""
     import tilesegm as ts
 
@@ -58,9 +59,17 @@ def _class_map(path: Path) -> None:
         bright = pixels[..., :1] - 120.0 - len(path.name)
         return np.concatenate([-bright, bright], -1)
 
-    image = path.with_name("city.tif")
+    image = Path("city.tif")
     _image(image)
-    ts.segment(image, network, path, options=ts.Options(scores="uint8"))
+    ts.segment(image, network, path, options=ts.Options(scores=scores))
+
+
+def _folder(file: str, make: Callable[[Path], None]) -> Callable[[Path], None]:
+    def fill(path: Path) -> None:
+        path.mkdir()
+        make(path / file)
+
+    return fill
 
 
 def _split(path: Path) -> None:
@@ -116,6 +125,8 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "city.yaml": lambda path: path.write_text(settings_with({})),
     "run/split.json": _split,
     "OUT.zarr": _class_map,
+    "maps": _folder("a.tif", partial(_class_map, scores=None)),
+    "truths": _folder("a.tif", _truth),
 }
 """Files by the name that a text gives them."""
 NEEDS = {"city.yaml": ("city.tif", "city_truth.tif")}

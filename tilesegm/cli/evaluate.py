@@ -259,7 +259,7 @@ def _label_settings(path: Path | None) -> LabelSettings | None:
         return None
     from tilesegm.training.settings.settings_file import load_config
 
-    return load_config(path, losses=False).data.labels
+    return load_config(path).data.labels
 
 
 def _numbers(name: str, text: str | None) -> list[float]:

@@ -41,9 +41,9 @@ def audit(
     Example: tilesegm losses audit dice focal_tversky dice_ce
     """
     # Keras takes seconds to import; --help should not.
-    from tilesegm.losses.audit import audit as examine
+    from tilesegm.losses.audit import audit_losses
 
-    rows = examine(names or None, cost_size=256 if cost else None)
+    rows = audit_losses(names or None, cost_size=256 if cost else None)
     if as_json:
         records = [{**dataclasses.asdict(row), "flags": row.flags} for row in rows]
         typer.echo(json.dumps(records))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from tilesegm.cli.shared import AsJson, Changes, Overwrite, Picture, Quiet, Settings, Stack
-from tilesegm.cli.training_tables import EpochProgress, show_forecast, show_result, summarise
+from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
 from tilesegm.errors import OutputError
 
 __all__ = ["train_app"]
@@ -74,16 +75,18 @@ def run(
 
     Example: tilesegm train city.yaml
     """
-    from tilesegm.training.settings.settings_file import load_config
+    from tilesegm.training.checked_config import load_checked_config
 
-    settings = load_config(config, changes or ())
+    settings = load_checked_config(config, changes or ())
     if output is not None:
         settings = dataclasses.replace(settings, output=str(output.absolute()))
+    show: Callable[[Console, dict[str, Any]], None]
     with EpochProgress(quiet or as_json) as progress:
         if dry_run:
-            from tilesegm.training.forecast import forecast
+            from tilesegm.training.dry_run import dry_run as run_dry
 
-            summary, show = forecast(settings, on_event=progress).summary(), show_forecast
+            dry = run_dry(settings, overwrite=overwrite, on_event=progress)
+            summary, show = dry.summary(), show_dry_run
         else:
             from tilesegm.training.run import train
 
@@ -155,8 +158,8 @@ def preview(
     from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
-    settings = load_config(config, changes or (), losses=False)
-    from tilesegm.training.rehearsal import draw_windows
+    settings = load_config(config, changes or ())
+    from tilesegm.training.drawings import draw_windows
 
     with EpochProgress(quiet) as progress:
         draw_windows(settings, output, windows=windows, on_event=progress)
@@ -179,15 +182,24 @@ def split(
     from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
-    settings = load_config(config, changes or (), losses=False)
-    from tilesegm.training.rehearsal import draw_split
+    settings = load_config(config, changes or ())
+    from tilesegm.training.drawings import draw_split
 
     with EpochProgress(quiet) as progress:
-        notes = draw_split(settings, output, on_event=progress)
+        draw_split(settings, output, on_event=progress)
     if not quiet:
-        for note in notes:
-            typer.echo(f"note: {note}", err=True)
         typer.echo(str(output))
+
+
+@train_app.command()
+def schema() -> None:
+    """Print the JSON schema of settings, by which editors complete and explain their keys.
+
+    Example: tilesegm train schema > settings.schema.json
+    """
+    from tilesegm.training.settings.schema import schema as make_schema
+
+    typer.echo(json.dumps(make_schema(), indent=1, ensure_ascii=False))
 
 
 def _check_free(output: Path, overwrite: bool) -> None:

@@ -169,6 +169,7 @@ def _overall(counts: MapCounts) -> dict[str, Any]:
         "accuracy": scores.accuracy,
         "kappa": scores.kappa,
         "mean_iou": scores.mean_iou,
+        "mean_iou_classes": int(np.isfinite(scores.iou).sum()),
         "mean_dice": scores.mean_dice,
         "micro_iou": scores.micro_iou,
         "micro_dice": scores.micro_dice,
@@ -176,4 +177,5 @@ def _overall(counts: MapCounts) -> dict[str, Any]:
     }
     if counts.bands:
         values["mean_boundary_iou"] = mean(counts.bands.iou)
+        values["mean_boundary_iou_classes"] = int(np.isfinite(counts.bands.iou).sum())
     return values

@@ -14,7 +14,7 @@ from tilesegm.source.image import ImageSource
 from tilesegm.source.options import DEFAULT_CACHE_BYTES, Nodata, SourceOptions
 from tilesegm.source.remote import is_remote
 
-__all__ = ["is_zarr", "open_source", "parse_nodata"]
+__all__ = ["is_zarr", "open_source", "opens_as_image", "parse_nodata"]
 
 _SLIDES = (".ome.tif", ".ome.tiff", ".ome.tf8", ".ome.btf", ".svs", ".ndpi", ".scn")
 _ZARR_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
@@ -108,6 +108,17 @@ def is_zarr(uri: str) -> bool:
     if any(part.endswith((".zarr", ".zarr.zip")) for part in name.split("/")[-3:]):
         return True
     return any((Path(uri) / document).is_file() for document in _ZARR_DOCUMENTS)
+
+
+def opens_as_image(folder: str) -> bool:
+    """Tell whether GDAL reads a folder as one image, as it does with those of some formats."""
+    from tilesegm.source.raster import RasterSource
+
+    try:
+        RasterSource(folder, SourceOptions()).close()
+    except SourceError:
+        return False
+    return True
 
 
 def parse_nodata(nodata: float | str | None) -> Nodata | None:

@@ -38,8 +38,11 @@ class EpochProgress(ProgressBar):
 
 def show_dry_run(console: Console, dry: dict[str, Any]) -> None:
     """Print the summary of a dry run."""
+    unlabelled = dry["pixels"] - sum(row["pixels"] for row in dry["classes"])
     rows = {
         "scenes": f"{dry['scenes']}, {dry['pixels'] / 1e6:,.1f} MP",
+        "unlabelled": f"{unlabelled:,} px ({unlabelled / dry['pixels']:.1%}): missing in image or "
+        "labels, ignored, or outside the area",
         "bands": f"{len(dry['bands'])} of {dry['dtype']}: {', '.join(dry['bands'])}",
         "split": f"{dry['split']}, fold {dry['fold']} of {dry['folds']} held out, "
         f"buffer {dry['buffer']} px",

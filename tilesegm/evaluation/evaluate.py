@@ -18,7 +18,7 @@ import numpy as np
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
-from tilesegm.evaluation.reader import PairReader, count_pair, inspect_pair
+from tilesegm.evaluation.reader import PairReader, count_pair, hidden_labels, inspect_pair
 from tilesegm.evaluation.reading import IdReading, decide_reading
 from tilesegm.events import (
     Noted,
@@ -146,6 +146,8 @@ def evaluate_many(
     reading, notes = decide_reading(
         inspected, IdReading(ignore=options.ignore, values=options.values), count_pair
     )
+    hidden = next(filter(None, map(hidden_labels, inspected)), ())
+    notes += hidden
     for note in notes:
         on_event(Noted(note))
     images = []
@@ -154,7 +156,7 @@ def evaluate_many(
         started = time.monotonic()
         images.append(_Run(pair, reading, options).evaluate(on_event))
         on_event(RunEnded(pair.name, time.monotonic() - started))
-    return Evaluation(
+    evaluation = Evaluation(
         names,
         measures,
         tuple(images),
@@ -163,6 +165,10 @@ def evaluate_many(
         truth_values=reading.truth,
         predicted_values=reading.prediction,
     )
+    left = np.flatnonzero(evaluation.class_scores.true)
+    if hidden and len(left) < min(2, len(names)):
+        raise InputError(f"one true class is left, {names[left[0]]!r}: {'; '.join(hidden)}")
+    return evaluation
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import Meaning
 from tilesegm.data.labels.open import open_labels, open_on_grid
+from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.table import ValueTable
 from tilesegm.data.labels.values import Census, count_values
 from tilesegm.data.settings import LabelSettings
@@ -31,7 +32,7 @@ from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata
 from tilesegm.source.vector import is_vector
 
-__all__ = ["Levels", "PairReader", "count_pair", "inspect_pair"]
+__all__ = ["Levels", "PairReader", "count_pair", "hidden_labels", "inspect_pair"]
 
 _CACHE_BYTES = 128 << 20
 """Decoded blocks kept, so that those that windows share are decoded once."""
@@ -100,6 +101,14 @@ def _class_names(
         f"{uri} does not tell its classes; give their number or names in the order of ids, such "
         "as --classes 3 or --classes water,road,tree"
     )
+
+
+def hidden_labels(pair: InspectedPair) -> tuple[str, ...]:
+    """Say what tags hide of a truth that settings of labels describe."""
+    if pair.labels is None:
+        return ()
+    with closing(_open_truth(pair)) as labels:
+        return labels.hidden() if isinstance(labels, RasterLabels) else ()
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,13 @@ def _expand(image: str, on_event: OnEvent) -> list[str]:
         return [image]
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     stems = {path.stem for path in entries}
-    found, others = [], []
-    for path in entries:
-        result = any(path.stem.removesuffix(end) in stems - {path.stem} for end in _RESULTS)
-        readable = path.suffix.lower() in _IMAGES or (path.is_dir() and is_zarr(str(path)))
-        (found if readable and not result else others).append(path)
+    found = [
+        path
+        for path in entries
+        if (path.suffix.lower() in _IMAGES or (path.is_dir() and is_zarr(str(path))))
+        and not any(path.stem.removesuffix(end) in stems - {path.stem} for end in _RESULTS)
+    ]
+    others = [path for path in entries if path not in found]
     if not found:
         raise SettingsError(
             f"folder {image} holds no image, but {len(others)} other files{_named(others)}; give a "

@@ -18,6 +18,8 @@ from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Source
+from tilesegm.source.hidden import find_hidden
+from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
 
 __all__ = ["RasterLabels"]
@@ -33,7 +35,7 @@ class RasterLabels:
             SourceError: its bands cannot hold the values that ``settings`` name.
         """
         self._source = source
-        self._unknown = settings.unknown
+        self._unknown, self._nodata = settings.unknown, settings.nodata
         ids_by_value = class_ids(settings)
         self._encode, self._name = _reading(source, ids_by_value)
         # A text that is no colour has been refused by now.
@@ -61,6 +63,23 @@ class RasterLabels:
         """Count the pixels of each value, missing ones left out; the most frequent first."""
         counts = count_values(self._source, self._encode).counts
         return {self._name(number): times for number, times in counts.most_common()}
+
+    def hidden(self) -> tuple[str, ...]:
+        """Say how many pixels tags of the file hide, and which setting reads them."""
+        uri = self._source.info.uri
+        if self._nodata is None:
+            return tuple(
+                f"labels {uri}: {found.fact}"
+                + ("; labels.nodata: none reads them" if found.reason == "nodata" else "")
+                for found in find_hidden(self._source)
+                if found.pixels
+            )
+        with open_source(uri) as own:
+            return tuple(
+                f"labels {uri}: {found.fact} by its own tag, and labels.nodata is {self._nodata}"
+                for found in find_hidden(own)
+                if found.pixels and found.reason == "nodata"
+            )
 
     def close(self) -> None:
         """Close the file."""

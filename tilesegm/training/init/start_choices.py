@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from tilesegm.data.labels.values import read_meaning
 from tilesegm.data.split.pieces import cut_blocks
+from tilesegm.training.init.label_values import read_values
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 
@@ -26,8 +26,6 @@ _CELL, _LARGEST_BLOCK = 64, 1024
 _NETWORKS = ((None, 320), (3, 128), (2, 64))
 """Depth of the network, and the least block for its buffer of 107, 51 or 23 pixels: a lone block
 and the buffer around it take about three times the block, and of smaller ones yet more."""
-_RARE = 1e-4
-"""Share below which a colour is taken for a slip of the brush."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,8 @@ class Choices:
 
     chosen: dict[str, Any]
     remarks: dict[KeyPath, str]
+    notes: tuple[str, ...] = ()
+    """What tags and values hide of images and labels, and what changes it."""
 
 
 def choose(
@@ -48,7 +48,11 @@ def choose(
         images: every image that they stand for.
         labels: what the labels of all of them hold.
     """
-    labels, settings, remarks = _read_values(labels)
+    values = read_values(labels)
+    labels = values.labels
+    remarks: dict[KeyPath, str] = {
+        ("data", "labels", key): remark for key, remark in values.remarks.items()
+    }
     classes, notes = _classes(labels)
     sides = sorted(min(image.height, image.width) for image in images)
     size = _window(sides[0])
@@ -57,7 +61,7 @@ def choose(
     steps = _steps(pixels, size)
     split, depth, why_split = _split(images)
     chosen: dict[str, Any] = {
-        "data": {"scenes": list(scenes), "labels": {"classes": classes, **settings}},
+        "data": {"scenes": list(scenes), "labels": {"classes": classes, **values.settings}},
         "split": split,
         "sampling": {"balanced": share},
         "augmentation": {"flip": True},
@@ -83,62 +87,16 @@ def choose(
         remarks["data", "labels", "classes"] = (
             "The labels do not say what their values stand for: give each class a name of your own."
         )
-    return Choices(chosen, remarks)
-
-
-def _read_values(
-    labels: LabelSurvey,
-) -> tuple[LabelSurvey, dict[str, Any], dict[KeyPath, str]]:
-    """Tell classes from values that are none.
-
-    Returns:
-        The classes alone, the settings that leave out or read the other values, and why.
-    """
-    census, counts = labels.census, dict(labels.counts)
-    settings: dict[str, Any] = {}
-    remarks: dict[KeyPath, str] = {}
-    hidden = f"Nodata {census.nodata:g} hides" if census.nodata is not None else ""
-    share = f"{census.by_nodata:,} px ({census.by_nodata / (census.pixels or 1):.2%})"
-    nodata: KeyPath = ("data", "labels", "nodata")
-    if (
-        labels.kind == "ids"
-        and len(counts) == 1
-        and census.by_nodata
-        and 0
-        in (
-            census.nodata,
-            *counts,
-        )
-    ):
-        value = int(census.nodata or 0)
-        counts = dict(sorted({**counts, value: census.by_nodata}.items(), key=lambda one: one[0]))
-        settings["nodata"] = "none"
-        remarks[nodata] = (
-            f"{hidden} {share} of the labels and would leave one class alone; `none` reads it as "
-            "a class."
-        )
-    elif census.by_nodata:
-        remarks[nodata] = f"{hidden} {share} of the labels; `none` would read it as a value."
-    marks: tuple[int | str, ...] = ()
-    if labels.kind == "ids":
-        meaning = read_meaning([value for value in counts if isinstance(value, int)])
-        if meaning.foreground is not None:
-            counts = {value: counts[value] for value in (0, meaning.foreground)}
-        elif len(counts) - len(meaning.unlabelled) > 1:
-            marks = meaning.unlabelled
-    slips = _slips(replace(labels, counts=counts))
-    if marks or slips:
-        settings["ignore"] = list(marks or slips)
-        found = ", ".join(f"{counts[mark]:,} px of {mark}" for mark in marks)
-        remarks["data", "labels", "ignore"] = (
-            f"Pixels without a label, as these values say beside ids: {found}; make a class of "
-            "them if they are one."
-            if marks
-            else "Each of these has less than a ten thousandth of all pixels; make a class of it "
-            "if it is one."
-        )
-    left = {k: n for k, n in counts.items() if k not in (*marks, *slips)}
-    return replace(labels, counts=left), settings, remarks
+    hidden = [image.hidden for image in images if image.hidden]
+    more = f" (and the like of {len(hidden) - 1} more of {len(images)} images)"
+    return Choices(
+        chosen,
+        remarks,
+        notes=(
+            *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
+            *values.remarks.values(),
+        ),
+    )
 
 
 def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:
@@ -171,14 +129,6 @@ def _names(labels: LabelSurvey) -> list[str]:
     if labels.kind == "ids":
         return [f"class {value}" for value in values]
     return [f"colour {str(value).removeprefix('#')}" for value in values]
-
-
-def _slips(labels: LabelSurvey) -> tuple[int | str, ...]:
-    """Return colours that hardly occur."""
-    if labels.kind != "colours":
-        return ()
-    whole = sum(labels.counts.values())
-    return tuple(value for value, count in labels.counts.items() if count < _RARE * whole)
 
 
 def _window(side: int) -> int:

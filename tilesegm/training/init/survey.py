@@ -12,6 +12,7 @@ import numpy as np
 from tilesegm.data.colour import pack_colours, write_colour
 from tilesegm.data.labels.values import Census, count_values
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.hidden import find_hidden
 from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
 from tilesegm.source.vector import VectorLayer, is_vector, read_layer
@@ -19,6 +20,8 @@ from tilesegm.source.vector import VectorLayer, is_vector, read_layer
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 
 _MOST_VALUES = 64
+_LOOKED_AT = 2**20
+"""Pixels of an image up to which all of them are looked at, and samples of larger ones."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class ImageSurvey:
     band_names: tuple[str, ...]
     masked: bool
     """Whether pixels can be missing."""
+    hidden: tuple[str, ...] = ()
+    """What tags of the file hide, how many pixels, and which settings read them."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,11 @@ def survey_image(image: str | Sequence[str]) -> ImageSurvey:
 
     with open_source(image if isinstance(image, str) else list(image)) as source:
         info = source.info
+        hidden = tuple(
+            f"{info.uri}: {found.settings_text}"
+            for found in find_hidden(source, _LOOKED_AT)
+            if found.pixels or found.doubtful
+        )
     wkt = info.georeference.crs
     return ImageSurvey(
         info.height,
@@ -66,6 +76,7 @@ def survey_image(image: str | Sequence[str]) -> ImageSurvey:
         CRS.from_wkt(wkt).to_string() if wkt else None,
         info.band_names,
         info.masked,
+        hidden,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.cli.conftest import Cli, cli  # noqa: F401
 from tests.evaluation.test_evaluate import write

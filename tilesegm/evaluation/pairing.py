@@ -125,7 +125,7 @@ def image_name(name: str) -> str:
     """Return the name of the image that a map or a truth belongs to: ``a`` of ``a_mask.png``."""
     stem = _stem(name)
     while match := _END.fullmatch(stem) or _START.fullmatch(stem):
-        stem = match[1]
+        stem = match[1].removesuffix(".ome")
     return stem
 
 

@@ -107,10 +107,13 @@ def _windows(info: ImageInfo, most: int) -> tuple[list[Window], bool]:
     side = min(_SIDE, info.height, info.width)
     places = max(1, min(_PLACES, int((most / side**2) ** 0.5)))
     rows_at, cols_at = (
-        np.linspace(0, size - side, places).astype(int).tolist()
+        [(2 * n + 1) * size // (2 * places) - side // 2 for n in range(places)]
         for size in (info.height, info.width)
     )
-    return [Window(row, col, side, side) for row in rows_at for col in cols_at], False
+    samples = [
+        Window(row, col, side, side).intersect(info.window) for row in rows_at for col in cols_at
+    ]
+    return [window for window in samples if window is not None], False
 
 
 def _alpha_values(info: ImageInfo, windows: list[Window]) -> int:

@@ -11,12 +11,10 @@ from typing import Any
 from tilesegm.data.pattern import natural
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.files import write_file
-from tilesegm.source.base import ImageInfo
-from tilesegm.source.open import open_source
 from tilesegm.source.remote import is_remote
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import Choices, choose
-from tilesegm.training.init.survey import LabelSurvey, survey_labels
+from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_image, survey_labels
 from tilesegm.training.settings.commented import commented_yaml
 
 __all__ = ["write_start"]
@@ -62,12 +60,12 @@ def write_start(
     else:
         files = _pair(images, labels, stack)
         scenes = _entries(files)
-    surveys = [_info(image) for image, _ in files]
+    surveys = [survey_image(image[0] if len(image) == 1 else image) for image, _ in files]
     _check_bands(files, surveys)
     surveyed = survey_labels(list(dict.fromkeys(label for _, label in files)), attribute)
     folder = Path(os.path.abspath(path.parent))
     choices = choose([_relative(scene, folder) for scene in scenes], surveys, surveyed)
-    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed))
+    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, choices.notes))
     write_file(path, text)
     return choices
 
@@ -135,12 +133,7 @@ def _entries(files: Sequence[_Scene]) -> list[dict[str, Any]]:
     ]
 
 
-def _info(image: tuple[str, ...]) -> ImageInfo:
-    with open_source(image[0] if len(image) == 1 else list(image)) as source:
-        return source.info
-
-
-def _check_bands(files: Sequence[_Scene], surveys: Sequence[ImageInfo]) -> None:
+def _check_bands(files: Sequence[_Scene], surveys: Sequence[ImageSurvey]) -> None:
     for (image, _), survey in zip(files, surveys, strict=True):
         if survey.bands != surveys[0].bands:
             raise SettingsError(
@@ -161,27 +154,25 @@ def _relative(scene: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _head(images: Sequence[ImageInfo], labels: LabelSurvey) -> tuple[str, ...]:
-    """Describe images and labels."""
-    from rasterio.crs import CRS
-
+def _head(
+    images: Sequence[ImageSurvey], labels: LabelSurvey, notes: Sequence[str]
+) -> tuple[str, ...]:
+    """Say what was found."""
     sizes = sorted({(image.width, image.height) for image in images})
     size = " to ".join(
         f"{width} x {height}" for width, height in dict.fromkeys((sizes[0], sizes[-1]))
     )
     first = images[0]
-    systems = {
-        CRS.from_wkt(wkt).to_string() if wkt else "no coordinate reference system"
-        for wkt in {image.georeference.crs for image in images}
-    }
+    systems = sorted({image.crs or "no coordinate reference system" for image in images})
     return (
         "Settings of a training run, written by `tilesegm train init`.",
         "Keys behind a # have their defaults. Paths are relative to this file.",
         "",
         f"Images: {len(images)} of {size} px, {first.bands} bands of {first.dtype}, "
-        f"{', '.join(sorted(systems))}" + (", some pixels missing" if first.masked else ""),
+        f"{', '.join(systems)}" + (", some pixels missing" if first.masked else ""),
         *textwrap.wrap("Bands: " + ", ".join(first.band_names), 97, break_on_hyphens=False),
         f"Labels: {labels.kind}, {len(labels.counts)} values",
+        *(line for note in notes for line in textwrap.wrap(note, 97, break_on_hyphens=False)),
         "",
         "Train by: tilesegm train FILE (with --dry-run to see first what would happen)",
     )

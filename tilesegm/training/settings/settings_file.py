@@ -121,7 +121,10 @@ def changed_keys(
         return {key: json.dumps(value, sort_keys=True) for key, value in _leaves(plain, "")}
 
     before, after = written(old), written(new)
-    return tuple(key for key in {**after, **before} if before.get(key) != after.get(key))
+    # A version that does not know a key yet means the same as one that gives it no value.
+    return tuple(
+        key for key in {**after, **before} if before.get(key, "null") != after.get(key, "null")
+    )
 
 
 def _read(path: Path) -> Document:

@@ -29,7 +29,6 @@ def twin_of(model: keras.Model, precision: str) -> keras.Model:
     The layers that give the outputs keep float32: a softmax or a loss of 16 bits is too coarse.
     ``get_weights`` and ``set_weights`` carry weights between the two.
     """
-
     fuse = precision == "bfloat16" or (precision == "float32" and device_kind() == "cpu")
 
     def twin(layer: keras.layers.Layer) -> keras.layers.Layer:

@@ -110,9 +110,9 @@ class Split:
         Raises:
             OutputError: If the file cannot be written.
         """
-        from tilesegm.data.split.picture import draw_split
+        from tilesegm.data.split.picture import draw_views
 
-        draw_split(Path(path), self.views(fold), statistics)
+        draw_views(Path(path), self.views(fold), statistics)
 
     @cached_property
     def _of_scene(self) -> dict[str, tuple[tuple[int, int], list[Piece]]]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tilesegm.data.preview import Display, before_and_after, draw_preview
 from tilesegm.data.settings import AugmentationSettings
-from tilesegm.data.split.picture import draw_split as draw_views
+from tilesegm.data.split.picture import draw_views
 from tilesegm.events import OnEvent, ignore
 from tilesegm.training.preparation import make_stream
 from tilesegm.training.settings.config import TrainingConfig

@@ -18,7 +18,7 @@ from tilesegm.pictures.colours import photo
 from tilesegm.pictures.png import write_png
 from tilesegm.pictures.sheet import GAP, Panel, draw_sheet
 
-__all__ = ["draw_split"]
+__all__ = ["draw_views"]
 
 _WIDTH = 1200
 _MOST = 64
@@ -32,7 +32,7 @@ _MEANING = {
 }
 
 
-def draw_split(
+def draw_views(
     path: Path, views: Sequence[SceneView], statistics: Sequence[SceneStatistics]
 ) -> None:
     """Draw every scene with a tint for the use of its pixels.

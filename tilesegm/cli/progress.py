@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from tilesegm.events import (
     Event,
+    Noted,
     PixelsDone,
     RunStarted,
     StageProgress,
@@ -21,9 +22,13 @@ __all__ = ["ProgressBar"]
 
 
 class ProgressBar:
-    """Draws events of a run on standard error; silent when ``quiet`` or not on a terminal."""
+    """Draws events of a run on standard error, and writes notes; silent when ``quiet``.
+
+    Progress is drawn on a terminal only.
+    """
 
     def __init__(self, quiet: bool = False) -> None:
+        self._quiet = quiet
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -50,6 +55,12 @@ class ProgressBar:
                 self._begin(event.name, 1, 0)
             case StageProgress():
                 self._update(completed=event.fraction)
+            case Noted():
+                self._say(f"note: {event.text}")
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _begin(self, name: str, total: float, completed: float) -> None:
         if self._task is not None:

@@ -51,7 +51,11 @@ Bands = Annotated[str | None, typer.Option(help="Bands to read, counted from 1: 
 Nodata = Annotated[float | None, typer.Option(help="Value of missing pixels; may be nan.")]
 Level = Annotated[int, typer.Option(help="Resolution level; 0 is the finest.")]
 Aoi = Annotated[
-    str | None, typer.Option(help="Area of interest: polygon file in any CRS, or mask raster.")
+    str | None,
+    typer.Option(
+        help="Area of interest: polygon file in any CRS (also 'FILE|layername=NAME|crs=EPSG:CODE'), "
+        "or mask raster."
+    ),
 ]
 Normalise = Annotated[
     str | None,

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.events import EpochEnded, Event, Noted
+from tilesegm.events import EpochEnded, Event
 
 if TYPE_CHECKING:
     from tilesegm.training.result import TrainingResult
@@ -18,11 +18,7 @@ __all__ = ["EpochProgress", "show_forecast", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
-    """Also writes a line an epoch, and notes, on standard error."""
-
-    def __init__(self, quiet: bool = False) -> None:
-        super().__init__(quiet)
-        self._quiet = quiet
+    """Also writes a line an epoch on standard error."""
 
     def __call__(self, event: Event) -> None:
         """Take an event of a run."""
@@ -34,12 +30,6 @@ class EpochProgress(ProgressBar):
                     f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
                     f"{event.seconds:.1f} s"
                 )
-            case Noted():
-                self._say(f"note: {event.text}")
-
-    def _say(self, line: str) -> None:
-        if not self._quiet:
-            self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_forecast(console: Console, said: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from tilesegm.data.pattern import Pattern, natural
 from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.remote import is_remote
+from tilesegm.source.vector_address import VectorAddress, is_vector
 
 __all__ = ["SceneFiles", "find_scenes"]
 
@@ -96,11 +97,11 @@ def _locate(path: str, what: str, folder: Path) -> str:
     """Return the full path of what must exist."""
     if is_remote(path):
         return path
-    full = folder / path
+    full = folder / (VectorAddress.parse(path).path if is_vector(path) else path)
     one_an_object = what == "instances" and glob.has_magic(full.name)
     if not (full.parent.is_dir() if one_an_object else full.exists()):
         raise SourceError(f"{what} {full}: no such file; check the path or its pattern")
-    return str(full)
+    return str(folder / path)
 
 
 def _rename(files: SceneFiles, folder: Path) -> SceneFiles:

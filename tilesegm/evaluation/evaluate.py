@@ -19,7 +19,7 @@ from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
 from tilesegm.evaluation.reader import PairReader, inspect_pair
-from tilesegm.events import OnEvent, PixelsDone, RunEnded, RunStarted, ignore
+from tilesegm.events import Noted, OnEvent, PixelsDone, RunEnded, RunStarted, ignore
 from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import count_confidence, count_scores
 from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
@@ -120,6 +120,8 @@ def evaluate_many(
                 f"{', '.join(names or ())}; evaluate maps of other classes apart"
             )
         names = inspected.classes
+        for note in inspected.notes:
+            on_event(Noted(note))
         measures.check_classes(len(names))
         on_event(RunStarted(inspected.name, inspected.height * inspected.width, 0))
         started = time.monotonic()

@@ -37,6 +37,8 @@ class InspectedPair:
     """Where tiles met, if the prediction tells."""
     labels: LabelSettings | None
     """How the truth is read, if it is no raster of ids."""
+    notes: tuple[str, ...] = ()
+    """What one should know before trusting scores, in a line each."""
 
     @property
     def name(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.labels.open import open_labels, open_on_grid
+from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError, SourceError
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
@@ -23,6 +24,7 @@ from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Pixels, Source
 from tilesegm.source.open import open_source
+from tilesegm.source.vector_reading import tell
 
 __all__ = ["Levels", "PairReader", "inspect_pair"]
 
@@ -58,8 +60,8 @@ def inspect_pair(
         seams=SeamMap.of_layout(facts.layout, info.height, info.width) if facts.layout else None,
         labels=labels,
     )
-    PairReader(inspected, ()).close()
-    return inspected
+    with closing(PairReader(inspected, ())) as reader:
+        return replace(inspected, notes=reader.notes)
 
 
 def _class_names(
@@ -102,6 +104,15 @@ class PairReader:
             self._confidence = self._open_scores(files, pair.given.confidence, 1)
             self._scores = self._open_scores(files, pair.given.scores, len(pair.classes))
             self._files = files.pop_all()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What one should know of the polygons of truth and area, in a line each."""
+        truth = self._truth.reading if isinstance(self._truth, VectorLabels) else None
+        lines = tell(filter(None, [truth, self._area and self._area.reading]))
+        if truth is not None and truth.elsewhere:
+            lines.append(f"{truth.elsewhere}; all of it counts as background")
+        return tuple(lines)
 
     def _open_scores(self, files: ExitStack, image: Any, bands: int) -> Source | None:
         if image is None:

@@ -13,7 +13,7 @@ from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
-from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
+from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
@@ -32,6 +32,7 @@ from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.vector_reading import tell
 
 __all__ = ["Request", "run_request", "segment"]
 
@@ -108,7 +109,7 @@ def run_request(
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values(), image)
     with open_image(image, request.options) as source:
-        work = _plan_work(source, opener, request)
+        work = _plan_work(source, opener, request, on_event)
         info = work.plan.info
         finished = not request.overwrite and _is_finished(paths, work)
         if finished:
@@ -138,9 +139,16 @@ class _Work:
     fingerprint: dict[str, Any]
 
 
-def _plan_work(source: Source, opener: Callable[[ImageInfo], Predictor], request: Request) -> _Work:
+def _plan_work(
+    source: Source,
+    opener: Callable[[ImageInfo], Predictor],
+    request: Request,
+    on_event: OnEvent,
+) -> _Work:
     options = request.options
     area = open_area(options.area, source.info) if options.area else None
+    for line in tell(filter(None, [area and area.reading])):
+        on_event(Noted(line))
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     reading = plan.reading(source, area)

@@ -146,7 +146,7 @@ def _describe(ready: Rehearsal, trainee: Trainee, making: float, step: float) ->
         folds=material.split.folds,
         fold=config.split.fold,
         buffer=material.split.buffer,
-        notes=material.split.notes,
+        notes=(*scenes.notes, *material.split.notes),
         model=ready.spec.name,
         parameters=ready.model.count_params(),
         radius=ready.spec.radius,

@@ -124,7 +124,7 @@ def train_on(
         buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
         on_event(StageStarted("measuring"))
         material = prepare_data(scenes, config, run, buffer, on_event, workers)
-        for note in material.split.notes:
+        for note in (*scenes.notes, *material.split.notes):
             on_event(Noted(note))
         normalisation = choose_normalisation(material, config.model, started)
         trainee = Trainee(model, config, devices)

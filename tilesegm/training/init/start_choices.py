@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tilesegm.data.split.pieces import cut_blocks
+from tilesegm.source.vector_reading import tell
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 
@@ -35,6 +36,8 @@ class Choices:
 
     chosen: dict[str, Any]
     remarks: dict[KeyPath, str]
+    notes: tuple[str, ...] = ()
+    """What one should know of the labels, in a line each."""
 
 
 def choose(
@@ -90,7 +93,7 @@ def choose(
         remarks["data", "labels", "classes"] = (
             "The labels do not say what their values stand for: give each class a name of your own."
         )
-    return Choices(chosen, remarks)
+    return Choices(chosen, remarks, tuple(tell(labels.readings)))
 
 
 def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:

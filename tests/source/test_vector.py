@@ -14,8 +14,8 @@ import pytest
 import shapely
 
 from tilesegm.errors import SourceError
-from tilesegm.source.vector import VectorLayer, read_layers
-from tilesegm.source.vector_address import VectorAddress
+from tilesegm.source.vector.address import VectorAddress
+from tilesegm.source.vector.layers import VectorLayer, read_layers
 
 SQUARE = shapely.box(0, 0, 1, 1)
 
@@ -73,6 +73,7 @@ def test_attributes_are_written_as_in_settings(tmp_path: Path) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.geojson").write_text("nothing")
     points = write(tmp_path / "points.geojson", (shapely.Point(1, 1), {"kind": "x"}))
+    square = write(tmp_path / "square.geojson", (SQUARE, {"kind": "x"}))
     table = tmp_path / "table.csv"
     table.write_text("a,b\n1,2\n")
     # A ring of two corners.
@@ -92,10 +93,10 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         (
             tmp_path / "ring.gpkg",
             {},
-            "holds no polygon: geometries that cannot be read left out: 1",
+            "holds no polygon: .*left out: 1",
         ),
         (points, {"layer": "absent"}, "cannot be read.*absent"),
-        (points, {"attributes": ["kind", "sort"]}, "no attribute 'sort'; it has kind"),
+        (square, {"attributes": ["kind", "sort"]}, "no attribute 'sort'; it has kind"),
         (points, {}, "holds no polygon: layer points holds points"),
         (table, {}, "holds no polygon: layer table is a table"),
     ):

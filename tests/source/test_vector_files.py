@@ -94,7 +94,7 @@ def layer(
     path: Path,
     *shapes: Any,
     name: str | None = None,
-    kind: str = "Polygon",
+    geometry: str = "Polygon",
     crs: str | None = "EPSG:4326",
     **columns: list[Any],
 ) -> Path:
@@ -109,7 +109,7 @@ def layer(
             [np.array(values) for values in columns.values()],
             list(columns),
             crs=crs,
-            geometry_type=kind,
+            geometry_type=geometry,
             **more,
         )
     return path
@@ -284,7 +284,7 @@ SHAPES: dict[str, tuple[Callable[[Path], Any], int]] = {
         ),
         150,
     ),
-    "z": (lambda p: layer(p / "a.gpkg", shapely.force_3d(BLOCK, 7.0), kind="Polygon Z"), 400),
+    "z": (lambda p: layer(p / "a.gpkg", shapely.force_3d(BLOCK, 7.0), geometry="Polygon Z"), 400),
     "zm": (
         lambda p: table(
             p / "a.csv",
@@ -380,7 +380,7 @@ def two_layers(path: Path) -> Path:
 
 
 def points_first(path: Path) -> Path:
-    layer(path, shapely.Point(15.001, 45.149), name="visits", kind="Point")
+    layer(path, shapely.Point(15.001, 45.149), name="visits", geometry="Point")
     return layer(path, BLOCK, name="fields")
 
 
@@ -524,11 +524,13 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], str]] = {
         r"layer a holds points",
     ),
     "lines": (
-        lambda p: layer(p / "a.gpkg", shapely.LineString([(15, 45), (16, 46)]), kind="LineString"),
+        lambda p: layer(
+            p / "a.gpkg", shapely.LineString([(15, 45), (16, 46)]), geometry="LineString"
+        ),
         r"lines",
     ),
     "a table": (
-        lambda p: layer(p / "a.gpkg", shapely.Point(1, 1), kind="Point", name="spots"),
+        lambda p: layer(p / "a.gpkg", shapely.Point(1, 1), geometry="Point", name="spots"),
         r"spots.*points",
     ),
     "nothing": (lambda p: geojson(p / "a.geojson"), r"holds no polygon"),

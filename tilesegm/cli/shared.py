@@ -53,7 +53,7 @@ Level = Annotated[int, typer.Option(help="Resolution level; 0 is the finest.")]
 Aoi = Annotated[
     str | None,
     typer.Option(
-        help="Area of interest: polygon file in any CRS (also 'FILE|layername=NAME|crs=EPSG:CODE'), "
+        help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
         "or mask raster."
     ),
 ]

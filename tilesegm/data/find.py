@@ -11,7 +11,7 @@ from tilesegm.data.pattern import Pattern, natural
 from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.remote import is_remote
-from tilesegm.source.vector_address import VectorAddress, is_vector
+from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["SceneFiles", "find_scenes"]
 

@@ -17,7 +17,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.base import Source
 from tilesegm.source.identity import Identity
-from tilesegm.source.vector_reading import Reading
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["OpenScene", "SceneEntry", "SceneInfo"]
 

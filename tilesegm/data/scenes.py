@@ -21,7 +21,7 @@ from tilesegm.data.settings import BorderWeightSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
-from tilesegm.source.vector_reading import Reading, tell, tell_bare
+from tilesegm.source.vector.reading import Reading, tell, tell_bare
 
 __all__ = ["Scenes"]
 
@@ -125,7 +125,7 @@ class Scenes:
                 with self._handles.lend(number) as opened:
                     scene = _Scene.of(entry, opened, room)
                     labels += filter(None, [opened.reading])
-                    areas += filter(None, [opened.area and opened.area.reading])
+                    areas += filter(None, [opened.area.reading] if opened.area else [])
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)

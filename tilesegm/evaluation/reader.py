@@ -24,7 +24,7 @@ from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Pixels, Source
 from tilesegm.source.open import open_source
-from tilesegm.source.vector_reading import tell
+from tilesegm.source.vector.reading import tell
 
 __all__ = ["Levels", "PairReader", "inspect_pair"]
 
@@ -109,7 +109,7 @@ class PairReader:
     def notes(self) -> tuple[str, ...]:
         """What one should know of the polygons of truth and area, in a line each."""
         truth = self._truth.reading if isinstance(self._truth, VectorLabels) else None
-        lines = tell(filter(None, [truth, self._area and self._area.reading]))
+        lines = tell(filter(None, [truth, self._area.reading if self._area else None]))
         if truth is not None and truth.elsewhere:
             lines.append(f"{truth.elsewhere}; all of it counts as background")
         return tuple(lines)

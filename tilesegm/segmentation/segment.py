@@ -32,7 +32,7 @@ from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
-from tilesegm.source.vector_reading import tell
+from tilesegm.source.vector.reading import tell
 
 __all__ = ["Request", "run_request", "segment"]
 
@@ -147,7 +147,7 @@ def _plan_work(
 ) -> _Work:
     options = request.options
     area = open_area(options.area, source.info) if options.area else None
-    for line in tell(filter(None, [area and area.reading])):
+    for line in tell(filter(None, [area.reading] if area else [])):
         on_event(Noted(line))
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)

@@ -14,9 +14,10 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo, same_place
 from tilesegm.source.gdal import open_quietly
+from tilesegm.source.identity import Identity
 from tilesegm.source.polygons import Polygons, read_polygons
-from tilesegm.source.vector_address import VectorAddress, is_vector
-from tilesegm.source.vector_reading import Reading
+from tilesegm.source.vector.address import VectorAddress, is_vector
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["Area", "MaskArea", "PolygonArea", "open_area"]
 
@@ -97,7 +98,7 @@ def open_area(path: str | Path, info: ImageInfo) -> Area:
             raise SourceError(placed.reading.elsewhere)
     except SourceError as error:
         raise SourceError(f"area of interest: {error}") from error
-    identity = (("area", _hash(address.path)),)
+    identity: Identity = (("area", _hash(address.path)),)
     if len(placed.reading.layers) > 1 or address.stated:
         identity += (("area as", repr((*placed.reading.layers, address.stated))),)
     return PolygonArea(placed.polygons, identity, placed.reading)

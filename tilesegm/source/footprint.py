@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 from tilesegm.errors import SourceError
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.projection import DEGREES, Points, in_degrees, parse_crs, project, turn
-from tilesegm.source.vector_address import PIXELS
-from tilesegm.source.vector_shapes import polygons_in
+from tilesegm.source.reach import Reach
+from tilesegm.source.vector.address import PIXELS
+from tilesegm.source.vector.shapes import polygons_in
 
-__all__ = ["Footprint", "Reach"]
+__all__ = ["Footprint"]
 
 _LATTICE = 65
 """Points along each side of an image by which it is found elsewhere."""
@@ -26,45 +26,6 @@ _CELLS = 512
 """Cells along each side by which the visible part of a projection is found."""
 _ITSELF = Affine.identity()
 _POLES = np.array([(0.0, 90.0), (0.0, -90.0)])
-
-
-@dataclass(frozen=True)
-class Reach:
-    """A box that holds an image, and what is to be added to x to come from there to the image."""
-
-    left: float
-    bottom: float
-    right: float
-    top: float
-    shift: float = 0.0
-
-    @property
-    def bounds(self) -> tuple[float, float, float, float]:
-        """Left, bottom, right and top."""
-        return self.left, self.bottom, self.right, self.top
-
-    def touched_by(self, shapes: NDArray[Any]) -> NDArray[np.bool_]:
-        """Tell for each shape whether the box around it touches this one."""
-        import shapely
-
-        return self.meets(shapely.bounds(shapes).reshape(-1, 4).T)
-
-    def meets(self, bounds: Any) -> Any:
-        """Tell whether boxes of left, bottom, right and top touch this one."""
-        left, bottom, right, top = bounds
-        aside = (left <= self.right) & (right >= self.left)
-        return aside & (bottom <= self.top) & (top >= self.bottom)
-
-    def clip(self, polygons: NDArray[Any]) -> NDArray[Any]:
-        """Cut valid polygons at the box; None where nothing flat is left."""
-        import shapely
-
-        left, bottom, right, top = shapely.bounds(polygons).reshape(-1, 4).T
-        out = (left < self.left) | (right > self.right) | (bottom < self.bottom) | (top > self.top)
-        polygons = polygons.copy()
-        cut = shapely.intersection(polygons[out], shapely.box(*self.bounds))
-        polygons[out] = np.array([*map(polygons_in, cut), None], dtype=object)[:-1]
-        return polygons
 
 
 class Footprint:
@@ -145,7 +106,7 @@ class Footprint:
             near = np.flatnonzero(reach.touched_by(polygons))
             shapes = polygons[near]
             if self._same:
-                ground = shapely.get_coordinates(shapes) + (reach.shift, 0)
+                ground = shapely.get_coordinates(shapes) + np.array([reach.shift, 0])
             else:
                 shapes = reach.clip(shapes)
                 shapes, ground = self._project(shapes, reach, features[near])

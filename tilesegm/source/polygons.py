@@ -17,10 +17,11 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.footprint import Footprint
 from tilesegm.source.gdal import without_place
-from tilesegm.source.vector import read_layers, vector_calls
-from tilesegm.source.vector_address import PIXELS, VectorAddress
-from tilesegm.source.vector_miss import explain_miss
-from tilesegm.source.vector_reading import Reading
+from tilesegm.source.vector.address import PIXELS, VectorAddress
+from tilesegm.source.vector.calls import vector_calls
+from tilesegm.source.vector.layers import read_layers
+from tilesegm.source.vector.miss import explain_miss
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["PlacedPolygons", "Polygons", "read_polygons"]
 
@@ -32,7 +33,7 @@ the size of images, so that a pixel's centre on an edge falls to the same side i
 class Polygons:
     """Polygons in the pixel coordinates of an image: x counts columns and y rows."""
 
-    def __init__(self, shapes: Sequence[Any]) -> None:
+    def __init__(self, shapes: Sequence[Any] | NDArray[Any]) -> None:
         """Take shapely polygons or multipolygons; of overlapping ones the later lies above."""
         import shapely
 

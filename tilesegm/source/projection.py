@@ -13,7 +13,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 
 from tilesegm.errors import SourceError
-from tilesegm.source.vector_address import PIXELS
+from tilesegm.source.vector.address import PIXELS
 
 __all__ = ["DEGREES", "Points", "in_degrees", "parse_crs", "project", "turn"]
 

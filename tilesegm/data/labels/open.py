@@ -15,7 +15,7 @@ from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.vector_address import VectorAddress, is_vector
+from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["open_labels", "open_on_grid"]
 

@@ -20,8 +20,8 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import Identity, files_identity
 from tilesegm.source.polygons import PlacedPolygons, read_polygons
-from tilesegm.source.vector_address import VectorAddress
-from tilesegm.source.vector_reading import Reading
+from tilesegm.source.vector.address import VectorAddress
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["VectorLabels"]
 

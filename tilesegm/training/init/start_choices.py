@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tilesegm.data.split.pieces import cut_blocks
-from tilesegm.source.vector_reading import tell
+from tilesegm.source.vector.reading import tell
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 

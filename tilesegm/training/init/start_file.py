@@ -12,7 +12,7 @@ from tilesegm.data.pattern import natural
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.files import write_file
 from tilesegm.source.remote import is_remote
-from tilesegm.source.vector_address import VectorAddress
+from tilesegm.source.vector.address import VectorAddress
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import Choices, choose
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_image, survey_labels

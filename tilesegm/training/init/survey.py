@@ -15,9 +15,9 @@ from tilesegm.data.labels.raster import strips
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.vector import VectorLayer, read_layers
-from tilesegm.source.vector_address import VectorAddress, is_vector
-from tilesegm.source.vector_reading import Reading
+from tilesegm.source.vector.address import VectorAddress, is_vector
+from tilesegm.source.vector.layers import VectorLayer, read_layers
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 

@@ -8,10 +8,12 @@ from typing import Self
 
 from tilesegm.errors import SourceError
 
-__all__ = ["Reading", "tell", "tell_bare"]
+__all__ = ["Findings", "Reading", "tell", "tell_bare"]
 
 Feature = tuple[str, int]
 """Name of a layer and number of a feature in it."""
+Findings = dict[str, frozenset[Feature]]
+"""Features by what was done to them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +69,8 @@ class Reading:
             lines.append(f"layer{verb.format(', '.join(self.layers))} read{others}{advice}")
         if self.without_crs:
             lines.append(
-                "has no coordinate system and is taken to have that of the image; to state another: "
-                f"{self.file}|crs=EPSG:CODE"
+                "has no coordinate system and is taken to have that of the image; to state "
+                f"another: {self.file}|crs=EPSG:CODE"
             )
         told = []
         for text, features in self.findings.items():

@@ -46,7 +46,7 @@ def _plain(value: Any, path: tuple[str, ...]) -> int | str | None:
 def _text(text: str, path: tuple[str, ...]) -> int | str | None:
     if not text.strip():
         return None
-    held = _object(text)
+    held: Any = _object(text)
     if held is None:
         return None if path else text
     for key in path:

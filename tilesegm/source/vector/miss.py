@@ -10,9 +10,10 @@ from tilesegm.errors import SourceError
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.footprint import Footprint
 from tilesegm.source.projection import in_degrees
-from tilesegm.source.vector import Extent, layer_extents, refuse_no_degrees
-from tilesegm.source.vector_address import PIXELS, VectorAddress
-from tilesegm.source.vector_reading import Reading
+from tilesegm.source.vector.address import PIXELS, VectorAddress
+from tilesegm.source.vector.degrees import Extent, refuse_no_degrees
+from tilesegm.source.vector.listing import layer_extents
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["explain_miss"]
 

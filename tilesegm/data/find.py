@@ -52,8 +52,17 @@ def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
     for image, times in images.items():
         if times > 1:
             shown = image if isinstance(image, str) else image[0]
+            roles = {files.role for files in scenes if files.image == image}
+            advice = (
+                ": for roles within an image put the polygons of all of them into one file, and "
+                "let split.strategy 'blocks' hold places out, with a buffer that keeps the network "
+                "from seeing them; or cut the image into a file per role"
+                if len(roles) > 1
+                else ""
+            )
             raise SettingsError(
-                f"image {shown} is found {times} times; each may stand in one scene of data.scenes"
+                f"image {shown} is found {times} times; each may stand in one scene of "
+                f"data.scenes{advice}"
             )
     names = Counter(files.name for files in scenes)
     return tuple(files if names[files.name] == 1 else _rename(files, folder) for files in scenes)

@@ -40,6 +40,7 @@ def without_no_degrees(shapes: NDArray[Any], report: Report) -> NDArray[Any]:
     beyond = _beyond(shapely.bounds(shapes).reshape(-1, 4))
     if beyond.sum() == (~shapely.is_missing(shapes)).sum():
         return shapes
+    shapes = shapes.copy()
     report("polygons whose coordinates are no degrees left out", beyond)
     shapes[beyond] = None
     return shapes

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
+from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.source.reach import Reach
-from tilesegm.source.vector.listing import ListedLayer
+from tilesegm.source.vector.listing import ListedLayer, file_state
+from tilesegm.source.vector.shapes import flat_shapes
 
 __all__ = ["Features", "load_all", "load_near"]
 
@@ -25,6 +25,13 @@ class Features:
     encoded: NDArray[Any]
     """WKB, or None."""
     columns: Mapping[str, NDArray[Any]]
+
+    @cached_property
+    def shapes(self) -> tuple[NDArray[Any], tuple[tuple[str, NDArray[np.bool_]], ...]]:
+        """``(n,)`` polygons or None, and what was done to which features."""
+        done: list[tuple[str, NDArray[np.bool_]]] = []
+        shapes = flat_shapes(self.encoded, lambda text, which: done.append((text, which)))
+        return shapes, tuple(done)
 
     def take(self, which: NDArray[Any]) -> Self:
         """Return some, by a mask or by their places."""
@@ -56,9 +63,7 @@ def load_near(
 
 def load_all(layer: ListedLayer, columns: tuple[str, ...] | None) -> Features:
     """Read all features, once for many images until the file changes."""
-    path = Path(layer.dataset.partition("{")[2].partition("}")[0] or layer.dataset)
-    state = path.stat() if path.exists() else None
-    return _remembered(layer, columns, state and (state.st_size, state.st_mtime_ns))
+    return _remembered(layer, columns, file_state(layer.dataset))
 
 
 @lru_cache(maxsize=4)

@@ -18,7 +18,7 @@ from tilesegm.source.vector.degrees import refuse_no_degrees, without_no_degrees
 from tilesegm.source.vector.features import load_all, load_near
 from tilesegm.source.vector.listing import ListedLayer, find_column, list_layers
 from tilesegm.source.vector.reading import Findings, Reading
-from tilesegm.source.vector.shapes import flat_shapes, repaired
+from tilesegm.source.vector.shapes import repaired
 from tilesegm.source.vector.values import plain_values
 
 __all__ = ["VectorLayer", "read_layers"]
@@ -157,7 +157,9 @@ def _read(
             known = findings.get(text, frozenset())
             findings[text] = known | {(entry.name, n) for n in features.numbers[which].tolist()}
 
-    shapes = flat_shapes(features.encoded, report)
+    shapes, done = features.shapes
+    for text, which in done:
+        report(text, which)
     if in_degrees(crs):
         shapes = without_no_degrees(shapes, report)
         if within is None and len(shapes):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from tilesegm.source.vector.address import PIXELS, VectorAddress
 from tilesegm.source.vector.calls import vector_calls
 from tilesegm.source.vector.degrees import Extent
 
-__all__ = ["ListedLayer", "find_column", "layer_extents", "list_layers"]
+__all__ = ["ListedLayer", "file_state", "find_column", "layer_extents", "list_layers"]
 
 _FLAT = ("Polygon", "Surface", "Collection", "Unknown", "TIN", "Triangle")
 """Parts of the names of geometry types that may be polygons."""
@@ -40,11 +42,9 @@ class ListedLayer:
             return ""
         return f"holds {'lines' if 'Line' in self.kind or 'Curve' in self.kind else 'points'}"
 
-    def info(self, **options: Any) -> dict[str, Any]:
+    def info(self, *, with_bounds: bool = False) -> dict[str, Any]:
         """Return what pyogrio knows of the layer, its coordinate system as stated."""
-        import pyogrio
-
-        info: dict[str, Any] = pyogrio.read_info(self.dataset, layer=self.name, **options)
+        info = _info(self.dataset, self.name, with_bounds, file_state(self.dataset))
         crs = self.stated_crs or info["crs"]
         return info | {"crs": crs if crs in (None, PIXELS) or parse_crs(crs) else None}
 
@@ -55,12 +55,10 @@ def list_layers(address: VectorAddress) -> list[ListedLayer]:
     Raises:
         SourceError: there is no such layer.
     """
-    import pyogrio
-
     listed = [
-        ListedLayer(dataset, str(name), kind, address.crs)
+        ListedLayer(dataset, name, kind, address.crs)
         for dataset in address.datasets()
-        for name, kind in pyogrio.list_layers(dataset)
+        for name, kind in _layers(dataset, file_state(dataset))
     ]
     if address.layer is None:
         return listed
@@ -80,12 +78,37 @@ def layer_extents(address: VectorAddress) -> list[tuple[str | None, Extent]]:
         for entry in list_layers(address):
             if entry.unfit:
                 continue
-            info = entry.info(force_total_bounds=True)
+            info = entry.info(with_bounds=True)
             bounds = info["total_bounds"]
             if bounds is not None and np.isfinite(bounds).all():
                 left, bottom, right, top = map(float, bounds)
                 extents.append((info["crs"], (left, bottom, right, top)))
     return extents
+
+
+def file_state(dataset: str) -> Any:
+    """Return what differs when a file was changed."""
+    path = Path(dataset.partition("{")[2].partition("}")[0] or dataset)
+    if not path.exists():
+        return None
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
+
+
+# GeoJSON and KML are parsed whole for every question: once for many images.
+@lru_cache(maxsize=64)
+def _layers(dataset: str, state: Any) -> tuple[tuple[str, str | None], ...]:
+    import pyogrio
+
+    return tuple((str(name), kind) for name, kind in pyogrio.list_layers(dataset))
+
+
+@lru_cache(maxsize=64)
+def _info(dataset: str, layer: str, with_bounds: bool, state: Any) -> dict[str, Any]:
+    import pyogrio
+
+    info: dict[str, Any] = pyogrio.read_info(dataset, layer=layer, force_total_bounds=with_bounds)
+    return info
 
 
 def find_column(attribute: str, fields: Iterable[str]) -> tuple[str, tuple[str, ...]] | None:

@@ -69,7 +69,8 @@ def test_evaluate_counts_a_map_without_polygons_as_background(
     truth = geojson(tmp_path / "a.geojson", shapely.box(80, 10, 81, 11), kind=["house"])
     (tmp_path / "run.yaml").write_text(
         "data:\n  scenes: [{image: image.tif, labels: a.geojson}]\n  labels:\n    attribute: kind\n"
-        "    background: none\n    classes: [{name: none, value: none}, {name: house, value: house}]"
+        "    background: none\n"
+        "    classes: [{name: none, value: none}, {name: house, value: house}]"
     )
     ids = np.zeros((60, 80, 1), "uint8")
     prediction = write(tmp_path / "map.tif", ids, **GEO)

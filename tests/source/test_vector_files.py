@@ -22,6 +22,7 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.area import open_area
 from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.projection import project
 
 UTM = "EPSG:32633"
 PLACE = Affine(10, 0, 500_000, 0, -10, 5_000_000)
@@ -48,9 +49,9 @@ def lonlat(info: ImageInfo) -> tuple[np.ndarray, np.ndarray]:
     """Longitude and latitude of pixel centres, longitudes as PROJ gives them."""
     rows, cols = np.mgrid[: info.height, : info.width] + 0.5
     x, y = Affine(*info.georeference.transform) @ (cols.ravel(), rows.ravel())
-    lon, lat = rasterio.warp.transform(info.georeference.crs, "EPSG:4326", x, y)
-    shape = (info.height, info.width)
-    return np.reshape(lon, shape), np.reshape(lat, shape)
+    points = project(info.georeference.crs, "EPSG:4326", np.column_stack([x, y]))
+    lon, lat = points.T.reshape(2, info.height, info.width)
+    return lon, lat
 
 
 def ground(left: int, top: int, right: int, bottom: int) -> Any:
@@ -238,6 +239,64 @@ def test_projected_images_across_the_dateline(tmp_path: Path, info: ImageInfo) -
     path = boxes(tmp_path / "a.geojson", (179, -17, 180, -15), (-180, -17, -179, -15))
     expected = (np.abs(lon) > 179) & (lat > -17) & (lat < -15)
     np.testing.assert_array_equal(mask(path, info), expected)
+
+
+def inside(info: ImageInfo, crs: str, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Pixels whose centre lies in a box of another coordinate system."""
+    rows, cols = np.mgrid[: info.height, : info.width] + 0.5
+    x, y = Affine(*info.georeference.transform) @ (cols.ravel(), rows.ravel())
+    # Far away the projection of a zone fails.
+    near = (np.abs(np.abs(x) - 180) < 15) & (np.abs(y) < 80) if "326" in crs else np.abs(y) < 90
+    within = np.zeros(len(x), bool)
+    x, y = map(np.array, rasterio.warp.transform(info.georeference.crs, crs, x[near], y[near]))
+    within[near] = (x > box[0]) & (x < box[2]) & (y > box[1]) & (y < box[3])
+    return within.reshape(info.height, info.width)
+
+
+FINE = image("EPSG:4326", Affine(0.5, 0, -180, 0, -0.5, 90), 360, 720)
+
+
+@pytest.mark.parametrize(
+    ("crs", "box"),
+    [
+        ("EPSG:3413", (-2e6, -2.2e6, 1.9e6, 2e6)),
+        ("EPSG:3413", (-2e6, 3e5, 1.9e6, 2e6)),
+        ("EPSG:3031", (-2e6, -2.2e6, 1.9e6, 2e6)),
+        ("EPSG:32601", (2e5, 1e6, 8e5, 5e6)),
+        ("EPSG:32660", (2e5, 1e6, 9e5, 5e6)),
+        ("EPSG:3832", (1e6, -3e6, 6e6, 4e6)),
+        ("EPSG:3035", (2.6e6, 1.5e6, 7e6, 5.4e6)),
+    ],
+)
+@pytest.mark.parametrize("info", [FINE, GLOBE], ids=["-180 to 180", "0 to 360"])
+def test_polygons_of_a_map_of_a_region_on_a_map_of_the_world(
+    tmp_path: Path, info: ImageInfo, crs: str, box: tuple[float, float, float, float]
+) -> None:
+    code = crs.removeprefix("EPSG:")
+    path = geojson(tmp_path / "a.geojson", shapely.box(*box), crs=f"urn:ogc:def:crs:EPSG::{code}")
+    expected = inside(info, crs, box)
+    assert expected.any()
+    assert (mask(path, info) != expected).sum() <= expected.sum() // 200
+
+
+@pytest.mark.parametrize(
+    ("crs", "half"),
+    [("ESRI:54030", 17_000_000), ("+proj=robin +lon_0=150", 17_000_000), ("EPSG:3857", 20_037_508)],
+)
+def test_countries_on_a_map_of_the_world(tmp_path: Path, crs: str, half: int) -> None:
+    info = image(crs, Affine(half / 100, 0, -half, 0, -half / 100, half / 2), 100, 200)
+    lon, lat = lonlat(info)
+    listed = [(20, 40, 180, 70), (-180, 60, -170, 70), (-80, -50, -40, 10), (120, -40, 160, -10)]
+    expected = np.zeros(lon.shape, bool)
+    for west, south, east, north in listed:
+        expected |= (lon > west) & (lon < east) & (lat > south) & (lat < north)
+    found = mask(boxes(tmp_path / "a.geojson", *listed), info)
+    # Beyond the edge of the world the inverse of a projection makes something up.
+    x = project("EPSG:4326", crs, np.column_stack([lon.ravel(), lat.ravel()]))[:, 0]
+    cols = np.arange(200) + 0.5
+    on_earth = np.isclose(x.reshape(lon.shape), -half + cols * half / 100, atol=half / 1e4)
+    assert on_earth.mean() > 0.7
+    assert (found != expected)[on_earth].sum() <= 1
 
 
 # Shapes ------------------------------------------------------------------------------------------

@@ -6,8 +6,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import rasterio.features
-import rasterio.warp
 from affine import Affine
 from numpy.typing import NDArray
 
@@ -15,15 +13,15 @@ from tilesegm.errors import SourceError
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.projection import DEGREES, Points, in_degrees, parse_crs, project, turn
 from tilesegm.source.reach import Reach
+from tilesegm.source.unrolled import is_torn, unrolled
 from tilesegm.source.vector.address import PIXELS
 from tilesegm.source.vector.shapes import polygons_in
+from tilesegm.source.visible import visible
 
 __all__ = ["Footprint"]
 
 _LATTICE = 65
 """Points along each side of an image by which it is found elsewhere."""
-_CELLS = 512
-"""Cells along each side by which the visible part of a projection is found."""
 _ITSELF = Affine.identity()
 _POLES = np.array([(0.0, 90.0), (0.0, -90.0)])
 
@@ -56,6 +54,7 @@ class Footprint:
         row, col = np.mgrid[0 : info.height : _LATTICE * 1j, 0 : info.width : _LATTICE * 1j]
         ground = self._to_ground(np.column_stack([col.ravel(), row.ravel()]))
         self._middle_here = ground[len(ground) // 2]
+        self._range_here = float(ground[:, 0].min()), float(ground[:, 0].max())
         points = ground if self._same else project(self._here, crs, ground)
         self._points = points[np.isfinite(points).all(axis=1)]
         if not len(self._points):
@@ -108,26 +107,30 @@ class Footprint:
             if self._same:
                 ground = shapely.get_coordinates(shapes) + np.array([reach.shift, 0])
             else:
-                shapes = reach.clip(shapes)
-                shapes, ground = self._project(shapes, reach, features[near])
+                shapes = self._project(reach.clip(shapes), reach, features[near])
+                ground = shapely.get_coordinates(shapes)
             placed.append(shapely.set_coordinates(shapes.copy(), self._to_pixels(ground)))
             origins.append(near)
         order = np.argsort(np.concatenate(origins), kind="stable")
         return np.concatenate(placed)[order], np.concatenate(origins)[order]
 
-    def _project(
-        self, shapes: NDArray[Any], reach: Reach, features: NDArray[Any]
-    ) -> tuple[NDArray[Any], Points]:
-        """Return shapes with more corners, and where these lie in the system of the image."""
+    def _project(self, shapes: NDArray[Any], reach: Reach, features: NDArray[Any]) -> NDArray[Any]:
+        """Bring shapes to the system of the image."""
         import shapely
 
+        if not len(shapes):
+            return shapes
         # An edge that is straight there is curved here: it follows in steps, by parts of a pixel.
         steps = max(256, 8 * max(self._info.height, self._info.width) ** 0.5)
-        step = max(reach.right - reach.left, reach.top - reach.bottom) / steps
+        left, bottom, right, top = np.nan_to_num(shapely.total_bounds(shapes))
+        step = max(right - left, top - bottom) / steps or np.inf
         for cut in (False, True):
             if cut:
                 shapes = np.array(
-                    [polygons_in(s) for s in shapely.intersection(shapes, self._visible(reach))],
+                    [
+                        polygons_in(s)
+                        for s in shapely.intersection(shapes, visible(reach, self._crs, self._info))
+                    ],
                     dtype=object,
                 )
             shapes = shapely.segmentize(shapes, step)
@@ -135,11 +138,24 @@ class Footprint:
             ground = self._unwrapped(there, project(self._crs, self._here, there), reach)
             lost = ~np.isfinite(ground).all(axis=1)
             if not lost.any():
-                return shapes, ground
+                return self._laid_out(shapes, shapely.set_coordinates(shapes.copy(), ground))
         raise SourceError(
             f"feature {features[owners[lost][0]]} cannot be projected to the coordinate system of "
             f"{self._info.uri}; check the coordinate systems, or cut the polygon to the image first"
         )
+
+    def _laid_out(self, there: NDArray[Any], here: NDArray[Any]) -> NDArray[Any]:
+        """Mend polygons that cross the seam of a cylinder, which the map they come from lacks."""
+        import shapely
+
+        if self._turn_here is None or self._turn is not None:
+            return here
+        for number in np.flatnonzero(is_torn(here, self._turn_here)):
+            ends = project(DEGREES, self._crs, _POLES)
+            south = not shapely.contains_xy(there[number], *ends[0])
+            pole = project(DEGREES, self._here, _POLES)[int(south), 1]
+            here[number] = unrolled(here[number], self._turn_here, pole, self._range_here)
+        return here
 
     def _unwrapped(self, there: Points, ground: Points, reach: Reach) -> Points:
         """Add turns around the Earth to projected x until points lie where the image lies."""
@@ -204,33 +220,6 @@ class Footprint:
             np.abs(row / height - 0.5) < 0.55
         )
         return inside
-
-    def _visible(self, reach: Reach) -> Any:
-        """Return the part of a box that the projection of the image shows, less its rim."""
-        import shapely
-
-        width, height = (reach.right - reach.left) / _CELLS, (reach.top - reach.bottom) / _CELLS
-        # A little more than the image, in cells as well.
-        wide = self._affine @ Affine.translation(-self._info.width / 16, -self._info.height / 16)
-        nodes = np.zeros((_CELLS + 1, _CELLS + 1), np.uint8)
-        rasterio.warp.reproject(
-            np.ones((72, 72), np.uint8),
-            nodes,
-            src_transform=wide @ Affine.scale(self._info.width / 64, self._info.height / 64),
-            src_crs=self._here,
-            dst_transform=Affine(
-                width, 0, reach.left - width / 2, 0, -height, reach.top + height / 2
-            ),
-            dst_crs=self._crs,
-            tolerance=0,
-        )
-        cells = (nodes[1:, 1:] & nodes[1:, :-1] & nodes[:-1, 1:] & nodes[:-1, :-1]).astype(bool)
-        outlines = rasterio.features.shapes(
-            cells.astype(np.uint8),
-            mask=cells,
-            transform=Affine(width, 0, reach.left, 0, -height, reach.top),
-        )
-        return shapely.union_all([shapely.geometry.shape(outline) for outline, _ in outlines])
 
     def _to_ground(self, pixels: Points) -> Points:
         return _applied(self._affine, pixels)

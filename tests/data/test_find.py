@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +74,21 @@ def test_names_are_unique(tmp_path: Path) -> None:
     touch(tmp_path, "a/scene.tif", "b/scene.tif", "labels.tif")
     one, two = (SceneSettings(f"{folder}/scene.tif", "labels.tif") for folder in "ab")
     assert [files.name for files in find(tmp_path, one, two)] == ["a/scene.tif", "b/scene.tif"]
-    with pytest.raises(SettingsError, match=r"a/scene\.tif is found 2 times"):
+    with pytest.raises(SettingsError, match=r"a/scene\.tif is found 2 times.*data\.scenes$"):
         find(tmp_path, one, two, SceneSettings("a/{any}.tif", "labels.tif"))
+    with pytest.raises(SettingsError, match=r"found 2 times.*roles.*into one file.*'blocks'"):
+        find(tmp_path, one, replace(one, role="validation"))
+
+
+def test_a_vector_file_may_come_with_a_layer_and_a_coordinate_system(tmp_path: Path) -> None:
+    touch(tmp_path, "1.tif", "a.gpkg")
+    stated = "a.gpkg|layername=x|crs=EPSG:3857"
+    (found,) = find(tmp_path, SceneSettings("1.tif", stated, area=stated))
+    assert found.labels == found.area == str(tmp_path / stated)
+    with pytest.raises(SourceError, match=r"'layer=x' is not understood.*\|layername=NAME"):
+        find(tmp_path, SceneSettings("1.tif", "a.gpkg|layer=x"))
+    with pytest.raises(SourceError, match=r"b\.gpkg: no such file"):
+        find(tmp_path, SceneSettings("1.tif", "b.gpkg|layername=x"))
 
 
 @pytest.mark.parametrize(

@@ -415,3 +415,26 @@ def test_labels_of_a_finer_grid_serve_an_image(tmp_path: Path) -> None:
     given_classes = classes(0, 1, 2, 3, 4)
     with open_with(tmp_path, SceneSettings("a.tif", "l.tif"), given_classes) as scenes:
         np.testing.assert_array_equal(scenes.read_labels(0, Window(0, 0, 10, 12)), labels)
+
+
+def test_scenes_without_polygons_are_background_and_counted(tmp_path: Path) -> None:
+    pixels = np.ones((20, 30, 3), "uint8")
+    places = {"near": TRANSFORM, "far": TRANSFORM @ Affine.translation(5000, 0)}
+    for name, transform in places.items():
+        write(tmp_path / f"{name}.tif", pixels, crs=UTM, transform=transform)
+    write_polygons(tmp_path / "a.gpkg", [shapely.box(2, 3, 12, 10)], ["x"])
+    labels = classes("none", "x", attribute="kind", background="class 0")
+    scene = SceneSettings("{name}.tif", "a.gpkg")
+    with open_with(tmp_path, scene, labels) as scenes:
+        assert scenes.infos[0].name == "far"
+        whole = Window(0, 0, 20, 30)
+        assert [np.bincount(scenes.read_labels(n, whole).ravel()).tolist() for n in (0, 1)] == [
+            [600],
+            [530, 70],
+        ]
+        assert scenes.notes == (
+            "1 of 2 images have no polygon and are background throughout, such as "
+            f"{tmp_path / 'far.tif'}",
+        )
+    with pytest.raises(SourceError, match=r"a\.gpkg misses the image .*far\.tif"):
+        open_with(tmp_path, SceneSettings("far.tif", "a.gpkg"), labels)

@@ -70,7 +70,10 @@ Stack = Annotated[
 ]
 Aoi = Annotated[
     str | None,
-    typer.Option(help="Area of interest: polygon file in any CRS, or mask raster."),
+    typer.Option(
+        help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
+        "or mask raster."
+    ),
 ]
 Normalise = Annotated[
     str | None,

@@ -11,6 +11,7 @@ from tilesegm.data.pattern import Pattern, natural
 from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.remote import is_remote
+from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["SceneFiles", "find_scenes"]
 
@@ -51,8 +52,17 @@ def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
     for image, times in images.items():
         if times > 1:
             shown = image if isinstance(image, str) else image[0]
+            roles = {files.role for files in scenes if files.image == image}
+            advice = (
+                ": for roles within an image put the polygons of all of them into one file, and "
+                "let split.strategy 'blocks' hold places out, with a buffer that keeps the network "
+                "from seeing them; or cut the image into a file per role"
+                if len(roles) > 1
+                else ""
+            )
             raise SettingsError(
-                f"image {shown} is found {times} times; each may stand in one scene of data.scenes"
+                f"image {shown} is found {times} times; each may stand in one scene of "
+                f"data.scenes{advice}"
             )
     names = Counter(files.name for files in scenes)
     return tuple(files if names[files.name] == 1 else _rename(files, folder) for files in scenes)
@@ -96,11 +106,11 @@ def _locate(path: str, what: str, folder: Path) -> str:
     """Return the full path of what must exist."""
     if is_remote(path):
         return path
-    full = folder / path
+    full = folder / (VectorAddress.parse(path).path if is_vector(path) else path)
     one_an_object = what == "instances" and glob.has_magic(full.name)
     if not (full.parent.is_dir() if one_an_object else full.exists()):
         raise SourceError(f"{what} {full}: no such file; check the path or its pattern")
-    return str(full)
+    return str(folder / path)
 
 
 def _rename(files: SceneFiles, folder: Path) -> SceneFiles:

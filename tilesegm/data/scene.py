@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from tilesegm.data.instances import InstanceLabels, Instances
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.labels.raster import RasterLabels
+from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.patch import IGNORE
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.base import Source
 from tilesegm.source.hidden import find_hidden
 from tilesegm.source.identity import Identity
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["OpenScene", "SceneEntry", "SceneInfo"]
 
@@ -59,6 +61,11 @@ class OpenScene:
         if isinstance(self.labels, RasterLabels):
             return self.labels.kind in _FROM_THE_TOP
         return isinstance(self.labels, InstanceLabels)
+
+    @property
+    def reading(self) -> Reading | None:
+        """What is to be told of the vector file of the labels."""
+        return self.labels.reading if isinstance(self.labels, VectorLabels) else None
 
     @property
     def identity(self) -> Identity:

@@ -21,6 +21,7 @@ from tilesegm.data.settings import BorderWeightSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
+from tilesegm.source.vector.reading import Reading, tell, tell_bare
 
 __all__ = ["Scenes"]
 
@@ -93,6 +94,8 @@ class Scenes:
     """Facts about each scene."""
     images: tuple[ImageInfo, ...]
     """Facts about the image of each scene, its georeference among them."""
+    notes: tuple[str, ...]
+    """What one should know of the polygons that were read, in a line each."""
 
     def __init__(
         self,
@@ -108,7 +111,8 @@ class Scenes:
             border: weights of the borders between objects, for scenes that have instances.
 
         Raises:
-            SourceError: there is no scene, a file cannot be read, or images differ in their bands.
+            SourceError: there is no scene, a file cannot be read, images differ in their bands, or
+                the polygons of a file touch no image.
         """
         if not entries:
             raise SourceError("there is no scene; name at least one image with its labels")
@@ -116,15 +120,20 @@ class Scenes:
         self._handles = Handles(lambda number: entries[number].open(), _OPEN)
         self._copies = Copies()
         self._scenes: list[_Scene] = []
+        labels: list[Reading] = []
+        areas: list[Reading] = []
         room = _COPIED_BYTES
         try:
             for number, entry in enumerate(entries):
                 with self._handles.lend(number) as opened:
                     scene = _Scene.of(entry, opened, room)
+                    labels += filter(None, [opened.reading])
+                    areas += filter(None, [opened.area.reading] if opened.area else [])
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)
             _check_alike(self.images)
+            self.notes = (*tell(labels), *tell_bare(labels), *tell(areas))
         except BaseException:
             self.close()
             raise

@@ -131,7 +131,7 @@ class LabelSettings:
     attribute: str | None = None
     """Attribute of a vector file that holds the class."""
     layer: str | None = None
-    """Layer of a vector file; the first when not given."""
+    """Layer of vector files; when not given all of a file that have polygons with the attribute."""
     all_touched: bool = False
     """Whether a polygon covers every pixel that it touches, or those whose centre it holds."""
     background: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 import time
@@ -147,7 +148,7 @@ def evaluate_many(
         inspected, IdReading(ignore=options.ignore, values=options.values), count_pair
     )
     hidden = next(filter(None, map(hidden_labels, inspected)), ())
-    notes += hidden
+    notes += (*itertools.chain.from_iterable(pair.notes for pair in inspected), *hidden)
     for note in notes:
         on_event(Noted(note))
     images = []

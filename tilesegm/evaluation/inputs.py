@@ -45,6 +45,8 @@ class InspectedPair:
     """Value of missing pixels of the truth in place of its own; ``"none"`` holds for both maps."""
     own: bool = False
     """Whether the prediction tells its classes, so that its ids need no guess."""
+    notes: tuple[str, ...] = ()
+    """What one should know before trusting scores, in a line each."""
 
     @property
     def name(self) -> str:

@@ -11,7 +11,7 @@ from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
 from tilesegm.source.open import is_zarr
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import is_vector
 
 __all__ = [
     "FolderPairs",

@@ -15,6 +15,7 @@ from tilesegm.data.labels.open import open_labels, open_on_grid
 from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.table import ValueTable
 from tilesegm.data.labels.values import Census, count_values
+from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.settings import LabelSettings
 from tilesegm.data.split import SceneView
 from tilesegm.errors import InputError, SourceError
@@ -30,7 +31,8 @@ from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Pixels, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import is_vector
+from tilesegm.source.vector.reading import tell
 
 __all__ = ["Levels", "PairReader", "count_pair", "hidden_labels", "inspect_pair"]
 
@@ -72,8 +74,8 @@ def inspect_pair(
         nodata=nodata,
         own=bool(facts.classes),
     )
-    PairReader(inspected).close()
-    return inspected
+    with closing(PairReader(inspected)) as reader:
+        return replace(inspected, notes=reader.notes)
 
 
 def count_pair(pair: InspectedPair) -> tuple[Census | None, Census | None]:
@@ -139,6 +141,15 @@ class PairReader:
             self._confidence = self._open_scores(files, pair.given.confidence, 1)
             self._scores = self._open_scores(files, pair.given.scores, len(pair.classes))
             self._files = files.pop_all()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What one should know of the polygons of truth and area, in a line each."""
+        truth = self._truth.reading if isinstance(self._truth, VectorLabels) else None
+        lines = tell(filter(None, [truth, self._area.reading if self._area else None]))
+        if truth is not None and truth.elsewhere:
+            lines.append(f"{truth.elsewhere}; all of it counts as background")
+        return tuple(lines)
 
     def _open_scores(self, files: ExitStack, image: Any, bands: int) -> Source | None:
         if image is None:

@@ -33,6 +33,7 @@ from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.hidden import find_hidden
+from tilesegm.source.vector.reading import tell
 
 __all__ = ["Request", "run_request", "segment"]
 
@@ -115,7 +116,7 @@ def run_request(
         for hidden in find_hidden(source, _LOOKED_AT):
             if hidden.reason == "alpha" and (hidden.pixels or hidden.doubtful):
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        work = _plan_work(source, opener, request)
+        work = _plan_work(source, opener, request, on_event)
         info = work.plan.info
         finished = not request.overwrite and _is_finished(paths, work)
         if finished:
@@ -145,9 +146,16 @@ class _Work:
     fingerprint: dict[str, Any]
 
 
-def _plan_work(source: Source, opener: Callable[[ImageInfo], Predictor], request: Request) -> _Work:
+def _plan_work(
+    source: Source,
+    opener: Callable[[ImageInfo], Predictor],
+    request: Request,
+    on_event: OnEvent,
+) -> _Work:
     options = request.options
     area = open_area(options.area, source.info) if options.area else None
+    for line in tell(filter(None, [area.reading] if area else [])):
+        on_event(Noted(line))
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     reading = plan.reading(source, area)

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import rasterio
@@ -29,12 +29,13 @@ __all__ = [
     "open_quietly",
     "warp_dataset",
     "without_place",
+    "without_warnings",
 ]
 
 _PLANE = "EPSG:3857"
 """Stands for the system of coordinates that no file names; from itself to itself nothing moves."""
 
-_QUIET = Lock()
+_QUIET = RLock()
 """Filters of warnings belong to the process: two threads that set them would undo each other's."""
 
 _THREADED = (".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k")
@@ -105,12 +106,20 @@ def open_quietly(uri: str, **options: Any) -> Any:
 
 @contextmanager
 def without_place() -> Iterator[None]:
-    """Let rasterio work on what has no georeference without a word.
+    """Let rasterio work on what has no georeference without a word."""
+    with without_warnings(NotGeoreferencedWarning):
+        yield
+
+
+@contextmanager
+def without_warnings(*categories: type[Warning]) -> Iterator[None]:
+    """Ignore warnings of some categories.
 
     One thread at a time: also rasterio's own functions set filters of warnings.
     """
     with _QUIET, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for category in categories:
+            warnings.simplefilter("ignore", category)
         yield
 
 

@@ -161,7 +161,7 @@ def _describe(
         folds=data.split.folds,
         fold=config.split.fold,
         buffer=data.split.buffer,
-        notes=data.split.notes,
+        notes=setup.notes,
         model=setup.spec.name,
         parameters=setup.network.count_params(),
         start=setup.start,

@@ -54,6 +54,8 @@ class RunSetup:
     """Layers that start with the weights of another network; None without ``model.weights``."""
     data: TrainingData
     normalisation: Normalisation
+    notes: tuple[str, ...]
+    """Facts to know before trusting the scores: hidden pixels, repaired polygons, the split."""
 
 
 def open_run_scenes(config: TrainingConfig, folder: Path = Path()) -> Scenes:
@@ -99,7 +101,8 @@ def set_up(
     buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
     on_event(StageStarted("measuring"))
     data = prepare_data(scenes, config, folder, buffer, on_event, workers)
-    for note in (*scenes.hidden(), *data.split.notes):
+    notes = (*scenes.notes, *scenes.hidden(), *data.split.notes)
+    for note in notes:
         on_event(Noted(note))
     return RunSetup(
         config=config,
@@ -108,6 +111,7 @@ def set_up(
         start=start,
         data=data,
         normalisation=choose_normalisation(data, config.model, start),
+        notes=notes,
     )
 
 

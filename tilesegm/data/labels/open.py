@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import rasterio.warp
 from rasterio.errors import RasterioError
@@ -17,7 +15,7 @@ from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata, SourceOptions
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["open_labels", "open_on_grid"]
 
@@ -26,7 +24,8 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
     """Open the labels of an image.
 
     Args:
-        path: raster of ids, mask of colours, or vector file with polygons.
+        path: raster of ids, mask of colours, or vector file with polygons, also as
+            ``FILE|layername=NAME|crs=EPSG:CODE``.
         settings: what its values mean.
         info: of the image, on whose grid the labels are read.
 
@@ -39,7 +38,7 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
         SettingsError: ``settings`` lack what a vector file needs.
     """
     if is_vector(path):
-        return VectorLabels(Path(path), settings, info)
+        return VectorLabels(VectorAddress.parse(path), settings, info)
     source = open_on_grid(path, info, settings.nodata)
     try:
         return RasterLabels(source, settings)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tilesegm.data.split.pieces import cut_blocks
+from tilesegm.source.vector.reading import tell
 from tilesegm.training.init.label_values import read_values
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
@@ -35,7 +36,7 @@ class Choices:
     chosen: dict[str, Any]
     remarks: dict[KeyPath, str]
     notes: tuple[str, ...] = ()
-    """What tags and values hide of images and labels, and what changes it."""
+    """What one should know of images and labels: what is hidden or left out, in a line each."""
 
 
 def choose(
@@ -95,6 +96,7 @@ def choose(
         notes=(
             *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
             *values.remarks.values(),
+            *tell(labels.readings),
         ),
     )
 

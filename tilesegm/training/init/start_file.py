@@ -12,6 +12,7 @@ from tilesegm.data.pattern import natural
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.files import write_file
 from tilesegm.source.remote import is_remote
+from tilesegm.source.vector.address import VectorAddress
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import Choices, choose
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_image, survey_labels
@@ -97,7 +98,7 @@ def _expand(
 def _pair(images: Sequence[str], labels: Sequence[str], stack: bool) -> list[_Scene]:
     """Put images and labels together by natural order; labels may be one file for all."""
     for one in (*images, *labels):
-        if not is_remote(one) and not Path(one).exists():
+        if not is_remote(one) and not VectorAddress.parse(one).path.exists():
             raise SettingsError(f"there is no file {one}")
     ordered = sorted(images, key=natural)
     names: list[tuple[str, ...]] = [tuple(ordered)] if stack else [(image,) for image in ordered]

@@ -15,7 +15,9 @@ from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.hidden import find_hidden
 from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.vector import VectorLayer, is_vector, read_layer
+from tilesegm.source.vector.address import VectorAddress, is_vector
+from tilesegm.source.vector.layers import VectorLayer, read_layers
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 
@@ -54,6 +56,8 @@ class LabelSurvey:
     """Attribute that holds the class of polygons."""
     census: Census = field(default_factory=Census)
     """All pixels of rasters, missing ones too."""
+    readings: tuple[Reading, ...] = ()
+    """What is to be told of vector files."""
 
 
 def survey_image(image: str | Sequence[str]) -> ImageSurvey:
@@ -165,31 +169,47 @@ def _census(path: str, as_colours: bool, palette: dict[int | str, str]) -> Censu
 
 def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey:
     areas: Counter[int | str] = Counter()
+    readings = []
     for path in paths:
-        layer = read_layer(path, attributes=None if attribute is None else [attribute])
-        attribute = attribute or _attribute(path, layer)
-        for value, area in zip(layer.values(attribute), layer.areas.tolist(), strict=True):
-            if value is not None:
-                areas[value] += area
+        address = VectorAddress.parse(path)
+        attribute = attribute or _attribute(path, read_layers(address)[0])
+        layers, reading = read_layers(address, attributes=[attribute])
+        for layer in layers:
+            values = layer.values(attribute)
+            for value, area in zip(values, layer.areas.tolist(), strict=True):
+                if value is not None:
+                    areas[value] += area
+            unnamed = [
+                (layer.name, feature)
+                for feature, value in zip(layer.features.tolist(), values, strict=True)
+                if value is None
+            ]
+            reading = reading.adding(f"polygons without a value of {attribute}", unnamed)
+        readings.append(reading)
     if not areas:
         raise SettingsError(f"no polygon of {paths[0]} has a value of {attribute!r}")
     whole = sum(areas.values()) or 1.0
     ordered = sorted(areas, key=lambda value: (isinstance(value, str), value))
     millionths = {value: round(1e6 * areas[value] / whole) for value in ordered}
-    return LabelSurvey("polygons", millionths, {}, attribute)
+    return LabelSurvey("polygons", millionths, {}, attribute, readings=tuple(readings))
 
 
-def _attribute(path: str, layer: VectorLayer) -> str:
+def _attribute(path: str, layers: Sequence[VectorLayer]) -> str:
     """Return the attribute that looks like a class: text before numbers, whose values repeat."""
-    repeating = [
-        name
-        for name, values in layer.attributes.items()
-        if values.dtype.kind in "OiuU" and len(set(layer.values(name))) < max(2, len(values))
+    shared = [
+        name for name in layers[0].attributes if all(name in each.attributes for each in layers)
     ]
-    texts = [name for name in repeating if layer.attributes[name].dtype.kind in "OU"]
+    repeating, texts = [], []
+    for name in shared:
+        values = [value for layer in layers for value in layer.values(name)]
+        kinds = {layer.attributes[name].dtype.kind for layer in layers}
+        if kinds <= set("OiuU") and len(set(values)) < max(2, len(values)):
+            repeating.append(name)
+            texts += [name] if kinds <= set("OU") else []
     if len(texts or repeating) != 1:
+        names = dict.fromkeys(name for layer in layers for name in layer.attributes)
         raise SettingsError(
             f"{path} does not tell which attribute holds the class; give --attribute, one of "
-            f"{', '.join(layer.attributes) or 'none'}"
+            f"{', '.join(names) or 'none'}"
         )
     return (texts or repeating)[0]

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from tilesegm.events import (
     Event,
+    Noted,
     PixelsDone,
     RunStarted,
     StageProgress,
@@ -25,6 +26,7 @@ class ProgressBar:
 
     def __init__(self, quiet: bool = False) -> None:
         console = Console(stderr=True)
+        self._quiet = quiet
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -48,6 +50,9 @@ class ProgressBar:
                 self._update(advance=event.pixels, rate=f"{rate:.1f} MP/s")
             case StageStarted():
                 self._begin(event.name, 1, 0)
+            case Noted():
+                if not self._quiet:
+                    self._progress.console.print(f"note: {event.text}", soft_wrap=True)
             case StageProgress():
                 self._update(completed=event.fraction)
 

@@ -13,7 +13,7 @@ from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
-from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
+from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
@@ -25,7 +25,7 @@ from tilesegm.segmentation.outputs import (
     output_paths,
 )
 from tilesegm.segmentation.result import Segmentation
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
@@ -114,6 +114,8 @@ def run_request(
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
+            for note in notes_of(work.plan):
+                on_event(Noted(note))
             tiles, resumed = _run(work, paths, request, on_event)
     seconds = time.monotonic() - began
     if not finished:

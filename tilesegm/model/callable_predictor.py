@@ -15,7 +15,7 @@ from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, with_probe
+from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, state, with_probe
 from tilesegm.model.planes import check_planes, check_tiles, planes_of_scores, two_planes
 from tilesegm.model.reason import reason_of
 
@@ -28,13 +28,14 @@ class CallablePredictor:
     Scores are an array or a tensor of TensorFlow, JAX or Torch, or a dict or list of them.
 
     Args:
-        function: the function; it is called on noise to learn what it gives.
+        function: the function; it is called on zeros to learn the number of classes, and on noise
+            where results depend on what its scores mean.
         bands: bands of the image.
         outputs: what is said of its outputs.
         normalisation: what pixel values go through first.
 
     Raises:
-        ModelError: the function fails on noise or its scores are no segmentation.
+        ModelError: the function fails on zeros or its scores are no segmentation.
     """
 
     precision = "float32"
@@ -50,19 +51,22 @@ class CallablePredictor:
         self._normalisation = normalisation
         self._head = outputs.head
         self._name = _name(function)
-        size, tile = self._sizes(bands)
-        probe = probe_outputs(lambda values: np.moveaxis(self._planes(values), 1, -1), size)
-        classes = max(probe.channels, 2)
+        side, channels, fixed = self._try_out(bands)
+        classes = max(channels, 2)
         spec = ModelSpec(
             name=self._name,
             bands=bands,
             classes=default_classes(classes),
             inexact=("a function has no layers to look at",),
-            tile=tile,
+            tile=(side, side) if fixed else None,
             bytes_per_pixel=4 * (bands + 2 * classes),
             identity=(("model", self._name), ("code", _code(function)), *outputs.identity),
         )
-        spec = with_probe(spec, probe, outputs)
+        if outputs.probes(channels):
+            shape = (side, side, bands)
+            probe = probe_outputs(lambda tile: np.moveaxis(self._planes(tile), 1, -1), shape)
+            spec = with_probe(spec, probe, channels)
+        spec = state(spec, outputs.meaning)
         self._spec = with_settings(spec, normalisation, self.precision)
 
     @property
@@ -82,27 +86,27 @@ class CallablePredictor:
             planes.flags.writeable = False
         return planes
 
-    def _sizes(self, bands: int) -> tuple[tuple[int, int, int], tuple[int, int] | None]:
-        """Return a shape of tiles that it takes, and its size if it takes no larger one."""
+    def _try_out(self, bands: int) -> tuple[int, int, bool]:
+        """Return a side of tiles that it takes, its channels, and whether it takes no other one."""
         failed = None
         for side in SIDES:
             try:
-                self._planes(np.zeros((1, side, side, bands), np.float32))
+                channels = self._channels(side, bands)
             except ModelError as error:
                 failed = failed or error
                 continue
-            if failed is None or self._takes(2 * side, bands):
-                return (side, side, bands), None
-            return (side, side, bands), (side, side)
+            fixed = False
+            if failed is not None:
+                try:
+                    self._channels(2 * side, bands)
+                except ModelError:
+                    fixed = True
+            return side, channels, fixed
         assert failed is not None
         raise failed
 
-    def _takes(self, side: int, bands: int) -> bool:
-        try:
-            self._planes(np.zeros((1, side, side, bands), np.float32))
-        except ModelError:
-            return False
-        return True
+    def _channels(self, side: int, bands: int) -> int:
+        return int(self._planes(np.zeros((1, side, side, bands), np.float32)).shape[1])
 
     def _planes(self, tiles: NDArray[Any]) -> NDArray[Any]:
         values = tiles.astype(np.float32)

@@ -16,12 +16,14 @@ from tilesegm.errors import ModelError
 
 __all__ = ["load_hdf5"]
 
+_FOR_TRAINING = ("_initializer", "_regularizer", "_constraint")
+
 
 def load_hdf5(path: Path) -> Any:
     """Load a whole model from an HDF5 file.
 
-    Settings that Keras 3 no longer knows and that have no effect, such as ``groups=1`` of a
-    transposed convolution, are left out.
+    Settings that Keras 3 no longer knows and that have no effect on prediction, such as ``groups=1``
+    of a transposed convolution, are left out.
 
     Raises:
         ModelError: the file is damaged, or holds weights without a network.
@@ -48,7 +50,7 @@ def load_hdf5(path: Path) -> Any:
 
 
 def _drop_obsolete(config: Any) -> None:
-    """Leave out of all layers the settings that they do not take and do not need."""
+    """Leave out of all layers the settings that they do not take and prediction does not need."""
     if isinstance(config, list):
         for entry in config:
             _drop_obsolete(entry)
@@ -57,8 +59,10 @@ def _drop_obsolete(config: Any) -> None:
     settings = config.get("config")
     layer = getattr(keras.layers, str(config.get("class_name")), None)
     if isinstance(settings, dict) and layer is not None:
-        if settings.get("groups") == 1 and "groups" not in inspect.signature(layer).parameters:
-            del settings["groups"]
+        taken = inspect.signature(layer).parameters
+        for name in {*settings} - {*taken}:
+            if name.endswith(_FOR_TRAINING) or (name == "groups" and settings[name] == 1):
+                del settings[name]
         axis = settings.get("axis")
         if layer is keras.layers.BatchNormalization and isinstance(axis, list) and len(axis) == 1:
             settings["axis"] = axis[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tilesegm.errors import ModelError
-from tilesegm.model.foreign_file import refuse_foreign, refuse_folder
+from tilesegm.model.foreign_file import refuse_folder, refuse_foreign
 from tilesegm.model.reason import reason_of
 
 __all__ = ["import_keras", "load_keras"]
@@ -69,9 +70,25 @@ def _refuse(path: Path, error: Exception) -> ModelError:
             f"{path} cannot be loaded: it has a Lambda layer, which may run any code; if you trust "
             f"it, load it in Python and pass the model: {advice}"
         )
-    return ModelError(
-        f"{path} cannot be loaded: {reason}; if it uses layers of your own, load it in Python and "
-        f"pass the model: keras.models.load_model({path.name!r}, custom_objects={{...}}); if "
-        "Keras 2 wrote it, save it as a SavedModel there: "
-        f"tf_keras.models.load_model({path.name!r}).save({path.stem!r})"
+    advice = (
+        "load it in Python with your own layers and pass the model: "
+        f"keras.models.load_model({path.name!r}, custom_objects={{...}})"
     )
+    if _version(path).startswith("2"):
+        advice = (
+            f"Keras {_version(path)} wrote it: pip install tf_keras, in Python "
+            f"tf_keras.models.load_model({path.name!r}).export({path.stem!r}), and pass that folder"
+        )
+    return ModelError(f"{path} cannot be loaded: {reason}; {advice}")
+
+
+def _version(path: Path) -> str:
+    """Version of Keras that wrote a file; empty where it does not say."""
+    if not zipfile.is_zipfile(path):
+        import h5py
+
+        with h5py.File(path) as file:
+            return str(file.attrs.get("keras_version", ""))
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read("metadata.json") if "metadata.json" in archive.namelist() else b"{}"
+    return str(json.loads(text).get("keras_version", ""))

@@ -148,7 +148,10 @@ def _probed(model: Any, spec: ModelSpec) -> ModelSpec:
 
     side = -(-SIDES[0] // spec.stride) * spec.stride
     shape = (*(spec.tile or (side, side)), spec.bands or 3)
-    probe = probe_outputs(score, shape, spec.integers)
+    try:
+        probe = probe_outputs(score, shape, spec.integers)
+    except ModelError:
+        return spec  # it says so itself when it meets an image
     if probe.ids:
         raise ModelError(
             f"{spec.name} gives one score per pixel, and its outputs {probe.finding}; leave the "

@@ -66,7 +66,8 @@ def open_model(
     if isinstance(model, str | Path):
         predictor = _open_path(Path(model), normalisation, precision, said, bands)
     elif isinstance(getattr(model, "spec", None), ModelSpec):
-        if normalisation is not None or precision != "float32" or augment or said != Outputs():
+        chosen = said.meaning != "auto" or said.head is not None
+        if normalisation or precision != "float32" or augment or chosen:
             raise SettingsError(
                 "a predictor is used as it is; give normalisation, precision, augment and outputs "
                 "when opening the model"

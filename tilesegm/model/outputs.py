@@ -44,6 +44,12 @@ class Outputs:
     meaning: Meaning = "auto"
     head: str | int | None = None
     """Name or number of the one to use; None where there is one."""
+    needed: bool = True
+    """Whether results depend on the meaning even of one score per class."""
+
+    def probes(self, channels: int) -> bool:
+        """Tell whether a network without layers to look at must be probed."""
+        return self.meaning == "auto" and (self.needed or channels == 1)
 
     @property
     def identity(self) -> tuple[tuple[str, str], ...]:
@@ -55,7 +61,6 @@ class Outputs:
 class Probe:
     """What a network gave for noise."""
 
-    channels: int
     probabilities: bool
     finding: str
     """What was found, as the end of a sentence that begins with the outputs."""
@@ -114,13 +119,13 @@ def state(spec: ModelSpec, meaning: Meaning) -> ModelSpec:
     )
 
 
-def with_probe(spec: ModelSpec, probe: Probe, outputs: Outputs) -> ModelSpec:
+def with_probe(spec: ModelSpec, probe: Probe, channels: int) -> ModelSpec:
     """Return the spec of a network without layers to look at, as a probe found its outputs.
 
     Raises:
         ModelError: it gives one score per pixel, which nobody says is a logit and no probability.
     """
-    if probe.channels == 1 and outputs.meaning == "auto" and not probe.probabilities:
+    if channels == 1 and not probe.probabilities:
         advice = (
             "return the scores before the arg-max, or for a mask of 0 and 1 give --network-outputs "
             "probabilities"
@@ -131,13 +136,12 @@ def with_probe(spec: ModelSpec, probe: Probe, outputs: Outputs) -> ModelSpec:
         raise ModelError(
             f"{spec.name} gives one score per pixel, and its outputs {probe.finding}; {advice}"
         )
-    found = replace(
+    return replace(
         spec,
         probabilities=probe.probabilities,
         overruled=probe.probabilities,
         probed=probe.finding,
     )
-    return state(found, outputs.meaning)
 
 
 def sums_to_one(values: NDArray[Any], axis: int) -> bool:
@@ -169,27 +173,27 @@ def probe_outputs(
     random = np.random.default_rng(0)
     full = (1, *shape)
     if integers:
-        high = min(np.iinfo(integers).max, 255)
-        plain = [random.integers(0, high, full, endpoint=True), np.zeros(full)]
-        extreme = [np.full(full, high), high * random.integers(0, 2, full)]
+        most = min(np.iinfo(integers).max, 255)
+        plain = [random.integers(0, most, full, endpoint=True), np.zeros(full)]
+        extreme = [np.full(full, most), most * random.integers(0, 2, full)]
     else:
         plain = [random.random(full), np.zeros(full), np.ones(full)]
         extreme = [random.normal(0, scale, full) for scale in _EXTREMES]
     usual = _scores(score, plain)
     channels = usual.shape[1]
     if 2 * len(usual) < shape[0] * shape[1]:
-        return Probe(channels, False, "are not finite for noise, which tells nothing")
+        return Probe(False, "are not finite for noise, which tells nothing")
     everything = np.concatenate([usual, _scores(score, extreme, usual[:1])])
     low, high = float(everything.min()), float(everything.max())
     within = low >= -_TOLERANCE and high <= 1 + _TOLERANCE
     if channels == 1:
         if (usual == np.rint(usual)).all() and high > low:
-            return Probe(1, False, "are whole numbers, as class ids are", ids=True)
+            return Probe(False, "are whole numbers, as class ids are", ids=True)
     elif sums_to_one(usual, 1):
-        return Probe(channels, True, "lie in 0 to 1 and sum to 1")
+        return Probe(True, "lie in 0 to 1 and sum to 1")
     if within and high - low > 0.05:
-        return Probe(channels, True, "lie in 0 to 1 whatever the pixels are")
-    return Probe(channels, False, f"reach from {low:.3g} to {high:.3g} for noise")
+        return Probe(True, "lie in 0 to 1 whatever the pixels are")
+    return Probe(False, f"reach from {low:.3g} to {high:.3g} for noise")
 
 
 def _scores(

@@ -16,7 +16,7 @@ from tilesegm.model.bundle import sha256_of
 from tilesegm.model.keras_file import import_keras
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, with_probe
+from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, state, with_probe
 from tilesegm.model.planes import channels_first, check_dtype, planes_of_scores
 from tilesegm.model.reason import reason_of
 
@@ -138,8 +138,8 @@ def _describe(
             ) from error
         return np.moveaxis(planes_of_scores(path.name, values.shape, scores), 1, -1)
 
-    probe = _probe(score, tile, bands, integers)
-    classes = max(probe.channels, 2)
+    shape, channels = _try_out(score, tile, bands)
+    classes = max(channels, 2)
     spec = ModelSpec(
         name=path.name,
         bands=bands,
@@ -151,14 +151,20 @@ def _describe(
         bytes_per_pixel=4 * (bands + 2 * classes),
         identity=(("model", _hash_of_folder(path)), *outputs.identity),
     )
-    return with_probe(spec, probe, outputs), probe.channels
+    if outputs.probes(channels):
+        spec = with_probe(spec, probe_outputs(score, shape, integers), channels)
+    return state(spec, outputs.meaning), channels
 
 
-def _probe(score: Any, tile: tuple[int, int] | None, bands: int, integers: str | None) -> Any:
+def _try_out(
+    score: Any, tile: tuple[int, int] | None, bands: int
+) -> tuple[tuple[int, int, int], int]:
+    """Return a shape of tiles that a network takes, and its number of channels."""
     failed = None
     for size in [tile] if tile else [(side, side) for side in SIDES]:
+        shape = (*size, bands)
         try:
-            return probe_outputs(score, (*size, bands), integers)
+            return shape, score(np.zeros((1, *shape), np.float32)).shape[-1]
         except ModelError as error:
             failed = failed or error
     assert failed is not None

@@ -114,8 +114,6 @@ def run_request(
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
-            for note in notes_of(work.plan):
-                on_event(Noted(note))
             tiles, resumed = _run(work, paths, request, on_event)
     seconds = time.monotonic() - began
     if not finished:
@@ -192,6 +190,8 @@ def _run(
         regions = itertools.chain.from_iterable(plan.panels)
         resumed = sum(r.window.pixels for r in regions if r.number in staging.done)
         on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
+        for note in notes_of(plan):
+            on_event(Noted(note))
         try:
             tiles = run_regions(work.job, plan.panels, staging, on_event)
         except BaseException:

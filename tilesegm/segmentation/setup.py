@@ -40,15 +40,14 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
         outputs=outputs_of(options),
         bands=info.bands,
     )
-    needs_probabilities = options.confidence is not None or options.scores is not None
-    return (
-        CheckedPredictor(predictor) if needs_probabilities and predictor.spec.probed else predictor
-    )
+    checked = outputs_of(options).needed and predictor.spec.probed
+    return CheckedPredictor(predictor) if checked else predictor
 
 
 def outputs_of(options: Options) -> Outputs:
-    """Return what the options say of the network's outputs."""
-    return Outputs(options.network_outputs, options.head)
+    """Return what the options say of the network's outputs, and whether results depend on it."""
+    needed = options.confidence is not None or options.scores is not None
+    return Outputs(options.network_outputs, options.head, needed)
 
 
 def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:

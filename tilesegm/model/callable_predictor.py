@@ -114,7 +114,7 @@ class CallablePredictor:
             values -= np.asarray(self._normalisation.offset, np.float32)
             values *= np.asarray(self._normalisation.scale, np.float32)
         try:
-            given = self._function(values)
+            given = self._function(_as_taken(self._function, values))
             scores = _to_array(choose_head(self._name, given, self._head))
         except (MemoryError, ModelError):
             raise
@@ -124,6 +124,15 @@ class CallablePredictor:
                 f"{type(error).__name__}: {reason_of(error)}"
             ) from error
         return planes_of_scores(self._name, tiles.shape, scores)
+
+
+def _as_taken(function: Any, values: NDArray[np.float32]) -> Any:
+    """Return values as the function takes them: graphs of TensorFlow refuse arrays."""
+    if not type(function).__module__.startswith("tensorflow."):
+        return values
+    import tensorflow as tf
+
+    return tf.constant(values)
 
 
 def _to_array(scores: Any) -> NDArray[Any]:
@@ -142,6 +151,7 @@ def _code(function: Any) -> str:
     """Digest of what a Python function does; what it reads from outside it remains unseen."""
     code = getattr(function, "__code__", getattr(type(function).__call__, "__code__", None))
     digest = hashlib.sha256(marshal.dumps(code) if code else b"")
-    for weight in function.get_weights() if hasattr(function, "get_weights") else ():
+    # Layers of Keras and graphs of TensorFlow have the code of their class; their weights differ.
+    for weight in getattr(function, "variables", ()):
         digest.update(np.ascontiguousarray(weight).tobytes())
     return digest.hexdigest() if code else ""

@@ -52,8 +52,8 @@ class CheckedPredictor:
         if contradicts:
             sums = " and sum to 1" if sums_to_one(planes, 1) else ""
             raise ModelError(
-                f"outputs of {self.spec.name} {self.spec.probed}, and on this image they reach "
-                f"from {low:.3g} to {high:.3g}{sums}; say what they are: --network-outputs logits "
-                "or --network-outputs probabilities"
+                f"{self.spec.name} gives outputs that {self.spec.probed}, and on this image they "
+                f"reach from {low:.3g} to {high:.3g}{sums}; say what they are: --network-outputs "
+                "logits or --network-outputs probabilities"
             )
         return planes

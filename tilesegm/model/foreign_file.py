@@ -48,10 +48,12 @@ def refuse_foreign(path: Path) -> ModelError:
 
 def refuse_folder(path: Path) -> ModelError:
     """Return the refusal of a folder that is neither a bundle nor a SavedModel."""
-    if any(path.glob("*.index")):
+    for index in path.glob("*.index"):
         return ModelError(
             f"{path} is a checkpoint of TensorFlow, which holds weights only, without the network; "
-            "build the network in Python, then net.load_weights(...) and net.save('net.keras')"
+            "build the network in Python with the Keras that wrote it, then "
+            f"tf.train.Checkpoint(net).restore({str(index.with_suffix(''))!r}) and "
+            "net.export('exported')"
         )
     inside = sorted(
         {

@@ -22,8 +22,8 @@ _FOR_TRAINING = ("_initializer", "_regularizer", "_constraint")
 def load_hdf5(path: Path) -> Any:
     """Load a whole model from an HDF5 file.
 
-    Settings that Keras 3 no longer knows and that have no effect on prediction, such as ``groups=1``
-    of a transposed convolution, are left out.
+    Settings that Keras 3 no longer knows and that prediction does not need, such as ``groups=1`` of
+    a transposed convolution, are left out.
 
     Raises:
         ModelError: the file is damaged, or holds weights without a network.

@@ -64,7 +64,7 @@ def load_keras(path: Path) -> Any:
 def _refuse(path: Path, error: Exception) -> ModelError:
     """Return the refusal of a file that Keras fails on, with the advice that fits its reason."""
     reason = reason_of(error)
-    if "Lambda" in reason:
+    if "`Lambda` layer" in reason:
         advice = f"keras.models.load_model({path.name!r}, safe_mode=False)"
         return ModelError(
             f"{path} cannot be loaded: it has a Lambda layer, which may run any code; if you trust "

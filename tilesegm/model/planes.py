@@ -158,18 +158,18 @@ def enlarging(tile: tuple[int, int], scores: tuple[int, ...]) -> str:
     ratio = ratios.pop()
     if not ratios and ratio.is_integer() and ratio > 1:
         return (
-            f"scores are {ratio:g} times smaller than the image: enlarge them so that every pixel "
-            f'gets a score, keras.layers.UpSampling2D({ratio:g}, interpolation="bilinear")(scores)'
+            f"enlarge them {ratio:g} times so that every pixel gets a score: "
+            f'keras.layers.UpSampling2D({ratio:g}, interpolation="bilinear")(scores)'
         )
     return "use padding='same' so that every pixel gets a score"
 
 
 def channels_first(shape: tuple[int | None, ...]) -> bool:
     """Tell whether the shape of an image's input or scores has channels before rows and columns."""
-    _, first, rows, last = shape
+    _, first, *others = shape
     if first is None or first > 64:
         return False
-    return (last is None or last > 64) and (rows is None or rows > 64)
+    return all(other is None or other >= 2 * first for other in others)
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -70,11 +70,11 @@ def open_saved_model(
         )
     key = _SIGNATURE if _SIGNATURE in names else names[0]
     signature = loaded.signatures[key]
-    ((name, given),) = _inputs_of(path, signature).items()
     scores_of = choose_head(path.name, signature.structured_outputs, outputs.head)
     check_dtype(path.name, scores_of.dtype.name)
-    _check_scores(path, tuple(scores_of.shape))
     output = next(k for k, v in signature.structured_outputs.items() if v is scores_of)
+    name, given = _input_of(path, loaded, key, output)
+    _check_scores(path, tuple(scores_of.shape))
 
     def network(values: Any) -> Any:
         # The signature does not keep the object that owns its variables alive: this closure does.
@@ -89,8 +89,9 @@ def open_saved_model(
     )
 
 
-def _inputs_of(path: Path, signature: Any) -> dict[str, Any]:
-    inputs: dict[str, Any] = signature.structured_input_signature[1]
+def _input_of(path: Path, loaded: Any, key: str, output: str) -> tuple[str, Any]:
+    """Return the name and the tensor of the image that a signature takes."""
+    inputs: dict[str, Any] = loaded.signatures[key].structured_input_signature[1]
     shapes = [tuple(each.shape) for each in inputs.values()]
     if len(inputs) != 1 or len(shapes[0]) != 4:
         raise ModelError(
@@ -99,11 +100,12 @@ def _inputs_of(path: Path, signature: Any) -> dict[str, Any]:
         )
     if channels_first(shapes[0]):
         raise ModelError(
-            f"{path} takes images with channels first, {shapes[0]}; in Python, pass a function "
-            "that moves them: lambda x: np.moveaxis(net(np.moveaxis(x, -1, 1)), 1, -1), see "
-            "docs/models.md"
+            f"{path} takes images with channels first, {shapes[0]}; in Python, f = "
+            f"tf.saved_model.load({path.name!r}).signatures[{key!r}], and pass the function lambda "
+            f"x: np.moveaxis(f(tf.constant(np.moveaxis(x, -1, 1)))[{output!r}], 1, -1)"
         )
-    return inputs
+    ((name, given),) = inputs.items()
+    return name, given
 
 
 def _check_scores(path: Path, shape: tuple[int | None, ...]) -> None:

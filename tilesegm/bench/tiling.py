@@ -14,7 +14,8 @@ from rasterio.windows import Window as RasterWindow
 
 from tilesegm.bench.case import TilingCase, make_network, write_image
 from tilesegm.engine.batches import read_tiles
-from tilesegm.engine.plan import Plan
+from tilesegm.engine.plan import Plan, footprint
+from tilesegm.grid.tiles import plan_grid
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
 from tilesegm.model.open import open_model
@@ -57,8 +58,8 @@ def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timin
         predictor = open_model(make_network(case.filters))
         with open_source(image) as source:
             # Compiling belongs to no megapixel.
-            tile = min(case.tiling.tile, case.size)
-            predictor(source.read(Window(0, 0, tile, tile)).values[None])
+            tile = plan_grid(case.size, case.size, case.tiling, footprint(predictor.spec)).tile
+            predictor(source.read(Window(0, 0, *tile)).values[None])
         output = place / "classes.tif"
         began = time.perf_counter()
         result = segment(image, predictor, output, tiling=case.tiling, overwrite=True)

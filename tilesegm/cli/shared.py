@@ -15,10 +15,12 @@ __all__ = [
     "BlendChoice",
     "Changes",
     "ConfidenceChoice",
+    "Head",
     "Images",
     "Level",
     "Memory",
     "Model",
+    "NetworkOutputs",
     "Nodata",
     "Normalise",
     "Overlap",
@@ -44,12 +46,15 @@ Model = Annotated[
         "-m", "--model", help="Bundle folder, .keras file or SavedModel folder.", show_default=False
     ),
 ]
-Tile = Annotated[int, typer.Option(help="Side of a tile in pixels.")]
+Tile = Annotated[
+    int | None,
+    typer.Option(help="Side of a tile in pixels: 1024, or the only size that the network takes."),
+]
 Overlap = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="Overlap of neighbouring tiles in pixels, or 'exact' to make the result equal to one "
-        "pass over the whole image.",
+        help="Overlap of neighbouring tiles in pixels: 128, or a quarter of smaller tiles; 'exact' "
+        "makes the result equal to one pass over the whole image.",
         metavar="PX|exact",
     ),
 ]
@@ -83,6 +88,17 @@ Normalise = Annotated[
 ]
 PrecisionChoice = Annotated[
     str, typer.Option("--precision", help="Precision of the network: float32, bfloat16 or auto.")
+]
+NetworkOutputs = Annotated[
+    str,
+    typer.Option(
+        "--network-outputs",
+        help="What the outputs of the network are: logits or probabilities; auto to find out.",
+    ),
+]
+Head = Annotated[
+    str | None,
+    typer.Option("--head", help="Output to use of a network with several: its name or number."),
 ]
 Augment = Annotated[
     str | None,

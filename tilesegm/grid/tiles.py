@@ -12,6 +12,10 @@ from tilesegm.grid.tiling import Tiling
 __all__ = ["Footprint", "TileGrid", "plan_grid"]
 
 
+_TILE = 1024
+_OVERLAP = 128
+
+
 @dataclass(frozen=True)
 class Footprint:
     """What tiling must know of a network."""
@@ -58,7 +62,8 @@ def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> Ti
     """Lay tiles over ``height`` x ``width`` pixels.
 
     An image smaller than a tile gets one tile of its own size, rounded up to the stride. Where
-    the network accepts one size only, that size is taken and the rest is filled.
+    the network accepts one size only, that size is taken and the rest is filled. A size that is
+    not given is rounded up to the stride.
 
     Raises:
         SettingsError: the tile is no multiple of the stride, or the receptive field leaves
@@ -66,16 +71,17 @@ def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> Ti
         ModelError: an exact result was asked for and the network allows none.
     """
     stride = network.stride
-    tile = network.tile or (tiling.tile, tiling.tile)
-    for side in tile:
-        if side % stride:
+    side = tiling.tile or -(-_TILE // stride) * stride
+    tile = network.tile or (side, side)
+    for length in tile:
+        if length % stride:
             raise SettingsError(
-                f"tile is {side} pixels and the network halves its input down to 1/{stride}; "
-                f"tile must be a multiple of {stride}, such as {-(-side // stride) * stride}"
+                f"tile is {length} pixels and the network halves its input down to 1/{stride}; "
+                f"tile must be a multiple of {stride}, such as {-(-length // stride) * stride}"
             )
     overlap, margin = _overlap(tiling, network, min(tile))
     if not network.tile:
-        rows, cols = (min(tiling.tile, -(-size // stride) * stride) for size in (height, width))
+        rows, cols = (min(side, -(-size // stride) * stride) for size in (height, width))
         tile = rows, cols
     layout = TileLayout(
         tile=tile, overlap=overlap, margin=margin, blend=tiling.blend, stride=stride
@@ -96,9 +102,19 @@ def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
                 "give an overlap in pixels"
             )
         wanted = 2 * network.halo
+    elif tiling.overlap is None:
+        quarter = max(tile // (4 * network.stride), 1) * network.stride
+        wanted = _OVERLAP if tile > _OVERLAP else quarter
     else:
         wanted = tiling.overlap
     overlap = -(-wanted // network.stride) * network.stride
+    if overlap >= tile and tiling.overlap is None:
+        overlap = 0
+    if overlap >= tile and network.tile:
+        raise SettingsError(
+            f"overlap is {overlap} pixels and this network takes tiles of {network.tile[0]} x "
+            f"{network.tile[1]} pixels only; give an overlap below {tile}, such as {tile // 4}"
+        )
     if overlap >= tile:
         raise SettingsError(
             f"overlap is {overlap} pixels for this network and tile is {tile}; "

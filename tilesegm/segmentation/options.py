@@ -9,6 +9,7 @@ from typing import Literal
 from tilesegm.checks import in_range, one_of
 from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.outputs import Meaning
 from tilesegm.source.options import Nodata
 
 __all__ = ["Compression", "Options", "Precision"]
@@ -42,6 +43,10 @@ class Options:
     """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
     normalisation: Normalisation | None = None
     """Applied to the pixels of a bare network; a bundle carries its own."""
+    network_outputs: Meaning = "auto"
+    """Outputs of the network are ``"logits"`` or ``"probabilities"``; ``"auto"`` finds out."""
+    head: str | int | None = None
+    """Output to use of a network that has several, by name or number."""
     precision: Precision = "float32"
     """``"auto"`` takes bfloat16 where it is native and agrees with float32 on the first tiles."""
     augment: tuple[str | float, ...] = ()
@@ -57,6 +62,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
+            ("network_outputs", self.network_outputs, Meaning),
             ("precision", self.precision, Precision),
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),

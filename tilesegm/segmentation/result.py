@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.engine.plan import Plan
+from tilesegm.segmentation.setup import notes_of
 
 __all__ = ["Segmentation"]
 
@@ -57,6 +58,7 @@ class Segmentation:
             "read_amplification": round(plan.read_amplification, 3),
             "exact": plan.exact,
             "inexact": list(plan.spec.inexact),
+            "notes": list(notes_of(plan)),
             "resumed_pixels": self.resumed,
             "seconds": round(self.seconds, 3),
             "megapixels_per_second": round(self.megapixels_per_second, 3),

@@ -25,7 +25,7 @@ from tilesegm.segmentation.outputs import (
     output_paths,
 )
 from tilesegm.segmentation.result import Segmentation
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
@@ -205,6 +205,8 @@ def _run(
         regions = itertools.chain.from_iterable(plan.panels)
         resumed = sum(r.window.pixels for r in regions if r.number in staging.done)
         on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
+        for note in notes_of(plan):
+            on_event(Noted(note))
         try:
             tiles = run_regions(work.job, plan.panels, staging, on_event)
         except BaseException:

@@ -93,6 +93,11 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
             self.network.build(input_shape)
         self.built = True
 
+    @property
+    def inference_network(self) -> keras.Model:
+        """The network alone, which is all that prediction needs."""
+        return self.network
+
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Return the output of the network."""
         return self.network(inputs, training=training)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.metrics.counts import ratio
 from tilesegm.metrics.pair import clip_ids
 
 __all__ = ["Scores", "count_confusion", "count_pairs", "mean"]
@@ -102,22 +103,22 @@ class Scores:
     @property
     def iou(self) -> NDArray[np.float64]:
         """``(K,)`` intersection over union (Jaccard index)."""
-        return _ratios(self.right, self.true + self.predicted - self.right)
+        return ratio(self.right, self.true + self.predicted - self.right)
 
     @property
     def dice(self) -> NDArray[np.float64]:
         """``(K,)`` Dice coefficient, which is the F1 score of pixels."""
-        return _ratios(2 * self.right, self.true + self.predicted)
+        return ratio(2 * self.right, self.true + self.predicted)
 
     @property
     def precision(self) -> NDArray[np.float64]:
         """``(K,)`` fraction of the pixels predicted as a class that belong to it."""
-        return _ratios(self.right, self.predicted)
+        return ratio(self.right, self.predicted)
 
     @property
     def recall(self) -> NDArray[np.float64]:
         """``(K,)`` fraction of the pixels of a class that are predicted as it."""
-        return _ratios(self.right, self.true)
+        return ratio(self.right, self.true)
 
     @property
     def mean_iou(self) -> float:
@@ -158,10 +159,6 @@ def mean(values: NDArray[np.float64]) -> float:
     """Mean of what is not NaN; NaN when nothing is left."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
 
 
 def _ratio(part: Any, whole: Any) -> float:

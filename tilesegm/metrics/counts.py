@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["AccuracyByBin", "Counts"]
+__all__ = ["AccuracyByBin", "Counts", "histogram", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,20 @@ class AccuracyByBin(Counts):
     @property
     def accuracy(self) -> NDArray[np.float64]:
         """``(bins,)`` fraction of pixels classified correctly; NaN without pixels."""
-        nothing = np.full(len(self.all), np.nan)
-        return np.asarray(np.divide(self.right, self.all, out=nothing, where=self.all > 0))
+        return ratio(self.right, self.all)
 
     @property
     def share(self) -> NDArray[np.float64]:
         """``(bins,)`` fraction of all pixels."""
         return np.asarray(self.all / max(self.all.sum(), 1))
+
+
+def ratio(part: NDArray[Any], whole: Any, otherwise: float = np.nan) -> NDArray[np.float64]:
+    """``part / whole`` of counts, and ``otherwise`` where the whole is nothing."""
+    out = np.full(np.shape(part), float(otherwise))
+    return np.asarray(np.divide(part, whole, out=out, where=np.asarray(whole) > 0))
+
+
+def histogram(numbers: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """Count how often each number below ``size`` occurs; greater ones are left out."""
+    return np.bincount(numbers.ravel(), minlength=size)[:size].astype(np.int64)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tilesegm.grid.axis import Axis
 from tilesegm.grid.layout import SEAM_DISTANCES, TileLayout
-from tilesegm.metrics.counts import AccuracyByBin
+from tilesegm.metrics.counts import AccuracyByBin, histogram
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SeamMap", "count_seams"]
@@ -49,5 +49,4 @@ def count_seams(pair: WindowPair, seams: SeamMap, row: int, col: int) -> Accurac
     known = core.truth != core.unknown
     right = known & (core.truth == core.predicted)
     size = len(SEAM_DISTANCES) + 1
-    counts = (np.bincount(bins[part], minlength=size).astype(np.int64) for part in (right, known))
-    return AccuracyByBin(*counts)
+    return AccuracyByBin(*(histogram(bins[part], size) for part in (right, known)))

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.counts import Counts, ratio
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SkeletonCounts", "count_skeletons", "skeletonise"]
@@ -43,13 +43,9 @@ class SkeletonCounts(Counts):
         Harmonic mean of the parts of both skeletons that lie inside the other map's class. NaN
         for a class in neither map; 0 for one in a single map.
         """
-        zeros = np.zeros(len(self.true))
-        recall = np.divide(self.true_found, self.true, out=zeros.copy(), where=self.true > 0)
-        right = np.divide(
-            self.predicted_right, self.predicted, out=zeros.copy(), where=self.predicted > 0
-        )
-        both = recall + right
-        score = np.divide(2 * recall * right, both, out=zeros, where=both > 0)
+        recall = ratio(self.true_found, self.true, otherwise=0)
+        right = ratio(self.predicted_right, self.predicted, otherwise=0)
+        score = ratio(2 * recall * right, recall + right, otherwise=0)
         return np.where(self.true + self.predicted > 0, score, np.nan)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.counts import Counts, histogram, ratio
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SurfaceCounts", "border", "count_surfaces", "squared_distances"]
@@ -43,9 +43,8 @@ class SurfaceCounts(Counts):
         them in a single map.
         """
         near, length = self._within(tolerance)
-        parts = np.divide(near, length, out=np.zeros(near.shape), where=length > 0)
-        total = parts.sum(0)
-        f1 = np.divide(2 * parts.prod(0), total, out=np.zeros(len(total)), where=total > 0)
+        parts = ratio(near, length, otherwise=0)
+        f1 = ratio(2 * parts.prod(0), parts.sum(0), otherwise=0)
         return np.where(length.sum(0) > 0, f1, np.nan)
 
     def surface_dice(self, tolerance: float) -> NDArray[np.float64]:
@@ -54,8 +53,7 @@ class SurfaceCounts(Counts):
         Known as normalised surface distance (Nikolov et al. 2018), counted in border pixels.
         """
         near, length = self._within(tolerance)
-        empty = np.full(near.shape[1], np.nan)
-        return np.asarray(np.divide(near.sum(0), length.sum(0), out=empty, where=length.any(0)))
+        return ratio(near.sum(0), length.sum(0))
 
     def hausdorff(self, percentile: float = 95) -> NDArray[np.float64]:
         """``(K,)`` the greater of both directions' percentile of distances, in pixels.
@@ -113,7 +111,7 @@ def count_surfaces(pair: WindowPair, cap: int) -> SurfaceCounts:
     inside[pair.inner] = True
     # Most border pixels of a good map lie on the other's: no need to search for those.
     shared = edges[0] & edges[1] & (pair.truth == pair.predicted)
-    at_once = np.bincount(pair.truth[shared & inside].ravel(), minlength=pair.classes)
+    at_once = histogram(pair.truth[shared & inside], pair.classes)
     rest = inside & ~shared
     sides = []
     for mine, my_edge, other, other_edge in (
@@ -121,7 +119,7 @@ def count_surfaces(pair: WindowPair, cap: int) -> SurfaceCounts:
         (pair.predicted, edges[1], pair.truth, edges[0]),
     ):
         counts = np.zeros((pair.classes, cap * cap + 2), np.int64)
-        counts[:, 0] = at_once[: pair.classes]
+        counts[:, 0] = at_once
         places = np.nonzero(my_edge & rest)
         ids = mine[places]
         for number in np.unique(ids[ids < pair.classes]):

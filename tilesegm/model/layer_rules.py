@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any
 
 from tilesegm.model.layer_graph import Key, LayerGraph, Step
@@ -19,6 +19,7 @@ class Effect:
     rows: Resampling | None = None
     """Along the height; None where positions stay as they are."""
     cols: Resampling | None = None
+    _: KW_ONLY
     reason: str | None = None
     """Why the layer sees more than a neighbourhood."""
     collapses: bool = False

@@ -18,7 +18,7 @@ __all__ = ["EpochProgress", "show_dry_run", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
-    """Also writes a line an epoch, and notes, on standard error."""
+    """Also prints a line per epoch, and notes, on standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
         super().__init__(quiet)
@@ -39,7 +39,7 @@ class EpochProgress(ProgressBar):
 
     def _say(self, line: str) -> None:
         if not self._quiet:
-            self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
+            self.say(line)
 
 
 def show_dry_run(console: Console, dry: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ from tests.data.augment_parts import (
     sizes,
 )
 from tilesegm.data.augment import Augmenter, Geometry
-from tilesegm.data.augment.elastic import _basis, displacement
+from tilesegm.data.augment.geometry import _basis, displacement
 from tilesegm.data.augment.points import Points
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.errors import InputError

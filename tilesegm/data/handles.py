@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-__all__ = ["Closable", "Handles"]
+from tilesegm.closing import Closing
 
+__all__ = ["Handles"]
 
-class Closable(Protocol):
-    """Something that is open."""
-
-    def close(self) -> None:
-        """Let go of files."""
-        ...
-
-
-T = TypeVar("T", bound=Closable)
+T = TypeVar("T", bound=Closing)
 
 
 class Handles(Generic[T]):

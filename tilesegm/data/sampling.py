@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.patch import IGNORE
+from tilesegm.data.scenes import Scenes
+from tilesegm.data.split import SceneView
+from tilesegm.data.statistics import SceneStatistics
 from tilesegm.data.statistics.seams import border_pixels
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.grid.window import Window
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
-    from tilesegm.data.split import SceneView
-    from tilesegm.data.statistics import SceneStatistics
 
 __all__ = ["Place", "Places"]
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
+from tilesegm.closing import Closing
 from tilesegm.data.copies import Copies
 from tilesegm.data.handles import Handles
 from tilesegm.data.instances import write_border_weights
@@ -76,7 +77,7 @@ def _image_bytes(image: ImageInfo) -> int:
     return image.pixels * (image.bands * image.dtype.itemsize + 1)
 
 
-class Scenes:
+class Scenes(Closing):
     """Images with labels on one grid each; close it, or use it as a context manager.
 
     Images whose format decodes from the first row only (PNG, JPEG, GIF, WebP) are decoded once
@@ -253,12 +254,6 @@ class Scenes:
         """Close all files, those that a thread reads just now when it is done; delete copies."""
         self._handles.close()
         self._copies.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def _check_alike(images: Sequence[ImageInfo]) -> None:

@@ -6,17 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.split import SceneView, Split, band_statistics, scene_counts
 from tilesegm.data.statistics import BandStatistics, SceneStatistics
 from tilesegm.model.normalisation import Normalisation
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["TrainingData"]
 

@@ -6,18 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.split.pieces import ROLES, Piece, SplitScene
 from tilesegm.data.split.split import Split
 from tilesegm.errors import SettingsError
 from tilesegm.files import replacing
 from tilesegm.grid.window import Window
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["load_split", "save_split"]
 

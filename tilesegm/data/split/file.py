@@ -29,15 +29,9 @@ def save_split(split: Split, path: str | Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    head = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "strategy": split.strategy,
-        "folds": split.folds,
-        "buffer": split.buffer,
-        "seed": split.seed,
-        "notes": split.notes,
-    }
+    names = ("strategy", "folds", "buffer", "seed", "notes")
+    facts = {name: getattr(split, name) for name in names}
+    head = {"format": _FORMAT, "version": _VERSION} | facts
     scenes = ",\n".join(_scene_text(split, scene) for scene in split.scenes)
     text = json.dumps(head, indent=1, ensure_ascii=False)[: -len("\n}")]
     with replacing(Path(path)) as draft:

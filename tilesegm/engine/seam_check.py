@@ -105,11 +105,7 @@ def _blended_classes(reading: Reading, predictor: Predictor, window: Window) -> 
     rows, cols = reading.grid.rows, reading.grid.cols
     classes = np.empty((window.height, window.width), np.intp)
     blend = OverlapAdd(
-        rows,
-        cols,
-        classes=len(predictor.spec.classes),
-        left=window.col,
-        right=window.stop_col,
+        rows, cols, classes=len(predictor.spec.classes), left=window.col, right=window.stop_col
     )
     for row in rows.cover(window.row, window.stop_row):
         for col in cols.cover(window.col, window.stop_col):

@@ -72,9 +72,7 @@ def count_skeletons(pair: WindowPair, classes: tuple[int, ...], rounds: int) -> 
 
 
 def skeletonise(
-    mask: NDArray[np.bool_],
-    rounds: int,
-    inner: tuple[slice, slice] = (slice(None), slice(None)),
+    mask: NDArray[np.bool_], rounds: int, inner: tuple[slice, slice] = (slice(None), slice(None))
 ) -> tuple[NDArray[np.bool_], int]:
     """Thin a mask to 8-connected lines one pixel wide (Guo and Hall 1989, algorithm A1).
 

@@ -86,14 +86,8 @@ def lines(
     return _svg(parts + legend, (_WIDTH, height))
 
 
-def bars(
-    values: Mapping[str, float],
-    *,
-    colours: Sequence[str] = (),
-    high: float = 1.0,
-    width: int = 500,
-) -> str:
-    """Draw one horizontal bar per name, from 0 to ``high``; NaN is shown as absent."""
+def bars(values: Mapping[str, float], *, colours: Sequence[str] = ()) -> str:
+    """Draw one horizontal bar per name, from 0 to 1; NaN is shown as absent."""
     label, row = 150, 24
     parts = []
     for index, (name, value) in enumerate(values.items()):
@@ -103,13 +97,13 @@ def bars(
         if math.isnan(value):
             parts.append(_text(label, top + 16, "absent"))
             continue
-        length = max(0.0, min(value / high, 1.0)) * (width - label - 60)
+        length = max(0.0, min(value, 1.0)) * (_WIDTH - label - 60)
         parts.append(
             f'<rect x="{label}" y="{top + 4}" width="{length:.1f}" height="{row - 8}" '
             f'fill="{colour}" stroke="#0003"/>'
             + _text(label + length + 6, top + 16, f"{value:.3f}")
         )
-    return _svg(parts, (width, row * max(len(values), 1)))
+    return _svg(parts, (_WIDTH, row * max(len(values), 1)))
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> str:
@@ -147,16 +141,12 @@ def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> st
     return _svg(parts, (_WIDTH, foot + 40))
 
 
-def heat_map(
-    table: ArrayLike, names: Sequence[str], *, x: str = "predicted", y: str = "true"
-) -> str:
+def heat_map(table: ArrayLike, names: Sequence[str]) -> str:
     """Draw a confusion matrix, each row as shares of its sum.
 
     Args:
         table: ``(rows, columns)`` counts.
         names: name of each column; rows have the first of them.
-        x: name of the columns.
-        y: name of the rows.
     """
     counts = np.asarray(table, float)
     shares = ratio(counts, counts.sum(1, keepdims=True), otherwise=0)
@@ -181,15 +171,12 @@ def heat_map(
                 style = f"fill:{'#fff' if share > 0.4 else '#1b1f24'};pointer-events:none"
                 at = left + cell * (j + 0.5), top + middle + 4
                 parts.append(_text(*at, f"{100 * share:.1f}", "middle", f' style="{style}"'))
-    parts.append(_text(8, 16, f"rows: {y}, columns: {x}, % of a row"))
+    parts.append(_text(8, 16, "rows: true, columns: predicted, % of a row"))
     return _svg(parts, (left + cell * len(names) + 90, top + cell * len(counts) + 8))
 
 
 def _scale(
-    values: list[NDArray[np.float64]],
-    limits: tuple[float, float] | None,
-    first: float,
-    last: float,
+    values: list[NDArray[np.float64]], limits: tuple[float, float] | None, first: float, last: float
 ) -> _Scale:
     if limits is None:
         found = np.concatenate([part[np.isfinite(part)] for part in values] or [np.zeros(0)])

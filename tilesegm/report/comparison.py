@@ -75,8 +75,7 @@ def add_comparison(page: Page, comparison: Comparison) -> None:
         )
         page.figure(
             intervals(
-                {_metric(d): (d.low, d.difference, d.high) for d in differences},
-                x="difference",
+                {_metric(d): (d.low, d.difference, d.high) for d in differences}, x="difference"
             ),
             f"{name} beside {first}: right of zero it is better; grey may be chance",
         )

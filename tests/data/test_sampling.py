@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.data.stream_parts import ArrayScenes, blotches, count, view_of
-from tilesegm.data.augment import Augmenter, Geometry
+from tilesegm.data.augment.augmenter import Augmenter
+from tilesegm.data.augment.geometry import Geometry
 from tilesegm.data.cutting import cut, window_around
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.patch import IGNORE, Patch

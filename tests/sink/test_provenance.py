@@ -17,7 +17,7 @@ import zarr
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.classes import default_classes
 from tilesegm.errors import InputError, OutputError
-from tilesegm.grid.layout import TileLayout
+from tilesegm.grid.tiles import TileLayout
 from tilesegm.sink.geotiff import finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
 from tilesegm.sink.provenance import MapFacts, check_finished, digest, read_map_facts

@@ -36,7 +36,9 @@ class Handles(Generic[T]):
         try:
             yield opened
         finally:
-            self._put_back(number, opened)
+            with self._lock:
+                self._idle.append((number, opened))
+            self._close_surplus()
 
     def close(self) -> None:
         """Close what is not lent now; the rest is closed when it is given back."""
@@ -49,11 +51,6 @@ class Handles(Generic[T]):
                 if self._idle[place][0] == number:
                     return self._idle.pop(place)[1]
         return None
-
-    def _put_back(self, number: int, opened: T) -> None:
-        with self._lock:
-            self._idle.append((number, opened))
-        self._close_surplus()
 
     def _close_surplus(self) -> None:
         with self._lock:

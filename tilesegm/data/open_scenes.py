@@ -65,12 +65,9 @@ def _open(
         opened.callback(labels.close)
         area = None if files.area is None else open_area(files.area, image.info)
         opened.pop_all()
+    meaning = _label_identity(settings, border)
     return OpenScene(
-        image=image,
-        labels=labels,
-        label_identity=_label_identity(settings, border),
-        area=area,
-        instances=instances,
+        image=image, labels=labels, label_identity=meaning, area=area, instances=instances
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.data.augment import Augmenter
+from tilesegm.data.augment.augmenter import Augmenter
 from tilesegm.data.cutting import cut, window_around
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.patch import IGNORE, Patch, Sample, SampleBatch

@@ -47,14 +47,9 @@ class TrainingData:
         Raises:
             SettingsError: the split has no such fold, or leaves nothing to learn from.
         """
-        views = split.views(fold)
-        return cls(
-            scenes=scenes,
-            split=split,
-            views=views,
-            statistics=tuple(statistics),
-            bands=band_statistics(statistics, views),
-        )
+        views, statistics = split.views(fold), tuple(statistics)
+        bands = band_statistics(statistics, views)
+        return cls(scenes=scenes, split=split, views=views, statistics=statistics, bands=bands)
 
     @cached_property
     def scene_counts(self) -> NDArray[np.int64]:

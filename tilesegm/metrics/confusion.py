@@ -98,7 +98,7 @@ class Scores:
     @property
     def accuracy(self) -> float:
         """Fraction of pixels classified correctly; also micro precision and recall over classes."""
-        return _ratio(self.right.sum(), self.pixels)
+        return float(ratio(self.right.sum(), self.pixels))
 
     @property
     def iou(self) -> NDArray[np.float64]:
@@ -133,17 +133,17 @@ class Scores:
     @property
     def micro_iou(self) -> float:
         """IoU of counts summed over classes: large classes decide."""
-        return _ratio(self.right.sum(), (self.true + self.predicted - self.right).sum())
+        return float(ratio(self.right.sum(), (self.true + self.predicted - self.right).sum()))
 
     @property
     def micro_dice(self) -> float:
         """Dice of counts summed over classes; equals accuracy when every pixel is predicted."""
-        return _ratio(2 * self.right.sum(), (self.true + self.predicted).sum())
+        return float(ratio(2 * self.right.sum(), (self.true + self.predicted).sum()))
 
     @property
     def frequency_weighted_iou(self) -> float:
         """IoU weighted by the share of each class in the truth."""
-        return _ratio((np.nan_to_num(self.iou) * self.true).sum(), self.pixels)
+        return float(ratio((np.nan_to_num(self.iou) * self.true).sum(), self.pixels))
 
     @property
     def kappa(self) -> float:
@@ -152,14 +152,10 @@ class Scores:
         if not n:
             return float("nan")
         chance = float((self.true / n * (self.predicted / n)).sum())
-        return _ratio(self.accuracy - chance, 1 - chance)
+        return float(ratio(self.accuracy - chance, 1 - chance))
 
 
 def mean(values: NDArray[np.float64]) -> float:
     """Mean of what is not NaN; NaN when nothing is left."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def _ratio(part: Any, whole: Any) -> float:
-    return float(part / whole) if whole else float("nan")

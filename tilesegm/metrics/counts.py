@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["AccuracyByBin", "Counts", "histogram", "ratio"]
 
@@ -47,7 +47,7 @@ class AccuracyByBin(Counts):
         return np.asarray(self.all / max(self.all.sum(), 1))
 
 
-def ratio(part: NDArray[Any], whole: Any, otherwise: float = np.nan) -> NDArray[np.float64]:
+def ratio(part: ArrayLike, whole: ArrayLike, otherwise: float = np.nan) -> NDArray[np.float64]:
     """``part / whole`` of counts, and ``otherwise`` where the whole is nothing."""
     out = np.full(np.shape(part), float(otherwise))
     return np.asarray(np.divide(part, whole, out=out, where=np.asarray(whole) > 0))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tilesegm.grid.layout import SEAM_DISTANCES
+from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.confusion import Scores, mean
 from tilesegm.metrics.map_counts import Block, MapCounts

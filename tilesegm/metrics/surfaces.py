@@ -124,24 +124,14 @@ def count_surfaces(pair: WindowPair, cap: int) -> SurfaceCounts:
         ids = mine[places]
         for number in np.unique(ids[ids < pair.classes]):
             rows, cols = (axis[ids == number] for axis in places)
-            found = _search(rows, cols, (other, other_edge, int(number)), cap)
-            counts[number] += np.bincount(found, minlength=cap * cap + 2)
+            # The part of the other map that can be reached from these pixels is searched.
+            top, left = max(int(rows.min()) - cap, 0), max(int(cols.min()) - cap, 0)
+            part = slice(top, int(rows.max()) + cap + 1), slice(left, int(cols.max()) + cap + 1)
+            target = (other[part] == number) & other_edge[part]
+            found = squared_distances(target, rows - top, cols - left, cap)
+            counts[number] += histogram(found, cap * cap + 2)
         sides.append(counts)
     return SurfaceCounts(*sides)
-
-
-def _search(
-    rows: NDArray[np.intp],
-    cols: NDArray[np.intp],
-    other: tuple[NDArray[Any], NDArray[np.bool_], int],
-    cap: int,
-) -> NDArray[np.int32]:
-    """Search a class's border around some pixels, in the part of the map that they can reach."""
-    labels, edge, number = other
-    top, left = max(int(rows.min()) - cap, 0), max(int(cols.min()) - cap, 0)
-    part = slice(top, int(rows.max()) + cap + 1), slice(left, int(cols.max()) + cap + 1)
-    target = (labels[part] == number) & edge[part]
-    return squared_distances(target, rows - top, cols - left, cap)
 
 
 def squared_distances(

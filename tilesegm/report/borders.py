@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from tilesegm.grid.layout import SEAM_DISTANCES
+from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.counts import AccuracyByBin
 from tilesegm.metrics.evaluation import Evaluation

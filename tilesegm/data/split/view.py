@@ -59,18 +59,13 @@ class SceneView:
         Returns:
             ``(R, C)``, exactly 0 where nothing and exactly 1 where everything may be.
         """
-        top, left, bottom, right = self._hidden
-        rows, first_rows = _cuts(self.height, cell, top - self.buffer, bottom + self.buffer)
-        cols, first_cols = _cuts(self.width, cell, left - self.buffer, right + self.buffer)
+        wider = np.array([-self.buffer, -self.buffer, self.buffer, self.buffer])[:, None]
+        top, left, bottom, right = self._hidden + wider
+        rows, first_rows = _cuts(self.height, cell, top, bottom)
+        cols, first_cols = _cuts(self.width, cell, left, right)
         free = np.ones((len(rows) - 1, len(cols) - 1), bool)
-        places = zip(
-            np.searchsorted(rows, top - self.buffer),
-            np.searchsorted(rows, bottom + self.buffer),
-            np.searchsorted(cols, left - self.buffer),
-            np.searchsorted(cols, right + self.buffer),
-            strict=True,
-        )
-        for row, stop_row, col, stop_col in places:
+        places = *np.searchsorted(rows, (top, bottom)), *np.searchsorted(cols, (left, right))
+        for row, stop_row, col, stop_col in zip(*places, strict=True):
             free[row:stop_row, col:stop_col] = False
         areas = np.diff(rows)[:, None] * np.diff(cols)
 

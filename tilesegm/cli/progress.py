@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from tilesegm.closing import Closing
-from tilesegm.events import Event, PixelsDone, RunStarted, StageProgress, StageStarted
+from tilesegm.events import Event, Noted, PixelsDone, RunStarted, StageProgress, StageStarted
 
 __all__ = ["ProgressBar"]
 
@@ -19,13 +19,25 @@ _PAUSES = (10.0, 30.0, 60.0)
 
 
 class ProgressBar(Closing):
-    """Reports events of a run on standard error, unless ``quiet``.
+    """Reports events of a run on standard error.
 
     On a terminal it draws a bar; in a file, pipe or batch system it prints a line with time,
     percentage, rate and time left, at first after 10 s, later once per minute.
+
+    Args:
+        quiet: whether no progress is reported.
+        notes: whether notes are printed; when not given, unless ``quiet``.
+        clock: seconds that only grow.
     """
 
-    def __init__(self, quiet: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        quiet: bool = False,
+        *,
+        notes: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._notes = not quiet if notes is None else notes
         console = Console(stderr=True)
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -56,6 +68,8 @@ class ProgressBar(Closing):
             case StageProgress():
                 self._completed = event.fraction
                 self._update("")
+            case Noted() if self._notes:
+                self.say(f"note: {event.text}")
 
     def close(self) -> None:
         """Leave the terminal to others."""

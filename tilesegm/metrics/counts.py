@@ -47,10 +47,16 @@ class AccuracyByBin(Counts):
         return np.asarray(self.all / max(self.all.sum(), 1))
 
 
-def ratio(part: ArrayLike, whole: ArrayLike, otherwise: float = np.nan) -> NDArray[np.float64]:
-    """``part / whole`` of counts, and ``otherwise`` where the whole is nothing."""
+def ratio(
+    part: ArrayLike,
+    whole: ArrayLike,
+    otherwise: float = np.nan,
+    where: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """``part / whole`` where asked for or the whole is above 0, and ``otherwise`` elsewhere."""
+    counted = np.asarray(whole) > 0 if where is None else where
     out = np.full(np.shape(part), float(otherwise))
-    return np.asarray(np.divide(part, whole, out=out, where=np.asarray(whole) > 0))
+    return np.asarray(np.divide(part, whole, out=out, where=counted))
 
 
 def histogram(numbers: NDArray[Any], size: int) -> NDArray[np.int64]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
 import numpy as np
 
+from tilesegm.classes import Meaning
 from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.confusion import Scores, mean
@@ -49,6 +50,11 @@ class Evaluation:
     measures: Measures
     images: tuple[ImageEvaluation, ...]
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What was assumed of values, and what hides pixels of the truth."""
+    truth_values: Meaning = field(default_factory=Meaning)
+    """What values of the truths beside ids were read as."""
+    predicted_values: Meaning = field(default_factory=Meaning)
 
     @cached_property
     def total(self) -> MapCounts:
@@ -87,6 +93,7 @@ class Evaluation:
             **self._calibration(),
             "measures": asdict(self.measures),
             "images": images,
+            "notes": list(self.notes),
             "seconds": self.seconds,
         }
         facts: dict[str, Any] = plain(said, infinity="inf")
@@ -156,6 +163,8 @@ class Evaluation:
 def _overall(counts: MapCounts) -> dict[str, Any]:
     scores = counts.class_scores
     values = {name: getattr(scores, name) for name in _OVERALL}
+    values["mean_iou_classes"] = int(np.isfinite(scores.iou).sum())
     if counts.bands:
         values["mean_boundary_iou"] = mean(counts.bands.iou)
+        values["mean_boundary_iou_classes"] = int(np.isfinite(counts.bands.iou).sum())
     return values

@@ -31,13 +31,13 @@ class ObjectCounts(Counts):
 
     @property
     def f1(self) -> NDArray[np.float64]:
-        """``(len(classes),)`` F1 score of objects; NaN for a class without any."""
-        return ratio(2 * self.matched, self.true + self.predicted)
+        """``(len(classes),)`` F1 score of objects; NaN for a class without any in the truth."""
+        return ratio(2 * self.matched, self.true + self.predicted, where=self.true > 0)
 
     @property
     def panoptic_quality(self) -> NDArray[np.float64]:
         """``(len(classes),)`` F1 times the mean IoU of matched pairs (Kirillov et al. 2019)."""
-        return ratio(2 * self.quality, self.true + self.predicted)
+        return ratio(2 * self.quality, self.true + self.predicted, where=self.true > 0)
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,12 @@ class SkeletonCounts(Counts):
         """``(len(classes),)`` centre line Dice (Shit et al. 2021).
 
         Harmonic mean of the parts of both skeletons that lie inside the other map's class. NaN
-        for a class in neither map; 0 for one in a single map.
+        for a class that is not in the truth; 0 for one that is there alone.
         """
         recall = ratio(self.true_found, self.true, otherwise=0)
         right = ratio(self.predicted_right, self.predicted, otherwise=0)
         score = ratio(2 * recall * right, recall + right, otherwise=0)
-        return np.where(self.true + self.predicted > 0, score, np.nan)
+        return np.where(self.true > 0, score, np.nan)
 
 
 def count_skeletons(pair: WindowPair, classes: tuple[int, ...], rounds: int) -> SkeletonCounts:

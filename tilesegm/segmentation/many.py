@@ -12,6 +12,7 @@ from tilesegm.errors import ModelError, OutputError, SettingsError, TilesegmErro
 from tilesegm.events import OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.folders import expand_folders
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import Request, run_request
@@ -58,7 +59,7 @@ def segment_many(
     call skips finished images and resumes the unfinished one.
 
     Args:
-        images: paths or URLs.
+        images: paths or URLs; a folder stands for all images in it.
         model: a model as in `segment`.
         folder: folder that gets ``NAME_classes.tif`` for each image; created when absent.
         tiling: size, overlap and blending of tiles.
@@ -67,7 +68,7 @@ def segment_many(
         on_event: called with the events of each image.
 
     Raises:
-        SettingsError: two images would get the same output.
+        SettingsError: two images would get the same output, or a folder holds no image.
         OutputError: the folder cannot be made.
         ModelError: the model's file cannot be opened.
 
@@ -82,7 +83,7 @@ def segment_many(
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
-    names = [str(image) for image in images]
+    names = expand_folders(images, on_event)
     folder = Path(folder)
     outputs = _name_outputs(names, folder)
     try:

@@ -13,7 +13,7 @@ from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
-from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
+from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
@@ -32,8 +32,12 @@ from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.hidden import find_hidden
 
 __all__ = ["Request", "run_request", "segment"]
+
+_LOOKED_AT = 2**22
+"""Pixels up to which all of them are looked at before a run, and samples of larger images."""
 
 
 def segment(
@@ -108,6 +112,9 @@ def run_request(
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values(), image)
     with open_image(image, request.options) as source:
+        for hidden in find_hidden(source, _LOOKED_AT):
+            if hidden.reason == "alpha" and (hidden.pixels or hidden.doubtful):
+                on_event(Noted(f"{source.info.uri}: {hidden.text}"))
         work = _plan_work(source, opener, request)
         info = work.plan.info
         finished = not request.overwrite and _is_finished(paths, work)

@@ -70,7 +70,7 @@ class ArraySource(ImageSource):
             bands=len(bands),
             dtype=dtype,
             block=_block(getattr(array, "chunks", None), width),
-            nodata=options.nodata,
+            nodata=missing.nodata[0],
             masked=missing.possible,
             identity=(
                 ("shape", str(shape)),

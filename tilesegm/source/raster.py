@@ -45,7 +45,7 @@ class RasterSource(ImageSource):
         self._spool: Spool | None = None
         with self._gdal.calls("cannot be opened"):
             dataset = open_dataset(uri, options.level)
-            self._dataset = dataset if grid is None else warp_dataset(dataset, grid)
+            self._dataset = dataset if grid is None else warp_dataset(dataset, grid, options.nodata)
         try:
             info, missing = self._describe(options, identity)
         except BaseException:
@@ -84,6 +84,7 @@ class RasterSource(ImageSource):
             block=(1, width) if self._orientation.disordered else block,
             nodata=missing.nodata[0],
             masked=missing.possible or self.may_mask,
+            alpha=self._alpha,
             georeference=georeference,
             band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
             identity=(

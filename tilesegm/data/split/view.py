@@ -24,7 +24,6 @@ class SceneView:
     """
 
     name: str
-    """Name of the scene."""
     height: int
     width: int
     held_out: tuple[Window, ...] = ()

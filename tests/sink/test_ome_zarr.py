@@ -10,7 +10,10 @@ from rasterio.crs import CRS
 
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.errors import OutputError
-from tilesegm.sink import Layer, MapFacts, finish_zarr, ome_zarr
+from tilesegm.sink import ome_zarr
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.pyramid import halve_mean, halve_mode
 from tilesegm.source.base import Georeference
 

@@ -17,9 +17,10 @@ import zarr
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.classes import default_classes
 from tilesegm.errors import InputError, OutputError
-from tilesegm.grid.layout import TileLayout
-from tilesegm.sink import MapFacts, finish_geotiff, finish_zarr
-from tilesegm.sink.provenance import check_finished, digest, read_map_facts
+from tilesegm.grid.tiles import TileLayout
+from tilesegm.sink.geotiff import finish_geotiff
+from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.provenance import MapFacts, check_finished, digest, read_map_facts
 from tilesegm.source.base import Georeference
 
 LAYOUT = TileLayout(tile=(512, 256), overlap=64, margin=24, blend="hann", stride=16)

@@ -34,12 +34,9 @@ def demo(
     with EpochProgress(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
+        files = ("image", "labels", "model", "class_map", "quicklook")
         facts = {
-            "image": str(result.image),
-            "labels": str(result.labels),
-            "model": str(result.model),
-            "class_map": str(result.class_map),
-            "quicklook": str(result.quicklook),
+            **{name: str(getattr(result, name)) for name in files},
             "mean_iou": result.mean_iou,
             "class_iou": dict(result.class_iou),
             "seconds": dict(result.seconds),

@@ -131,7 +131,8 @@ def write_border_weights(
     # 1 and 10 are height and width of the other slope of Falk's weights.
     height, width = settings.ridge
     margin = math.ceil(max(ridge_reach(height, width), ridge_reach(1.0, 10.0)))
-    balance = balancing_weights(whole.pixels, _count_objects(instances, whole))
+    objects = sum(int(np.count_nonzero(instances.read(strip))) for strip in strips(whole, 1))
+    balance = balancing_weights(whole.pixels, objects)
     for block in whole.tiles(_BLOCK):
         near = block.widen(margin).intersect(whole) or block
         ids = instances.read(near)
@@ -140,10 +141,6 @@ def write_border_weights(
         else:
             ridges = ronneberger_weights(ids, w0=height, sigma=width, class_weights=balance)
         weights[block.slices] = ridges[block.shift(-near.row, -near.col).slices]
-
-
-def _count_objects(instances: Instances, window: Window) -> int:
-    return sum(int(np.count_nonzero(instances.read(strip))) for strip in strips(window, 1))
 
 
 def _join_masks(files: list[Path], info: ImageInfo) -> NDArray[np.int32]:

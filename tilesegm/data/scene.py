@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.closing import Closing
 from tilesegm.data.instances import InstanceLabels, Instances
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.labels.raster import RasterLabels
@@ -40,7 +41,7 @@ class SceneInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenScene:
+class OpenScene(Closing):
     """Open files of a scene, for one thread at a time."""
 
     image: Source

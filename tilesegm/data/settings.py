@@ -315,7 +315,4 @@ class BorderWeightSettings:
     def ridge(self) -> tuple[float, float]:
         """Height and width that are meant."""
         height, width = (50.0, 6.0) if self.kind == "falk" else (10.0, 5.0)
-        return (
-            height if self.w0 is None else self.w0,
-            width if self.sigma is None else self.sigma,
-        )
+        return (height if self.w0 is None else self.w0, width if self.sigma is None else self.sigma)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.grid.axis import Axis
 from tilesegm.grid.tiles import TileGrid
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
@@ -70,7 +69,7 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
     )
     for row in row_numbers:
         strip.advance(rows.spans[row].start, rows.tile)
-        low, high = _decided(rows, row)
+        low, high = rows.spans[row].first, min(rows.spans[row].last, rows.size)
         kept = [
             col
             for col in col_numbers
@@ -84,12 +83,6 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
             strip.wanted_rows(low, high, window.col, window.stop_col),
             len(col_numbers) - len(kept),
         )
-
-
-def _decided(axis: Axis, number: int) -> tuple[int, int]:
-    """Rows that a row of the grid contributes to."""
-    span = axis.spans[number]
-    return span.first, min(span.last, axis.size)
 
 
 def read_tiles(reading: Reading, row: int, col: int) -> NDArray[Any]:

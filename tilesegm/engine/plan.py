@@ -85,8 +85,7 @@ class Plan:
             numbers = cols.cover(panel[0].window.col, panel[0].window.stop_col)
             left = cols.spans[numbers[0]].start
             right = min(cols.spans[numbers[-1]].start + cols.tile, self.info.width)
-            for top in range(0, rows.size, block):
-                yield Window(top, left, min(block, rows.size - top), right - left)
+            yield from Window(0, left, rows.size, right - left).tiles(block, right - left)
 
 
 def footprint(spec: ModelSpec) -> Footprint:

@@ -117,11 +117,7 @@ def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
 def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Iterator[_Band]:
     grid = job.reading.grid
     blend = OverlapAdd(
-        grid.rows,
-        grid.cols,
-        classes=job.decision.classes,
-        left=window.col,
-        right=window.stop_col,
+        grid.rows, grid.cols, classes=job.decision.classes, left=window.col, right=window.stop_col
     )
     columns = grid.cols.cover(window.col, window.stop_col)
     arrived: dict[int, NDArray[np.float32]] = {}

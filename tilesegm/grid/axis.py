@@ -64,6 +64,14 @@ class Axis:
         touching = [n for n, s in enumerate(self.spans) if s.first < stop and s.last > start]
         return range(touching[0], touching[-1] + 1)
 
+    def seam_distance(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Distance of the centres of pixels ``[start, stop)`` from the nearest seam, if any."""
+        centres = np.arange(start, stop) + 0.5
+        distance = np.full(stop - start, np.inf)
+        for seam in self.seams:
+            np.minimum(distance, np.abs(centres - seam), out=distance)
+        return distance
+
 
 def plan_axis(
     size: int, tile: int, overlap: int, *, stride: int = 1, margin: int, blend: Blend
@@ -102,14 +110,11 @@ def plan_axis(
     total = np.zeros(last + tile)
     for start, window in zip(starts, windows, strict=True):
         total[start : start + tile] += window
-    return Axis(
-        size=size,
-        tile=tile,
-        spans=tuple(
-            _span(start, window / total[start : start + tile])
-            for start, window in zip(starts, windows, strict=True)
-        ),
+    spans = (
+        _span(start, window / total[start : start + tile])
+        for start, window in zip(starts, windows, strict=True)
     )
+    return Axis(size, tile, tuple(spans))
 
 
 def _rise(tile: int, margin: int, fade: int, blend: Blend) -> NDArray[np.float64]:

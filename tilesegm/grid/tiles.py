@@ -1,15 +1,14 @@
-"""The tiles of an image: two axes, and the numbers that follow from them."""
+"""The tiles of an image: two axes, the numbers that follow from them, and those to lay them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tilesegm.errors import ModelError, SettingsError
-from tilesegm.grid.axis import Axis
-from tilesegm.grid.layout import TileLayout
-from tilesegm.grid.tiling import Tiling
+from tilesegm.grid.axis import Axis, plan_axis
+from tilesegm.grid.tiling import Blend, Tiling
 
-__all__ = ["Footprint", "TileGrid", "plan_grid"]
+__all__ = ["SEAM_DISTANCES", "Footprint", "TileGrid", "TileLayout", "plan_grid"]
 
 
 _TILE = 1024
@@ -56,6 +55,35 @@ class TileGrid:
         """Pixels computed / pixels of the image."""
         computed = self.tiles * self.rows.tile * self.cols.tile
         return computed / (self.rows.size * self.cols.size)
+
+
+SEAM_DISTANCES = (4, 8, 16, 32, 64, 128)
+"""Upper ends, in pixels, of the bins of distance from a seam; a last bin holds what is beyond."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileLayout:
+    """What a tiling and a network come to: the numbers that the tiles of an image follow from."""
+
+    tile: tuple[int, int]
+    """Height and width of every tile in pixels."""
+    overlap: int
+    """Least number of pixels that neighbours share."""
+    margin: int
+    """Pixels at a tile's inner edges that are computed for context only."""
+    blend: Blend
+    stride: int = 1
+    """Total stride of the network. Where it is unknown, 1 misplaces the last seam by less than the
+    stride."""
+
+    def axes(self, height: int, width: int) -> tuple[Axis, Axis]:
+        """Lay the tiles over the rows and the columns of an image."""
+        return self._axis(height, self.tile[0]), self._axis(width, self.tile[1])
+
+    def _axis(self, size: int, tile: int) -> Axis:
+        shared = min(self.overlap, tile - 1)
+        inner = min(self.margin, shared // 2)
+        return plan_axis(size, tile, shared, stride=self.stride, margin=inner, blend=self.blend)
 
 
 def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> TileGrid:

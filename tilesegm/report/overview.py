@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
+from tilesegm.metrics.counts import ratio
 from tilesegm.metrics.pair import WindowPair
 from tilesegm.pictures.colours import colour_classes
 from tilesegm.report.page import Page
@@ -91,8 +92,8 @@ def survey(
         for band in range(3):
             sums = np.bincount(at, shades[:, band], rows * cols)
             colour[part][..., band] = sums.reshape(rows, cols)
-    share = np.divide(wrong, known, out=np.full(shape, np.nan), where=known > 0)
-    return Overview(step, truth, predicted, share, colour / np.maximum(wrong, 1)[..., None])
+    mean_colour = colour / np.maximum(wrong, 1)[..., None]
+    return Overview(step, truth, predicted, ratio(wrong, known), mean_colour)
 
 
 def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[ClassInfo]) -> None:
@@ -105,5 +106,4 @@ def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[Cl
         ", ".join(filter(None, (f"Errors of {name}", scale))),
     )
     for what, ids in (("Truth", overview.truth), ("Prediction", overview.predicted)):
-        small = picture(colour_classes(ids, classes), width=shown // 2, alt=what)
-        page.figure(small, what)
+        page.figure(picture(colour_classes(ids, classes), width=shown // 2, alt=what), what)

@@ -15,7 +15,7 @@ import zarr
 
 from tilesegm.classes import ClassInfo, default_classes
 from tilesegm.errors import InputError, OutputError, SourceError
-from tilesegm.grid.layout import TileLayout
+from tilesegm.grid.tiles import TileLayout
 from tilesegm.grid.tiling import Blend
 from tilesegm.source.base import Georeference
 from tilesegm.source.gdal import Gdal, open_quietly

@@ -8,15 +8,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.files import replacing
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["load_statistics", "save_statistics", "scenes_digest"]
 

@@ -93,12 +93,8 @@ class Cells:
     def _keep_sample(self, window: Window, patch: Patch) -> None:
         step = self._layout.step
         inside = slice(-window.row % step, None, step), slice(-window.col % step, None, step)
-        first_row, first_col = -(-window.row // step), -(-window.col // step)
         valid = patch.valid[inside]
-        place = (
-            slice(first_row, first_row + valid.shape[0]),
-            slice(first_col, first_col + valid.shape[1]),
-        )
+        place = Window(-(-window.row // step), -(-window.col // step), *valid.shape).slices
         self._statistics.sample[place] = np.where(valid[..., None], patch.pixels[inside], 0)
         self._statistics.sample_valid[place] = valid
 

@@ -7,17 +7,14 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics.cache import load_statistics, save_statistics, scenes_digest
 from tilesegm.data.statistics.cells import Cells, Layout
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["measure"]
 

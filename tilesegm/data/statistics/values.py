@@ -35,7 +35,6 @@ class SceneStatistics:
     """What one scene is like, by cells of ``cell`` x ``cell`` pixels; R x C of them, K classes."""
 
     name: str
-    """Name of the scene."""
     height: int
     width: int
     cell: int

@@ -14,7 +14,7 @@ from tilesegm.model.base import ModelSpec
 
 __all__ = [
     "SIDES",
-    "Meaning",
+    "OutputKind",
     "Outputs",
     "Probe",
     "choose_head",
@@ -25,7 +25,7 @@ __all__ = [
     "with_probe",
 ]
 
-Meaning = Literal["auto", "logits", "probabilities"]
+OutputKind = Literal["auto", "logits", "probabilities"]
 
 SIDES = (64, 128, 256, 512)
 """Sides of tiles that a network of unknown stride is tried on, until it takes one."""
@@ -41,7 +41,7 @@ _EXTREMES = (10.0, 1e4)
 class Outputs:
     """What the user says of a network's outputs."""
 
-    meaning: Meaning = "auto"
+    meaning: OutputKind = "auto"
     head: str | int | None = None
     """Name or number of the one to use; None where there is one."""
     needed: bool = True
@@ -108,7 +108,7 @@ def refuse_several(name: str, outputs: Any, names: Sequence[str], head: Any = No
     )
 
 
-def state(spec: ModelSpec, meaning: Meaning) -> ModelSpec:
+def state(spec: ModelSpec, meaning: OutputKind) -> ModelSpec:
     """Return the spec of a network whose outputs are what the user says that they are."""
     if meaning == "auto":
         return spec

@@ -9,7 +9,7 @@ from typing import Literal
 from tilesegm.checks import in_range, one_of
 from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.outputs import Meaning
+from tilesegm.model.outputs import OutputKind
 from tilesegm.source.options import Nodata
 
 __all__ = ["Compression", "Options", "Precision"]
@@ -43,7 +43,7 @@ class Options:
     """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
     normalisation: Normalisation | None = None
     """Applied to the pixels of a bare network; a bundle carries its own."""
-    network_outputs: Meaning = "auto"
+    network_outputs: OutputKind = "auto"
     """Outputs of the network are ``"logits"`` or ``"probabilities"``; ``"auto"`` finds out."""
     head: str | int | None = None
     """Output to use of a network that has several, by name or number."""
@@ -62,7 +62,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
-            ("network_outputs", self.network_outputs, Meaning),
+            ("network_outputs", self.network_outputs, OutputKind),
             ("precision", self.precision, Precision),
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
-from tilesegm.source.open import is_zarr
+from tilesegm.source.names import is_zarr
 
 __all__ = ["is_folder_of_maps", "pair_folders", "short_names"]
 

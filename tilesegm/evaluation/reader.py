@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from tilesegm.metrics.seams import SeamMap
 from tilesegm.sink.layer import PROBABILITY
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
-from tilesegm.source.base import ImageInfo, Pixels, Source
+from tilesegm.source.base import ImageInfo, Pixels, Source, same_place
 from tilesegm.source.open import open_source
 
 __all__ = ["Levels", "PairReader", "inspect_pair"]
@@ -47,8 +47,6 @@ def inspect_pair(
     with open_source(given.prediction) as source:
         info = source.info
     facts = read_map_facts(given.prediction)
-    if facts.georeference.transform is not None:
-        info = replace(info, georeference=facts.georeference)
     if classes is None and labels is not None:
         classes = tuple(label.name for label in labels.classes)
     inspected = InspectedPair(
@@ -72,7 +70,8 @@ def _class_names(
     if facts.classes:
         return tuple(info.name for info in facts.classes)
     raise InputError(
-        f"{uri} does not tell its classes; give their number or names in the order of ids"
+        f"{uri} does not tell its classes; give their number or names in the order of ids "
+        "(--classes)"
     )
 
 
@@ -177,11 +176,7 @@ def _open_truth(pair: InspectedPair) -> Any:
     truth, grid = pair.given.truth, pair.info
     if pair.labels is not None:
         return open_labels(os.fspath(truth), pair.labels, grid)
-    if not isinstance(truth, str | os.PathLike):
-        source = _open(truth)
-        _check_size(source.info, grid)
-    else:
-        source = open_on_grid(os.fspath(truth), grid)
+    source = open_on_grid(truth, grid)
     _check_ids(source.info)
     return source
 
@@ -200,6 +195,8 @@ def _check_size(info: ImageInfo, grid: ImageInfo) -> None:
             f"{info.uri} has {info.height} x {info.width} pixels and {grid.uri} {grid.height} x "
             f"{grid.width}; they must be of one size"
         )
+    if not same_place(info.georeference, grid.georeference, grid.height, grid.width):
+        raise SourceError(f"{info.uri} lies elsewhere than {grid.uri}; give that of the same map")
 
 
 def _ids(pixels: Pixels, info: ImageInfo) -> NDArray[Any]:

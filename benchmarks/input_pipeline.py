@@ -179,7 +179,7 @@ def make_step(bands: int) -> Callable[[NDArray[Any], NDArray[Any]], object]:
     from tilesegm.model.device import native_bfloat16
     from tilesegm.networks.build import build
     from tilesegm.networks.settings import ModelSettings
-    from tilesegm.training.precision import twin_of
+    from tilesegm.training.mixed_precision import twin_of
 
     model = build(ModelSettings(filters=16), bands, CLASSES)
     if native_bfloat16():

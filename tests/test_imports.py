@@ -16,7 +16,7 @@ import tilesegm
 ROOT = Path(tilesegm.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-FOUNDATIONS = {"classes", "closing", "errors", "events", "files", "version"}
+FOUNDATIONS = {"checks", "classes", "closing", "errors", "events", "files", "plain", "version"}
 """What every room may import: they import nothing but each other."""
 
 # What else each room may import, from the ground up. `model` describes networks to everybody, and
@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "metrics": {"grid"},
     "report": {"grid", "metrics"},
     "data": {"grid", "source", "model"},
-    "training.settings": {"grid", "source", "data", "losses", "model", "networks"},
+    "training.settings": {"source", "data", "networks"},
     "training.init": {"grid", "source", "data", "training.settings"},
     "training": {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),

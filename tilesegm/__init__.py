@@ -157,5 +157,9 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(_LATER[name]), name)
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 # A saved model that was compiled with a loss from here loads after `import tilesegm` alone.
 register_with_keras()

@@ -1,8 +1,10 @@
-"""Makes Keras know the classes of this package without importing Keras.
+"""Registers the classes of this package with Keras, without importing Keras.
 
-Keras finds a class of a saved model by its registered name, and names are registered when their
-modules are imported. ``import tilesegm`` must stay light, so it only leaves word with the import
-system: whenever Keras gets imported, the modules that register classes follow.
+A saved model names the classes of its losses and layers. Keras imports modules by name only for its
+own packages; any other class must be registered before ``keras.saving.load_model``, which happens
+when its module is imported. ``import tilesegm`` must stay light and cannot import these modules,
+since they import Keras. So it installs an import hook: as soon as Keras is imported, by the user or
+by this package, the modules that register classes are imported too.
 """
 
 from __future__ import annotations
@@ -24,8 +26,8 @@ def register_with_keras() -> None:
     """Register this package's classes with Keras, now or when Keras gets imported."""
     if "keras" in sys.modules:
         _register()
-    elif not any(isinstance(finder, _WhenKerasComes) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _WhenKerasComes())
+    elif not any(isinstance(finder, _KerasImportHook) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _KerasImportHook())
 
 
 def _register() -> None:
@@ -33,8 +35,8 @@ def _register() -> None:
         importlib.import_module(module)
 
 
-class _WhenKerasComes(importlib.abc.MetaPathFinder):
-    """Finds Keras as everybody else would, and sees to it that the registration follows."""
+class _KerasImportHook(importlib.abc.MetaPathFinder):
+    """Finds Keras as usual, and registers the classes after it is imported."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None

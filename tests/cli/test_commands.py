@@ -175,6 +175,23 @@ def test_plan_says_what_predict_will_do(cli: Cli, models: Path, tmp_path: Path) 
         assert word in table
 
 
+def test_plan_and_audit_take_a_stack_as_predict_does(
+    cli: Cli, models: Path, tmp_path: Path
+) -> None:
+    image = blobs(300, 200)
+    bands = [write(tmp_path / f"{n}.tif", image[..., n], **GEO) for n in range(3)]
+    words = [*bands, "-m", models / "b3.keras", *TILE, "--json"]
+    planned = json.loads(cli("plan", "--stack", *words, "--no-probe").out)
+    audited = json.loads(cli("audit", "--stack", *words, "--samples", 1).out)
+    mapped = json.loads(cli("predict", "--stack", *words, "-o", tmp_path / "map.tif").out)
+    assert planned["tiles"] == mapped["tiles"]
+    assert planned["image"] == audited["image"] == mapped["image"]
+    for command in ("plan", "audit"):
+        refused = cli(command, *words)
+        assert refused.code == 2
+        assert "3 images are given; give one, or --stack" in refused.err
+
+
 def test_plan_and_info_need_no_framework(models: Path, tmp_path: Path) -> None:
     image = write(tmp_path / "image.tif", blobs(300, 200), **GEO)
     script = f"""

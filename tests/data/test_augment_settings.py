@@ -44,7 +44,7 @@ def test_limits_are_allowed() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("kind", "round", "'ronneberger' or 'falk'"),
+        ("kind", "round", "expected ronneberger or falk"),
         ("w0", -1, "at least 0"),
         ("w0", float("inf"), "finite"),
         ("sigma", 0, "above 0"),

@@ -240,7 +240,7 @@ def test_hardness_takes_one_error_a_place(errors: list[float]) -> None:
 @pytest.mark.parametrize(
     ("shares", "said"),
     [
-        ({"balanced": 1.5}, "sampling.balanced is a share from 0 to 1; received 1.5"),
+        ({"balanced": 1.5}, "sampling.balanced is 1.5; pass a share from 0 to 1"),
         ({"hard": -0.1}, "sampling.hard"),
         ({"border": float("nan")}, "sampling.border"),
         ({"balanced": 0.6, "border": 0.6}, "add up to 1.2; lower some of balanced=0.6, border=0.6"),

@@ -21,7 +21,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.open import open_model
-from tilesegm.networks.unet import unet
+from tilesegm.networks.build import unet
 from tilesegm.source.open import open_source
 
 Build = Callable[[], keras.Model]

@@ -12,19 +12,19 @@ from typer.testing import CliRunner
 from tilesegm.cli.losses import losses_app
 from tilesegm.errors import InputError
 from tilesegm.losses import CrossEntropy, Dice, SegmentationLoss
-from tilesegm.losses.audit import AuditRow, audit
-from tilesegm.losses.targets import Batch
+from tilesegm.losses.audit import AuditRow, audit_losses
+from tilesegm.losses.inputs import LossInputs
 
 
 def row_of(loss: str | SegmentationLoss) -> AuditRow:
-    (row,) = audit([loss], size=16, cost_size=None)
+    (row,) = audit_losses([loss], size=16, cost_size=None)
     return row
 
 
 class Broken(SegmentationLoss):
     """Cross-entropy with the defect that its name says."""
 
-    def compute(self, batch: Batch) -> object:
+    def compute(self, batch: LossInputs) -> object:
         sound = CrossEntropy().compute(batch)
         return {
             "nan": sound * keras.ops.log(keras.ops.sum(batch.target) * 0.0),
@@ -77,7 +77,7 @@ def test_the_known_deafness_of_dice_is_found_and_the_default_mends_it() -> None:
 
 
 def test_cost_is_relative_to_cross_entropy() -> None:
-    (row,) = audit([CrossEntropy()], size=16, cost_size=16)
+    (row,) = audit_losses([CrossEntropy()], size=16, cost_size=16)
     assert row.cost is not None
     assert 0.05 < row.cost < 20
 
@@ -96,4 +96,4 @@ def test_command_prints_a_table_and_json() -> None:
 
 def test_unknown_names_reach_the_user() -> None:
     with pytest.raises(InputError, match="did you mean 'Dice'"):
-        audit(["dyce"])
+        audit_losses(["dyce"])

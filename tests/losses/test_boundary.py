@@ -14,11 +14,11 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.active_boundary import ActiveBoundary, predicted_border
 from tilesegm.losses.boundary import Boundary
 from tilesegm.losses.boundary_dou import BoundaryDoU
-from tilesegm.losses.contour import contour
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.distance_weighted import BorderWeighted, distance_weights
 from tilesegm.losses.gradients import differentiate
 from tilesegm.losses.hausdorff import HausdorffDT
+from tilesegm.losses.morphology import contour
 
 IGNORE = 255
 
@@ -175,7 +175,7 @@ def test_boundary_dou_equals_convolution_on_inner_objects() -> None:
 
 
 def slow_active_boundary(labels: np.ndarray, logits: np.ndarray, border: np.ndarray) -> float:
-    """The definition, pixel by pixel, for one image (smoothing 0.2, reach 20)."""
+    """The definition, pixel by pixel, for one image (label_smoothing 0.2, theta 20)."""
     log_p, (H, W) = log_softmax(logits, axis=-1), labels.shape
 
     def inside(row: int, column: int) -> bool:
@@ -255,7 +255,8 @@ def test_compiled_equals_eager(loss: Boundary) -> None:
         (lambda: HausdorffDT(alpha=0.0), "alpha is 0"),
         (lambda: BorderWeighted(sigma=0.0), "sigma 0"),
         (lambda: BoundaryDoU(limit=1.0), "limit is 1"),
-        (lambda: ActiveBoundary(fraction=0.0), "fraction is 0"),
+        (lambda: ActiveBoundary(theta=0.0), "theta is 0"),
+        (lambda: ActiveBoundary(fraction=0.0), "fraction 0"),
     ],
 )
 def test_wrong_settings_are_refused(make: object, message: str) -> None:

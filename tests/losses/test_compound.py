@@ -105,7 +105,7 @@ def test_unknown_names_are_answered_with_the_nearest(name: str, advice: str) -> 
 
 
 def test_unknown_arguments_are_an_input_error() -> None:
-    with pytest.raises(InputError, match=r"Dice cannot be made: .*gamma"):
+    with pytest.raises(InputError, match="Dice has no argument 'gamma'; there are absent, backg"):
         get("dice", gamma=2.0)
     with pytest.raises(InputError, match="there is no recipe 'dice'; did you mean 'dice_ce'"):
         recipe("dice")

@@ -53,6 +53,11 @@ def test_answers_with_a_float32_scalar(name: str) -> None:
 
 
 @every_loss
+def test_names_its_reduction_as_keras_does(name: str) -> None:
+    assert get(name).reduction == "mean_with_sample_weight"
+
+
+@every_loss
 def test_ignored_pixels_change_nothing_not_even_as_nan(name: str) -> None:
     scene, loss = tiles(name).with_hole(), get(name, ignore=IGNORE)
     hole = scene.labels == IGNORE

@@ -17,7 +17,7 @@ from scipy.ndimage import distance_transform_edt
 from tilesegm.errors import InputError
 from tilesegm.losses.edt import distance_transform, signed_distance, squared_distance_to
 from tilesegm.losses.gradients import differentiate
-from tilesegm.losses.sides import sides
+from tilesegm.losses.tensors import sides
 
 
 def numbers(tensor: object) -> np.ndarray:

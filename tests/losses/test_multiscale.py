@@ -14,9 +14,9 @@ from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.deep_supervision import DeepSupervision, nearest, output_weights
 from tilesegm.losses.focal import Focal
 from tilesegm.losses.gradients import differentiate
+from tilesegm.losses.inputs import prepare_inputs
 from tilesegm.losses.ms_ssim import MSSSIM, similarity
 from tilesegm.losses.pyramid import Pyramid, pooled
-from tilesegm.losses.targets import prepare
 from tilesegm.losses.tversky import Jaccard
 from tilesegm.losses.unet3plus import UNet3PlusHybrid
 
@@ -127,7 +127,7 @@ def test_pooling_by_hand() -> None:
     labels = np.array([[[1, 0, 1], [0, 255, 1]]])
     probability = np.array([[[0.9, 0.1, 0.5], [0.2, 0.7, 0.3]]], np.float32)[..., None]
     weight = np.array([[[2, 1, 1], [1, 1, 3]]], np.float32)
-    batch = prepare(labels, probability, weight, from_logits=False, ignore=IGNORE)
+    batch = prepare_inputs(labels, probability, weight, from_logits=False, ignore=IGNORE)
     small = pooled(batch, 2)
     np.testing.assert_allclose(small.weight, [[[4, 4]]])
     np.testing.assert_allclose(small.target[..., 0], [[[2 / 4, 4 / 4]]])
@@ -190,7 +190,7 @@ def test_ms_ssim_equals_tensorflow_where_windows_are_whole() -> None:
     truth, near = maps(96)
     powers = (0.3, 0.3, 0.4)
     expected = float(tf.image.ssim_multiscale(truth, near, 1.0, power_factors=powers)[0])
-    batch = prepare(truth, near, from_logits=False)
+    batch = prepare_inputs(truth, near, from_logits=False)
     product = 1.0
     for i, power in enumerate(powers):
         level = pooled(batch, 2**i)

@@ -104,13 +104,12 @@ def test_generalised_dice_by_hand() -> None:
     assert value == pytest.approx(1 - shared / sizes, rel=1e-5)
 
 
-@pytest.mark.parametrize(("extra", "missed"), [(0.3, 0.7), (0.8, 0.2)])
-def test_tversky_is_that_of_monai(extra: float, missed: float) -> None:
-    # MONAI calls the price of false positives alpha.
+@pytest.mark.parametrize(("alpha", "beta"), [(0.3, 0.7), (0.8, 0.2)])
+def test_tversky_is_that_of_monai(alpha: float, beta: float) -> None:
     reference = monai.TverskyLoss(
-        softmax=True, alpha=extra, beta=missed, batch=True, smooth_nr=1e-5, smooth_dr=1e-5
+        softmax=True, alpha=alpha, beta=beta, batch=True, smooth_nr=1e-5, smooth_dr=1e-5
     )
-    value = on_scene(Tversky(extra=extra, missed=missed))
+    value = on_scene(Tversky(alpha=alpha, beta=beta))
     assert value == pytest.approx(by_monai(reference), abs=1e-5)
 
 
@@ -120,17 +119,17 @@ def test_tversky_is_that_of_keras_whose_names_are_swapped() -> None:
     # Keras documents alpha as the price of false positives and applies it to false negatives.
     by_keras = keras.losses.Tversky(alpha=0.7, beta=0.3)(labels, keras.ops.sigmoid(scene.logits))
     assert on_scene(Tversky(), "LovaszHinge") == pytest.approx(float(by_keras), abs=1e-5)
-    # One pixel found, one missed, none extra: 1 - 1 / (1 + 0.7).
-    missed = Tversky(extra=0.3, missed=0.7, from_logits=False, smooth=0.0)
-    value = float(missed(np.int32([[[1, 1]]]), np.float32([[[[1], [0]]]])))
+    # TP 1, FN 1, FP 0: 1 - 1 / (1 + 0.7).
+    loss = Tversky(alpha=0.3, beta=0.7, from_logits=False, smooth=0.0)
+    value = float(loss(np.int32([[[1, 1]]]), np.float32([[[[1], [0]]]])))
     assert value == pytest.approx(1 - 1 / 1.7)
 
 
 def test_tversky_contains_dice_and_jaccard() -> None:
-    assert on_scene(Tversky(extra=0.5, missed=0.5, smooth=0.0)) == pytest.approx(
+    assert on_scene(Tversky(alpha=0.5, beta=0.5, smooth=0.0)) == pytest.approx(
         on_scene(Dice(smooth=0.0)), rel=1e-6
     )
-    assert on_scene(Tversky(extra=1.0, missed=1.0)) == pytest.approx(on_scene(Jaccard()), rel=1e-6)
+    assert on_scene(Tversky(alpha=1.0, beta=1.0)) == pytest.approx(on_scene(Jaccard()), rel=1e-6)
 
 
 def test_jaccard_is_that_of_monai_and_of_sklearn_on_hard_masks() -> None:
@@ -156,7 +155,7 @@ def test_soft_labels_are_best_met_exactly(loss: object) -> None:
 def test_focal_tversky_raises_each_class_before_the_mean() -> None:
     scene = tiles()
     each = [
-        float(Tversky(missed=0.7)(np.int32(scene.labels == k), pair_logits(scene.logits, k)))
+        float(Tversky(beta=0.7)(np.int32(scene.labels == k), pair_logits(scene.logits, k)))
         for k in range(3)
     ]
     expected = np.mean(np.array(each) ** 0.75)
@@ -247,7 +246,7 @@ def test_asymmetric_focal_tversky_by_hand() -> None:
         (lambda: Dice(smooth=-1.0), "smooth is -1"),
         (lambda: Dice(pool="tile"), "pool is 'tile'"),
         (lambda: Dice(absent="zero"), "absent is 'zero'"),
-        (lambda: Tversky(extra=-1.0), "expected numbers >= 0"),
+        (lambda: Tversky(alpha=-1.0), "expected numbers >= 0"),
         (lambda: FocalTversky(gamma=0.0), "gamma is 0"),
         (lambda: GeneralizedDice(pool="tile"), "pool is 'tile'"),
         (lambda: MCC(smooth=0.0), "smooth is 0"),

@@ -10,7 +10,19 @@ import keras
 import pytest
 
 from tests.losses.scenes import NAMES
-from tilesegm.losses import CrossEntropy, Dice, RunningDice, get
+from tilesegm.losses import (
+    ActiveBoundary,
+    BlobLoss,
+    Compound,
+    CrossEntropy,
+    Dice,
+    FocalTversky,
+    RunningDice,
+    SegmentationLoss,
+    Tversky,
+    get,
+)
+from tilesegm.losses.weighting import GradNorm
 
 LOAD = """
 import sys
@@ -72,3 +84,64 @@ def test_registration_does_not_depend_on_the_order_of_imports(order: str) -> Non
 def test_a_layer_with_state_survives(tmp_path: Path) -> None:
     layer = RunningDice(3, decay=0.5, ignore=7)
     assert RunningDice.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+COMMON = {"from_logits": True, "ignore": 255, "name": "mine"}
+REGION = {**COMMON, "pool": "batch", "absent": "area", "background": True}
+PRICES = {"extra": 0.2, "missed": 0.9, "smooth": 1e-5}
+
+
+def earlier(module: str, name: str, config: dict[str, object]) -> dict[str, object]:
+    """Return what a model saved by the version before the renaming holds of a loss or rule."""
+    return {
+        "module": f"tilesegm.losses.{module}",
+        "class_name": name,
+        "config": config,
+        "registered_name": f"tilesegm>{name}",
+    }
+
+
+OLD_TVERSKY = earlier("tversky", "Tversky", {**REGION, **PRICES})
+OLD_BORDER = {**COMMON, "reach": 7.0, "fraction": 0.05, "smoothing": 0.1}
+OLD_BLOB = {**COMMON, "beside": OLD_TVERSKY, "limit": 9, "background": False}
+TVERSKY = Tversky(alpha=0.2, beta=0.9, ignore=255, name="mine")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (OLD_TVERSKY, TVERSKY),
+        (
+            earlier("tversky", "FocalTversky", {**REGION, **PRICES, "gamma": 2.0}),
+            FocalTversky(gamma=2.0, alpha=0.2, beta=0.9, ignore=255, name="mine"),
+        ),
+        (
+            earlier("active_boundary", "ActiveBoundary", OLD_BORDER),
+            ActiveBoundary(theta=7, fraction=0.05, label_smoothing=0.1, ignore=255, name="mine"),
+        ),
+        (
+            earlier("blob", "BlobLoss", OLD_BLOB),
+            BlobLoss(global_loss=TVERSKY, limit=9, name="mine"),
+        ),
+        (
+            earlier(
+                "compound", "Compound", {"terms": [OLD_TVERSKY], "weights": [2.0], "name": "mine"}
+            ),
+            Compound([TVERSKY], [2.0], name="mine"),
+        ),
+    ],
+    ids=lambda one: one["class_name"] if isinstance(one, dict) else "",
+)
+def test_losses_of_earlier_versions_load(old: dict[str, object], new: SegmentationLoss) -> None:
+    loaded = keras.saving.deserialize_keras_object(old)
+    assert type(loaded) is type(new)
+    assert loaded.get_config() == new.get_config()
+
+
+def test_rules_of_earlier_versions_load() -> None:
+    config = {"name": "mine", "shift": 0.0, "layer": None, "alpha": 0.3, "rate": 0.5}
+    loaded = keras.saving.deserialize_keras_object(
+        earlier("weighting.gradnorm", "GradNorm", config)
+    )
+    expected = GradNorm(alpha=0.3, learning_rate=0.5, name="mine")
+    assert loaded.get_config() == expected.get_config()

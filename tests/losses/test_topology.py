@@ -208,14 +208,14 @@ def test_the_loss_beside_gets_labels_without_numbers() -> None:
     numbered = number_blobs(labels[0], ignore=IGNORE)[None]
     assert numbered.max() > 1024
     logits = np.random.default_rng(11).normal(size=(*labels.shape, 2)).astype(np.float32)
-    both = BlobLoss(beside=2 * Dice(ignore=IGNORE))
+    both = BlobLoss(global_loss=2 * Dice(ignore=IGNORE))
     expected = 2 * float(Dice(ignore=IGNORE)(labels, logits))
     expected += float(BlobLoss(ignore=IGNORE)(numbered, logits))
     assert float(both(numbered, logits)) == pytest.approx(expected, rel=1e-6)
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(both))
     assert float(again(numbered, logits)) == pytest.approx(expected, rel=1e-6)
-    with pytest.raises(SettingsError, match="beside has another"):
-        BlobLoss(beside=Dice(), ignore=IGNORE)
+    with pytest.raises(SettingsError, match="global_loss has another"):
+        BlobLoss(global_loss=Dice(), ignore=IGNORE)
 
 
 def test_numbers_keep_the_class_and_go_round_the_limit() -> None:

@@ -126,7 +126,7 @@ def run() -> dict[str, Any]:
     model, _ = trained(frozen, Uncertainty(), 0.5, steps=60)
     result["log_variance"] = np.asarray(model.rule.log_variance.numpy()).tolist()
 
-    model, _ = trained(number(), GradNorm(alpha=0.0, rate=0.05), 0.0, steps=100)
+    model, _ = trained(number(), GradNorm(alpha=0.0, learning_rate=0.05), 0.0, steps=100)
     result["gradnorm"] = model.rule.factors.numpy().tolist()
 
     normalised = keras.Sequential(

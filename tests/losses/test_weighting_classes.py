@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.targets import prepare
+from tilesegm.losses.inputs import prepare_inputs
 from tilesegm.losses.weighting import ClassAdaptive
 from tilesegm.losses.weighting.class_adaptive import confusion, error_weights
 
@@ -74,15 +74,17 @@ def test_weights_of_a_step_come_from_the_steps_before() -> None:
     layer = ClassAdaptive(2, momentum=0.5)
     y_true = np.array([[[0, 0, 1, 255]]])
     logits = np.array([[[[3.0, 0.0], [0.0, 3.0], [0.0, 3.0], [0.0, 3.0]]]], "float32")
-    batch = prepare(y_true, logits, ignore=255)
+    batch = prepare_inputs(y_true, logits, ignore=255)
     first = ops.convert_to_numpy(layer.weigh(batch, training=True))
     np.testing.assert_allclose(first, [[[1.0, 1.0, 1.0, 0.0]]])
     np.testing.assert_allclose(np.asarray(layer.running), np.array([[1, 1], [0, 1]]) / 3, rtol=1e-6)
     # Both classes now have IoU 1/2.
     np.testing.assert_allclose(ops.convert_to_numpy(layer.weights_now()), 1.0, rtol=1e-6)
-    layer.weigh(prepare(y_true[..., :1], logits[..., 1:2, :]), training=False)
+    layer.weigh(prepare_inputs(y_true[..., :1], logits[..., 1:2, :]), training=False)
     np.testing.assert_allclose(np.asarray(layer.running), np.array([[1, 1], [0, 1]]) / 3, rtol=1e-6)
-    layer.weigh(prepare(y_true[..., :1], logits[..., 1:2, :]), training=True)  # all 0 taken for 1
+    layer.weigh(
+        prepare_inputs(y_true[..., :1], logits[..., 1:2, :]), training=True
+    )  # all 0 taken for 1
     np.testing.assert_allclose(np.asarray(layer.running), np.array([[1, 4], [0, 1]]) / 6, rtol=1e-6)
     # 1 - IoU: 4/5 and 4/5; recall tells them apart.
     layer.score = "recall"
@@ -93,7 +95,9 @@ def test_weights_of_a_step_come_from_the_steps_before() -> None:
 def test_an_empty_batch_leaves_the_memory_alone() -> None:
     layer = ClassAdaptive(2)
     layer.running.assign([[0.5, 0.2], [0.2, 0.1]])
-    layer.weigh(prepare(np.full((1, 2, 2), 9), np.zeros((1, 2, 2, 2)), ignore=9), training=True)
+    layer.weigh(
+        prepare_inputs(np.full((1, 2, 2), 9), np.zeros((1, 2, 2, 2)), ignore=9), training=True
+    )
     np.testing.assert_allclose(np.asarray(layer.running), [[0.5, 0.2], [0.2, 0.1]])
 
 
@@ -103,7 +107,9 @@ def test_refusals() -> None:
     with pytest.raises(SettingsError, match="score 'iou' or 'recall'"):
         ClassAdaptive(3, score="f1")
     with pytest.raises(SettingsError, match="y_pred has 3 classes, ClassAdaptive 2"):
-        ClassAdaptive(2).weigh(prepare(np.zeros((1, 2, 2), int), np.zeros((1, 2, 2, 3))), True)
+        ClassAdaptive(2).weigh(
+            prepare_inputs(np.zeros((1, 2, 2), int), np.zeros((1, 2, 2, 3))), True
+        )
 
 
 def test_round_trip_of_the_config() -> None:

@@ -187,7 +187,11 @@ def test_gradnorm_step_by_hand() -> None:
     # move by +0.1 * 0.5 and -0.1 * 1.5.
     moved = ops.convert_to_numpy(
         gradnorm_step(
-            ops.ones(2), ops.convert_to_tensor([1.0, 3.0]), ops.ones(2), rate=0.1, alpha=0.0
+            ops.ones(2),
+            ops.convert_to_tensor([1.0, 3.0]),
+            ops.ones(2),
+            learning_rate=0.1,
+            alpha=0.0,
         )
     )
     expected = np.exp([0.05, -0.15])
@@ -198,12 +202,12 @@ def test_gradnorm_balances_norms_one_to_ten() -> None:
     factors = ops.ones(2)
     norms = ops.convert_to_tensor([1.0, 10.0])
     for _ in range(200):
-        factors = gradnorm_step(factors, norms, ops.ones(2), rate=0.02, alpha=0.0)
+        factors = gradnorm_step(factors, norms, ops.ones(2), learning_rate=0.02, alpha=0.0)
     np.testing.assert_allclose(ops.convert_to_numpy(factors), [20 / 11, 2 / 11], rtol=0.04)
 
 
 def test_gradnorm_tilts_towards_the_term_that_trains_slowly() -> None:
-    rule = built(GradNorm(alpha=1.0, rate=0.02))
+    rule = built(GradNorm(alpha=1.0, learning_rate=0.02))
     even = ops.ones(2)
     rule.learn(ops.convert_to_tensor([2.0, 2.0]), even)
     for _ in range(200):  # the first fell to a quarter, the second not at all
@@ -226,7 +230,7 @@ def test_gradnorm_ignores_norms_that_are_not_finite() -> None:
         (lambda: DWA(temperature=0.0), "temperature is 0"),
         (lambda: SoftAdapt(variant="raw"), "variant is 'raw'"),
         (lambda: SoftAdapt(depth=1), "depth is 1"),
-        (lambda: GradNorm(rate=-1.0), "rate is -1"),
+        (lambda: GradNorm(learning_rate=-1.0), "learning_rate is -1"),
         (lambda: GLS(shift=-1.0), "shift is -1"),
     ],
 )
@@ -244,7 +248,7 @@ def test_arguments_out_of_range_are_refused(make: object, message: str) -> None:
         RandomWeighting(seed=3),
         DWA(temperature=1.0),
         SoftAdapt(0.2, variant="normalised", depth=4),
-        GradNorm("head", alpha=0.5, rate=0.1),
+        GradNorm("head", alpha=0.5, learning_rate=0.1),
     ],
     ids=lambda rule: type(rule).__name__,
 )

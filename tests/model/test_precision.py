@@ -20,7 +20,7 @@ from tilesegm.model.guard import GuardedPredictor, compare_scores
 from tilesegm.model.layer_graph import trace
 from tilesegm.model.open import open_model
 from tilesegm.model.precision import in_precision
-from tilesegm.networks.unet import unet
+from tilesegm.networks.build import unet
 
 _TILES = np.random.default_rng(0).integers(0, 255, (1, 16, 16, 3)).astype(np.uint8)
 

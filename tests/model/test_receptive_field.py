@@ -16,7 +16,7 @@ from tests.model.networks import conv_net, encoder_decoder, image, pointwise, ra
 from tilesegm.model.open import open_model
 from tilesegm.model.probe import probe_halo, probe_radius
 from tilesegm.model.receptive_field import receptive_field
-from tilesegm.networks.unet import unet
+from tilesegm.networks.build import unet
 
 
 def _measure(model: keras.Model, length: int = 96) -> tuple[int, int]:

@@ -13,8 +13,8 @@ from keras.src.utils import file_utils
 from tilesegm.errors import ModelError
 from tilesegm.model.receptive_field import receptive_field
 from tilesegm.networks.build import build
+from tilesegm.networks.encoder_file import spread_over_bands
 from tilesegm.networks.encoders import expected_normalisation
-from tilesegm.networks.first_kernel import spread_over_bands
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3)).astype(np.uint8)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tilesegm.networks.first_kernel import spread_over_bands
+from tilesegm.networks.encoder_file import spread_over_bands
 
 KERNEL = np.array([1.0, 2.0, 6.0], np.float32).reshape(1, 1, 3, 1)
 

@@ -17,7 +17,7 @@ MOBILE = EncoderSettings("mobilenet_v3_small")
     [
         (
             {"name": "segnet"},
-            "model.name is 'segnet'; pass one of 'unet', 'unet\\+\\+', 'unet3\\+'",
+            "model.name is 'segnet'; expected unet, unet\\+\\+ or unet3\\+",
         ),
         ({"norm": "layer"}, "model.norm is 'layer'"),
         ({"upsampling": "cubic"}, "model.upsampling is 'cubic'"),

@@ -11,8 +11,8 @@ import pytest
 from tilesegm.errors import ModelError
 from tilesegm.model.bundle import BundleInfo, save_bundle
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.networks.build import unet
 from tilesegm.networks.start_weights import load_start_weights
-from tilesegm.networks.unet import unet
 
 
 def net(bands: int, classes: int, seed: int) -> keras.Model:
@@ -24,7 +24,7 @@ def test_the_same_network_gives_the_same_scores(tmp_path: Path) -> None:
     old, new = net(2, 3, 0), net(2, 3, 1)
     old.save(tmp_path / "old.keras")
     start = load_start_weights(new, tmp_path / "old.keras")
-    assert start.anew == ()
+    assert start.from_scratch == ()
     assert start.normalisation is None
     pixels = np.random.default_rng(0).normal(size=(1, 8, 8, 2)).astype(np.float32)
     np.testing.assert_array_equal(new(pixels), old(pixels))
@@ -36,7 +36,7 @@ def test_other_classes_start_anew_and_are_listed(tmp_path: Path) -> None:
     save_bundle(tmp_path / "old", old, BundleInfo(normalisation=normalisation))
     fresh = new.get_layer("logits").get_weights()
     start = load_start_weights(new, tmp_path / "old")
-    assert start.anew == ("logits",)
+    assert start.from_scratch == ("logits",)
     assert start.normalisation == normalisation
     assert set(start.copied) == {layer.name for layer in new.layers if layer.weights} - {"logits"}
     np.testing.assert_array_equal(new.get_layer("logits").get_weights()[0], fresh[0])
@@ -49,7 +49,7 @@ def test_other_classes_start_anew_and_are_listed(tmp_path: Path) -> None:
 def test_other_bands_leave_the_normalisation_behind(tmp_path: Path) -> None:
     save_bundle(tmp_path / "old", net(2, 3, 0), BundleInfo(normalisation=Normalisation((1.0,))))
     start = load_start_weights(net(4, 3, 1), tmp_path / "old")
-    assert start.anew == ("down0_conv_a",)
+    assert start.from_scratch == ("down0_conv_a",)
     assert start.normalisation is None
 
 

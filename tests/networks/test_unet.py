@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tilesegm.errors import SettingsError
-from tilesegm.networks.unet import unet
+from tilesegm.networks.build import unet
 
 
 def convolution(size: int, before: int, after: int) -> int:

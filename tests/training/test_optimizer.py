@@ -79,6 +79,25 @@ def test_gathered_batches_make_one_update_and_move_the_average_once() -> None:
     np.testing.assert_allclose(optimizer.averages[0].numpy(), plain.averages[0].numpy(), rtol=1e-6)
 
 
+def test_a_schedule_counts_updates_not_gathered_batches() -> None:
+    w = variable()
+    schedule = WarmUpDecay(0.1, updates=6, warm_up=2, decay="linear")
+    optimizer = StagedAdamW(schedule, weight_decay=0.0, gradient_accumulation_steps=3)
+    optimizer.build([w])
+    rates, moves = [], []
+    for _ in range(6 * 3):
+        rates.append(float(optimizer.learning_rate))
+        before = w.numpy()
+        optimizer.apply([np.ones((2, 2), np.float32)])
+        moves.append(float(np.abs(w.numpy() - before).max()))
+    expected = [0.05, 0.1, 0.1, 0.075, 0.05, 0.025]
+    np.testing.assert_allclose(rates, np.repeat(expected, 3), rtol=1e-6)
+    # With equal gradients Adam moves by the rate, and only when an update is due.
+    np.testing.assert_allclose(moves[2::3], expected, rtol=1e-3)
+    assert not any(moves[0::3])
+    assert not any(moves[1::3])
+
+
 def test_the_norm_is_clipped_over_all_variables() -> None:
     """A gradient of norm 10 has the effect of the same direction with norm 1, on the momentum."""
     first, second = variable(name="a"), variable(name="b")

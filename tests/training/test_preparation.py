@@ -20,9 +20,9 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.encoders import expected_normalisation
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 from tilesegm.networks.start_weights import StartWeights
-from tilesegm.training.normalising import choose_normalisation
 from tilesegm.training.preparation import make_stream, prepare_data
 from tilesegm.training.run_folder import RunFolder
+from tilesegm.training.setup import choose_normalisation
 
 
 def make_scenes() -> Scenes:
@@ -42,16 +42,16 @@ def prepared(tmp_path: Path, scenes: Scenes, **changes: Any) -> TrainingData:
 
 
 def test_cells_fit_the_blocks_of_the_split(tmp_path: Path) -> None:
-    material = prepared(tmp_path, make_scenes(), split={"block": 40})
-    assert [scene.cell for scene in material.statistics] == [20, 20, 20]
-    np.testing.assert_array_equal(material.scene_counts, [[4800, 1600], [0, 3200], [0, 0]])
-    np.testing.assert_array_equal(material.counts, [4800, 4800])
+    data = prepared(tmp_path, make_scenes(), split={"block": 40})
+    assert [scene.cell for scene in data.statistics] == [20, 20, 20]
+    np.testing.assert_array_equal(data.scene_counts, [[4800, 1600], [0, 3200], [0, 0]])
+    np.testing.assert_array_equal(data.counts, [4800, 4800])
 
 
 def test_the_median_weighs_classes_by_the_scenes_that_show_them(tmp_path: Path) -> None:
-    material = prepared(tmp_path, make_scenes())
+    data = prepared(tmp_path, make_scenes())
     config = settings(tmp_path, loss={"class_weights": "median"}, sampling={"balanced": 1.0})
-    stream = make_stream(material, config, material.standardisation)
+    stream = make_stream(data, config, data.standardisation)
     found: dict[int, float] = {}
     for index in range(8):
         sample = stream.sample(index)
@@ -78,12 +78,12 @@ def test_a_pretrained_encoder_sees_photographs_as_it_was_trained(
 ) -> None:
     own = Normalisation((1.0,) * bands, (2.0,) * bands)
     scenes = SimpleNamespace(bands=bands, dtype=np.dtype(dtype))
-    material = cast("TrainingData", SimpleNamespace(scenes=scenes, standardisation=own))
+    data = cast("TrainingData", SimpleNamespace(scenes=scenes, standardisation=own))
     network = ModelSettings(encoder=EncoderSettings("resnet50", weights))
     expected = expected_normalisation(network) if encoders else own
-    assert choose_normalisation(material, network, None) == expected
+    assert choose_normalisation(data, network, None) == expected
     # A network that was trained before knows better.
     before = Normalisation((5.0,), (3.0,))
-    assert choose_normalisation(material, network, StartWeights((), (), before)) == before
-    assert choose_normalisation(material, network, StartWeights((), (), None)) == expected
-    assert choose_normalisation(material, ModelSettings(), None) == own
+    assert choose_normalisation(data, network, StartWeights((), (), before)) == before
+    assert choose_normalisation(data, network, StartWeights((), (), None)) == expected
+    assert choose_normalisation(data, ModelSettings(), None) == own

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tilesegm.classes import ClassInfo
+from tilesegm.networks.start_weights import StartWeights
 from tilesegm.training.report import write_report
 from tilesegm.training.result import Picture, ResultData, TrainingResult
 
@@ -45,6 +46,7 @@ def data(folder: Path, **changes: object) -> ResultData:
         "classes": (ClassInfo("land", (1, 2, 3)), ClassInfo("<sea>", (4, 5, 6))),
         "train_counts": (300, 100),
         "settings": {"seed": 3, "data": {"bands": None}},
+        "start": StartWeights(("down0_conv_a",), ("logits", "<head>"), None),
         "scenes": {"north": CONFUSION},
         "best": (),
         "worst": (picture,),
@@ -63,6 +65,8 @@ def test_page_and_json_say_the_same(tmp_path: Path) -> None:
     assert held_out["iou"] == {"land": 90 / 105, "<sea>": 15 / 30}
     assert held_out["pixels"] == 120
     assert plain["history"][2]["loss"] is None
+    assert plain["start"] == {"copied": ["down0_conv_a"], "from_scratch": ["logits", "<head>"]}
+    assert "2 from scratch: logits, &lt;head&gt;" in page
     assert list(plain["scores"]) == ["held-out"], "there are no test scenes"
     for shown in (
         "0.8571",

@@ -64,7 +64,7 @@ def test_files_become_a_bundle_that_segments_another_image(tmp_path: Path) -> No
     assert again.best_epoch == result.best_epoch
 
 
-def test_nothing_is_compiled_anew_from_epoch_to_epoch(
+def test_nothing_is_compiled_again_from_epoch_to_epoch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tilesegm.losses import CrossEntropy
@@ -155,10 +155,10 @@ def test_a_lost_loss_is_an_error_with_advice(tmp_path: Path) -> None:
         ({"optimizer": {"ema": 1.0}}, r"optimizer\.ema is 1\.0"),
         ({"optimizer": {"clip": 0.0}}, r"optimizer\.clip is 0\.0"),
         ({"schedule": {"steps": 0}}, r"schedule\.steps is 0"),
-        ({"schedule": {"decay": "step"}}, r"schedule\.decay is 'step'; pass one of cosine"),
+        ({"schedule": {"decay": "step"}}, r"schedule\.decay is 'step'; expected cosine"),
         ({"schedule": {"patience": 0}}, r"schedule\.patience is 0"),
         ({"validation": {"overlap": 64}}, r"validation\.overlap is 64"),
-        ({"validation": {"metric": "iou"}}, r"validation\.metric is 'iou'; pass one of mean_iou"),
+        ({"validation": {"metric": "iou"}}, r"validation\.metric is 'iou'; expected mean_iou"),
         ({"validation": {"megapixels": 0.0}}, r"validation\.megapixels is 0\.0"),
         ({"device": {"precision": "half"}}, r"device\.precision is 'half'"),
         ({"device": {"readers": -1}}, r"device\.readers is -1"),

@@ -14,14 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tilesegm.checks import describe
 from tilesegm.errors import SettingsError
+from tilesegm.training.checked_config import check_losses, load_checked_config
 from tilesegm.training.settings.commented import scalar
 from tilesegm.training.settings.config import TrainingConfig
-from tilesegm.training.settings.keys import REQUIRED, describe, sections
+from tilesegm.training.settings.keys import REQUIRED, sections
 from tilesegm.training.settings.reference import reference
 from tilesegm.training.settings.settings_file import (
     changed_keys,
-    check_losses,
     config_digest,
     dump_config,
     load_config,
@@ -49,14 +50,14 @@ def file(tmp_path: Path) -> Path:
 
 def load(file: Path, more: str = "", *changes: str) -> TrainingConfig:
     file.write_text(START + more)
-    return load_config(file, changes, losses=False)
+    return load_config(file, changes)
 
 
 def refusal(file: Path, more: str = "", *changes: str, start: str = START) -> str:
     """Return what is said, with the name of the file taken off its place."""
     file.write_text(start + more)
     with pytest.raises(SettingsError) as refused:
-        load_config(file, changes, losses=False)
+        load_config(file, changes)
     said = str(refused.value)
     assert "\n" not in said
     return said.replace(str(file), "run.yaml")
@@ -134,7 +135,7 @@ def test_paths_begin_at_the_file(
         ),
         (
             "sampling:\n  hard: 0\n  balanced: 1.5\n",
-            "run.yaml:11: sampling.balanced is a share from 0 to 1; received 1.5",
+            "run.yaml:11: sampling.balanced is 1.5; pass a share from 0 to 1",
         ),
         (
             "schedule:\n\tsize: 3\n",
@@ -239,9 +240,9 @@ def test_settings_survive_being_written(file: Path, tmp_path: Path) -> None:
     again = tmp_path / "elsewhere" / "settings.json"
     again.parent.mkdir()
     again.write_text(dump_config(config))
-    assert load_config(again, losses=False) == config
+    assert load_config(again) == config
     assert read_config(plain_config(config)) == config
-    assert config_digest(load_config(again, losses=False)) == config_digest(config)
+    assert config_digest(load_config(again)) == config_digest(config)
 
 
 def test_not_a_number_survives(file: Path) -> None:
@@ -249,7 +250,7 @@ def test_not_a_number_survives(file: Path) -> None:
     assert config.data.nodata is not None
     assert math.isnan(config.data.nodata)
     file.write_text(dump_config(config))
-    again = load_config(file, losses=False)
+    again = load_config(file)
     assert config_digest(again) == config_digest(config)
     assert changed_keys(config, again) == ()
 
@@ -267,9 +268,9 @@ def test_changed_keys_are_named(file: Path) -> None:
 
 def test_losses_are_checked_with_their_line(file: Path) -> None:
     file.write_text(START + "loss:\n  terms:\n    - {name: dice_ce}\n    - {name: lovas}\n")
-    config = load_config(file, losses=False)
+    config = load_config(file)
     with pytest.raises(SettingsError) as refused:
-        load_config(file)
+        load_checked_config(file)
     assert str(refused.value) == (
         f"{file}:12: loss.terms[1]: there is no loss 'lovas'; did you mean 'Lovasz'?"
     )
@@ -330,8 +331,8 @@ def test_reading_a_bad_file_imports_no_framework(file: Path) -> None:
     script = (
         "import sys\n"
         "from tilesegm.errors import SettingsError\n"
-        "from tilesegm.training.settings.settings_file import load_config\n"
-        "try:\n    load_config(sys.argv[1])\n"
+        "from tilesegm.training.checked_config import load_checked_config\n"
+        "try:\n    load_checked_config(sys.argv[1])\n"
         "except SettingsError:\n"
         "    print(sorted({'keras', 'tensorflow'} & set(sys.modules)))\n"
     )

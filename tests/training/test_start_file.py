@@ -59,7 +59,7 @@ def test_a_folder_becomes_one_pattern(pairs: tuple[list[str], list[str]], tmp_pa
             "labels": "site_{site}/ids/part_{part}_mask.png",
         }
     ]
-    config = load_config(file, losses=False)
+    config = load_config(file)
     assert config.split.strategy == "image"
     assert config.schedule.size == 96
     assert config.sampling.balanced == 0.25
@@ -93,7 +93,7 @@ def test_patterns_are_taken_as_they_are(pairs: tuple[list[str], list[str]], tmp_
     mask = str(tmp_path / "site_{s}/ids/{n}_mask.png")
     choices = write_start([image], [mask], tmp_path / "deep" / "start.yaml")
     assert choices.chosen["data"]["scenes"][0]["labels"] == "../site_{s}/ids/{n}_mask.png"
-    assert len(load_config(tmp_path / "deep/start.yaml", losses=False).data.scenes) == 1
+    assert len(load_config(tmp_path / "deep/start.yaml").data.scenes) == 1
 
 
 def test_colours_and_palettes_are_one(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_black_and_another_colour_are_background_and_foreground(tmp_path: Path) 
     rgb[:8] = 255
     path = picture(tmp_path / "rgb.png", rgb)
     write_start([path], [path], tmp_path / "start.yaml")
-    classes = load_config(tmp_path / "start.yaml", losses=False).data.labels.classes
+    classes = load_config(tmp_path / "start.yaml").data.labels.classes
     assert [(one.name, one.value) for one in classes] == [
         ("background", "#000000"),
         ("foreground", "#FFFFFF"),
@@ -228,7 +228,7 @@ def test_polygons_of_another_system(shared_data: Path, tmp_path: Path) -> None:
     polygons = str(shared_data / "sentinel2" / "rcr_landcover.shp")
     file = tmp_path / "start.yaml"
     write_start(bands, [polygons], file, stack=True)
-    config = load_config(file, losses=False)
+    config = load_config(file)
     (scene,) = config.data.scenes
     assert len(scene.images) == 8
     assert config.data.labels.attribute == "Classname"
@@ -276,7 +276,7 @@ def test_real_ids_with_a_palette_and_nodata(shared_data: Path, tmp_path: Path) -
     folder = shared_data / "nc_landsat"
     file = tmp_path / "start.yaml"
     write_start([str(folder / "lsat7_2002.tif")], [str(folder / "landclass96.tif")], file)
-    config = load_config(file, losses=False)
+    config = load_config(file)
     assert [one.value for one in config.data.labels.classes] == [1, 2, 3, 4, 5, 6, 7]
     assert config.data.labels.classes[0].colour == "#FF7F00"
     assert (config.split.strategy, config.split.folds) == ("blocks", 5)

@@ -1,4 +1,4 @@
-"""Held-out pixels are looked at as `predict` would see them."""
+"""Held-out pixels are validated as `predict` would segment them."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.training.examination import scores_of
-from tilesegm.training.live import LivePredictor
 from tilesegm.training.settings.config import ValidationSettings
-from tilesegm.training.validation import Part, choose_parts, look_at, plan_looks
+from tilesegm.training.validation.held_out import (
+    Region,
+    choose_regions,
+    lay_validation_grids,
+    segment_held_out,
+)
+from tilesegm.training.validation.live import LivePredictor
+from tilesegm.training.validation.validator import validation_scores
 
 
 class Brightness:
@@ -50,53 +55,53 @@ def scenes(size: int = 150) -> Scenes:
 def test_a_window_gets_the_classes_that_the_whole_image_gives_it(window: Window) -> None:
     given, predictor = scenes(), Brightness()
     settings = ValidationSettings(tile=48, overlap=16)
-    grids = plan_looks(given, predictor.spec, settings)
-    looks = list(look_at([Part(0, window)], given, predictor, grids, batch=3))
+    grids = lay_validation_grids(given, predictor.spec, settings)
+    regions = list(segment_held_out([Region(0, window)], given, predictor, grids, batch=3))
     patch = given.read(0, Window(0, 0, 150, 150))
     whole = predictor(patch.pixels[None])[0].argmax(0)
-    (look,) = looks
-    assert look.part == Part(0, window)
-    np.testing.assert_array_equal(look.predicted, whole[window.slices])
-    np.testing.assert_array_equal(look.truth, patch.labels[window.slices])
-    known = look.truth != IGNORE
+    (region,) = regions
+    assert (region.scene, region.window) == (0, window)
+    np.testing.assert_array_equal(region.predicted, whole[window.slices])
+    np.testing.assert_array_equal(region.truth, patch.labels[window.slices])
+    known = region.truth != IGNORE
     expected = np.zeros((3, 3), np.int64)
-    np.add.at(expected, (look.truth[known], look.predicted[known]), 1)
-    np.testing.assert_array_equal(look.confusion, expected)
+    np.add.at(expected, (region.truth[known], region.predicted[known]), 1)
+    np.testing.assert_array_equal(region.confusion, expected)
 
 
-def test_a_large_window_is_looked_at_in_bands() -> None:
+def test_a_large_window_is_segmented_in_bands() -> None:
     image = np.zeros((2100, 40, 2), np.uint8)
     given = scenes_in_memory([image], [np.ones((2100, 40), np.int32)])
-    grids = plan_looks(given, Brightness.spec, ValidationSettings(tile=256, overlap=32))
-    part = Part(0, Window(10, 0, 2090, 40))
-    looks = list(look_at([part], given, Brightness(), grids, batch=4))
-    assert [look.part.window.row for look in looks] == [10, 1034, 2058]
-    assert sum(int(look.confusion.sum()) for look in looks) == 2090 * 40
+    grids = lay_validation_grids(given, Brightness.spec, ValidationSettings(tile=256, overlap=32))
+    part = Region(0, Window(10, 0, 2090, 40))
+    regions = list(segment_held_out([part], given, Brightness(), grids, batch=4))
+    assert [region.window.row for region in regions] == [10, 1034, 2058]
+    assert sum(int(region.confusion.sum()) for region in regions) == 2090 * 40
 
 
 def test_as_much_as_is_allowed_is_chosen_and_always_the_same() -> None:
     windows = [[Window(0, 0, 1000, 1000)], [Window(200, 300, 500, 100), Window(0, 0, 64, 64)]]
-    everything = choose_parts(windows, tile=100, megapixels=None, seed=0)
+    everything = choose_regions(windows, tile=100, megapixels=None, seed=0)
     assert everything == (
-        Part(0, windows[0][0]),
-        Part(1, windows[1][0]),
-        Part(1, windows[1][1]),
+        Region(0, windows[0][0]),
+        Region(1, windows[1][0]),
+        Region(1, windows[1][1]),
     )
-    assert choose_parts(windows, tile=100, megapixels=2, seed=0) == everything
-    some = choose_parts(windows, tile=100, megapixels=0.3, seed=0)
-    assert some == choose_parts(windows, tile=100, megapixels=0.3, seed=0)
-    assert some != choose_parts(windows, tile=100, megapixels=0.3, seed=1)
+    assert choose_regions(windows, tile=100, megapixels=2, seed=0) == everything
+    some = choose_regions(windows, tile=100, megapixels=0.3, seed=0)
+    assert some == choose_regions(windows, tile=100, megapixels=0.3, seed=0)
+    assert some != choose_regions(windows, tile=100, megapixels=0.3, seed=1)
     assert 0.2e6 < sum(part.window.pixels for part in some) <= 0.3e6
     for part in some:
         assert any(window.contains(part.window) for window in windows[part.scene])
     assert len(set(some)) == len(some)
-    assert len(choose_parts(windows, tile=1000, megapixels=1e-6, seed=0)) == 1
+    assert len(choose_regions(windows, tile=1000, megapixels=1e-6, seed=0)) == 1
 
 
 def test_classes_that_labels_do_not_show_have_no_part_in_the_score() -> None:
     clean = np.array([[40, 10, 0], [10, 40, 0], [0, 0, 0]])
     spoiled = np.array([[40, 10, 0], [10, 39, 1], [0, 0, 0]])
-    first, second = scores_of(clean), scores_of(spoiled)
+    first, second = validation_scores(clean), validation_scores(spoiled)
     assert first["mean_iou"] == pytest.approx((40 / 60 + 40 / 60) / 2)
     assert first["mean_dice"] == pytest.approx(0.8)
     # One stray pixel costs what a pixel costs, not a third of the score.
@@ -104,10 +109,10 @@ def test_classes_that_labels_do_not_show_have_no_part_in_the_score() -> None:
     assert second["mean_dice"] == pytest.approx((80 / 100 + 78 / 99) / 2)
     assert second["accuracy"] == 0.79
     assert Scores(spoiled).mean_iou == pytest.approx((40 / 60 + 39 / 60) / 3)
-    assert all(np.isnan(value) for value in scores_of(np.zeros((3, 3), np.int64)).values())
+    assert all(np.isnan(value) for value in validation_scores(np.zeros((3, 3), np.int64)).values())
 
 
-def test_a_live_predictor_follows_the_weights_without_compiling_anew() -> None:
+def test_a_live_predictor_follows_the_weights_without_compiling_again() -> None:
     inputs = keras.Input((None, None, 1))
     layer = keras.layers.Conv2D(2, 1, kernel_initializer="ones")
     calls: list[int] = []

@@ -78,7 +78,7 @@ def make_network(filters: int) -> Any:
     """Make the network of a case, with random weights that are always the same."""
     import keras
 
-    from tilesegm.networks.unet import unet
+    from tilesegm.networks.build import unet
 
     keras.utils.set_random_seed(0)
     if filters:

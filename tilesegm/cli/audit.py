@@ -9,25 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tilesegm.cli.option_groups import InferenceOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import (
-    AsJson,
-    Augment,
-    Bands,
-    BlendChoice,
-    Image,
-    Level,
-    Model,
-    Nodata,
-    Normalise,
-    Overlap,
-    PrecisionChoice,
-    Quiet,
-    Tile,
-    make_tiling,
-)
-from tilesegm.cli.values import parse_augment, parse_bands, parse_normalisation
-from tilesegm.segmentation.options import Options
+from tilesegm.cli.shared import AsJson, Images, Model, Quiet, Seed
 
 if TYPE_CHECKING:
     from tilesegm.segmentation.audit import Audit
@@ -35,49 +19,35 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 
+@with_option_groups
 def audit(
-    image: Image,
+    images: Images,
     model: Model,
-    tile: Tile = 1024,
-    overlap: Overlap = "128",
-    blend: BlendChoice = "hann",
-    bands: Bands = None,
-    nodata: Nodata = None,
-    level: Level = 0,
-    normalise: Normalise = None,
-    precision: PrecisionChoice = "float32",
-    tta: Augment = None,
-    samples: Annotated[int, typer.Option(help="Places where seams cross to look at.")] = 16,
-    seed: Annotated[int, typer.Option(help="Moves the places.")] = 0,
+    inference: InferenceOptions,
+    samples: Annotated[int, typer.Option(help="Number of places to compare.")] = 16,
+    seed: Seed = 0,
     limit: Annotated[
         float | None,
         typer.Option(
-            "--limit", help="Fail with code 1 when more than this % of classes flip near seams."
+            "--limit",
+            help="Exit with code 1 if more than this percentage of classes differs near seams.",
         ),
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare tiles with those of a shifted grid: how often does a class flip near seams?
+    """Compare with the tiles of a shifted grid: how often do classes differ near seams?
 
     Example: tilesegm audit city.tif --model city_model --limit 0.1
     """
     from tilesegm.segmentation.audit import audit as run_audit
 
-    options = Options(
-        bands=parse_bands(bands),
-        nodata=nodata,
-        level=level,
-        normalisation=parse_normalisation(normalise),
-        precision=precision,  # type: ignore[arg-type]
-        augment=parse_augment(tta),
-    )
     with ProgressBar(quiet or as_json) as progress:
         done = run_audit(
-            image,
+            inference.image(images),
             model,
-            tiling=make_tiling(tile, overlap, blend),
-            options=options,
+            tiling=inference.tiling,
+            options=inference.options(),
             samples=samples,
             seed=seed,
             on_event=progress,
@@ -96,16 +66,16 @@ def audit(
 
 
 def _table(done: Audit) -> Table:
-    said = done.summary()
+    summary = done.summary()
     table = Table(
         "pixels from a seam",
         "compared",
         "% flipped",
-        title=f"{said['image']}: {done.samples} places, tile {said['tile'][0]} x "
-        f"{said['tile'][1]}, overlap {said['overlap']}, {said['blend']}",
+        title=f"{summary['image']}: {done.samples} places, tile {summary['tile'][0]} x "
+        f"{summary['tile'][1]}, overlap {summary['overlap']}, {summary['blend']}",
         title_justify="left",
     )
-    for entry in said["by_distance"]:
+    for entry in summary["by_distance"]:
         if entry["pixels"]:
             end = entry["up_to"]
             name = f"up to {end}" if end != "beyond" else "beyond"

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.shared import AsJson, BlendChoice, Overlap, Tile, make_tiling
+from tilesegm.cli.option_groups import make_tiling
+from tilesegm.cli.shared import AsJson, BlendChoice, Overlap, Size, Tile
 
 __all__ = ["bench_app"]
 
@@ -24,19 +25,19 @@ def _group() -> None:
 
 @bench_app.command()
 def tiling(
-    size: Annotated[int, typer.Option(min=512, help="Side of the image in pixels.")] = 16384,
+    size: Size = 16384,
     tile: Tile = 512,
     overlap: Overlap = "64",
     blend: BlendChoice = "hann",
     filters: Annotated[
-        int, typer.Option(help="Filters of a U-Net of depth 4; 0 for one 1 x 1 convolution.")
+        int, typer.Option(help="Filters of a U-Net of depth 4; 0 means a single 1 x 1 convolution.")
     ] = 0,
     folder: Annotated[
-        Path | None, typer.Option(help="Keep files here; a temporary folder when not given.")
+        Path | None, typer.Option(help="Folder that keeps the files; a temporary one by default.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Time the engine from GeoTIFF to Cloud Optimized GeoTIFF, beside its bare loops.
+    """Time the engine from GeoTIFF to Cloud Optimized GeoTIFF, and its parts alone.
 
     Example: tilesegm bench tiling --size 8192
     """
@@ -47,8 +48,8 @@ def tiling(
     table = Table("", "seconds", "MP/s", title=f"{size} x {size} RGB uint8, tile {tile}")
     for timing in bench_tiling(case, folder):
         if as_json:
-            said = {"name": timing.name, "seconds": timing.seconds, "rate": timing.rate}
-            typer.echo(json.dumps(said))
+            facts = {"name": timing.name, "seconds": timing.seconds, "rate": timing.rate}
+            typer.echo(json.dumps(facts))
         table.add_row(timing.name, f"{timing.seconds:.2f}", f"{timing.rate:.2f}")
     if not as_json:
         Console().print(table)

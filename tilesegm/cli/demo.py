@@ -11,19 +11,19 @@ from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import AsJson, Quiet
+from tilesegm.cli.shared import AsJson, Quiet, Seed, Size
 
 __all__ = ["demo"]
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where the files go.")] = Path("demo"),
-    size: Annotated[int, typer.Option(min=512, help="Side of the scene in pixels.")] = 6144,
-    seed: Annotated[int, typer.Option(help="Another seed draws another scene.")] = 0,
+    folder: Annotated[Path, typer.Argument(help="Folder of all files.")] = Path("demo"),
+    size: Size = 6144,
+    seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Draw an aerial scene, train a small U-Net on half of it, map all of it, score the rest.
+    """Draw an aerial scene, train a small U-Net on one half, map it all, and score the other half.
 
     Example: tilesegm demo
     """
@@ -32,7 +32,7 @@ def demo(
     with ProgressBar(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
-        said = {
+        facts = {
             "image": str(result.image),
             "labels": str(result.labels),
             "model": str(result.model),
@@ -42,7 +42,7 @@ def demo(
             "class_iou": dict(result.class_iou),
             "seconds": dict(result.seconds),
         }
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(facts))
     elif not quiet:
         table = Table("class", "IoU", title="on the half that training never saw")
         for name, value in (*result.class_iou, ("mean", result.mean_iou)):

@@ -28,7 +28,7 @@ __all__ = ["evaluate"]
 
 def evaluate(
     prediction: Annotated[
-        str, typer.Argument(help="Class map, or a folder of them.", show_default=False)
+        str, typer.Argument(help="Class map, or a folder of class maps.", show_default=False)
     ],
     truth: Annotated[
         str,
@@ -39,51 +39,55 @@ def evaluate(
     ],
     classes: Annotated[
         str | None,
-        typer.Option(help="Number of classes, or names in the order of ids: water,road,tree."),
+        typer.Option(
+            help="Number of classes, or their names in the order of ids: water,road,tree."
+        ),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(help="Settings of a training run: how to read polygons or colours."),
+        typer.Option(
+            help="Settings file of a training run, which says how to read polygons or colours."
+        ),
     ] = None,
     ignore: Annotated[
-        str | None, typer.Option(help="Ids of the truth that do not count, such as 0,255.")
+        str | None, typer.Option(help="Ids of the truth to leave out, such as 0,255.")
     ] = None,
-    area: Aoi = None,
+    aoi: Aoi = None,
     confidence: Annotated[
-        str | None, typer.Option(help="Raster of confidence (top): calibration.")
+        str | None, typer.Option(help="Raster of confidence (kind top), for calibration.")
     ] = None,
     scores: Annotated[
-        str | None, typer.Option(help="Raster of all scores: calibration, thresholds.")
+        str | None, typer.Option(help="Raster of all scores, for calibration and thresholds.")
     ] = None,
-    borders: Annotated[bool, typer.Option(help="Measure borders; most of the time goes there.")] = (
-        True
-    ),
-    band: Annotated[int, typer.Option(help="Pixels of the band of boundary IoU.")] = 3,
+    borders: Annotated[
+        bool, typer.Option(help="Also measure borders, which takes most of the time.")
+    ] = (True),
+    band: Annotated[int, typer.Option(help="Width in pixels of the bands of boundary IoU.")] = 3,
     tolerance: Annotated[
-        str, typer.Option(help="Pixels by which borders may differ: 1,2,4.")
+        str, typer.Option(help="Distances in pixels by which borders may differ.")
     ] = "1,2,4",
     thin: Annotated[
-        str | None, typer.Option(help="Ids of classes of thin structures: clDice.")
+        str | None, typer.Option(help="Ids of classes of thin structures, for clDice.")
     ] = None,
     objects: Annotated[
-        str | None, typer.Option(help="Ids of classes whose connected parts are objects: F1.")
+        str | None, typer.Option(help="Ids of classes whose connected parts are objects, for F1.")
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option(help="Another prediction to compare with; may be given several times."),
+        typer.Option(help="Another prediction to compare with; repeatable."),
     ] = None,
     block: Annotated[
-        int, typer.Option(help="Side in pixels of the blocks that comparisons draw.")
+        int, typer.Option(help="Side in pixels of the blocks that comparisons resample.")
     ] = 1024,
     report: Annotated[
-        Path | None, typer.Option(help="Also write a page to look at, one .html file.")
+        Path | None, typer.Option(help="Also write a report, one .html file.")
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="The image that the map was made of, for the report.")
+        str | None, typer.Option(help="The image of the class map, shown in the report.")
     ] = None,
-    workers: Annotated[int, typer.Option(help="Threads; 0 for one a core.")] = 0,
+    workers: Annotated[int, typer.Option(help="Number of threads; 0 means one per core.")] = 0,
     json_file: Annotated[
-        Path | None, typer.Option("--json-file", help="Also write everything to this JSON file.")
+        Path | None, typer.Option("--json-file", help="Also write all scores to this JSON file.")
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -110,11 +114,13 @@ def evaluate(
         ),
         workers=workers,
     )
-    pairs = _pairs(prediction, truth, area, confidence, scores)
-    rivals = {one: _pairs(one, truth, area, None, None) for one in against or ()}
+    pairs = _pairs(prediction, truth, aoi, confidence, scores)
+    rivals = {path: _pairs(path, truth, aoi, None, None) for path in against or ()}
     if image is not None:
         if report is None or len(pairs) > 1:
-            raise SettingsError("image is shown in the --report of a single map; give both or none")
+            raise SettingsError(
+                "--image is shown in the --report of a single map; give both or neither"
+            )
         check_image(image, pairs[0])
     with ProgressBar(quiet or as_json) as progress:
         evaluation = evaluate_many(pairs, options, progress)
@@ -122,8 +128,8 @@ def evaluate(
         if report is not None:
             shown = ReportOptions(image, comparison)
             write_evaluation_report(report, evaluation, pairs, options, shown, progress)
-    said = evaluation.to_dict() | ({"comparison": comparison.to_list()} if comparison else {})
-    text = json.dumps(said, allow_nan=False)
+    summary = evaluation.to_dict() | ({"comparison": comparison.to_list()} if comparison else {})
+    text = json.dumps(summary, allow_nan=False)
     if json_file is not None:
         write_file(json_file, text + "\n")
     if as_json:
@@ -131,8 +137,8 @@ def evaluate(
     elif not quiet:
         console = Console()
         for table in (
-            *score_tables(said, console.width),
-            *comparison_tables(said.get("comparison", ())),
+            *score_tables(summary, console.width),
+            *comparison_tables(summary.get("comparison", ())),
         ):
             console.print(table)
 
@@ -175,12 +181,12 @@ def _pairs(
 
 
 def _label_settings(path: Path | None) -> LabelSettings | None:
-    """Read how labels are read from the settings of a training run."""
+    """Return the settings of labels of a training run."""
     if path is None:
         return None
     from tilesegm.training.settings.settings_file import load_config
 
-    return load_config(path, losses=False).data.labels
+    return load_config(path).data.labels
 
 
 def _numbers(name: str, text: str | None) -> list[float]:
@@ -200,4 +206,4 @@ def _ids(name: str, text: str | None) -> tuple[int, ...]:
 def _classes(text: str | None) -> tuple[str, ...] | int | None:
     if text is None:
         return None
-    return int(text) if text.strip().isdigit() else tuple(one.strip() for one in text.split(","))
+    return int(text) if text.strip().isdigit() else tuple(map(str.strip, text.split(",")))

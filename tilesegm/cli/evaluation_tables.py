@@ -14,11 +14,11 @@ __all__ = ["comparison_tables", "score_tables"]
 _NAME = 24
 """Most characters of a class's name in one line."""
 _FRAME = 3
-"""Characters that a column takes beside its own."""
+"""Characters of the frame of a column."""
 
 
-def score_tables(said: dict[str, Any], width: int) -> list[Table]:
-    """Make tables of what `Evaluation.to_dict` says, for a terminal of ``width`` characters."""
+def score_tables(summary: dict[str, Any], width: int) -> list[Table]:
+    """Make tables of `Evaluation.to_dict` for a terminal of ``width`` characters."""
     overall = Table(show_header=False, title="all classes", title_justify="left")
     for name in (
         "accuracy",
@@ -29,18 +29,18 @@ def score_tables(said: dict[str, Any], width: int) -> list[Table]:
         "mean_boundary_iou",
         "expected_calibration_error",
     ):
-        if name in said:
-            overall.add_row(name.replace("_", " "), _text(said[name]))
-    overall.add_row("pixels", f"{said['pixels']:,}")
-    tables = [overall, *_class_tables(said["classes"], width)]
+        if name in summary:
+            overall.add_row(name.replace("_", " "), _text(summary[name]))
+    overall.add_row("pixels", f"{summary['pixels']:,}")
+    tables = [overall, *_class_tables(summary["classes"], width)]
     for key, title in (
         ("accuracy_by_border_distance", "pixels from a border of the truth"),
         ("accuracy_by_seam_distance", "pixels from a seam of tiles"),
     ):
-        if key in said:
+        if key in summary:
             table = Table(title)
             table.add_column("accuracy", justify="right")
-            for bin_ in said[key]:
+            for bin_ in summary[key]:
                 end = bin_["up_to_pixels"]
                 table.add_row("beyond" if end is None else f"to {end}", _text(bin_["accuracy"]))
             tables.append(table)
@@ -48,7 +48,7 @@ def score_tables(said: dict[str, Any], width: int) -> list[Table]:
 
 
 def _class_tables(rows: Sequence[dict[str, Any]], width: int) -> Iterator[Table]:
-    """Give each class a row, in as many tables as its scores need beside each other."""
+    """Give each class a row, in as many tables as are needed to show all scores."""
     names = [row["name"] for row in rows]
     room = left = width - 1 - _FRAME - min(_NAME, max(map(len, ("class", *names))))
     beside: dict[str, list[str]] = {}
@@ -79,9 +79,9 @@ def _widest(heading: str, cells: Sequence[str]) -> int:
 
 
 def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return what each score is for each class, by the name of the score."""
-    known = dict.fromkeys(key for row in rows for key in row if key not in ("name", "objects"))
-    columns = {key.replace("_", " "): [_text(row.get(key, "")) for row in rows] for key in known}
+    """Return a column of all classes for each score, by the name of the score."""
+    scores = dict.fromkeys(key for row in rows for key in row if key not in ("name", "objects"))
+    columns = {key.replace("_", " "): [_text(row.get(key, "")) for row in rows] for key in scores}
     for part in ("true", "predicted", "matched", "f1", "panoptic_quality"):
         if any("objects" in row for row in rows):
             columns[f"objects: {part.replace('_', ' ')}"] = [
@@ -90,17 +90,18 @@ def _columns(rows: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
     return columns
 
 
-def comparison_tables(said: Sequence[dict[str, Any]]) -> list[Table]:
-    """Make tables of what `Comparison.to_list` says."""
+def comparison_tables(comparisons: Sequence[dict[str, Any]]) -> list[Table]:
+    """Make tables of `Comparison.to_list`."""
     tables = []
-    for one in said:
-        table = Table(title=f"{one['other']} beside {one['first']}", title_justify="left")
+    for comparison in comparisons:
+        table = Table(
+            title=f"{comparison['other']} beside {comparison['first']}", title_justify="left"
+        )
         for column in ("", "first", "other", "difference", "95 % interval"):
             table.add_column(column, justify="right" if column else "left")
-        for row in one["differences"]:
+        for row in comparison["differences"]:
             numbers = (_text(row[name]) for name in ("first", "other"))
-            known = row["low"] is not None
-            ends = f"{row['low']:+.4f} to {row['high']:+.4f}" if known else "-"
+            ends = f"{row['low']:+.4f} to {row['high']:+.4f}" if row["low"] is not None else "-"
             difference = "-" if row["difference"] is None else f"{row['difference']:+.4f}"
             table.add_row(row["metric"].replace("_", " "), *numbers, difference, ends)
         tables.append(table)

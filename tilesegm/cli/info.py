@@ -17,25 +17,27 @@ __all__ = ["info"]
 
 
 def info(
-    path: Annotated[str, typer.Argument(help="Image, URL, or model bundle.", show_default=False)],
+    path: Annotated[
+        str, typer.Argument(help="Path or URL of an image, or a model bundle.", show_default=False)
+    ],
     bands: Bands = None,
     nodata: Nodata = None,
     level: Level = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Say what an image or a model bundle is, without opening a network.
+    """Describe an image or a model bundle, without loading a network.
 
     Example: tilesegm info city.tif
     """
     from tilesegm.model.open import read_spec
 
     spec = read_spec(path) if Path(path).is_dir() else None
-    said = _about_image(path, bands, nodata, level) if spec is None else _about_model(spec)
+    facts = _about_image(path, bands, nodata, level) if spec is None else _about_model(spec)
     if as_json:
-        typer.echo(json.dumps(said))
+        typer.echo(json.dumps(facts))
         return
     table = Table(show_header=False)
-    for name, value in said.items():
+    for name, value in facts.items():
         if value not in (None, "", [], {}):
             table.add_row(name.replace("_", " "), _text(value))
     Console().print(table)
@@ -71,7 +73,7 @@ def _about_model(spec: Any) -> dict[str, Any]:
     return {
         "model": spec.name,
         "bands": spec.bands,
-        "classes": [known.name for known in spec.classes],
+        "classes": [info.name for info in spec.classes],
         "stride": spec.stride,
         "receptive_field_radius": spec.radius,
         "not_exact_because": list(spec.inexact),

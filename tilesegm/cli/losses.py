@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tilesegm.cli.shared import AsJson
+
 if TYPE_CHECKING:
     from tilesegm.losses.audit import AuditRow
 
@@ -29,19 +31,19 @@ def losses() -> None:
 def audit(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Losses or recipes; every loss if none is given."),
+        typer.Argument(metavar="[NAME]...", help="Losses or recipes; all losses by default."),
     ] = None,
-    cost: Annotated[bool, typer.Option(help="Measure the time of each loss as well.")] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    cost: Annotated[bool, typer.Option(help="Also measure the time of each loss.")] = True,
+    as_json: AsJson = False,
 ) -> None:
-    """Show value and gradient of losses where losses fail.
+    """Show values and gradients of losses on the inputs where losses tend to fail.
 
     Example: tilesegm losses audit dice focal_tversky dice_ce
     """
     # Keras takes seconds to import; --help should not.
-    from tilesegm.losses.audit import audit as examine
+    from tilesegm.losses.audit import audit_losses
 
-    rows = examine(names or None, cost_size=256 if cost else None)
+    rows = audit_losses(names or None, cost_size=256 if cost else None)
     if as_json:
         records = [{**dataclasses.asdict(row), "flags": row.flags} for row in rows]
         typer.echo(json.dumps(records))

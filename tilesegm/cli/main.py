@@ -1,4 +1,4 @@
-"""The command line: one thin file a command, errors in one line."""
+"""The command line: one thin file per command, errors in one line."""
 
 from __future__ import annotations
 
@@ -27,16 +27,24 @@ __all__ = ["app", "main"]
 
 EPILOG = (
     "Exit codes: 0 done; 1 some images of a batch failed; 2 bad input or settings; 3 the output "
-    "cannot be written; 4 not enough memory allowed; 5 unfinished work that differs or is in use; "
+    "cannot be written; 4 not enough memory allowed; 5 unfinished work differs or is in use; "
     "130 interrupted."
 )
 
 
+_ORDER = ("demo", "info", "train", "plan", "predict", "audit", "evaluate", "losses", "bench")
+
+
 class _InterruptionError(Exception):
-    """Ctrl-C under a name that Typer does not know: it would end without a word."""
+    """Ctrl-C under a name that Typer does not know, since it would exit without a message."""
 
 
 class _Commands(TyperGroup):
+    """Lists commands in the order in which users meet them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_ORDER)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -49,7 +57,7 @@ _INTERRUPTED = "interrupted; the same command goes on where it stopped"
 app = typer.Typer(
     name="tilesegm",
     cls=_Commands,
-    help="Semantic segmentation of images too big to segment.",
+    help="Semantic segmentation of images that do not fit in memory.",
     epilog=EPILOG,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -100,7 +108,7 @@ def main() -> None:
     except OSError as error:
         sys.exit(fail(str(error), 3))
     except MemoryError:
-        sys.exit(fail("out of memory; try --memory, smaller tiles or fewer results", 4))
+        sys.exit(fail("out of memory; use smaller tiles or windows, or ask for fewer results", 4))
 
 
 def fail(message: str, code: int) -> int:

@@ -9,100 +9,65 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.shared import (
-    AsJson,
-    Augment,
-    Bands,
-    BlendChoice,
-    ConfidenceChoice,
-    Image,
-    Level,
-    Memory,
-    Model,
-    Nodata,
-    Normalise,
-    Overlap,
-    PrecisionChoice,
-    ScoresChoice,
-    Tile,
-    make_tiling,
-)
-from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
-from tilesegm.segmentation.options import Options
+from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
+from tilesegm.cli.shared import AsJson, Images, Model
 
 __all__ = ["plan"]
 
 
+@with_option_groups
 def plan(
-    image: Image,
+    images: Images,
     model: Model,
-    tile: Tile = 1024,
-    overlap: Overlap = "128",
-    blend: BlendChoice = "hann",
-    bands: Bands = None,
-    nodata: Nodata = None,
-    level: Level = 0,
-    normalise: Normalise = None,
-    precision: PrecisionChoice = "float32",
-    tta: Augment = None,
-    confidence: ConfidenceChoice = None,
-    scores: ScoresChoice = None,
-    memory: Memory = None,
+    segmentation: SegmentationOptions,
     probe: Annotated[
-        bool, typer.Option(help="Open the network: time a batch and measure seams.")
+        bool, typer.Option(help="Load the network to time a batch and measure seams.")
     ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a segmentation will cost, and write nothing.
+    """Report tiles, memory, disk space, time and seam error of a segmentation, and write nothing.
 
     Example: tilesegm plan city.tif --model city_model --overlap exact
     """
     from tilesegm.segmentation.forecast import plan as make_plan
 
-    options = Options(
-        bands=parse_bands(bands),
-        nodata=nodata,
-        level=level,
-        normalisation=parse_normalisation(normalise),
-        precision=precision,  # type: ignore[arg-type]
-        augment=parse_augment(tta),
-        confidence=confidence,  # type: ignore[arg-type]
-        scores=scores,  # type: ignore[arg-type]
-        memory=parse_bytes(memory),
-    )
     forecast = make_plan(
-        image, model, tiling=make_tiling(tile, overlap, blend), options=options, probe=probe
+        segmentation.image(images),
+        model,
+        tiling=segmentation.tiling,
+        options=segmentation.options(),
+        probe=probe,
     )
-    summary = forecast.summary()
+    facts = forecast.summary()
     if as_json:
-        typer.echo(json.dumps(summary))
+        typer.echo(json.dumps(facts))
     else:
-        Console().print(_table(summary))
+        Console().print(_table(facts))
 
 
-def _table(said: dict[str, Any]) -> Table:
-    table = Table(show_header=False, title=said["image"], title_justify="left")
-    memory = ", ".join(f"{name} {_mb(size)}" for name, size in said["memory_bytes"].items())
-    exact = "yes" if said["exact"] else "no"
-    if said["inexact"]:
-        exact += f": not exact because {'; '.join(said['inexact'])}"
-    elif not said["exact"] and said["exact_overlap"] is not None:
-        exact += f"; it takes an overlap of {said['exact_overlap']} px (--overlap exact)"
-    flips = said["expected_class_flips"]
+def _table(facts: dict[str, Any]) -> Table:
+    table = Table(show_header=False, title=facts["image"], title_justify="left")
+    memory = ", ".join(f"{name} {_mb(size)}" for name, size in facts["memory_bytes"].items())
+    exact = "yes" if facts["exact"] else "no"
+    if facts["inexact"]:
+        exact += f": not exact because {'; '.join(facts['inexact'])}"
+    elif not facts["exact"] and facts["exact_overlap"] is not None:
+        exact += f"; an overlap of {facts['exact_overlap']} px makes it exact (--overlap exact)"
+    flips = facts["expected_class_flips"]
     rows = {
-        "image": f"{said['width']} x {said['height']} px",
-        "tile": f"{said['tile'][0]} x {said['tile'][1]} px, overlap {said['overlap']}, "
-        f"{said['margin']} of it without weight, {said['blend']}",
-        "tiles": f"{said['tiles']} in batches of {said['batch']}",
-        "regions": f"{said['regions']} in {said['panels']} panels",
-        "redundancy": f"{said['redundancy']:.2f} pixels computed per pixel",
-        "read amplification": f"{said['read_amplification']:.2f} pixels decoded per pixel",
-        "peak memory": f"{_mb(said['peak_memory_bytes'])} ({memory})",
-        "disk": f"at most {_mb(said['staging_bytes_at_most'])} unfinished, "
-        f"{_mb(said['output_bytes_at_most'])} finished",
+        "image": f"{facts['width']} x {facts['height']} px",
+        "tile": f"{facts['tile'][0]} x {facts['tile'][1]} px, overlap {facts['overlap']}, "
+        f"{facts['margin']} px of it without weight, {facts['blend']}",
+        "tiles": f"{facts['tiles']} in batches of {facts['batch']}",
+        "regions": f"{facts['regions']} in {facts['panels']} panels",
+        "redundancy": f"{facts['redundancy']:.2f} pixels computed per pixel",
+        "read amplification": f"{facts['read_amplification']:.2f} pixels decoded per pixel",
+        "peak memory": f"{_mb(facts['peak_memory_bytes'])} ({memory})",
+        "disk": f"at most {_mb(facts['staging_bytes_at_most'])} unfinished, "
+        f"{_mb(facts['output_bytes_at_most'])} finished",
         "exact": exact,
         "seams": "not measured" if flips is None else f"{100 * flips:.4f} % of classes changed",
-        "network time": "not measured" if said["seconds"] is None else f"{said['seconds']:.0f} s",
+        "network time": "not measured" if facts["seconds"] is None else f"{facts['seconds']:.0f} s",
     }
     for name, value in rows.items():
         table.add_row(name, value)

@@ -8,91 +8,48 @@ from typing import Annotated, Any
 
 import typer
 
+from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import (
-    Aoi,
-    AsJson,
-    Augment,
-    Bands,
-    BlendChoice,
-    ConfidenceChoice,
-    Images,
-    Level,
-    Memory,
-    Model,
-    Nodata,
-    Normalise,
-    Overlap,
-    PrecisionChoice,
-    Quiet,
-    ScoresChoice,
-    Tile,
-    make_tiling,
-)
-from tilesegm.cli.values import parse_augment, parse_bands, parse_bytes, parse_normalisation
+from tilesegm.cli.shared import Aoi, AsJson, Images, Model, Overwrite, Quiet
 from tilesegm.errors import SettingsError
-from tilesegm.segmentation.options import Options
 from tilesegm.sink.check import SUFFIXES
 
 __all__ = ["predict"]
 
 
+@with_option_groups
 def predict(
     images: Images,
     model: Model,
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", help=".tif (COG) or .zarr for one image; a folder for several."
+            "-o",
+            "--output",
+            help=".tif (COG) or .zarr file for one image, a folder for several.",
+            show_default=False,
         ),
     ],
-    tile: Tile = 1024,
-    overlap: Overlap = "128",
-    blend: BlendChoice = "hann",
-    stack: Annotated[
-        bool, typer.Option(help="Take all IMAGES as bands of one image on one grid.")
-    ] = False,
-    bands: Bands = None,
-    nodata: Nodata = None,
-    level: Level = 0,
+    segmentation: SegmentationOptions,
     aoi: Aoi = None,
-    normalise: Normalise = None,
-    precision: PrecisionChoice = "float32",
-    tta: Augment = None,
-    confidence: ConfidenceChoice = None,
-    scores: ScoresChoice = None,
-    memory: Memory = None,
-    compress: Annotated[str, typer.Option(help="deflate, zstd or lzw.")] = "deflate",
-    overwrite: Annotated[
-        bool, typer.Option(help="Replace a finished output; drop unfinished work that differs.")
-    ] = False,
+    compress: Annotated[
+        str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
+    ] = "deflate",
+    overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Segment images of any size into class maps.
 
-    Interrupted work goes on when the same command is given again.
+    The same command continues interrupted work.
 
     Example: tilesegm predict city.tif --model city_model -o city_classes.tif
     """
     from tilesegm.segmentation.many import segment_many
     from tilesegm.segmentation.segment import segment
 
-    options = Options(
-        bands=parse_bands(bands),
-        nodata=nodata,
-        level=level,
-        area=aoi,
-        normalisation=parse_normalisation(normalise),
-        precision=precision,  # type: ignore[arg-type]
-        augment=parse_augment(tta),
-        confidence=confidence,  # type: ignore[arg-type]
-        scores=scores,  # type: ignore[arg-type]
-        memory=parse_bytes(memory),
-        compress=compress,  # type: ignore[arg-type]
-    )
-    tiling = make_tiling(tile, overlap, blend)
-    to_folder = not stack and _to_folder(images, output)
+    tiling, options = segmentation.tiling, segmentation.options(area=aoi, compress=compress)
+    to_folder = not segmentation.stack and _to_folder(images, output)
     with ProgressBar(quiet or as_json) as progress:
         if to_folder:
             report = segment_many(
@@ -107,9 +64,8 @@ def predict(
             rows = [item.summary() for item in report]
             failed = sum(item.error is not None for item in report)
         else:
-            image: Any = images if stack else images[0]
             result = segment(
-                image,
+                segmentation.image(images),
                 model,
                 output,
                 tiling=tiling,

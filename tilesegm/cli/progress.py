@@ -21,7 +21,7 @@ __all__ = ["ProgressBar"]
 
 
 class ProgressBar:
-    """Draws events of a run on standard error; silent when ``quiet`` or not on a terminal."""
+    """Draws events of a run on standard error; silent if ``quiet`` or not on a terminal."""
 
     def __init__(self, quiet: bool = False) -> None:
         console = Console(stderr=True)
@@ -38,7 +38,7 @@ class ProgressBar:
         self._pixels = 0
 
     def __call__(self, event: Event) -> None:
-        """Take an event of the engine."""
+        """Show an event of the engine."""
         match event:
             case RunStarted():
                 self._begin(event.uri, event.pixels, event.resumed)

@@ -1,7 +1,7 @@
 """Keeps TensorFlow's greeting off the terminal.
 
 Its C++ core writes to standard error before it reads its own log level, so the level alone does not
-silence it. Only the import is silenced; when it fails, all that it wrote is shown.
+silence it. Only the import is silenced; if it fails, its output is shown.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["silence_tensorflow"]
 
 
 def silence_tensorflow() -> None:
-    """Silence the import of TensorFlow, whenever it comes; who sets its log level hears all."""
+    """Silence the import of TensorFlow, unless `TF_CPP_MIN_LOG_LEVEL` is set."""
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
         sys.meta_path.insert(0, _Finder())
@@ -58,13 +58,13 @@ class _QuietLoader(Loader):
 def _silenced_stderr() -> Iterator[None]:
     sys.stderr.flush()
     terminal = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             yield
         except Exception:
-            said.seek(0)
-            os.write(terminal, said.read())
+            output.seek(0)
+            os.write(terminal, output.read())
             raise
         finally:
             os.dup2(terminal, 2)

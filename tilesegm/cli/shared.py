@@ -1,13 +1,11 @@
-"""Options that several commands share."""
+"""Options that several commands share: one name, one help text and one type each."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from tilesegm.cli.values import parse_overlap
-from tilesegm.grid.tiling import Tiling
 
 __all__ = [
     "Aoi",
@@ -15,8 +13,8 @@ __all__ = [
     "Augment",
     "Bands",
     "BlendChoice",
+    "Changes",
     "ConfidenceChoice",
-    "Image",
     "Images",
     "Level",
     "Memory",
@@ -24,14 +22,18 @@ __all__ = [
     "Nodata",
     "Normalise",
     "Overlap",
+    "Overwrite",
+    "Picture",
     "PrecisionChoice",
     "Quiet",
     "ScoresChoice",
+    "Seed",
+    "Settings",
+    "Size",
+    "Stack",
     "Tile",
-    "make_tiling",
 ]
 
-Image = Annotated[str, typer.Argument(help="Path or URL of an image.", show_default=False)]
 Images = Annotated[
     list[str],
     typer.Argument(help="Paths or URLs of images.", metavar="IMAGE...", show_default=False),
@@ -44,37 +46,83 @@ Model = Annotated[
 ]
 Tile = Annotated[int, typer.Option(help="Side of a tile in pixels.")]
 Overlap = Annotated[
-    str, typer.Option(help="Pixels that neighbouring tiles share, or 'exact'.", metavar="PX|exact")
+    str,
+    typer.Option(
+        help="Overlap of neighbouring tiles in pixels, or 'exact' to make the result equal to one "
+        "pass over the whole image.",
+        metavar="PX|exact",
+    ),
 ]
-BlendChoice = Annotated[str, typer.Option("--blend", help="hann, linear, gaussian or crop.")]
-Bands = Annotated[str | None, typer.Option(help="Bands to read, counted from 1: 3,2,1.")]
-Nodata = Annotated[float | None, typer.Option(help="Value of missing pixels; may be nan.")]
-Level = Annotated[int, typer.Option(help="Resolution level; 0 is the finest.")]
+BlendChoice = Annotated[
+    str, typer.Option("--blend", help="How overlaps fade: hann, linear, gaussian or crop.")
+]
+Bands = Annotated[str | None, typer.Option(help="Bands to read, counted from 1, such as 3,2,1.")]
+Nodata = Annotated[
+    float | None,
+    typer.Option(help="Value of missing pixels, in place of the image's own; may be nan."),
+]
+Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
+Stack = Annotated[
+    bool, typer.Option("--stack", help="Read all images as the bands of one image on one grid.")
+]
 Aoi = Annotated[
-    str | None, typer.Option(help="Area of interest: polygon file in any CRS, or mask raster.")
+    str | None,
+    typer.Option(help="Area of interest: polygon file in any CRS, or mask raster."),
 ]
 Normalise = Annotated[
     str | None,
-    typer.Option(help="For a bare network: the values that become 0 and 1, such as 0:255."),
+    typer.Option(
+        help="For models other than bundles: the pixel values that become 0 and 1, such as 0:255."
+    ),
 ]
-PrecisionChoice = Annotated[str, typer.Option("--precision", help="float32, bfloat16 or auto.")]
+PrecisionChoice = Annotated[
+    str, typer.Option("--precision", help="Precision of the network: float32, bfloat16 or auto.")
+]
 Augment = Annotated[
     str | None,
-    typer.Option("--tta", help="Test-time augmentation: flips, rotations, 0.75, 1.25."),
+    typer.Option(
+        "--tta",
+        help="Test-time augmentation: flips, rotations, scales, or factors, such as flips,0.75.",
+    ),
 ]
-Memory = Annotated[str | None, typer.Option(help="Most memory of the process, such as 4GB.")]
+Memory = Annotated[
+    str | None, typer.Option(help="Upper limit on the memory of the process, such as 4GB.")
+]
 ConfidenceChoice = Annotated[
     str | None,
-    typer.Option("--confidence", help="Also write top, margin or entropy as uint8."),
+    typer.Option("--confidence", help="Also write a confidence map: top, margin or entropy."),
 ]
 ScoresChoice = Annotated[
     str | None,
-    typer.Option("--scores", help="Also write all probabilities as uint8, float16 or float32."),
+    typer.Option(
+        "--scores", help="Also write the probabilities of all classes: uint8, float16 or float32."
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line on standard output.")]
+Settings = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="Settings file (YAML).", show_default=False)
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Change a key of the settings, such as schedule.epochs=5; repeatable.",
+    ),
+]
+Picture = Annotated[
+    Path, typer.Option("-o", "--output", help="PNG file to write.", show_default=False)
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option(
+        "--overwrite", help="Start from scratch: replace existing results, discard unfinished work."
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(help="Seed of all random choices; the same seed repeats the result.")
+]
+Size = Annotated[int, typer.Option(min=512, help="Side of the image in pixels.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print JSON on standard output, one object per line.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
-
-
-def make_tiling(tile: int, overlap: str, blend: str) -> Tiling:
-    """Make a tiling of the words of the command line."""
-    return Tiling(tile=tile, overlap=parse_overlap(overlap), blend=blend)  # type: ignore[arg-type]

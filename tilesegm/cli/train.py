@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,15 +12,19 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
-from tilesegm.cli.shared import AsJson, Quiet
-from tilesegm.cli.training_tables import EpochProgress, show_forecast, show_result, summarise
+from tilesegm.cli.shared import AsJson, Changes, Overwrite, Picture, Quiet, Settings, Stack
+from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
 from tilesegm.errors import OutputError
 
 __all__ = ["train_app"]
 
 
 class _RunByDefault(TyperGroup):
-    """Takes ``train CONFIG`` for ``train run CONFIG``."""
+    """Reads ``train CONFIG`` as ``train run CONFIG``."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: name == "run")  # the last step, after looking
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, *self.get_help_option_names(ctx)):
@@ -28,7 +33,7 @@ class _RunByDefault(TyperGroup):
 
 
 class _ManyLabels(TyperCommand):
-    """Takes ``--labels A B`` for ``--labels A --labels B``, as shells write out ``--labels *``."""
+    """Reads ``--labels A B`` as ``--labels A --labels B``, since shells expand ``--labels *``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         spread: list[str] = []
@@ -45,53 +50,43 @@ class _ManyLabels(TyperCommand):
 train_app = typer.Typer(
     name="train",
     cls=_RunByDefault,
-    help="Train a network by a file of settings: `tilesegm train CONFIG`.",
+    help="Train a network with a settings file: `tilesegm train CONFIG`.",
     no_args_is_help=True,
 )
-
-Config = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="File of settings (YAML).", show_default=False)
-]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Another value for a key: schedule.epochs=5; repeatable."
-    ),
-]
-Picture = Annotated[
-    Path, typer.Option("-o", "--output", help="PNG file to write.", show_default=False)
-]
-Overwrite = Annotated[bool, typer.Option(help="Replace what is there.")]
 
 
 @train_app.command()
 def run(
-    config: Config,
+    config: Settings,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder of the run, in place of `output`.")
+        Path | None,
+        typer.Option("-o", "--output", help="Folder of the run, in place of the key `output`."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option(help="Begin anew where a run was begun.")] = False,
+    overwrite: Overwrite = False,
     changes: Changes = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would happen, time one step, and end.")
+        bool,
+        typer.Option("--dry-run", help="Report what the run would do, time one step, and stop."),
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train; the same command goes on where it stopped.
+    """Train a network; the same command continues an interrupted run.
 
     Example: tilesegm train city.yaml
     """
-    from tilesegm.training.settings.settings_file import load_config
+    from tilesegm.training.checked_config import load_checked_config
 
-    settings = load_config(config, changes or ())
+    settings = load_checked_config(config, changes or ())
     if output is not None:
         settings = dataclasses.replace(settings, output=str(output.absolute()))
+    show: Callable[[Console, dict[str, Any]], None]
     with EpochProgress(quiet or as_json) as progress:
         if dry_run:
-            from tilesegm.training.forecast import forecast
+            from tilesegm.training.dry_run import dry_run as run_dry
 
-            summary, show = forecast(settings, on_event=progress).summary(), show_forecast
+            dry = run_dry(settings, overwrite=overwrite, on_event=progress)
+            summary, show = dry.summary(), show_dry_run
         else:
             from tilesegm.training.run import train
 
@@ -118,7 +113,7 @@ def init(
         typer.Option(
             "--labels",
             metavar="LABELS...",
-            help="One file an image, or one for all; or a pattern.",
+            help="One file per image, one file for all images, or a quoted pattern.",
             show_default=False,
         ),
     ],
@@ -126,12 +121,12 @@ def init(
         Path, typer.Option("-o", "--output", help="YAML file to write.", show_default=False)
     ],
     attribute: Annotated[
-        str | None, typer.Option(help="Attribute of a vector file that holds the class.")
+        str | None, typer.Option(help="Attribute of a polygon file that holds the class.")
     ] = None,
-    stack: Annotated[bool, typer.Option(help="Take all images as bands of one.")] = False,
+    stack: Stack = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Look at images and labels, and write a commented file of settings for them.
+    """Examine images and labels, and write a commented settings file for them.
 
     Example: tilesegm train init images/*.tif --labels masks/*.png -o city.yaml
     """
@@ -149,46 +144,62 @@ def init(
 
 @train_app.command()
 def preview(
-    config: Config,
+    config: Settings,
     output: Picture,
-    windows: Annotated[int, typer.Option(min=1, help="Windows to draw.")] = 6,
+    windows: Annotated[int, typer.Option(min=1, help="Number of windows to draw.")] = 6,
     changes: Changes = None,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Draw windows as they are, and as augmentation changes them.
+    """Draw training windows before and after augmentation.
 
     Example: tilesegm train preview city.yaml -o windows.png
     """
     from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
-    settings = load_config(config, changes or (), losses=False)
-    from tilesegm.training.rehearsal import draw_windows
+    settings = load_config(config, changes or ())
+    from tilesegm.training.drawings import draw_windows
 
-    with EpochProgress() as progress:
+    with EpochProgress(quiet) as progress:
         draw_windows(settings, output, windows=windows, on_event=progress)
-    typer.echo(str(output))
+    if not quiet:
+        typer.echo(str(output))
 
 
 @train_app.command()
 def split(
-    config: Config, output: Picture, changes: Changes = None, overwrite: Overwrite = False
+    config: Settings,
+    output: Picture,
+    changes: Changes = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Draw which pixels are learnt from and which are held out.
+    """Draw which pixels are used for training and which are held out.
 
     Example: tilesegm train split city.yaml -o split.png
     """
     from tilesegm.training.settings.settings_file import load_config
 
     _check_free(output, overwrite)
-    settings = load_config(config, changes or (), losses=False)
-    from tilesegm.training.rehearsal import draw_split
+    settings = load_config(config, changes or ())
+    from tilesegm.training.drawings import draw_split
 
-    with EpochProgress() as progress:
-        notes = draw_split(settings, output, on_event=progress)
-    for note in notes:
-        typer.echo(f"note: {note}", err=True)
-    typer.echo(str(output))
+    with EpochProgress(quiet) as progress:
+        draw_split(settings, output, on_event=progress)
+    if not quiet:
+        typer.echo(str(output))
+
+
+@train_app.command()
+def schema() -> None:
+    """Print the JSON schema of settings, by which editors complete and explain their keys.
+
+    Example: tilesegm train schema > settings.schema.json
+    """
+    from tilesegm.training.settings.schema import schema as make_schema
+
+    typer.echo(json.dumps(make_schema(), indent=1, ensure_ascii=False))
 
 
 def _check_free(output: Path, overwrite: bool) -> None:

@@ -1,8 +1,7 @@
-"""What ``tilesegm train`` says: progress by epochs, a forecast, and a result."""
+"""What ``tilesegm train`` says: progress by epochs, a dry run, and a result."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -10,11 +9,12 @@ from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.events import EpochEnded, Event, Noted
+from tilesegm.plain import plain
 
 if TYPE_CHECKING:
     from tilesegm.training.result import TrainingResult
 
-__all__ = ["EpochProgress", "show_forecast", "show_result", "summarise"]
+__all__ = ["EpochProgress", "show_dry_run", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
@@ -42,30 +42,28 @@ class EpochProgress(ProgressBar):
             self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def show_forecast(console: Console, said: dict[str, Any]) -> None:
-    """Print what a dry run found."""
+def show_dry_run(console: Console, dry: dict[str, Any]) -> None:
+    """Print the summary of a dry run."""
     rows = {
-        "scenes": f"{said['scenes']}, {said['pixels'] / 1e6:,.1f} MP",
-        "bands": f"{len(said['bands'])} of {said['dtype']}: {', '.join(said['bands'])}",
-        "split": f"{said['split']}, fold {said['fold']} of {said['folds']} held out, "
-        f"buffer {said['buffer']} px",
-        "network": f"{said['model']}, {said['parameters']:,} parameters, receptive field "
-        f"{_field(said['radius'])}, stride {said['stride']}, {said['precision']}",
-        "steps": f"{said['batches']:,} batches of {said['batch']} windows of {said['size']} px in "
-        f"{said['epochs']} epochs: {said['passes']:.1f} times all pixels",
-        "time": f"{_time(said['seconds'])} without looks at held-out pixels "
-        f"({said['seconds_per_step']:.2f} s a step, {said['seconds_per_batch']:.2f} s to make a "
+        "scenes": f"{dry['scenes']}, {dry['pixels'] / 1e6:,.1f} MP",
+        "bands": f"{len(dry['bands'])} of {dry['dtype']}: {', '.join(dry['bands'])}",
+        "split": f"{dry['split']}, fold {dry['fold']} of {dry['folds']} held out, "
+        f"buffer {dry['buffer']} px",
+        "network": f"{dry['model']}, {dry['parameters']:,} parameters, receptive field "
+        f"{_field(dry['radius'])}, stride {dry['stride']}, {dry['precision']}",
+        "steps": f"{dry['batches']:,} batches of {dry['batch']} windows of {dry['size']} px in "
+        f"{dry['epochs']} epochs: {dry['passes']:.1f} times all pixels",
+        "time": f"{_time(dry['seconds'])} without validation "
+        f"({dry['seconds_per_step']:.2f} s a step, {dry['seconds_per_batch']:.2f} s to make a "
         "batch in one thread)",
-        "memory": f"{said['peak_memory_bytes'] / 1e9:.1f} GB so far, with one step made",
-        "output": f"{said['output']}: nothing but statistics.npz was written",
+        "memory": _memory(dry["peak_memory_bytes"]),
+        "output": f"{dry['output']}: nothing but statistics.npz was written",
     }
     table = Table(show_header=False)
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
-    console.print(_classes(said["classes"]))
-    for note in said["notes"]:
-        console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)
+    console.print(_classes(dry["classes"]))
 
 
 def summarise(result: TrainingResult) -> dict[str, Any]:
@@ -88,24 +86,25 @@ def summarise(result: TrainingResult) -> dict[str, Any]:
         "epochs": result.epochs,
         "best_epoch": result.best_epoch,
         "best_score": result.best_score,
-        "classes": [known.name for known in spec.classes] if spec else [],
-        "mean_iou": {kind: _number(one.mean_iou) for kind, one in scores.items()},
-        "iou": {kind: [_number(value) for value in one.iou] for kind, one in scores.items()},
+        "classes": [info.name for info in spec.classes] if spec else [],
+        "mean_iou": {kind: plain(each.mean_iou) for kind, each in scores.items()},
+        "iou": {kind: plain(each.iou) for kind, each in scores.items()},
         "seconds": result.seconds,
     }
 
 
-def show_result(console: Console, said: dict[str, Any]) -> None:
-    """Print what a run gave."""
-    table = Table("class", *said["iou"], title="IoU")
-    for number, name in enumerate(said["classes"]):
-        table.add_row(name, *(_score(column[number]) for column in said["iou"].values()))
-    table.add_row("mean", *(_score(said["mean_iou"][kind]) for kind in said["iou"]))
-    if said["iou"]:
+def show_result(console: Console, result: dict[str, Any]) -> None:
+    """Print the summary of a run."""
+    table = Table("class", *result["iou"], title="IoU")
+    for number, name in enumerate(result["classes"]):
+        table.add_row(name, *(_score(column[number]) for column in result["iou"].values()))
+    table.add_row("mean", *(_score(result["mean_iou"][kind]) for kind in result["iou"]))
+    if result["iou"]:
         console.print(table)
     console.print(
-        f"{said['epochs']} epochs, best after {said['best_epoch']}, {_time(said['seconds'])}\n"
-        f"model: {said['model']}\nreport: {said['report']}",
+        f"{result['epochs']} epochs, best after {result['best_epoch']}, "
+        f"{_time(result['seconds'])}\n"
+        f"model: {result['model']}\nreport: {result['report']}",
         soft_wrap=True,
         highlight=False,
     )
@@ -138,8 +137,8 @@ def _field(radius: int | None) -> str:
     return "unknown" if radius is None else f"{2 * radius + 1} px"
 
 
-def _number(value: Any) -> float | None:
-    return float(value) if math.isfinite(value) else None
+def _memory(peak: int | None) -> str:
+    return "unknown" if peak is None else f"{peak / 1e9:.1f} GB so far, with one step made"
 
 
 def _score(value: float | None) -> str:

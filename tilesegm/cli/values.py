@@ -68,6 +68,6 @@ def parse_normalisation(text: str | None) -> Normalisation | None:
     except (ValueError, ZeroDivisionError):
         raise SettingsError(
             f"normalise is {text!r}; give the values that become 0 and 1, such as 0:255, or one "
-            "such pair a band, such as 0:255,0:4095"
+            "such pair per band, such as 0:255,0:4095"
         ) from None
     return Normalisation(offsets, scales)

@@ -6,9 +6,10 @@ Every class is a section of the training file; its attribute docstrings are what
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Literal
 
+from tilesegm.checks import in_range, settings
 from tilesegm.data.colour import is_colour, plain_value
 from tilesegm.data.pattern import Pattern
 from tilesegm.errors import SettingsError
@@ -29,7 +30,7 @@ INSTANCES = "instances"
 """Stands in place of labels that are made from instances."""
 
 
-@dataclass(frozen=True)
+@settings("data.scenes")
 class SceneSettings:
     """Images with their labels.
 
@@ -78,8 +79,6 @@ class SceneSettings:
                         f"{key}={text!r}: {{{name}}} does not occur in image={self.images[0]!r}, "
                         f"which has {names}"
                     )
-        if self.role not in (None, "train", "validation", "test"):
-            raise SettingsError(f"role={self.role!r}: expected train, validation or test")
 
     @property
     def images(self) -> tuple[str, ...]:
@@ -87,7 +86,7 @@ class SceneSettings:
         return (self.image,) if isinstance(self.image, str) else tuple(self.image)
 
 
-@dataclass(frozen=True)
+@settings("data.labels.classes")
 class ClassSettings:
     """One class: its id is its place in the list."""
 
@@ -117,7 +116,7 @@ class ClassSettings:
         return tuple(plain_value(value) for value in several)
 
 
-@dataclass(frozen=True)
+@settings("data.labels")
 class LabelSettings:
     """How labels are read."""
 
@@ -155,11 +154,9 @@ class LabelSettings:
             raise SettingsError(
                 f"labels.background={self.background!r} is no class; choose from {', '.join(names)}"
             )
-        if self.unknown not in ("error", "ignore"):
-            raise SettingsError(f"labels.unknown={self.unknown!r}: expected error or ignore")
 
 
-@dataclass(frozen=True)
+@settings("data")
 class DataSettings:
     """What is learnt from."""
 
@@ -179,7 +176,7 @@ class DataSettings:
             )
 
 
-@dataclass(frozen=True)
+@settings("split")
 class SplitSettings:
     """Which pixels are learnt from and which are held out."""
 
@@ -202,25 +199,17 @@ class SplitSettings:
     """A split that was saved before, used as it is."""
 
     def __post_init__(self) -> None:
-        known = ("blocks", "image", "group", "range", "random")
-        if self.strategy not in known:
-            raise SettingsError(
-                f"split.strategy is {self.strategy!r}; it must be one of {', '.join(known)}"
-            )
-        if self.folds < 2:
-            raise SettingsError(f"split.folds is {self.folds}; it must be at least 2")
-        if self.file is None and not 0 <= self.fold < self.folds:
+        in_range("split.folds", self.folds, 2)
+        for key, least in (("fold", 0), ("block", 1), ("buffer", 0), ("seed", 0)):
+            in_range(f"split.{key}", getattr(self, key), least)
+        if self.file is None and self.fold >= self.folds:
             raise SettingsError(
                 f"split.fold is {self.fold}; it must be from 0 to {self.folds - 1}, one less than "
                 "split.folds"
             )
-        for key, least in (("block", 1), ("buffer", 0), ("seed", 0), ("fold", 0)):
-            value = getattr(self, key)
-            if value is not None and value < least:
-                raise SettingsError(f"split.{key} is {value}; it must be at least {least}")
 
 
-@dataclass(frozen=True)
+@settings("sampling")
 class SamplingSettings:
     """Where training windows lie; what shares leave is drawn evenly over all labelled pixels."""
 
@@ -236,8 +225,7 @@ class SamplingSettings:
     def __post_init__(self) -> None:
         shares = {field.name: getattr(self, field.name) for field in fields(self)}
         for key, value in shares.items():
-            if not 0 <= value <= 1:
-                raise SettingsError(f"sampling.{key} is a share from 0 to 1; received {value!r}")
+            in_range(f"sampling.{key}", value, 0, 1, what="a share")
         if sum(shares.values()) > 1 + 1e-9:
             given = ", ".join(f"{key}={value}" for key, value in shares.items() if value)
             raise SettingsError(
@@ -246,7 +234,7 @@ class SamplingSettings:
             )
 
 
-@dataclass(frozen=True)
+@settings("augmentation")
 class AugmentationSettings:
     """How far training windows are changed; 0 leaves a property alone."""
 
@@ -284,7 +272,7 @@ class AugmentationSettings:
     """Share of windows into which a rare class is pasted from another window."""
 
     def __post_init__(self) -> None:
-        for names, low, high, unit in (
+        for names, low, high, what in (
             (("rotate",), 0, 180, "degrees"),
             (("scale",), 0, 1, "a number"),
             (("exposure", "tint", "contrast", "gamma"), 0, 3, "a number"),
@@ -294,11 +282,7 @@ class AugmentationSettings:
             (("cutmix", "mixup", "copy_paste"), 0, 1, "a share"),
         ):
             for name in names:
-                value = getattr(self, name)
-                if not low <= value <= high:
-                    raise SettingsError(
-                        f"augmentation.{name} is {value}; pass {unit} from {low} to {high}"
-                    )
+                in_range(f"augmentation.{name}", getattr(self, name), low, high, what=what)
         if not 0 <= self.elastic <= self.elastic_grain / 3:
             raise SettingsError(
                 f"augmentation.elastic is {self.elastic}; pass pixels from 0 to "
@@ -307,7 +291,7 @@ class AugmentationSettings:
             )
 
 
-@dataclass(frozen=True)
+@settings("loss.border_weights")
 class BorderWeightSettings:
     """Weights that press a network to keep touching objects apart; they need instances."""
 
@@ -320,17 +304,9 @@ class BorderWeightSettings:
     """Width of the ridge in pixels; when not given that of the paper, 5, or 6 for ``falk``."""
 
     def __post_init__(self) -> None:
-        if self.kind not in ("ronneberger", "falk"):
-            raise SettingsError(
-                f"border_weights.kind is {self.kind!r}; pass 'ronneberger' or 'falk'"
-            )
         height, width = self.ridge
-        if not 0 <= height < float("inf"):
-            raise SettingsError(
-                f"border_weights.w0 is {height}; pass a finite number of at least 0"
-            )
-        if not 0 < width < float("inf"):
-            raise SettingsError(f"border_weights.sigma is {width}; pass pixels above 0")
+        in_range("loss.border_weights.w0", height, 0, what="a finite number")
+        in_range("loss.border_weights.sigma", width, 0, ends="(]", what="pixels")
 
     @property
     def ridge(self) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from tilesegm.losses.active_boundary import ActiveBoundary
 from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
-from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.base import Compound, SegmentationLoss
 from tilesegm.losses.blob import BlobLoss, number_blobs
 from tilesegm.losses.border_smoothing import BorderSmoothing
 from tilesegm.losses.boundary import Boundary
@@ -13,7 +13,6 @@ from tilesegm.losses.class_weights import (
     median_frequency_weights,
 )
 from tilesegm.losses.cldice import ClDice
-from tilesegm.losses.compound import Compound
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.deep_supervision import DeepSupervision
 from tilesegm.losses.dice import Dice

@@ -1,4 +1,4 @@
-"""Active boundary loss: predicted borders are told in which direction to move."""
+"""Active boundary loss: each pixel of a predicted border gets a direction to move in."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.base import Common, SegmentationLoss
-from tilesegm.losses.boundary import check_radius
-from tilesegm.losses.contour import contour
+from tilesegm.losses.base import Common, SegmentationLoss, with_current_names
 from tilesegm.losses.edt import squared_distance_to
-from tilesegm.losses.morphology import dilate
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.morphology import contour, dilate
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["ActiveBoundary", "active_boundary", "predicted_border"]
 
@@ -30,41 +28,41 @@ def active_boundary(
     log_probability: Tensor,
     weight: Tensor,
     *,
-    reach: float = 20.0,
+    theta: float = 20.0,
     fraction: float = 0.01,
-    smoothing: float = 0.2,
+    label_smoothing: float = 0.2,
 ) -> Tensor:
     """Return the mean cross-entropy of the directions in which predicted borders should move.
 
-    For a pixel on the predicted border, the eight numbers ``KL(p_j || p)`` over its neighbours j
-    are logits of a direction: the border is where the neighbour differs most. Its label is the
-    neighbour nearest to the true contour, its factor the distance to that, clipped at ``reach``,
-    over ``reach``. Neighbours lend their probabilities without taking gradient.
+    For a pixel on the predicted border, ``KL(p_j || p)`` over its eight neighbours j are the logits
+    of a direction. The label is the neighbour nearest to the true contour; the factor is
+    ``min(d, theta) / theta`` with d the distance to that contour. No gradient passes through the
+    probabilities of neighbours.
 
-    All pixels are computed and a mask selects, so shapes stay static. Weights act in the mean, not
-    in the choice of predicted borders, except that a pixel without weight is none. An image without
-    a true contour adds nothing.
+    The loss is computed for all pixels and then masked, so shapes stay static. Weights act in the
+    mean, not in the choice of predicted borders, except that pixels without weight are never
+    borders. An image without a true contour contributes nothing.
 
     Args:
         target: ``(N, H, W, C)`` fractions of the classes.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        reach: Distance in pixels from which a border counts fully.
-        fraction: See :func:`predicted_border`.
-        smoothing: Part of each direction label that is spread over all directions.
+        theta: distance to the true contour, in pixels, beyond which the factor is 1.
+        fraction: see `predicted_border`.
+        label_smoothing: fraction of each direction label that is spread over all directions.
     """
     valid = weight > 0
     edge = contour(target, weight)
     squared = squared_distance_to(edge)
     inside = [_shift(ops.cast(valid, "float32"), step, 0.0) > 0.0 for step in _AROUND]
     ahead = [
-        ops.where(known, _shift(squared, step, _FAR), _FAR)
-        for known, step in zip(inside, _AROUND, strict=True)
+        ops.where(present, _shift(squared, step, _FAR), _FAR)
+        for present, step in zip(inside, _AROUND, strict=True)
     ]
     allowed = ops.cast(ops.stack(inside, axis=-1), "float32")
     direction = ops.one_hot(ops.argmin(ops.stack(ahead, axis=-1), axis=-1), 8, dtype="float32")
     spread = allowed / ops.maximum(ops.sum(allowed, axis=-1, keepdims=True), 1.0)
-    label = (1.0 - smoothing) * direction + smoothing * spread
+    label = (1.0 - label_smoothing) * direction + label_smoothing * spread
 
     lent = ops.stop_gradient(log_probability)
     contrast = [_divergence(_shift(lent, step, 0.0), log_probability) for step in _AROUND]
@@ -72,19 +70,19 @@ def active_boundary(
     likelihood = ops.where(allowed > 0.0, ops.log_softmax(logits, axis=-1), 0.0)
     loss = -ops.sum(label * likelihood, axis=-1)
 
-    factor = ops.minimum(ops.sqrt(squared), reach) / reach
+    factor = ops.minimum(ops.sqrt(squared), theta) / theta
     border = predicted_border(log_probability, weight, fraction=fraction)
     counts = ops.logical_and(border, ops.any(edge, axis=(1, 2), keepdims=True))
     return weighted_mean(factor * loss, weight * ops.cast(counts, "float32"))
 
 
 def predicted_border(log_probability: Tensor, weight: Tensor, *, fraction: float = 0.01) -> Tensor:
-    """Return where the prediction changes most, thickened to 3 pixels.
+    """Return the pixels where the prediction changes most, dilated to a width of 3 pixels.
 
     Args:
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)``; pixels without weight are no neighbours.
-        fraction: Part of the pixels of each image that are taken before thickening: those with the
+        weight: ``(N, H, W)``; pixels without weight are not neighbours.
+        fraction: fraction of the pixels of each image to take before the dilation: those with the
             largest divergence from the pixels below and to the right.
 
     Returns:
@@ -106,12 +104,12 @@ def predicted_border(log_probability: Tensor, weight: Tensor, *, fraction: float
 
 
 def _divergence(log_other: Tensor, log_own: Tensor) -> Tensor:
-    """KL divergence of the own distribution from the other one, over the last axis."""
+    """Return ``KL(other || own)`` over the last axis."""
     return ops.sum(ops.exp(log_other) * (log_other - log_own), axis=-1)
 
 
 def _shift(maps: Tensor, step: tuple[int, int], fill: float) -> Tensor:
-    """The value ``step`` rows and columns further on, for each pixel; ``fill`` beyond the edge."""
+    """Return for each pixel the value ``step`` rows and columns away; ``fill`` beyond the edge."""
     H, W = sides(maps)
     rest = ((0, 0),) * (len(maps.shape) - 3)
     padded = ops.pad(maps, ((0, 0), (1, 1), (1, 1), *rest), constant_values=fill)
@@ -122,54 +120,60 @@ def _shift(maps: Tensor, step: tuple[int, int], fill: float) -> Tensor:
 class ActiveBoundary(SegmentationLoss):
     """Active boundary loss (Wang et al. 2022, AAAI), in a form with static shapes.
 
-    Corrects borders that exist already: add it to cross-entropy once training has settled, with a
-    small weight. On images without a true border it is 0, with zero gradient.
+    ``min(d, theta) / theta`` times the cross-entropy of the direction in which a predicted border
+    should move, see `active_boundary`. It corrects borders that exist already: add it to
+    cross-entropy late in training, with a small weight. On images without a true border it is 0,
+    with zero gradient.
 
     Args:
-        reach: Distance in pixels from which a misplaced border counts fully.
-        fraction: Part of the pixels of an image that may be predicted border.
-        smoothing: Label smoothing of the directions.
+        theta: distance in pixels beyond which a misplaced border counts fully.
+        fraction: greatest fraction of the pixels of an image on predicted borders.
+        label_smoothing: label smoothing of the directions.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
         self,
         *,
-        reach: float = 20.0,
+        theta: float = 20.0,
         fraction: float = 0.01,
-        smoothing: float = 0.2,
+        label_smoothing: float = 0.2,
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        check_radius(reach)
-        if not 0.0 < fraction <= 1.0 or not 0.0 <= smoothing < 1.0:
+        if not theta > 0.0 or not 0.0 < fraction <= 1.0 or not 0.0 <= label_smoothing < 1.0:
             raise SettingsError(
-                f"fraction is {fraction} and smoothing {smoothing}; expected fraction in (0, 1]"
-                " and smoothing in [0, 1)"
+                f"theta is {theta}, fraction {fraction} and label_smoothing {label_smoothing};"
+                " expected theta above 0, fraction in (0, 1] and label_smoothing in [0, 1)"
             )
-        self.reach = reach
+        self.theta = theta
         self.fraction = fraction
-        self.smoothing = smoothing
+        self.label_smoothing = label_smoothing
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`active_boundary` of the batch."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `active_boundary` of the batch."""
         return active_boundary(
             batch.classes,
             batch.log_probability,
             batch.weight,
-            reach=self.reach,
+            theta=self.theta,
             fraction=self.fraction,
-            smoothing=self.smoothing,
+            label_smoothing=self.label_smoothing,
         )
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
         return {
             **super().get_config(),
-            "reach": self.reach,
+            "theta": self.theta,
             "fraction": self.fraction,
-            "smoothing": self.smoothing,
+            "label_smoothing": self.label_smoothing,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> ActiveBoundary:
+        """Rebuild the loss."""
+        return cls(**with_current_names(config, reach="theta", smoothing="label_smoothing"))

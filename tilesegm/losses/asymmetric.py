@@ -1,4 +1,4 @@
-"""The two asymmetric terms of the unified focal loss: background fades, foreground does not."""
+"""The two terms of the unified focal loss, in which background and foreground differ."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.focal import miss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.region import RegionLoss, RegionOptions, overlap
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.tversky import power_of_loss, tversky
 
 __all__ = ["AsymmetricFocal", "AsymmetricFocalTversky", "asymmetric_focal"]
@@ -26,16 +27,17 @@ def asymmetric_focal(
     delta: float = 0.6,
     gamma: float = 0.5,
 ) -> Tensor:
-    """Return cross-entropy of the foreground and focal loss of the background, a scalar.
+    """Return cross-entropy of the foreground plus focal loss of the background, a scalar.
 
-    The weighted mean of ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``.
+    The weighted mean over pixels of
+    ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``.
 
     Args:
         target: ``(N, H, W, C)`` fractions of the classes, background first.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        delta: Share of the foreground.
-        gamma: How strongly background that is right already fades.
+        delta: weight of the foreground.
+        gamma: focus; how strongly background pixels that are already right lose weight.
     """
     pixels = -target * log_probability
     fade = miss(log_probability[..., 0]) ** gamma
@@ -47,13 +49,16 @@ def asymmetric_focal(
 class AsymmetricFocal(SegmentationLoss):
     """Asymmetric focal loss (Yeung et al. 2022, "Unified focal loss").
 
+    The mean of ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``: only
+    the background is focal.
+
     Args:
-        delta: Share of the foreground, in ``[0, 1]``.
-        gamma: How strongly background that is right already fades; at least 0.
+        delta: weight of the foreground, in ``[0, 1]``.
+        gamma: focus; how strongly background pixels that are already right lose weight; >= 0.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, delta: float = 0.6, gamma: float = 0.5, **common: Unpack[Common]) -> None:
@@ -63,8 +68,8 @@ class AsymmetricFocal(SegmentationLoss):
         self.delta = delta
         self.gamma = gamma
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`asymmetric_focal` of the batch."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `asymmetric_focal` of the batch."""
         return asymmetric_focal(
             batch.classes,
             batch.log_probability,
@@ -82,17 +87,17 @@ class AsymmetricFocal(SegmentationLoss):
 class AsymmetricFocalTversky(RegionLoss):
     """Asymmetric focal Tversky loss (Yeung et al. 2022, "Unified focal loss").
 
-    The mean of ``1 - TI`` of the background and ``(1 - TI) ** (1 - gamma)`` of the other classes;
-    a binary problem counts as two classes.
+    The mean of ``1 - TI`` of the background and ``(1 - TI) ** (1 - gamma)`` of the other classes,
+    with ``TI = TP / (TP + delta FN + (1 - delta) FP)``; a binary problem counts as two classes.
 
     Args:
-        delta: Price of a missed pixel, in ``[0, 1]``; an extra one costs ``1 - delta``.
-        gamma: Focus on foreground that is nearly right, in ``[0, 1)``.
-        **region: ``pool`` and ``absent`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        delta: weight of false negatives, in ``[0, 1]``; false positives have ``1 - delta``.
+        gamma: focus on foreground classes that are nearly right, in ``[0, 1)``.
+        **region: ``pool`` and ``absent`` as for every `RegionLoss`; ``from_logits``, ``ignore``,
+            ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -102,11 +107,11 @@ class AsymmetricFocalTversky(RegionLoss):
         if not 0.0 <= delta <= 1.0 or not 0.0 <= gamma < 1.0:
             raise SettingsError(f"delta is {delta}, gamma {gamma}; expected 0 to 1, and below 1")
         if not self.background:
-            raise SettingsError("background is False; the asymmetry is between it and the rest")
+            raise SettingsError("background is False; this loss treats it unlike the other classes")
         self.delta = delta
         self.gamma = gamma
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the mean over groups and classes, background first."""
         probability = ops.exp(batch.log_probability)
         losses = self.per_class(batch.classes, probability, batch.weight)
@@ -115,7 +120,7 @@ class AsymmetricFocalTversky(RegionLoss):
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
         """Return the loss of each group and class, ``(G, C)``, background first."""
         count = overlap(target, probability, weight, self.pool)
-        losses = tversky(count, extra=1.0 - self.delta, missed=self.delta)
+        losses = tversky(count, alpha=1.0 - self.delta, beta=self.delta)
         focus = power_of_loss(losses[:, 1:], 1.0 - self.gamma)
         return ops.concatenate([losses[:, :1], focus], axis=-1)
 

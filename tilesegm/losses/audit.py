@@ -1,4 +1,4 @@
-"""Does a loss behave where losses fail? Values and gradients at the corners, in one table."""
+"""Values and gradients of losses in the cases in which losses fail, as one table."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from tilesegm.losses.audit_cases import CASES, Case, scene
+from tilesegm.losses.audit_cases import CASES, AuditCase, make_tile
 from tilesegm.losses.base import SegmentationLoss
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.gradients import differentiate
 from tilesegm.losses.registry import LOSSES, get
 
-__all__ = ["AuditCell", "AuditRow", "audit"]
+__all__ = ["AuditCell", "AuditRow", "audit_losses"]
 
 _FAINT = 1e-3
 _ROUNDING = 1e-5
@@ -25,21 +25,20 @@ _ORDINARY = next(case for case in CASES if case.name == "shifted")
 
 @dataclass(frozen=True, slots=True)
 class AuditCell:
-    """What a loss answers in one case.
+    """Value and gradient of a loss in one case.
 
     Attributes:
-        case: Name of the case; see :data:`~tilesegm.losses.audit_cases.CASES`.
-        value: The loss.
+        case: name of the case; see `CASES`.
+        value: the loss.
         gradient: Euclidean norm of its gradient over all logits.
-        flags: What is wrong, empty if nothing is:
+        flags: the defects; empty if there are none:
 
             * ``"NaN"``: value or gradient is not finite;
-            * ``"below minimum"``: the value is less than the loss promises;
-            * ``"no gradient"``: wrong pixels are hardly pushed: by less than a thousandth of what
-              the loss does to those of an ordinary error, the shifted disc, both in units of
-              cross-entropy;
-            * ``"wrong sign"``: wrong pixels are pushed further the wrong way;
-            * ``"not ignored"``: pixels without weight have a value or a gradient;
+            * ``"below minimum"``: the value is below the ``minimum`` of the loss;
+            * ``"no gradient"``: the gradient at wrong pixels is less than a thousandth of the
+              gradient for an ordinary error, the shifted disc, both in units of cross-entropy;
+            * ``"wrong sign"``: the gradient makes wrong pixels worse;
+            * ``"not ignored"``: pixels without weight change the value or have a gradient;
             * ``"imprecise"``: half-precision logits give another value than the same logits in
               float32, so the loss does not compute in float32.
     """
@@ -52,13 +51,13 @@ class AuditCell:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """The answers of one loss in all cases.
+    """Values and gradients of one loss in all cases.
 
     Attributes:
-        loss: Name of the loss.
-        cells: One for each case, in their order.
-        cost: Time of value and gradient over that of cross-entropy, both compiled where the
-            backend compiles; None if it was not measured.
+        loss: name of the loss.
+        cells: one per case, in the order of `CASES`.
+        cost: time for value and gradient, divided by the time of cross-entropy, both compiled
+            where the backend compiles; None if not measured.
     """
 
     loss: str
@@ -67,29 +66,29 @@ class AuditRow:
 
     @property
     def flags(self) -> tuple[str, ...]:
-        """Everything that is wrong, as ``"case: flag"``."""
+        """All defects, as ``"case: flag"``."""
         return tuple(f"{cell.case}: {flag}" for cell in self.cells for flag in cell.flags)
 
 
-def audit(
+def audit_losses(
     losses: Sequence[str | SegmentationLoss] | None = None,
     *,
     size: int = 64,
     cost_size: int | None = 256,
 ) -> list[AuditRow]:
-    """Examine losses on the active backend, on one tile of a binary problem, from logits.
+    """Examine losses on the active backend, on one tile of a binary problem, with logits.
 
     Args:
-        losses: Names for :func:`~tilesegm.losses.registry.get`, or losses that take logits; every
+        losses: names for `get`, or losses that take logits; every
             registered loss if None.
-        size: Height and width of the tile in pixels.
-        cost_size: The same for the measurement of time; None leaves it out.
+        size: height and width of the tile in pixels.
+        cost_size: height and width of the tile for the measurement of time; None leaves it out.
 
     Returns:
-        One row a loss, in the order asked for.
+        One row per loss, in the given order.
 
     Raises:
-        InputError: There is no loss of that name.
+        InputError: there is no loss of that name.
     """
     items = LOSSES if losses is None else losses
     chosen = [get(item) if isinstance(item, str) else item for item in items]
@@ -104,23 +103,23 @@ def audit(
     ]
 
 
-def _answer(
-    loss: SegmentationLoss, case: Case, size: int, dtype: str
+def _value_and_gradient(
+    loss: SegmentationLoss, case: AuditCase, size: int, dtype: str
 ) -> tuple[float, NDArray[np.float32]]:
-    """Return value and gradient for the logits of ``case``, rounded to its dtype, in ``dtype``."""
-    drawn = scene(case, size)
-    logits = ops.cast(ops.cast(ops.convert_to_tensor(drawn.logits), case.dtype), dtype)
-    return differentiate(lambda y_pred: loss(drawn.labels, y_pred, drawn.weight))(logits)
+    """Return value and gradient in ``dtype``, for logits rounded to the dtype of the case."""
+    tile = make_tile(case, size)
+    logits = ops.cast(ops.cast(ops.convert_to_tensor(tile.logits), case.dtype), dtype)
+    return differentiate(lambda y_pred: loss(tile.labels, y_pred, tile.weight))(logits)
 
 
-def _cell(loss: SegmentationLoss, case: Case, size: int) -> AuditCell:
-    value, gradient = _answer(loss, case, size, case.dtype)
+def _cell(loss: SegmentationLoss, case: AuditCase, size: int) -> AuditCell:
+    value, gradient = _value_and_gradient(loss, case, size, case.dtype)
     norm = float(np.linalg.norm(gradient))
     return AuditCell(case.name, value, norm, tuple(_flags(loss, case, value, gradient)))
 
 
 def _flags(
-    loss: SegmentationLoss, case: Case, value: float, gradient: NDArray[np.float32]
+    loss: SegmentationLoss, case: AuditCase, value: float, gradient: NDArray[np.float32]
 ) -> list[str]:
     if not (np.isfinite(value) and np.isfinite(gradient).all()):
         return ["NaN"]
@@ -130,7 +129,7 @@ def _flags(
     if value < loss.minimum - _ROUNDING:
         flags.append("below minimum")
     size = gradient.shape[1]
-    if scene(case, size).missing_push.any():
+    if make_tile(case, size).correction.any():
         push = _push(loss, case, size)
         # Losses differ in scale, but not by a million.
         usual = max(min(_push(loss, _ORDINARY, size), 1.0), 1e-3)
@@ -139,31 +138,31 @@ def _flags(
         elif push < 0.0:
             flags.append("wrong sign")
     if case.dtype != "float32":
-        exact, _ = _answer(loss, case, size, "float32")
+        exact, _ = _value_and_gradient(loss, case, size, "float32")
         if abs(value - exact) > _ROUNDING * max(1.0, abs(exact)):
             flags.append("imprecise")
     return flags
 
 
-def _push(loss: SegmentationLoss, case: Case, size: int) -> float:
-    """Return how strongly wrong pixels are pushed the right way; 1 is what cross-entropy does."""
-    direction = scene(case, size).missing_push
+def _push(loss: SegmentationLoss, case: AuditCase, size: int) -> float:
+    """Return how strongly the gradient corrects wrong pixels, in units of cross-entropy."""
+    direction = make_tile(case, size).correction
     pushes = [
-        float((_answer(one, case, size, case.dtype)[1] * direction).sum())
-        for one in (loss, CrossEntropy())
+        float((_value_and_gradient(each, case, size, case.dtype)[1] * direction).sum())
+        for each in (loss, CrossEntropy())
     ]
     return pushes[0] / pushes[1]
 
 
 def _seconds(loss: SegmentationLoss, size: int) -> float:
-    """Return the shortest of three times for value and gradient, after a first one to compile."""
-    drawn = scene(Case("cost"), size)
-    labels, weight = ops.convert_to_tensor(drawn.labels), ops.convert_to_tensor(drawn.weight)
+    """Return the shortest of three times for value and gradient, after a first call to compile."""
+    tile = make_tile(AuditCase("cost"), size)
+    labels, weight = ops.convert_to_tensor(tile.labels), ops.convert_to_tensor(tile.weight)
     both = differentiate(lambda y_pred: loss(labels, y_pred, weight), compiled=True)
-    both(drawn.logits)
+    both(tile.logits)
     times = []
     for _ in range(3):
         start = time.perf_counter()
-        both(drawn.logits)
+        both(tile.logits)
         times.append(time.perf_counter() - start)
     return min(times)

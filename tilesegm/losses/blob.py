@@ -11,9 +11,10 @@ from keras import ops
 from scipy import ndimage
 
 from tilesegm.errors import InputError, SettingsError
-from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.base import Common, SegmentationLoss, with_current_names
+from tilesegm.losses.inputs import LossInputs, prepare_inputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor, prepare
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BlobLoss", "blob_dice", "number_blobs"]
 
@@ -24,26 +25,26 @@ _STRIDE = 1024
 def number_blobs(
     class_map: npt.NDArray[Any], *, ignore: int | None = None, background: int | None = 0
 ) -> npt.NDArray[np.int32]:
-    """Number the connected objects of a class map, in one map that still tells the class.
+    """Number the connected objects of a class map, in one map that also holds the class.
 
-    Run it once on the whole image, before tiling, so that an object cut by a tile's edge stays one
-    object. The result is a label map like any other: cut it, flip it, warp it by nearest
-    neighbour. Numbers begin at 1; pixels that touch at a corner belong together.
+    Call it once for the whole image, before tiling, so that an object that a tile's edge cuts stays
+    one object. The result is a label map like any other: crop it, flip it, warp it by nearest
+    neighbour. Numbers begin at 1; pixels that touch at a corner are connected.
 
     Args:
         class_map: ``(H, W)`` class ids below 1024.
-        ignore: Id whose pixels stay as they are.
-        background: Id whose pixels are no objects and stay as they are; None if every class has
-            objects.
+        ignore: id whose pixels are left unchanged.
+        background: id whose pixels belong to no object and are left unchanged; None if every class
+            has objects.
 
     Returns:
-        int32 ``(H, W)``: ``class + 1024 * number``, the label map for :class:`BlobLoss`.
+        int32 ``(H, W)``: ``class + 1024 * number``, the label map for `BlobLoss`.
 
     Raises:
-        InputError: An id is negative or 1024 and more, other than ``ignore``.
+        InputError: an id other than ``ignore`` is negative, or 1024 or more.
     """
     numbered = np.asarray(class_map).astype(np.int32)
-    found = 0
+    total = 0
     for label in np.unique(numbered).tolist():
         if label in (ignore, background):
             continue
@@ -53,29 +54,30 @@ def number_blobs(
                 " it as ignore"
             )
         blobs, count = ndimage.label(class_map == label, structure=np.ones((3, 3)))
-        numbered += np.where(blobs > 0, (blobs + found) * _STRIDE, 0).astype(np.int32)
-        found += count
+        numbered += np.where(blobs > 0, (blobs + total) * _STRIDE, 0).astype(np.int32)
+        total += count
     return numbered
 
 
 def blob_dice(
     target: Tensor, probability: Tensor, weight: Tensor, blobs: Tensor, *, limit: int = 128
 ) -> Tensor:
-    """Return the mean over objects of the Dice loss of each, the others of its class masked out.
+    """Return the mean Dice loss of single objects, with other objects of the class masked out.
 
-    For object b of class k that is ``1 - 2 I / (I + P + S)`` with S its size, I the probability of
-    the class inside it and P that outside all objects of the class: three segment sums, no loop.
+    For an object of class k this is ``1 - 2 I / (I + P + S)``, with S the size of the object, I the
+    sum of the probability of k inside the object and P the sum outside all objects of k: three
+    segment sums, no loop over objects.
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``.
-        weight: ``(N, H, W)`` pixel weights; they count pixels, every object counts once.
-        blobs: ``(N, H, W)`` int32 numbers of the objects, 0 for pixels of none.
-        limit: Numbers are taken modulo this; objects of one image and class that share a remainder
-            are treated as one.
+        weight: ``(N, H, W)`` pixel weights; they weigh pixels, and every object counts once.
+        blobs: ``(N, H, W)`` int32 numbers of the objects; 0 for pixels without an object.
+        limit: numbers are taken modulo this; objects of one image and class with the same
+            remainder are treated as one.
 
     Returns:
-        A scalar in [0, 1]; 0 without objects.
+        A scalar in [0, 1]; 0 if there are no objects.
     """
     K = int(target.shape[-1])
     images = ops.shape(target)[0]
@@ -97,44 +99,46 @@ def blob_dice(
 class BlobLoss(SegmentationLoss):
     """Blob loss over soft Dice (Kofler et al. 2023, IPMI): small objects count as much as large.
 
-    ``y_true`` is the map of :func:`number_blobs`. A plain class map works too: all pixels of a
-    class then are one object. It says nothing about tiles without objects, where value and gradient
-    are 0, so it needs a global loss ``beside`` it, which gets the labels without numbers:
-    ``BlobLoss(beside=2 * Dice())`` is the paper's sum.
+    The mean over objects of ``1 - 2 I / (I + P + S)``, see `blob_dice`. ``y_true`` is the map of
+    `number_blobs`. A plain class map works too: all pixels of a class are then one object. On tiles
+    without objects value and gradient are 0, so it needs a ``global_loss``, which gets the labels
+    without numbers: ``BlobLoss(global_loss=2 * Dice())`` is the sum of the paper.
 
     Args:
-        beside: Loss that is added, with its own factor; it settles ``from_logits`` and ``ignore``.
-        limit: Most objects in a tile that are told apart, 1 or more; costs memory, not time.
-        background: Whether class 0 counts as an object where K > 1.
+        global_loss: loss to add, with its own factor; ``from_logits`` and ``ignore`` are taken from
+            it.
+        limit: greatest number of objects to distinguish in a tile, 1 or more; costs memory, not
+            time.
+        background: whether class 0 counts as an object if K > 1.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
         SettingsError: ``limit`` is below 1, or ``from_logits`` or ``ignore`` differ from those of
-            ``beside``.
+            ``global_loss``.
     """
 
     def __init__(
         self,
         *,
-        beside: SegmentationLoss | None = None,
+        global_loss: SegmentationLoss | None = None,
         limit: int = 128,
         background: bool = False,
         **common: Unpack[Common],
     ) -> None:
-        if beside is not None:
-            shared = {"from_logits": beside.from_logits, "ignore": beside.ignore}
+        if global_loss is not None:
+            shared = {"from_logits": global_loss.from_logits, "ignore": global_loss.ignore}
             if any(common.get(key, value) != value for key, value in shared.items()):
                 raise SettingsError(
-                    "beside has another from_logits or ignore; give them to that loss alone"
+                    "global_loss has another from_logits or ignore; give them to that loss alone"
                 )
             common = {**common, **shared}  # type: ignore[typeddict-item]
         super().__init__(**common)
         if limit < 1:
             raise SettingsError(f"limit is {limit}; expected 1 object or more")
-        self.beside = beside
+        self.global_loss = global_loss
         self.limit = limit
         self.background = background
-        self.minimum = beside.minimum if beside is not None else 0.0
+        self.minimum = global_loss.minimum if global_loss is not None else 0.0
 
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
@@ -145,28 +149,27 @@ class BlobLoss(SegmentationLoss):
             y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` numbered or plain labels, or ``(N, H, W, K)``
                 one-hot or soft labels, each class one object.
             y_pred: ``(N, H, W, K)`` scores.
-            sample_weight: Weight of each pixel ``(N, H, W)`` or image ``(N,)``.
+            sample_weight: weight of each pixel ``(N, H, W)`` or image ``(N,)``.
 
         Raises:
-            InputError: Shapes, labels or weights do not fit (see
-                :func:`~tilesegm.losses.targets.prepare`).
+            InputError: shapes, labels or weights do not fit; see `prepare_inputs`.
         """
         labels, blobs = _split(ops.convert_to_tensor(y_true))
         with keras.name_scope(self.name):
-            batch = prepare(
+            batch = prepare_inputs(
                 labels, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
             )
             value = self._objects(batch, blobs)
-            if self.beside is not None:
-                value = value + self.beside(labels, y_pred, sample_weight)
+            if self.global_loss is not None:
+                value = value + self.global_loss(labels, y_pred, sample_weight)
             return value
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the loss where each class of an image is one object."""
         value = self._objects(batch, None)
-        return value if self.beside is None else value + self.beside.compute(batch)
+        return value if self.global_loss is None else value + self.global_loss.compute(batch)
 
-    def _objects(self, batch: Batch, blobs: Tensor | None) -> Tensor:
+    def _objects(self, batch: LossInputs, blobs: Tensor | None) -> Tensor:
         target, probability = batch.target, batch.probability
         if not self.background and batch.channels > 1:
             target, probability = target[..., 1:], probability[..., 1:]
@@ -176,19 +179,20 @@ class BlobLoss(SegmentationLoss):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
-        beside = self.beside
-        if beside is not None:
-            beside = keras.saving.serialize_keras_object(beside)
-        own = {"beside": beside, "limit": self.limit, "background": self.background}
+        global_loss = self.global_loss
+        if global_loss is not None:
+            global_loss = keras.saving.serialize_keras_object(global_loss)
+        own = {"global_loss": global_loss, "limit": self.limit, "background": self.background}
         return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> BlobLoss:
-        """Rebuild the loss, the one beside it included."""
-        beside = config.pop("beside")
-        if beside is not None:
-            beside = keras.saving.deserialize_keras_object(beside)
-        return cls(beside=beside, **config)
+        """Rebuild the loss, its global loss included."""
+        config = with_current_names(config, beside="global_loss")
+        global_loss = config.pop("global_loss")
+        if global_loss is not None:
+            global_loss = keras.saving.deserialize_keras_object(global_loss)
+        return cls(global_loss=global_loss, **config)
 
 
 def _split(labels: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -200,5 +204,5 @@ def _split(labels: Tensor) -> tuple[Tensor, Tensor | None]:
     codes = ops.cast(labels, "int32")
     numbered = codes >= _STRIDE
     blobs = ops.where(numbered, codes // _STRIDE, 0)
-    # Soft foreground fractions stay what they are.
+    # Fractions of the foreground are left unchanged.
     return ops.where(numbered, ops.cast(codes % _STRIDE, labels.dtype), labels), blobs

@@ -11,23 +11,24 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import cross_entropy
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BorderSmoothing", "smooth_borders"]
 
 
 def smooth_borders(target: Tensor, valid: Tensor, *, sigma: float = 1.0, radius: int = 1) -> Tensor:
-    """Mix each label with those around it, the centre having half of the say.
+    """Mix each label with the labels around it; the centre has half of the weight.
 
-    The Gaussian kernel gets the sum of its other entries as centre (spatially varying label
-    smoothing, Islam and Glocker 2021, IPMI). Pixels that are ignored or outside the tile have no
-    say, and the rest is scaled to one, so a label in the interior of its object stays exactly hard.
+    The centre of the Gaussian kernel is set to the sum of its other entries (spatially varying
+    label smoothing, Islam and Glocker 2021, IPMI). Pixels that are ignored or outside the tile have
+    no weight, and the other weights are scaled to the sum 1, so labels inside an object stay hard.
 
     Args:
         target: ``(N, H, W, C)`` fractions of the classes.
         valid: ``(N, H, W)``, 1 where the pixel has a label, else 0.
-        sigma: Standard deviation of the kernel in pixels.
-        radius: The kernel has ``2 * radius + 1`` pixels a side.
+        sigma: standard deviation of the kernel in pixels.
+        radius: half-width of the kernel, which has ``2 * radius + 1`` pixels per side.
 
     Returns:
         ``(N, H, W, C)`` soft labels, zero at pixels that are not valid.
@@ -52,14 +53,15 @@ def _blur(maps: Tensor, line: list[float]) -> Tensor:
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class BorderSmoothing(SegmentationLoss):
-    """Cross-entropy against labels that are softened near borders only.
+    """Cross-entropy against labels that are smoothed near borders only (Islam and Glocker 2021).
 
-    Uniform label smoothing doubts every pixel alike; this one doubts those within ``radius`` of
-    another class, which keeps the network calibrated where hand-drawn borders are uncertain.
+    Uniform label smoothing treats every pixel as uncertain; this loss only the pixels within
+    ``radius`` of another class, which keeps the network calibrated where hand-drawn borders are
+    uncertain.
 
     Args:
-        sigma: Standard deviation of the kernel in pixels.
-        radius: The kernel has ``2 * radius + 1`` pixels a side.
+        sigma: standard deviation of the kernel in pixels.
+        radius: half-width of the kernel, which has ``2 * radius + 1`` pixels per side.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -73,8 +75,8 @@ class BorderSmoothing(SegmentationLoss):
         self.sigma = sigma
         self.radius = radius
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return the cross-entropy against :func:`smooth_borders` of the labels."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return the cross-entropy against `smooth_borders` of the labels."""
         valid = ops.cast(batch.weight > 0, "float32")
         soft = smooth_borders(batch.classes, valid, sigma=self.sigma, radius=self.radius)
         return cross_entropy(soft, batch.log_probability, batch.weight)

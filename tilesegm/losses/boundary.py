@@ -1,4 +1,4 @@
-"""Boundary loss: how far from the true boundary the probability lies."""
+"""Boundary loss: probability times its signed distance to the true boundary."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.edt import signed_distance
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["Boundary", "boundary", "check_radius", "length_unit"]
 
@@ -29,15 +29,16 @@ def boundary(
     """Return the weighted mean of ``phi * p`` over pixels and classes, a scalar.
 
     ``phi`` is the signed distance to the boundary of each class, positive outside
-    (:func:`~tilesegm.losses.edt.signed_distance`).
+    (`signed_distance`).
 
     Args:
-        target: ``(N, H, W, K)`` fractions of the classes; a class has the pixels where it holds
-            more than half.
+        target: ``(N, H, W, K)`` fractions of the classes; a pixel belongs to a class if its
+            fraction is above 1/2.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        radius: Distance in pixels at which ``phi`` is clipped; None to leave it exact.
-        normalise: Divide ``phi`` by its greatest possible size, so that it lies in [-1, 1].
+        radius: distance in pixels at which ``phi`` is clipped; None for exact distances.
+        normalise: whether to divide ``phi`` by its greatest possible value, so that it lies in
+            [-1, 1].
     """
     phi = signed_distance(target > 0.5, (weight > 0)[..., None], radius)
     if normalise:
@@ -55,7 +56,7 @@ def check_radius(radius: float | None) -> None:
     """Refuse a radius that is not above 0.
 
     Raises:
-        SettingsError: It is not.
+        SettingsError: ``radius`` is not above 0.
     """
     if radius is not None and not radius > 0.0:
         raise SettingsError(f"radius is {radius}; expected pixels above 0, or None for no limit")
@@ -63,21 +64,22 @@ def check_radius(radius: float | None) -> None:
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Boundary(SegmentationLoss):
-    """Boundary loss (Kervadec et al. 2019, MIDL).
+    """Boundary loss, the mean of ``phi * p`` (Kervadec et al. 2019, MIDL).
 
-    Its gradient is ``phi`` itself: it pulls probability back to the true object from afar, on an
-    almost empty tile as strongly as on a full one. It is **negative** where it is good, and needs
-    a companion that pins down the region, Dice or cross-entropy, with a small weight at first that
-    grows over the epochs.
+    ``phi`` is the signed distance to the true boundary, and the gradient of the loss with respect
+    to p: it pulls probability back to the true object from far away, on an almost empty tile as
+    strongly as on a full one. The loss is **negative** for good predictions. Add a region loss,
+    Dice or cross-entropy, and let the weight of the boundary loss grow over the epochs.
 
     A class that is absent from an image, or that fills it, has no boundary there: ``phi`` is 0 and
-    so is the gradient. The companion must push back there.
+    so is the gradient. Only the region loss corrects such images.
 
     Args:
-        radius: Distance in pixels at which ``phi`` is clipped: pixels further away all count the
-            same, and the loss does not grow with the tile. None for the paper's distances.
-        normalise: Divide ``phi`` by ``radius``, or by the diagonal of the tile without one. False
-            gives pixels, as in the paper.
+        radius: distance in pixels at which ``phi`` is clipped: pixels further away all count the
+            same, and the loss does not grow with the tile. None for exact distances, as in the
+            paper.
+        normalise: whether to divide ``phi`` by ``radius``, or without a radius by the diagonal of
+            the tile. False leaves pixels as the unit, as in the paper.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -94,8 +96,8 @@ class Boundary(SegmentationLoss):
         self.radius = radius
         self.normalise = normalise
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`boundary` of the batch."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `boundary` of the batch."""
         return boundary(
             batch.target,
             batch.probability,

@@ -11,7 +11,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.morphology import dilate_cross
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BoundaryDoU", "boundary_dou"]
 
@@ -27,18 +27,18 @@ def boundary_dou(
 ) -> Tensor:
     """Return ``(p² + g² - 2 pg) / (p² + g² - (1 + a) pg)``, summed over pixels, for each class.
 
-    ``a = min(1 - 2 C / S, limit)`` with S the pixels of the class and C those of them on its
-    boundary: the larger the object, the less its interior counts. The edge of the tile and of
-    ignored regions is no boundary.
+    ``a = min(1 - 2 C / S, limit)``, with S the number of pixels of the class and C the number of
+    pixels on its boundary: the larger the object, the less its interior counts. Edges of the tile
+    and of ignored regions are not boundaries.
 
     Args:
-        target: ``(N, H, W, K)`` fractions of the classes; for C, a class has the pixels where it
-            holds more than half.
+        target: ``(N, H, W, K)`` fractions of the classes; for S and C a pixel belongs to a class
+            if its fraction is above 1/2.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        limit: Greatest a, below 1.
-        smooth: Added to the denominator, in pixels.
-        pool: Over the whole batch or over each image.
+        limit: upper bound of a, below 1.
+        smooth: added to the denominator, in pixels.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images.
@@ -57,17 +57,18 @@ def boundary_dou(
 class BoundaryDoU(RegionLoss):
     """Boundary difference-over-union loss (Sun et al. 2023, MICCAI).
 
-    Presses on borders without a distance transform, at the price of Dice. The strength follows
-    from the size of the objects alone, so it has nothing to tune and needs no schedule.
+    ``(p² + g² - 2 pg) / (p² + g² - (1 + a) pg)``, see `boundary_dou`. It sharpens borders without a
+    distance transform, at the cost of Dice. Its strength depends only on the size of the objects,
+    so it has nothing to tune and needs no schedule.
 
     Args:
-        limit: Greatest a, in [0, 1); the paper takes 0.8. 0 would give Jaccard with squares.
-        smooth: Added to the denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        limit: upper bound of a, in [0, 1); 0.8 in the paper. 0 would give Jaccard with squares.
+        smooth: added to the denominator, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class BoundaryDoU(RegionLoss):
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`boundary_dou` of each group and class, ``(G, K)``."""
+        """Return `boundary_dou` of each group and class, ``(G, K)``."""
         return boundary_dou(
             target, probability, weight, limit=self.limit, smooth=self.smooth, pool=self.pool
         )

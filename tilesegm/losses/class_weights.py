@@ -15,19 +15,20 @@ __all__ = ["class_balanced_weights", "inverse_frequency_weights", "median_freque
 def class_balanced_weights(counts: ArrayLike, beta: float = 0.9999) -> tuple[float, ...]:
     """Weigh classes by their effective number of samples (Cui et al. 2019, CVPR).
 
-    ``w_c = (1 - beta) / (1 - beta ** n_c)``, scaled so that the classes that occur sum to their
-    number. Pixel counts are large, so ``beta ** n`` vanishes and all weights are equal unless beta
-    is close to 1: choose ``1 - beta`` near one over the count of a rare class, or count images.
+    ``w_c = (1 - beta) / (1 - beta ** n_c)``, scaled so that the weights of the classes that occur
+    have the mean 1. Pixel counts are large, so ``beta ** n`` vanishes and all weights are equal
+    unless beta is close to 1: choose ``1 - beta`` near one over the count of a rare class, or count
+    images.
 
     Args:
         counts: ``(K,)`` samples of each class in the training split.
-        beta: In ``[0, 1)``; 0 weighs all classes alike, towards 1 it becomes one over the count.
+        beta: in ``[0, 1)``; with 0 all weights are equal, towards 1 they become one over the count.
 
     Returns:
-        K weights; 0 for a class that never occurs, which has nothing to weigh.
+        K weights; 0 for a class that never occurs.
 
     Raises:
-        InputError: Counts or ``beta`` are out of range.
+        InputError: counts or ``beta`` are out of range.
     """
     n = _counts(counts, (1,))
     if not 0.0 <= beta < 1.0:
@@ -43,8 +44,8 @@ def class_balanced_weights(counts: ArrayLike, beta: float = 0.9999) -> tuple[flo
 def inverse_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
     """Weigh classes by one over their count, so that all classes have the same total weight.
 
-    ``w_c`` is proportional to ``1 / n_c``, scaled so that the classes that occur sum to their
-    number.
+    ``w_c`` is proportional to ``1 / n_c``, scaled so that the weights of the classes that occur
+    have the mean 1.
 
     Args:
         counts: ``(K,)`` pixels of each class in the training split.
@@ -53,7 +54,7 @@ def inverse_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
         K weights; 0 for a class that never occurs.
 
     Raises:
-        InputError: Counts are negative, all zero or of another rank.
+        InputError: counts are negative, all zero or of another rank.
     """
     n = _counts(counts, (1,))
     seen = n > 0
@@ -65,18 +66,18 @@ def inverse_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
 def median_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
     """Weigh classes by median frequency over frequency (Eigen and Fergus 2015, ICCV).
 
-    The frequency of a class is its number of pixels over the pixels of the images that show it;
-    the class of median frequency has weight 1.
+    The frequency of a class is its number of pixels over the number of pixels of all images that
+    contain it; the class of median frequency has weight 1.
 
     Args:
-        counts: ``(M, K)`` pixels of each class in each of M images, or ``(K,)`` their sums, as if
-            every image showed every class that occurs.
+        counts: ``(M, K)`` pixels of each class in each of M images; or their sums ``(K,)``, as if
+            every image contained every class that occurs.
 
     Returns:
-        K weights; 0 for a class that never occurs, which the median leaves out too.
+        K weights; 0 for a class that never occurs, which does not enter the median.
 
     Raises:
-        InputError: Counts are negative, all zero or of another rank.
+        InputError: counts are negative, all zero or of another rank.
     """
     n = np.atleast_2d(_counts(counts, (1, 2)))
     per_class = n.sum(axis=0)
@@ -92,7 +93,7 @@ def _counts(counts: ArrayLike, ranks: tuple[int, ...]) -> NDArray[np.float64]:
     """Return counts as float64, exact to 2**53 pixels."""
     n = np.asarray(counts, dtype=np.float64)
     if n.ndim not in ranks or n.size == 0 or not np.isfinite(n).all() or (n < 0).any():
-        raise InputError(f"counts is {counts!r}; expected finite numbers >= 0, one a class")
+        raise InputError(f"counts is {counts!r}; expected finite numbers >= 0, one per class")
     if not n.any():
         raise InputError("counts are all zero; count the pixels of the training labels first")
     return n

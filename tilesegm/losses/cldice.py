@@ -1,4 +1,4 @@
-"""Centreline Dice: does each skeleton lie inside the other mask?"""
+"""Centreline Dice: whether each skeleton lies inside the other mask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
 from tilesegm.losses.skeleton import soft_skeleton
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["ClDice", "cl_dice"]
 
@@ -26,17 +26,18 @@ def cl_dice(
 ) -> Tensor:
     """Return one minus the harmonic mean of topology precision and sensitivity, for each class.
 
-    Precision is the part of the predicted skeleton inside the true mask, sensitivity the part of
-    the true skeleton inside the predicted mask. Weights count the pixels of these sums; skeletons
-    know no weights except 0, which leaves a pixel out.
+    Precision is the fraction of the predicted skeleton inside the true mask, sensitivity the
+    fraction of the true skeleton inside the predicted mask. Weights weigh the pixels of these sums;
+    skeletons depend on weights only in that pixels of weight 0 are left out.
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        iterations: Erosions of the soft skeleton, more than the largest half-width in pixels.
-        smooth: Added to numerators and denominators, in pixels.
-        pool: Over the whole batch or over each image.
+        iterations: number of erosions of the soft skeleton, more than the largest half-width in
+            pixels.
+        smooth: added to numerators and denominators, in pixels.
+        pool: over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images.
@@ -46,8 +47,8 @@ def cl_dice(
     true = soft_skeleton(target, valid, iterations)
     inside = pixel_sum(predicted * target, weight, pool) + smooth
     precision = divide(inside, pixel_sum(predicted, weight, pool) + smooth)
-    found = pixel_sum(true * probability, weight, pool) + smooth
-    sensitivity = divide(found, pixel_sum(true, weight, pool) + smooth)
+    covered = pixel_sum(true * probability, weight, pool) + smooth
+    sensitivity = divide(covered, pixel_sum(true, weight, pool) + smooth)
     return 1.0 - divide(2.0 * precision * sensitivity, precision + sensitivity)
 
 
@@ -55,20 +56,22 @@ def cl_dice(
 class ClDice(RegionLoss):
     """Soft centreline Dice loss (Shit et al. 2021, CVPR) for roads, vessels and membranes.
 
-    A gap of one pixel in a road costs Dice nothing and this loss a piece of skeleton. It does not
-    see how thick things are: add Dice or cross-entropy (the paper: up to half clDice). The time
-    grows with ``iterations``.
+    ``1 - 2 P S / (P + S)``, with P the fraction of the predicted skeleton inside the true mask and
+    S the fraction of the true skeleton inside the predicted mask. A gap of one pixel in a road
+    hardly changes Dice, but here it costs a piece of skeleton. The loss is blind to the width of
+    objects: add Dice or cross-entropy (in the paper clDice has at most half of the weight). The
+    time grows with ``iterations``.
 
     Args:
-        iterations: Erosions of the soft skeleton; more than the largest half-width in pixels.
-        smooth: Added to numerators and denominators, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`, except that ``background`` is False unless
-            given: the skeleton of what is left over means nothing. ``from_logits``, ``ignore``,
-            ``name``.
+        iterations: number of erosions of the soft skeleton; more than the largest half-width in
+            pixels.
+        smooth: added to numerators and denominators, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`, except that
+            ``background`` is False by default: the skeleton of the background means nothing.
+            ``from_logits``, ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -85,7 +88,7 @@ class ClDice(RegionLoss):
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`cl_dice` of each group and class, ``(G, K)``."""
+        """Return `cl_dice` of each group and class, ``(G, K)``."""
         return cl_dice(
             target,
             probability,

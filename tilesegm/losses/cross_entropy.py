@@ -1,4 +1,4 @@
-"""Cross-entropy, the measure that most networks for segmentation learn by."""
+"""Cross-entropy, the usual loss of segmentation networks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["CrossEntropy", "class_weight_map", "cross_entropy", "pixel_cross_entropy"]
 
@@ -27,20 +28,20 @@ def pixel_cross_entropy(target: Tensor, log_probability: Tensor) -> Tensor:
 
 
 def class_weight_map(target: Tensor, class_weights: Sequence[float]) -> Tensor:
-    """Return the weight that each pixel has through its class, ``(N, H, W)``.
+    """Return the weight of the class of each pixel, ``(N, H, W)``.
 
     Args:
         target: ``(N, H, W, C)`` fractions of the classes.
-        class_weights: One weight a class, C in all.
+        class_weights: one weight per class, C in all.
 
     Raises:
-        SettingsError: There are more or fewer weights than classes.
+        SettingsError: there are more or fewer weights than classes.
     """
     channels = int(target.shape[-1])
     if len(class_weights) != channels:
         raise SettingsError(
             f"class_weights has {len(class_weights)} numbers for {channels} classes;"
-            " pass one a class, background first (two for a binary problem)"
+            " pass one per class, background first (two for a binary problem)"
         )
     return ops.sum(target * ops.convert_to_tensor(class_weights, dtype="float32"), axis=-1)
 
@@ -59,10 +60,10 @@ def cross_entropy(
         target: ``(N, H, W, C)`` fractions of the classes.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        class_weights: One weight a class; 2 equals every pixel of that class twice, so the mean
-            divides by these weights too.
-        label_smoothing: e in ``t' = (1 - e) t + e / C`` (Szegedy et al. 2016). Class weights look
-            at ``t``, not at ``t'``.
+        class_weights: one weight per class; 2 counts every pixel of that class twice, so the mean
+            is also divided by these weights.
+        label_smoothing: e in ``t' = (1 - e) t + e / C`` (Szegedy et al. 2016). Class weights are
+            those of ``t``, not of ``t'``.
     """
     if class_weights is not None:
         weight = weight * class_weight_map(target, class_weights)
@@ -73,15 +74,24 @@ def cross_entropy(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class CrossEntropy(SegmentationLoss):
-    """Cross-entropy for binary, categorical and sparse labels alike.
+    """Cross-entropy ``-sum_c t_c log p_c`` for binary, categorical and sparse labels alike.
 
-    Every pixel counts, so a wrong pixel on an empty tile has the gradient ``p / sum(w)``; the
-    price is that a class with few pixels has little say, which ``class_weights`` mend.
+    Every pixel counts, so a wrong pixel on an empty tile has the gradient ``p / sum(w)``. But a
+    class with few pixels has little influence, unless it gets a larger weight by ``class_weights``.
+
+    Example:
+        >>> labels = [[[0, 1]]]  # one image of 1 x 2 pixels
+        >>> logits = [[[[2.0, 0.0], [1.0, 0.0]]]]  # of two classes
+        >>> round(float(CrossEntropy()(labels, logits)), 3)
+        0.72
+        >>> round(float(CrossEntropy(class_weights=[1.0, 3.0])(labels, logits)), 3)
+        1.017
+        >>> round(float(CrossEntropy(ignore=1)(labels, logits)), 3)  # log(1 + exp(-2))
+        0.127
 
     Args:
-        class_weights: One weight a class, background first; see
-            :func:`~tilesegm.losses.class_weights.class_balanced_weights`.
-        label_smoothing: Part of each label, in ``[0, 1)``, that is spread over all classes.
+        class_weights: one weight per class, background first; see `class_balanced_weights`.
+        label_smoothing: fraction of each label, in ``[0, 1)``, that is spread over all classes.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -103,8 +113,8 @@ class CrossEntropy(SegmentationLoss):
         self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
         self.label_smoothing = label_smoothing
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`cross_entropy` of the batch."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `cross_entropy` of the batch."""
         return cross_entropy(
             batch.classes,
             batch.log_probability,

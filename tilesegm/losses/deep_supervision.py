@@ -11,7 +11,8 @@ from keras import ops
 
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses.base import SegmentationLoss
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["DeepSupervision", "nearest", "output_weights"]
 
@@ -20,21 +21,21 @@ _RULES = ("halving", "halving_without_last", "equal")
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class DeepSupervision(SegmentationLoss):
-    """The weighted sum of one loss over outputs of different resolution.
+    """The weighted sum of one loss over outputs of different resolution, ``sum_i w_i L_i``.
 
     ``y_pred`` is a list of score maps (or a dict, in its order), the finest first; ``y_true`` and
-    ``sample_weight`` belong to the full resolution. Labels and weights are brought down by picking
-    the nearest pixel, never by mixing ids. A single map is taken as one output, so a model can drop
-    the others for evaluation and keep its loss.
+    ``sample_weight`` have full resolution. Labels and weights are resampled by nearest neighbour,
+    so ids are never mixed. A single map counts as one output, so a model can drop the other outputs
+    for evaluation and keep its loss.
 
-    Keras hands each output to a loss of its own. To use this one in ``fit``, override
-    ``Model.compute_loss`` and call it there on the list; or give every output
-    ``loss=[term] * n, loss_weights=output_weights(n)`` and labels of its size by :func:`nearest`.
+    Keras calls a separate loss for each output. To use this one in ``fit``, override
+    ``Model.compute_loss`` and call it there with the list; or pass
+    ``loss=[term] * n, loss_weights=output_weights(n)`` and labels of each size by `nearest`.
 
     Args:
-        base: The loss of each output; ``from_logits`` and ``ignore`` are its own.
-        weights: How outputs are weighed, see :func:`output_weights`.
-        name: Name in logs; ``"deep_supervision"`` if None.
+        base: the loss of each output; ``from_logits`` and ``ignore`` are taken from it.
+        weights: weights of the outputs, see `output_weights`.
+        name: name in logs; ``"deep_supervision"`` if None.
 
     Raises:
         SettingsError: ``weights`` is neither a rule nor numbers >= 0 with a sum above 0.
@@ -58,18 +59,18 @@ class DeepSupervision(SegmentationLoss):
 
         Args:
             y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` ids, or ``(N, H, W, K)`` one-hot or soft.
-            y_pred: List or dict of scores ``(N, h, w, K)``, finest first, or scores alone.
-            sample_weight: Weight of each pixel ``(N, H, W)`` or image ``(N,)``.
+            y_pred: list or dict of scores ``(N, h, w, K)``, finest first, or scores alone.
+            sample_weight: weight of each pixel ``(N, H, W)`` or image ``(N,)``.
 
         Raises:
-            InputError: There is no output, weights were given for another number of them, or
-                shapes, labels or weights do not fit.
+            InputError: there is no output, the number of weights differs from the number of
+                outputs, or shapes, labels or weights do not fit.
         """
         outputs = _outputs(y_pred)
         if not isinstance(self.weights, str) and len(self.weights) != len(outputs) > 1:
             raise InputError(
                 f"y_pred has {len(outputs)} outputs, weights {len(self.weights)} numbers;"
-                " pass one weight an output"
+                " pass one weight per output"
             )
         shares = output_weights(len(outputs), self.weights if len(outputs) > 1 else "equal")
         total = ops.zeros((), "float32")
@@ -82,15 +83,15 @@ class DeepSupervision(SegmentationLoss):
     def _at(self, y_true: Tensor, scores: Tensor, sample_weight: Tensor | None) -> Tensor:
         labels, weight = ops.convert_to_tensor(y_true), sample_weight
         full, size = tuple(labels.shape[1:3]), tuple(scores.shape[1:3])
-        # What has no size, or another than the labels, is left to the base to judge.
+        # Where a size is unknown, the base loss checks the shapes.
         if len(full) == len(size) == 2 and None not in full + size:
             if weight is not None and tuple(weight.shape[1:3]) == full:
                 weight = nearest(weight, size)
             labels = nearest(labels, size)
         return self.base(labels, scores, weight)
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return the loss of a single output that is prepared already."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return the loss of a single output in the form of `LossInputs`."""
         return self.base.compute(batch)
 
     def get_config(self) -> dict[str, Any]:
@@ -109,13 +110,13 @@ def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> 
     """Return the weight of each output, finest first; their sum is 1.
 
     Args:
-        outputs: Number of outputs.
+        outputs: number of outputs.
         weights: ``"halving"``: output i has ``1 / 2^i`` (Isensee et al. 2021, nnU-Net, before
             scaling to sum 1); ``"halving_without_last"``: the same with 0 for the coarsest of
-            several, as nnU-Net does; ``"equal"``; or one number an output.
+            several, as in nnU-Net; ``"equal"``; or one number per output.
 
     Raises:
-        SettingsError: ``weights`` is another word, or numbers below 0 or all 0.
+        SettingsError: ``weights`` is another word, or has numbers below 0 or only zeros.
     """
     if isinstance(weights, str):
         if weights not in _RULES:
@@ -131,13 +132,13 @@ def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> 
 
 
 def nearest(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Pick the nearest pixel of ``(N, H, W[, K])`` for each pixel of a map of ``size``.
+    """Resample ``(N, H, W[, K])`` to ``size`` by nearest neighbour.
 
-    Pixels are areas: row i of the small map lies over row ``floor((i + 0.5) * H / height)``.
+    Pixels are areas: row i of the result is row ``floor((i + 0.5) * H / height)`` of the map.
 
     Args:
         maps: ``(N, H, W)`` or ``(N, H, W, K)``, of any dtype.
-        size: Height and width of the result.
+        size: height and width of the result.
     """
     maps = ops.convert_to_tensor(maps)
     for axis, side in enumerate(size, start=1):

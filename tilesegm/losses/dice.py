@@ -10,7 +10,7 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Dice", "dice", "dice_sums"]
 
@@ -26,11 +26,11 @@ def dice_sums(
         weight: ``(N, H, W)`` pixel weights.
         power: 1 for ``2 sum min(p, g)`` over ``sum p + sum g``, 2 for ``2 sum p g`` over
             ``sum p^2 + sum g^2``.
-        pool: Over the whole batch or over each image.
+        pool: whether to sum over the whole batch or over each image.
     """
     if power == 1:
         count = overlap(target, probability, weight, pool)
-        return 2.0 * count.both, 2.0 * count.both + count.extra + count.missed
+        return 2.0 * count.tp, 2.0 * count.tp + count.fp + count.fn
     squares = ops.square(probability) + ops.square(target)
     product = 2.0 * probability * target
     return pixel_sum(product, weight, pool), pixel_sum(squares, weight, pool)
@@ -52,8 +52,9 @@ def dice(
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
         power: k, 1 or 2.
-        smooth: s, in pixels; in the numerator too, so an empty prediction of an empty class is 0.
-        pool: Over the whole batch or over each image.
+        smooth: s, in pixels; also in the numerator, so an empty prediction of an absent class has
+            the loss 0.
+        pool: whether to sum over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
@@ -64,20 +65,30 @@ def dice(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Dice(RegionLoss):
-    """Soft Dice loss (Drozdzal et al. 2016 for power 1; Milletari et al. 2016, 3DV, for power 2).
+    """Soft Dice loss ``1 - (2 sum p g + s) / (sum p^k + sum g^k + s)``, the mean over classes.
 
-    Balances classes of any size. Its gradient depends on the whole batch: pair it with
-    :class:`~tilesegm.losses.CrossEntropy`, which judges every pixel.
+    Drozdzal et al. (2016, DLMIA) for k = 1, Milletari et al. (2016, 3DV) for k = 2. Classes count
+    the same, however large they are. The gradient of a pixel depends on the whole batch: add
+    `CrossEntropy`, which judges every pixel by itself.
+
+    Example:
+        >>> labels = [[[1, 0]]]  # one image of 1 x 2 pixels
+        >>> probabilities = [[[[0.8], [0.4]]]]  # of the foreground
+        >>> loss = Dice(from_logits=False)
+        >>> round(float(loss(labels, probabilities)), 3)  # 1 - 2 * 0.8 / (1.2 + 1)
+        0.273
+        >>> round(float(loss(labels, probabilities, [[[1.0, 0.0]]])), 3)  # without the second pixel
+        0.111
 
     Args:
-        power: 1 or 2, of the sizes in the denominator. With 1, soft labels have their optimum at
-            p = g because the overlap is ``min(p, g)``; with 2 they have it anyway.
-        smooth: Added to numerator and denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        power: k, 1 or 2. With 1, soft labels have their optimum at p = g because the overlap is
+            ``min(p, g)``; with 2 the product has it there too.
+        smooth: added to numerator and denominator, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -92,7 +103,7 @@ class Dice(RegionLoss):
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`dice` of each group and class, ``(G, K)``."""
+        """Return `dice` of each group and class, ``(G, K)``."""
         return dice(
             target, probability, weight, power=self.power, smooth=self.smooth, pool=self.pool
         )

@@ -1,4 +1,4 @@
-"""Cross-entropy that looks closer at the borders between classes."""
+"""Cross-entropy with larger weights near the borders between classes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
-from tilesegm.losses.contour import contour
 from tilesegm.losses.cross_entropy import cross_entropy
 from tilesegm.losses.edt import squared_distance_to
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.morphology import contour
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BorderWeighted", "distance_weights"]
 
@@ -23,16 +24,16 @@ _NEGLIGIBLE = 1e-4
 def distance_weights(
     classes: Tensor, weight: Tensor, *, w0: float = 10.0, sigma: float = 5.0
 ) -> Tensor:
-    """Return ``1 + w0 * exp(-d² / (2 sigma²))``, d the distance to the nearest border.
+    """Return ``1 + w0 * exp(-d² / (2 sigma²))``, with d the distance to the nearest border.
 
-    d is 0 for the pixels on either side of a border. Distances at which the term falls below 1e-4
-    are cut there. A tile without borders has weight 1 everywhere.
+    d is 0 for the pixels on either side of a border. It is clipped at the distance where the second
+    term falls below 1e-4. In a tile without borders every weight is 1.
 
     Args:
         classes: ``(N, H, W, C)`` fractions of the classes.
         weight: ``(N, H, W)`` pixel weights; pixels without weight have no borders.
-        w0: Height of the ridge along borders.
-        sigma: Its width in pixels.
+        w0: additional weight on a border.
+        sigma: width of the Gaussian in pixels.
 
     Returns:
         ``(N, H, W)``, float32.
@@ -47,17 +48,17 @@ def distance_weights(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class BorderWeighted(SegmentationLoss):
-    """Cross-entropy with weights that rise towards the borders between classes.
+    """Cross-entropy with weights ``1 + w0 * exp(-d² / (2 sigma²))``, d the distance to a border.
 
-    The weights come from ``y_true`` inside the graph, so augmentation and tiling need no care. It
-    is ``CrossEntropy()`` with :func:`distance_weights` as sample weight, and a ``sample_weight``
-    multiplies them. The maps of the U-Net papers, which look at the gap between *objects*, need
-    instance ids: compute them by :mod:`tilesegm.data.border_weights` and pass them as
-    ``sample_weight`` to ``CrossEntropy()``, or here with ``w0=0``, which is the same.
+    The weights are computed from ``y_true`` inside the graph, so augmentation and tiling need no
+    preparation. The loss equals ``CrossEntropy()`` with `distance_weights` as sample weights;
+    a ``sample_weight`` of its own multiplies them. The weight maps of the U-Net papers depend on
+    the gap between *objects* and need instance ids: compute them by `tilesegm.data.border_weights`
+    and pass them as ``sample_weight`` to ``CrossEntropy()``.
 
     Args:
-        w0: Height of the ridge along borders; a border pixel counts ``1 + w0`` times.
-        sigma: Width of the ridge in pixels.
+        w0: additional weight on a border; a border pixel counts ``1 + w0`` times.
+        sigma: width of the Gaussian in pixels.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -71,8 +72,8 @@ class BorderWeighted(SegmentationLoss):
         self.w0 = w0
         self.sigma = sigma
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return the cross-entropy under :func:`distance_weights` of the labels."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return the cross-entropy under `distance_weights` of the labels."""
         near = distance_weights(batch.classes, batch.weight, w0=self.w0, sigma=self.sigma)
         return cross_entropy(batch.classes, batch.log_probability, batch.weight * near)
 

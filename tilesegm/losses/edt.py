@@ -5,9 +5,9 @@ along rows it is the lower envelope of one parabola for each column (Felzenszwal
 Huttenlocher 2012). A sequential envelope suits no accelerator, so both steps are dense:
 
 * columns: running maximum and minimum of seed positions by doubling shifts, log2(H) steps;
-* rows: minimum of shifted copies plus the squared shift. Shift k can lower nothing once k² is not
-  below the largest distance still standing, so the loop ends after as many steps as the largest
-  distance has pixels: about the half-width of the largest object, not the width of the tile.
+* rows: minimum of shifted copies plus the squared shift. Shift k lowers no value once k² reaches
+  the largest remaining squared distance, so the number of steps is the largest distance in pixels:
+  about the half-width of the largest object, not the width of the tile.
 
 No gradient passes through a distance transform.
 """
@@ -19,24 +19,23 @@ import math
 from keras import ops
 
 from tilesegm.errors import InputError
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["bounded", "distance_transform", "parts", "signed_distance", "squared_distance_to"]
 
 
 def squared_distance_to(seeds: Tensor, radius: float | None = None) -> Tensor:
-    """Squared distance of each pixel to the nearest seed of its image (and channel).
+    """Return the squared distance of each pixel to the nearest seed of its image (and channel).
 
     Args:
-        seeds: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``; H and W must be known when traced.
-        radius: Greatest distance of interest, in pixels. Work grows with it, and greater distances
-            come back as ``radius``. Without it the transform is exact.
+        seeds: boolean, ``(N, H, W)`` or ``(N, H, W, K)``; H and W must be known when traced.
+        radius: greatest distance of interest, in pixels: greater distances are returned as
+            ``radius``. The work grows with it. None for the exact transform.
 
     Returns:
-        float32 of the same shape, in pixels². Whole numbers below ``radius²``, exact while
-        H² + W² < 2²⁴. An image without seeds has the squared diagonal H² + W² everywhere, which no
-        true distance reaches, or ``radius²`` if that is less.
+        float32 of the same shape, in pixels². Integers below ``radius²``, exact while
+        H² + W² < 2²⁴. An image without seeds has the squared diagonal H² + W² everywhere, which is
+        above any true distance, or ``radius²`` if that is less.
 
     Raises:
         InputError: ``seeds`` has another rank, an unknown height or width, or ``radius`` is not
@@ -56,21 +55,21 @@ def squared_distance_to(seeds: Tensor, radius: float | None = None) -> Tensor:
 
 
 def distance_transform(mask: Tensor, radius: float | None = None) -> Tensor:
-    """Distance of each foreground pixel to the nearest background pixel, 0 in the background.
+    """Return the distance of each foreground pixel to the nearest background pixel, else 0.
 
-    Equals ``scipy.ndimage.distance_transform_edt(mask)`` for every mask that has background. For a
-    mask without any, where scipy measures to a point that does not exist, each pixel has the
-    diagonal √(H² + W²).
+    Equals ``scipy.ndimage.distance_transform_edt(mask)`` for every mask that has background. In a
+    mask without background, where scipy measures to a point that does not exist, each pixel has
+    the diagonal √(H² + W²).
 
     Args:
-        mask: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
-        radius: Clip distances here, in pixels; None for the exact transform.
+        mask: boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
+        radius: clip distances here, in pixels; None for the exact transform.
 
     Returns:
         float32 of the same shape, in pixels.
 
     Raises:
-        InputError: See :func:`squared_distance_to`.
+        InputError: see `squared_distance_to`.
     """
     return ops.sqrt(squared_distance_to(ops.logical_not(ops.cast(mask, "bool")), radius))
 
@@ -78,23 +77,23 @@ def distance_transform(mask: Tensor, radius: float | None = None) -> Tensor:
 def signed_distance(
     mask: Tensor, valid: Tensor | None = None, radius: float | None = None
 ) -> Tensor:
-    """Level-set function of a mask: above 0 outside, 0 or below inside.
+    """Return the level-set function of a mask: above 0 outside, 0 or below inside.
 
-    Outside it is the distance to the mask; inside it is ``-(d - 1)`` with d the distance to the
-    background, so that pixels on the rim of the mask have 0 (Kervadec et al. 2019). A mask that is
+    Outside it is the distance to the mask; inside it is ``-(d - 1)``, with d the distance to the
+    background, so that pixels on the edge of the mask have 0 (Kervadec et al. 2019). A mask that is
     empty or that fills its image has no boundary and gives 0 everywhere.
 
     Args:
-        mask: Boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
-        valid: Boolean of a shape that broadcasts to the mask's. Elsewhere nothing is known: such
-            pixels belong neither to the mask nor to its background.
-        radius: Clip both sides here, in pixels; None for exact distances.
+        mask: boolean, ``(N, H, W)`` or ``(N, H, W, K)``.
+        valid: boolean, of a shape that broadcasts to that of the mask. Other pixels belong neither
+            to the mask nor to its background.
+        radius: clip both sides here, in pixels; None for exact distances.
 
     Returns:
         float32 of the same shape, in pixels.
 
     Raises:
-        InputError: See :func:`squared_distance_to`.
+        InputError: see `squared_distance_to`.
     """
     mask, rest = parts(mask, valid)
     outside = ops.sqrt(squared_distance_to(mask, radius))
@@ -103,7 +102,7 @@ def signed_distance(
 
 
 def parts(mask: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return the mask and its background, both cut down to the pixels that are ``valid``."""
+    """Return the mask and its background, both restricted to the pixels that are ``valid``."""
     mask = ops.cast(mask, "bool")
     rest = ops.logical_not(mask)
     if valid is None:
@@ -112,14 +111,14 @@ def parts(mask: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
 
 
 def bounded(mask: Tensor, rest: Tensor) -> Tensor:
-    """Whether each image (and channel) has pixels of both, so that there is a boundary."""
+    """Return whether each image (and channel) has pixels of both, and so a boundary."""
     return ops.logical_and(
         ops.any(mask, axis=(1, 2), keepdims=True), ops.any(rest, axis=(1, 2), keepdims=True)
     )
 
 
 def _column_distance(seeds: Tensor, far: float, reach: int) -> Tensor:
-    """Squared distance along axis 1 to the nearest seed of the column, at most ``far``."""
+    """Return the squared distance to the nearest seed of the column (axis 1), at most ``far``."""
     H, _ = sides(seeds)
     rows = ops.reshape(ops.arange(H, dtype="float32"), (1, H, 1))
     none = float(2 * H + reach)  # further away than `far` from every row
@@ -134,7 +133,7 @@ def _column_distance(seeds: Tensor, far: float, reach: int) -> Tensor:
 
 
 def _shifted(planes: Tensor, step: int, fill: float) -> Tensor:
-    """Rows moved down by ``step`` (up if negative), with ``fill`` where none arrives."""
+    """Move rows down by ``step`` (up if negative), and fill the rows that become free."""
     H, _ = sides(planes)
     if step > 0:
         return ops.pad(planes[:, : H - step], ((0, 0), (step, 0), (0, 0)), constant_values=fill)
@@ -142,13 +141,13 @@ def _shifted(planes: Tensor, step: int, fill: float) -> Tensor:
 
 
 def _row_envelope(columns: Tensor, reach: int) -> Tensor:
-    """Least of ``columns[..., j'] + (j - j')²`` over the row, for each j."""
+    """Return the minimum of ``columns[..., j'] + (j - j')²`` over the row, for each j."""
     _, W = sides(columns)
     last = min(W - 1, reach)
     beyond = ((0, 0), (0, 0), (last, last))
     padded = ops.pad(columns, beyond, constant_values=float((reach + 1) ** 2))
     shape = ops.shape(columns)
-    # A plane without seeds never gets nearer and must not keep the others waiting.
+    # A plane without seeds never gets lower and must not prolong the loop.
     seeded = ops.cast(ops.any(columns == 0, axis=(1, 2), keepdims=True), "float32")
 
     def unfinished(shift: Tensor, least: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Exponential logarithmic losses: the logarithm of what is right, to a small power."""
+"""Exponential logarithmic losses: a small power of a negative logarithm."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import class_weight_map, pixel_cross_entropy
 from tilesegm.losses.dice import dice
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.region import RegionLoss, RegionOptions
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.tversky import power_of_loss
 
 __all__ = ["ExpLogCrossEntropy", "ExpLogDice"]
@@ -27,13 +28,13 @@ class ExpLogDice(RegionLoss):
     """Mean over classes of ``(-log Dice) ** gamma`` (Wong et al. 2018, MICCAI).
 
     Args:
-        gamma: Exponent; below 1 the loss of classes that are nearly right weighs more.
-        smooth: Added to numerator and denominator of Dice, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        gamma: exponent; below 1, classes that are nearly right get more weight.
+        smooth: added to numerator and denominator of Dice, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -60,9 +61,9 @@ class ExpLogCrossEntropy(SegmentationLoss):
     """Weighted mean over pixels of ``(-log p_t) ** gamma`` (Wong et al. 2018, MICCAI).
 
     Args:
-        gamma: Exponent; 1 gives cross-entropy.
-        class_weights: One weight a class, background first; the paper takes the root of all
-            pixels over those of the class.
+        gamma: exponent; 1 gives cross-entropy.
+        class_weights: one weight per class, background first; the paper takes the square root of
+            the number of all pixels over the pixels of the class.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -82,7 +83,7 @@ class ExpLogCrossEntropy(SegmentationLoss):
         self.gamma = gamma
         self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the weighted mean of ``(-log p_t) ** gamma``."""
         weight = batch.weight
         if self.class_weights is not None:

@@ -1,4 +1,4 @@
-"""Focal loss: cross-entropy that forgets what the network already knows."""
+"""Focal loss: cross-entropy with less weight for pixels that are already right."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Focal", "focal", "miss"]
 
@@ -40,18 +41,19 @@ def focal(
         target: ``(N, H, W, C)`` fractions of the classes.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        gamma: How strongly pixels that are right already fade; 0 gives cross-entropy.
-        alpha: One factor a class, C in all. Unlike class weights it does not divide the mean.
+        gamma: focus; how strongly pixels that are already right lose weight; 0 gives cross-entropy.
+        alpha: one factor per class, C in all. Unlike with class weights, the mean is not divided by
+            it.
 
     Raises:
-        SettingsError: ``alpha`` has not C numbers.
+        SettingsError: ``alpha`` does not have C numbers.
     """
     pixels = -target * miss(log_probability) ** gamma * log_probability
     if alpha is not None:
         if len(alpha) != int(target.shape[-1]):
             raise SettingsError(
-                f"alpha has {len(alpha)} numbers for {int(target.shape[-1])} classes; pass one a"
-                " class, or a single number for the foreground of a binary problem"
+                f"alpha has {len(alpha)} numbers for {int(target.shape[-1])} classes; pass one"
+                " per class, or a single number for the foreground of a binary problem"
             )
         pixels = pixels * ops.convert_to_tensor(alpha, dtype="float32")
     return weighted_mean(ops.sum(pixels, axis=-1), weight)
@@ -59,12 +61,14 @@ def focal(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Focal(SegmentationLoss):
-    """Focal loss (Lin et al. 2017, ICCV, equation 5) for binary, categorical and sparse labels.
+    """Focal loss ``-alpha_t (1 - p_t)^gamma log p_t`` (Lin et al. 2017, ICCV, equation 5).
+
+    For binary, categorical and sparse labels alike.
 
     Args:
-        gamma: How strongly pixels that are right already fade; 0 gives cross-entropy.
-        alpha: One factor a class, background first; a single number a in ``[0, 1]`` is the factor
-            of the foreground of a two-class problem, and means ``(1 - a, a)``.
+        gamma: focus; how strongly pixels that are already right lose weight; 0 gives cross-entropy.
+        alpha: one factor per class, background first; a single number a in ``[0, 1]`` is the factor
+            of the foreground of a two-class problem and means ``(1 - a, a)``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -88,8 +92,8 @@ class Focal(SegmentationLoss):
         self.gamma = gamma
         self.alpha = None if alpha is None else [float(a) for a in alpha]
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`focal` of the batch."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `focal` of the batch."""
         return focal(
             batch.classes, batch.log_probability, batch.weight, gamma=self.gamma, alpha=self.alpha
         )

@@ -1,4 +1,4 @@
-"""Generalised Dice: one ratio for all classes, each weighed by its size."""
+"""Generalised Dice: one ratio for all classes, weighted by one over their squared size."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide, weighted_mean
 from tilesegm.losses.region import Pool, overlap, pixel_sum
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["GeneralizedDice", "generalized_dice"]
 
@@ -21,15 +22,15 @@ def generalized_dice(
 ) -> Tensor:
     """Return ``1 - 2 sum_c w_c |P G| / sum_c w_c (|P| + |G|)`` with ``w_c = 1 / |G|^2``.
 
-    A class without pixels would weigh infinitely; it gets the largest weight of the classes that
-    have some, so that predicting it still costs. A group without any class (an empty tile of a
-    binary problem) has the mean probability as its loss.
+    The weight of an absent class would be infinite; it gets the largest weight of the classes that
+    are present, so that predicting it still costs. For a group without any class (an empty tile of
+    a binary problem) the loss is the mean probability.
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: whether to sum over the whole batch or over each image.
 
     Returns:
         ``(G, 1)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
@@ -41,22 +42,23 @@ def generalized_dice(
     some = size > 0.0
     finite = ops.where(some, 1.0 / ops.square(ops.where(some, size, 1.0)), 0.0)
     class_weight = ops.where(some, finite, ops.max(finite, axis=-1, keepdims=True))
-    errors = ops.sum(class_weight * (count.extra + count.missed), axis=-1, keepdims=True)
-    shared = ops.sum(class_weight * 2.0 * count.both, axis=-1, keepdims=True)
-    wrong = ops.mean(count.extra / area, axis=-1, keepdims=True)
+    errors = ops.sum(class_weight * (count.fp + count.fn), axis=-1, keepdims=True)
+    shared = ops.sum(class_weight * 2.0 * count.tp, axis=-1, keepdims=True)
+    wrong = ops.mean(count.fp / area, axis=-1, keepdims=True)
     return ops.where(ops.any(some, axis=-1, keepdims=True), divide(errors, shared + errors), wrong)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class GeneralizedDice(SegmentationLoss):
-    """Generalised Dice loss (Sudre et al. 2017).
+    """Generalised Dice loss (Sudre et al. 2017, DLMIA).
 
-    The rarest class leads: one pixel in a tile of a million outweighs a class of a thousand pixels
-    a million times, and the loss jumps when it comes or goes. Prefer the mean of
-    :class:`~tilesegm.losses.Dice` over classes unless a comparison asks for this one.
+    ``1 - 2 sum_c w_c |P G| / sum_c w_c (|P| + |G|)`` with ``w_c = 1 / |G|^2``. The rarest class
+    dominates: a class of one pixel has a million times the weight of a class of a thousand pixels,
+    and the loss jumps when it appears or vanishes. Prefer the mean of `Dice` over classes, except
+    for comparisons.
 
     Args:
-        pool: One ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
+        pool: one ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -69,8 +71,8 @@ class GeneralizedDice(SegmentationLoss):
             raise SettingsError(f"pool is {pool!r}; expected 'batch' or 'image'")
         self.pool = pool
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`generalized_dice`, averaged over groups by their weight."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `generalized_dice`, averaged over groups by their weight."""
         losses = generalized_dice(batch.target, batch.probability, batch.weight, pool=self.pool)
         area = pixel_sum(ops.ones_like(batch.target[..., :1]), batch.weight, self.pool)
         return weighted_mean(losses, area)

@@ -1,16 +1,15 @@
-"""Value and gradient of a scalar function of one tensor, on whichever backend is active."""
+"""Value and gradient of a scalar function of one tensor, on the active backend."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import keras
 import numpy as np
 from keras import ops
 from numpy.typing import ArrayLike, NDArray
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, for_backend
 
 __all__ = ["Differentiated", "differentiate"]
 
@@ -21,14 +20,14 @@ Differentiated: TypeAlias = Callable[[ArrayLike], tuple[float, NDArray[np.float3
 def differentiate(
     function: Callable[[Tensor], Tensor], *, compiled: bool = False
 ) -> Differentiated:
-    """Return the function that gives value and gradient of ``function`` at a point.
+    """Return a function that computes value and gradient of ``function`` at a point.
 
     Args:
-        function: Maps a tensor, in the dtype of the point, to a scalar by ``keras.ops``.
-        compiled: Whether XLA compiles it for each shape at its first call (``jax.jit``,
-            ``tf.function(jit_compile=True)``); Torch has no such step and stays eager.
+        function: maps a tensor, in the dtype of the point, to a scalar, by ``keras.ops``.
+        compiled: whether XLA compiles it at the first call with each shape (``jax.jit``,
+            ``tf.function(jit_compile=True)``); Torch stays eager.
     """
-    both = _BACKENDS[keras.backend.backend()](function, compiled)
+    both = for_backend(tensorflow=_tensorflow, jax=_jax, torch=_torch)(function, compiled)
 
     def at(point: ArrayLike) -> tuple[float, NDArray[np.float32]]:
         value, gradient = both(ops.convert_to_tensor(point))
@@ -70,6 +69,3 @@ def _torch(function: Callable[[Any], Any], _: bool) -> Callable[[Any], Any]:
         return value.detach(), gradient
 
     return both
-
-
-_BACKENDS = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}

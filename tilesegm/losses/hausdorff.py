@@ -1,4 +1,4 @@
-"""Hausdorff distance loss: errors count by how far they are from a boundary."""
+"""Hausdorff distance loss: errors weighted by their distance to a boundary."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.boundary import check_radius, length_unit
 from tilesegm.losses.edt import bounded, parts, squared_distance_to
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["HausdorffDT", "boundary_field", "hausdorff_dt"]
 
@@ -35,9 +36,9 @@ def hausdorff_dt(
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``; the predicted mask of a class is where it exceeds 0.5.
         weight: ``(N, H, W)`` pixel weights.
-        alpha: Power of the distances.
-        radius: Distance in pixels at which they are clipped; None to leave them exact.
-        one_sided: Leave out d_p, and with it half of the distance transforms.
+        alpha: power of the distances.
+        radius: distance in pixels at which distances are clipped; None for exact distances.
+        one_sided: whether to leave out d_p, and with it half of the distance transforms.
     """
     valid = (weight > 0)[..., None]
     field = boundary_field(target > 0.5, valid, alpha=alpha, radius=radius)
@@ -49,16 +50,16 @@ def hausdorff_dt(
 def boundary_field(
     mask: Tensor, valid: Tensor, *, alpha: float = 2.0, radius: float | None = None
 ) -> Tensor:
-    """Return how far each pixel is from the other side of the mask's boundary.
+    """Return the distance of each pixel to the other side of the mask's boundary, to a power.
 
     Args:
-        mask: Boolean ``(N, H, W, K)``.
-        valid: Boolean that broadcasts to it; other pixels belong to neither side.
-        alpha: Power of the distance.
-        radius: Distance in pixels at which it is clipped.
+        mask: boolean ``(N, H, W, K)``.
+        valid: boolean that broadcasts to the mask; other pixels belong to neither side.
+        alpha: power of the distance.
+        radius: distance in pixels at which distances are clipped.
 
     Returns:
-        ``d ** alpha`` in pixels; 0 where the mask is empty or full and so has no boundary.
+        ``d ** alpha`` in pixels; 0 if the mask is empty or full and so has no boundary.
     """
     mask, rest = parts(mask, valid)
     squared = ops.where(mask, squared_distance_to(rest, radius), squared_distance_to(mask, radius))
@@ -70,21 +71,22 @@ def boundary_field(
 class HausdorffDT(SegmentationLoss):
     """Hausdorff distance loss by distance transforms (Karimi and Salcudean 2019, IEEE TMI).
 
-    It punishes the rare pixel far outside rather than the many on a border that is a pixel off.
-    With ``normalise`` it lies in [0, 2] whatever the size of tiles; it is small where errors are
-    near a boundary compared with ``radius``, so give a radius, or weigh it up.
+    The mean of ``(p - g)² (d_g^alpha + d_p^alpha)``, with the distances d to the true and to the
+    predicted boundary: a single pixel far outside costs more than many on a border that is a pixel
+    off. With ``normalise`` it lies in [0, 2] whatever the size of tiles; it is small if errors are
+    near a boundary compared with ``radius``, so pass a radius or a larger weight.
 
-    A class without a boundary in an image, absent or filling it, contributes d = 0. Where truth and
-    prediction both have none there is neither loss nor gradient, right or wrong: add a companion
-    such as cross-entropy.
+    A class without a boundary in an image, because it is absent or fills the image, has d = 0. If
+    truth and prediction both have no boundary there is neither loss nor gradient, right or wrong:
+    add another loss, such as cross-entropy.
 
     Args:
-        alpha: Power of the distances; the paper found 2 best.
-        radius: Distance in pixels at which they are clipped, which also bounds the work.
-        normalise: Divide distances by ``radius``, or by the diagonal of the tile without one. False
-            gives powers of pixels, as in the paper.
-        one_sided: Only the distance to the true boundary: cheaper, but blind to an error that
-            the prediction makes far inside its own mask.
+        alpha: power of the distances; the paper found 2 best.
+        radius: distance in pixels at which distances are clipped, which also bounds the work.
+        normalise: whether to divide distances by ``radius``, or without a radius by the diagonal
+            of the tile. False gives powers of pixels, as in the paper.
+        one_sided: whether to use only the distance to the true boundary: cheaper, but blind to
+            errors far inside the predicted mask.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -109,8 +111,8 @@ class HausdorffDT(SegmentationLoss):
         self.normalise = normalise
         self.one_sided = one_sided
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`hausdorff_dt` of the batch, normalised if so set."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `hausdorff_dt` of the batch, normalised if asked for."""
         value = hausdorff_dt(
             batch.target,
             batch.probability,

@@ -8,9 +8,10 @@ import keras
 from keras import ops
 
 from tilesegm.errors import InputError, SettingsError
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Lovasz", "LovaszHinge", "lovasz_extension"]
 
@@ -20,15 +21,15 @@ def lovasz_extension(
 ) -> Tensor:
     """Return the Lovász extension of the Jaccard loss of each group and class.
 
-    Errors are sorted, largest first, and each counts by how much the Jaccard loss grows when its
-    pixel joins the wrong ones (Berman et al. 2018, CVPR, algorithm 1). Weights make a pixel join by
-    its weight, so weight 2 is the pixel twice and weight 0 joins nothing.
+    Errors are sorted, largest first, and each is multiplied by the growth of the Jaccard loss when
+    its pixel is added to the wrong pixels (Berman et al. 2018, CVPR, algorithm 1). A pixel is added
+    with its weight, so a pixel of weight 2 equals two pixels and weight 0 adds nothing.
 
     Args:
         errors: ``(N, H, W, K)`` errors, not negative.
-        target: ``(N, H, W, K)`` labels; meant to be 0 or 1.
+        target: ``(N, H, W, K)`` labels, 0 or 1.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: whether to sum over the whole batch or over each image.
 
     Returns:
         ``(G, K)`` losses, with G = 1 for the batch and N for images.
@@ -45,8 +46,8 @@ def lovasz_extension(
     hit = size - ops.cumsum(inside, axis=1) + inside
     union = size + ops.cumsum(outside, axis=1)
     before = union - outside
-    # What the pixel adds to the Jaccard loss, as a product: the difference of two values close to
-    # each other would leave few digits on a tile of a million pixels.
+    # The growth of the Jaccard loss as a product: the difference of two nearly equal values would
+    # leave few digits on a tile of a million pixels.
     growth = divide(inside + outside * divide(hit, before), union)
     # The first wrong pixel of an absent class takes its loss from 0 to 1.
     growth = ops.where(before > 0.0, growth, ops.cast(union > 0.0, "float32"))
@@ -57,17 +58,17 @@ def lovasz_extension(
 class Lovasz(RegionLoss):
     """Lovász-Softmax loss, and its form through the sigmoid where K = 1 (Berman et al. 2018).
 
-    Optimises the Jaccard index itself; best added to cross-entropy or used to finish a training,
-    for it starts badly from scratch. It costs a sort of all pixels for each class. With
-    ``absent="skip"`` it is the paper's ``classes="present"``.
+    The convex extension of the Jaccard loss, applied to the errors ``|g - p|``. Best added to
+    cross-entropy or used at the end of training, since it starts badly from scratch. It costs a
+    sort of all pixels per class. ``absent="skip"`` is ``classes="present"`` in the paper.
 
     Args:
-        **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
     """
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`lovasz_extension` of ``|g - p|`` of each group and class, ``(G, K)``."""
+        """Return `lovasz_extension` of ``|g - p|`` of each group and class, ``(G, K)``."""
         return lovasz_extension(ops.abs(target - probability), target, weight, pool=self.pool)
 
 
@@ -75,30 +76,33 @@ class Lovasz(RegionLoss):
 class LovaszHinge(RegionLoss):
     """Lovász hinge loss of a binary problem, from logits (Berman et al. 2018, CVPR).
 
-    Errors are ``max(0, 1 - z)`` in the foreground and ``max(0, 1 + z)`` in the background, so
-    pixels right by a margin have no gradient.
+    Errors are ``max(0, 1 - z)`` in the foreground and ``max(0, 1 + z)`` in the background, with the
+    logit z, so pixels that are right by a margin have no gradient.
 
     Args:
-        **region: ``pool`` and ``absent`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``ignore``, ``name``.
+        **region: ``pool`` and ``absent`` as for every `RegionLoss`; ``ignore``, ``name``.
 
     Raises:
-        SettingsError: ``from_logits`` is False: a margin needs logits.
+        SettingsError: ``from_logits`` is False; a margin needs logits.
     """
 
     def __init__(self, **region: Unpack[RegionOptions]) -> None:
         super().__init__(**region)
         if not self.from_logits:
-            raise SettingsError("from_logits is False; a hinge needs logits, or take Lovasz")
+            raise SettingsError(
+                "from_logits is False; a hinge needs logits: pass them, or take Lovasz"
+            )
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return the mean of :func:`lovasz_extension` of the hinge errors.
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return the mean of `lovasz_extension` of the hinge errors.
 
         Raises:
-            InputError: The scores have more than one channel.
+            InputError: the scores have more than one channel.
         """
         if batch.channels != 1:
-            raise InputError(f"y_pred has {batch.channels} channels; expected 1, or take Lovasz")
+            raise InputError(
+                f"y_pred has {batch.channels} channels; expected 1: take Lovasz for several classes"
+            )
         errors = ops.relu(1.0 - batch.scores * (2.0 * batch.target - 1.0))
         losses = lovasz_extension(errors, batch.target, batch.weight, pool=self.pool)
         return self.mean(losses, batch.target, batch.probability, batch.weight)

@@ -1,16 +1,16 @@
-"""Morphology of soft and hard masks by pooling.
+"""Morphology of soft and hard masks by pooling, and the contours of label maps.
 
-What lies outside the tile, and every pixel that is not ``valid``, is neutral: it neither erodes
-nor dilates, so a road that leaves the tile is not worn away at its edge.
+Pixels outside the tile, and pixels that are not ``valid``, are neutral: they neither erode nor
+dilate, so a road that leaves the tile is not eroded at the edge of the tile.
 """
 
 from __future__ import annotations
 
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
-__all__ = ["dilate", "dilate_cross", "erode_cross"]
+__all__ = ["contour", "dilate", "dilate_cross", "erode_cross"]
 
 
 def dilate(maps: Tensor, valid: Tensor) -> Tensor:
@@ -24,17 +24,48 @@ def dilate(maps: Tensor, valid: Tensor) -> Tensor:
 
 
 def dilate_cross(maps: Tensor, valid: Tensor) -> Tensor:
-    """Return the maximum over each pixel and the four beside it; see :func:`dilate`."""
-    known = ops.where(valid, maps, 0.0)
-    return ops.where(valid, ops.maximum(_maximum(known, (3, 1)), _maximum(known, (1, 3))), 0.0)
+    """Return the maximum over each pixel and its four neighbours; see `dilate`."""
+    maps = ops.where(valid, maps, 0.0)
+    return ops.where(valid, ops.maximum(_maximum(maps, (3, 1)), _maximum(maps, (1, 3))), 0.0)
 
 
 def erode_cross(maps: Tensor, valid: Tensor) -> Tensor:
-    """Return the minimum over each pixel and the four beside it; see :func:`dilate`."""
+    """Return the minimum over each pixel and its four neighbours; see `dilate`."""
     absence = -ops.where(valid, maps, 1.0)
-    worn = -ops.maximum(_maximum(absence, (3, 1)), _maximum(absence, (1, 3)))
-    return ops.where(valid, worn, 0.0)
+    eroded = -ops.maximum(_maximum(absence, (3, 1)), _maximum(absence, (1, 3)))
+    return ops.where(valid, eroded, 0.0)
 
 
 def _maximum(maps: Tensor, window: tuple[int, int]) -> Tensor:
     return ops.max_pool(maps, window, strides=1, padding="same", data_format="channels_last")
+
+
+def contour(classes: Tensor, weight: Tensor) -> Tensor:
+    """Return the pixels with a neighbour of another class, up, down, left or right.
+
+    Edges of the tile and of ignored regions are not contours.
+
+    Args:
+        classes: ``(N, H, W, C)`` fractions of the classes; the largest one is the class of the
+            pixel.
+        weight: ``(N, H, W)``; pixels without weight are ignored.
+
+    Returns:
+        Boolean ``(N, H, W)``.
+    """
+    ids = ops.argmax(classes, axis=-1)
+    valid = weight > 0
+    down = _meet(ids[:, 1:], ids[:, :-1], valid[:, 1:], valid[:, :-1])
+    right = _meet(ids[:, :, 1:], ids[:, :, :-1], valid[:, :, 1:], valid[:, :, :-1])
+    touches = (
+        ops.pad(down, ((0, 0), (1, 0), (0, 0)))
+        + ops.pad(down, ((0, 0), (0, 1), (0, 0)))
+        + ops.pad(right, ((0, 0), (0, 0), (1, 0)))
+        + ops.pad(right, ((0, 0), (0, 0), (0, 1)))
+    )
+    return touches > 0
+
+
+def _meet(one: Tensor, other: Tensor, one_valid: Tensor, other_valid: Tensor) -> Tensor:
+    both = ops.logical_and(one_valid, other_valid)
+    return ops.cast(ops.logical_and(both, ops.not_equal(one, other)), "float32")

@@ -11,10 +11,10 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.pyramid import pooled
 from tilesegm.losses.reductions import divide, weighted_mean
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["MSSSIM", "ms_ssim", "similarity"]
 
@@ -25,18 +25,18 @@ _LUMINANCE, _CONTRAST = 0.01**2, 0.03**2
 def similarity(
     target: Tensor, probability: Tensor, weight: Tensor, *, window: int = 11, sigma: float = 1.5
 ) -> tuple[Tensor, Tensor]:
-    """Return the luminance term and the contrast-structure term of SSIM around each pixel.
+    """Return the luminance term and the contrast-structure term of SSIM at each pixel.
 
-    Means, variances and covariances are those under a Gaussian window times the pixel weights
-    (Wang et al. 2004, with K1 = 0.01, K2 = 0.03 and a range of 1). At the edge of the tile and of
-    ignored regions the window shrinks to the pixels that are there.
+    Means, variances and covariances are weighted by a Gaussian window times the pixel weights (Wang
+    et al. 2004, with K1 = 0.01, K2 = 0.03 and a range of 1). At the edge of the tile and of ignored
+    regions the window shrinks to the pixels that exist.
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        window: Side of the window in pixels, odd.
-        sigma: Standard deviation of the Gaussian in pixels.
+        window: side of the window in pixels, odd.
+        sigma: standard deviation of the Gaussian in pixels.
 
     Returns:
         Two ``(N, H, W, K)``; their product is the SSIM map.
@@ -58,18 +58,20 @@ def similarity(
     return luminance, contrast
 
 
-def ms_ssim(batch: Batch, *, powers: Sequence[float] = _POWERS, window: int = 11) -> Tensor:
-    """Return one minus the multi-scale SSIM, in [0, 1], as the mean over images and classes.
+def ms_ssim(batch: LossInputs, *, powers: Sequence[float] = _POWERS, window: int = 11) -> Tensor:
+    """Return one minus the multi-scale SSIM, in [0, 1], averaged over images and classes.
 
-    ``prod_i ((c_i + 1) / 2)^b_i`` over resolutions i that halve, with c_i the weighted mean of the
-    contrast-structure term over the tile, and of luminance times that at the last one (Wang et al.
-    2003; the shift by one, which keeps powers of negative numbers out, is the "normalised" form).
+    SSIM is ``prod_i ((c_i + 1) / 2)^b_i`` over resolutions i, each half the previous one, with c_i
+    the weighted mean over the tile of the contrast-structure term, at the last resolution times
+    luminance (Wang et al. 2003). The shift by one, which avoids powers of negative numbers, is the
+    "normalised" form.
 
     Args:
-        batch: The batch.
-        powers: b_i, one a resolution; those of the paper. As many are used as leave the smaller
-            side of the tile at least one window long, and are scaled to the same sum.
-        window: Side of the Gaussian window in pixels, odd.
+        batch: labels, scores and weights.
+        powers: b_i, one per resolution; by default those of the paper. Resolutions at which the
+            smaller side of the tile is shorter than the window are left out, and the other powers
+            scaled to the same sum.
+        window: side of the Gaussian window in pixels, odd.
     """
     used = [float(b) for b in powers[: _levels(batch, len(powers), window)]]
     used = [b * sum(powers) / sum(used) for b in used]
@@ -89,7 +91,7 @@ def ms_ssim(batch: Batch, *, powers: Sequence[float] = _POWERS, window: int = 11
     return weighted_mean(loss, ops.sum(batch.weight, axis=(1, 2)))
 
 
-def _levels(batch: Batch, most: int, window: int) -> int:
+def _levels(batch: LossInputs, most: int, window: int) -> int:
     side = min(sides(batch.weight))
     return min(most, 1 + max(0, int(math.log2(max(side / window, 1.0)))))
 
@@ -107,15 +109,16 @@ def _blur(maps: Tensor, line: Sequence[float]) -> Tensor:
 class MSSSIM(SegmentationLoss):
     """Multi-scale structural similarity as a loss, in the normalised form.
 
-    It rewards the same structure at each resolution and so sharp, well-placed borders. In flat
-    regions, where neither truth nor prediction vary, only the coarsest level's luminance pulls:
-    add cross-entropy or focal loss. Windows at the rim of a tile count too; the usual form leaves
-    5 pixels out, times 16 at the fifth level.
+    ``1 - prod_i ((c_i + 1) / 2)^b_i`` (Wang et al. 2003), see `ms_ssim`. It rewards the same
+    structure at each resolution, and so sharp, well-placed borders. In flat regions, where neither
+    truth nor prediction vary, only the luminance of the coarsest resolution has a gradient: add
+    cross-entropy or focal loss. Windows at the edge of a tile count too; the usual form leaves 5
+    pixels out, times 16 at the fifth resolution.
 
     Args:
-        powers: Exponent of each resolution, finest first; those of the paper unless given. Tiles
+        powers: exponents b of the resolutions, finest first; by default those of the paper. Tiles
             smaller than ``window * 2 ** (len(powers) - 1)`` use fewer.
-        window: Side of the Gaussian window (sigma 1.5) in pixels, odd.
+        window: side of the Gaussian window (sigma 1.5) in pixels, odd.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -128,14 +131,14 @@ class MSSSIM(SegmentationLoss):
         common["name"] = common.get("name") or "ms_ssim"
         super().__init__(**common)
         if min(powers, default=0.0) <= 0.0:
-            raise SettingsError(f"powers is {powers}; expected one number above 0 a resolution")
+            raise SettingsError(f"powers is {powers}; expected one number above 0 per resolution")
         if window < 1 or window % 2 == 0:
             raise SettingsError(f"window is {window}; expected an odd number of pixels")
         self.powers = [float(b) for b in powers]
         self.window = window
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`ms_ssim` of the batch."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `ms_ssim` of the batch."""
         return ms_ssim(batch, powers=self.powers, window=self.window)
 
     def get_config(self) -> dict[str, Any]:

@@ -1,33 +1,70 @@
-"""Looking things up by a name that a person typed."""
+"""Names that a person typed: of losses, and of their arguments."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import inspect
+from collections.abc import Callable, Iterable
+from typing import Any, get_args, get_type_hints
 
 from tilesegm.errors import InputError
 
-__all__ = ["find"]
+__all__ = ["check_arguments", "find"]
 
 
 def find(name: str, choices: Iterable[str], kind: str) -> str:
     """Return the choice meant by ``name``; case, hyphens and underscores do not matter.
 
     Args:
-        name: What was typed.
-        choices: The names that exist.
-        kind: What they name, for the message.
+        name: the name as typed.
+        choices: the names that exist.
+        kind: what the names stand for, such as ``"loss"``; for the message.
 
     Raises:
-        InputError: There is no such name; the message proposes the nearest.
+        InputError: there is no such name; the message proposes the nearest.
     """
     by_key = {_key(choice): choice for choice in choices}
     if _key(name) in by_key:
         return by_key[_key(name)]
-    near = difflib.get_close_matches(_key(name), by_key, n=1, cutoff=0.5)
-    advice = f"did you mean {by_key[near[0]]!r}?" if near else ""
-    every = ", ".join(sorted(by_key.values()))
-    raise InputError(f"there is no {kind} {name!r}; {advice or f'there are {every}'}")
+    raise InputError(f"there is no {kind} {name!r}; {_proposal(name, by_key, 0.5)}")
+
+
+def check_arguments(make: Callable[..., Any], arguments: Iterable[str]) -> None:
+    """Refuse arguments that a loss, a recipe or a weighting rule does not take.
+
+    Args:
+        make: class or function whose ``**`` arguments, if any, are typed by ``Unpack``.
+        arguments: names of the arguments.
+
+    Raises:
+        InputError: there is no such argument; the message proposes the nearest.
+    """
+    names = _argument_names(make)
+    for argument in arguments:
+        if argument not in names:
+            # Arguments are short: a lower bound would propose 'beta' for 'extra'.
+            proposal = _proposal(argument, {_key(name): name for name in names}, 0.75)
+            raise InputError(f"{make.__name__} has no argument {argument!r}; {proposal}")
+
+
+def _argument_names(make: Callable[..., Any]) -> list[str]:
+    function = make.__init__ if isinstance(make, type) else make  # type: ignore[misc]
+    hints = get_type_hints(function)
+    names: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            (options,) = get_args(hints[parameter.name])
+            names += options.__annotations__
+        elif parameter.kind is not parameter.POSITIONAL_ONLY and parameter.name != "self":
+            names.append(parameter.name)
+    return names
+
+
+def _proposal(name: str, by_key: dict[str, str], cutoff: float) -> str:
+    near = difflib.get_close_matches(_key(name), by_key, n=1, cutoff=cutoff)
+    if near:
+        return f"did you mean {by_key[near[0]]!r}?"
+    return f"there are {', '.join(sorted(by_key.values()))}"
 
 
 def _key(name: str) -> str:

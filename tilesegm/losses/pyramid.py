@@ -1,4 +1,4 @@
-"""Pyramid loss: one loss over several resolutions of the same prediction."""
+"""Pyramid loss: one loss at several resolutions of the same prediction."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["Pyramid", "pooled"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Pyramid(SegmentationLoss):
-    """The weighted mean of a loss over resolutions, with labels that are areas.
+    """The weighted mean of a loss over resolutions, ``sum_s w_s L_s``, with pooled labels.
 
-    At scale s, each s x s block becomes one pixel: its label is the fraction of each class in the
-    block, its prediction the mean probability, its weight the sum of weights. So a coarse level
-    asks for the right *amount* of each class, wherever in the block; what is a hard label at scale
-    1 is a soft one there, and ignored pixels count in neither. Nearest-neighbour labels, which
-    other pyramid losses use, lose structures thinner than s.
+    At scale s, each block of s x s pixels becomes one pixel: its label is the fraction of each
+    class in the block, its prediction the mean probability, its weight the sum of weights. So a
+    coarse scale asks for the right *amount* of each class, anywhere in the block. Hard labels at
+    scale 1 become soft labels at coarser scales, and ignored pixels count at none. Labels by
+    nearest neighbour, as in other pyramid losses, would lose structures thinner than s.
 
     Args:
-        base: The loss at each scale. It must have its optimum at p = g for soft labels:
+        base: the loss at each scale. It must have its optimum at p = g for soft labels:
             ``CrossEntropy``, ``Jaccard``, ``Dice``; not the Lovász, boundary or topology losses,
-            which need hard ones. ``from_logits`` and ``ignore`` are its own.
-        scales: Sides of the blocks in pixels; 1 is full resolution.
-        weights: One number a scale, scaled to sum 1; equal if None.
-        name: Name in logs; ``"pyramid"`` if None.
+            which need hard labels. ``from_logits`` and ``ignore`` are taken from it.
+        scales: sides of the blocks in pixels; 1 is full resolution.
+        weights: one number per scale, scaled to the sum 1; equal if None.
+        name: name in logs; ``"pyramid"`` if None.
 
     Raises:
-        SettingsError: A scale is below 1, or weights do not match the scales.
+        SettingsError: a scale is below 1, or the weights do not match the scales.
     """
 
     def __init__(
@@ -49,19 +49,19 @@ class Pyramid(SegmentationLoss):
     ) -> None:
         super().__init__(from_logits=base.from_logits, ignore=base.ignore, name=name)
         if not scales or min(scales) < 1:
-            raise SettingsError(f"scales is {scales}; expected whole numbers of 1 and more")
+            raise SettingsError(f"scales is {scales}; expected integers of at least 1")
         raw = [1.0] * len(scales) if weights is None else [float(w) for w in weights]
         if len(raw) != len(scales) or min(raw) < 0.0 or sum(raw) <= 0.0:
             raise SettingsError(
-                f"weights is {weights} for scales {scales}; expected one number >= 0 a scale, not"
-                " all of them 0"
+                f"weights is {weights} for scales {scales}; expected one number >= 0 per scale,"
+                " not all of them 0"
             )
         self.base = base
         self.scales = [int(s) for s in scales]
         self.weights = [w / sum(raw) for w in raw]
         self.minimum = base.minimum
 
-    def compute(self, batch: Batch) -> Tensor:
+    def compute(self, batch: LossInputs) -> Tensor:
         """Return the weighted mean of the base loss over scales."""
         levels = zip(self.weights, self.scales, strict=True)
         values = [weight * self.base.compute(pooled(batch, scale)) for weight, scale in levels]
@@ -83,20 +83,20 @@ class Pyramid(SegmentationLoss):
         return cls(base, **config)
 
 
-def pooled(batch: Batch, scale: int) -> Batch:
-    """Return the batch at a coarser resolution, with probabilities as scores.
+def pooled(batch: LossInputs, scale: int) -> LossInputs:
+    """Return the inputs at a coarser resolution, with probabilities as scores.
 
     Args:
-        batch: The batch; scale 1 returns it as it is.
-        scale: Side of the blocks in pixels. A tile whose sides are no multiples ends in blocks with
-            fewer pixels, and so with less weight.
+        batch: labels, scores and weights; scale 1 returns them unchanged.
+        scale: side of the blocks in pixels. If the sides of a tile are not multiples of it, the
+            last blocks have fewer pixels, and so less weight.
     """
     if scale == 1:
         return batch
     weight = _block_sums(batch.weight[..., None], scale)
     target = _block_sums(batch.target * batch.weight[..., None], scale)
     scores = _block_sums(batch.probability * batch.weight[..., None], scale)
-    return Batch(
+    return LossInputs(
         target=divide(target, weight),
         scores=divide(scores, weight),
         weight=weight[..., 0],
@@ -105,7 +105,7 @@ def pooled(batch: Batch, scale: int) -> Batch:
 
 
 def _block_sums(maps: Tensor, scale: int) -> Tensor:
-    """Sum ``(N, H, W, K)`` over blocks, with nothing beyond the edge."""
+    """Sum ``(N, H, W, K)`` over blocks, with zeros beyond the edge."""
     (H, W), K = sides(maps), int(maps.shape[-1])
     rows, columns = -(-H // scale), -(-W // scale)
     beyond = ((0, 0), (0, rows * scale - H), (0, columns * scale - W), (0, 0))

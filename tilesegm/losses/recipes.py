@@ -6,8 +6,7 @@ from collections.abc import Callable
 from typing import Unpack
 
 from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
-from tilesegm.losses.base import Common
-from tilesegm.losses.compound import Compound
+from tilesegm.losses.base import Common, Compound
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.dice import Dice
 from tilesegm.losses.exp_log import ExpLogCrossEntropy, ExpLogDice
@@ -22,9 +21,9 @@ def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
     """Return a sum of losses by its name.
 
     ================= ============================================================================
-    ``dice_ce``       ``CrossEntropy + Dice`` (Isensee et al. 2021, nnU-Net); the sound first choice
-    ``dice_topk``     ``TopK(10 %) + Dice``: hard pixels of strongly imbalanced classes
-    ``dice_focal``    ``Focal + Dice``: the same aim without a cut
+    ``dice_ce``       ``CrossEntropy + Dice`` (Isensee et al. 2021, nnU-Net); a good first choice
+    ``dice_topk``     ``TopK(10 %) + Dice``: for hard pixels of strongly imbalanced classes
+    ``dice_focal``    ``Focal + Dice``: the same aim without a threshold
     ``combo``         ``0.25 CrossEntropy + 0.5 Dice(smooth=1)``: Combo loss (Taghanaki et al. 2019)
                       with both of its parameters at one half, plus a constant
     ``exp_log``       ``0.8 ExpLogDice + 0.2 ExpLogCrossEntropy`` (Wong et al. 2018)
@@ -32,11 +31,11 @@ def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
     ================= ============================================================================
 
     Args:
-        name: A name of the table; case, hyphens and underscores do not matter.
+        name: a name of the table; case, hyphens and underscores do not matter.
         **common: ``from_logits`` and ``ignore``, for every term; ``name`` of the sum.
 
     Raises:
-        InputError: There is no such recipe; the message proposes the nearest.
+        InputError: there is no such recipe; the message proposes the nearest.
     """
     key = find(name, RECIPES, "recipe")
     title = common.pop("name", None) or key
@@ -77,4 +76,4 @@ RECIPES: dict[str, Callable[[Common], Compound]] = {
     "exp_log": _exp_log,
     "unified_focal": _unified_focal,
 }
-"""The recipes by name; see :func:`recipe`."""
+"""The recipes by name; see `recipe`."""

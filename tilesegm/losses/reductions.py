@@ -1,10 +1,10 @@
-"""Weighted means that stay finite when nothing is left to average."""
+"""Quotients and weighted means that stay finite if the denominator is 0."""
 
 from __future__ import annotations
 
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["divide", "shortfall", "weighted_mean"]
 
@@ -16,19 +16,19 @@ def divide(numerator: Tensor, denominator: Tensor) -> Tensor:
 
 
 def shortfall(part: Tensor, whole: Tensor) -> Tensor:
-    """Return ``1 - part / whole``, or 0 where the whole is 0.
+    """Return ``1 - part / whole``, or 0 where ``whole`` is 0.
 
-    ``(whole - part) / whole`` would be the same, but where ``part`` is tiny its gradient is the
-    difference of two numbers that round to the same.
+    ``(whole - part) / whole`` is equal, but for a tiny ``part`` its gradient is the difference of
+    two numbers that are rounded to the same value.
     """
     return ops.where(whole != 0, 1.0 - divide(part, whole), 0.0)
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Return ``sum(weight * values) / sum(weight)``, or 0 where nothing has weight.
+    """Return ``sum(weight * values) / sum(weight)``, or 0 if all weights are 0.
 
     Args:
-        values: Values of any shape, float32.
-        weight: Weights of the same shape, not negative.
+        values: values of any shape, float32.
+        weight: weights of the same shape, not negative.
     """
     return divide(ops.sum(weight * values), ops.sum(weight))

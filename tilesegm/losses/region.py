@@ -1,4 +1,4 @@
-"""What all losses of overlap share: the sums, and the mean over images and classes."""
+"""The base of all overlap losses: sums over pixels, and the mean over images and classes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide, weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Absent", "Overlap", "Pool", "RegionLoss", "RegionOptions", "overlap", "pixel_sum"]
 
 Pool = Literal["batch", "image"]
-"""Over which pixels a ratio is formed: all of the batch, or those of each image."""
+"""Pixels that one ratio is formed of: all pixels of the batch, or the pixels of each image."""
 
 Absent = Literal["area", "skip", "formula"]
-"""What a class without any pixel in the batch (or image) adds to the mean; see `RegionLoss`."""
+"""Contribution of a class without pixels in the batch (or image) to the mean; see `RegionLoss`."""
 
 
 class RegionOptions(Common, total=False):
-    """The arguments that every loss of overlap takes, for ``**region: Unpack[RegionOptions]``."""
+    """The arguments that every overlap loss takes, for ``**region: Unpack[RegionOptions]``."""
 
     pool: Pool
     absent: Absent
@@ -34,14 +35,14 @@ class Overlap:
     """Soft counts of pixels for each group of pixels and class, ``(G, K)`` float32.
 
     Attributes:
-        both: Predicted and true (true positives).
-        extra: Predicted, not true (false positives).
-        missed: True, not predicted (false negatives).
+        tp: true positives, predicted and true.
+        fp: false positives, predicted and not true.
+        fn: false negatives, true and not predicted.
     """
 
-    both: Tensor
-    extra: Tensor
-    missed: Tensor
+    tp: Tensor
+    fp: Tensor
+    fn: Tensor
 
 
 def pixel_sum(values: Tensor, weight: Tensor, pool: Pool = "batch") -> Tensor:
@@ -50,7 +51,7 @@ def pixel_sum(values: Tensor, weight: Tensor, pool: Pool = "batch") -> Tensor:
     Args:
         values: ``(N, H, W, K)``.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: whether to sum over the whole batch or over each image.
 
     Returns:
         ``(1, K)`` for the batch, ``(N, K)`` for images.
@@ -62,49 +63,50 @@ def pixel_sum(values: Tensor, weight: Tensor, pool: Pool = "batch") -> Tensor:
 
 
 def overlap(target: Tensor, probability: Tensor, weight: Tensor, pool: Pool = "batch") -> Overlap:
-    """Count how prediction and target overlap, right for soft labels too.
+    """Count true positives, false positives and false negatives, for soft labels too.
 
-    A pixel shares ``min(p, g)``. For hard labels that is the usual ``p g``; for a soft label the
-    product would be largest at p = 1, while the minimum is best at p = g (Wang et al. 2023,
+    A pixel has ``TP = min(p, g)``. For hard labels this is the usual ``p g``; for soft labels the
+    product would be largest at p = 1, while the minimum has its optimum at p = g (Wang et al. 2023,
     NeurIPS, "Jaccard metric losses").
 
     Args:
         target: ``(N, H, W, K)`` fractions of the classes.
         probability: ``(N, H, W, K)`` predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        pool: Over the whole batch or over each image.
+        pool: whether to sum over the whole batch or over each image.
     """
     difference = probability - target
     # min(p, g) through |p - g|, whose gradient at p = g is 0 on every backend; that of
     # `minimum` is not the same everywhere.
     apart = ops.abs(difference)
     return Overlap(
-        both=pixel_sum(0.5 * (probability + target - apart), weight, pool),
-        extra=pixel_sum(0.5 * (apart + difference), weight, pool),
-        missed=pixel_sum(0.5 * (apart - difference), weight, pool),
+        tp=pixel_sum(0.5 * (probability + target - apart), weight, pool),
+        fp=pixel_sum(0.5 * (apart + difference), weight, pool),
+        fn=pixel_sum(0.5 * (apart - difference), weight, pool),
     )
 
 
 class RegionLoss(SegmentationLoss):
     """Base of losses that are a ratio of sums for each class.
 
-    A subclass gives :meth:`per_class`; this one chooses the classes and takes the mean over
-    groups (by their weight) and classes.
+    A subclass implements `per_class`; this class selects the classes and takes the mean over groups
+    (weighted by their area) and classes.
 
-    **Absent classes.** On a tile without a class, a ratio has no numerator: Dice with smoothing s
-    is ``1 - s / (sum p + s)`` there, with a gradient of ``s / (sum p + s)^2``, which is nothing
-    when the tile is large. So false positives on empty tiles go unpunished. ``absent`` decides:
+    **Absent classes.** On a tile without a class, the ratio has no numerator: Dice with smoothing s
+    is ``1 - s / (sum p + s)`` there, with the gradient ``s / (sum p + s)^2``, which vanishes on a
+    large tile. So false positives on empty tiles would go unpunished. ``absent`` decides:
 
-    * ``"area"`` (default): the class adds the mean of ``|p - g|``, that is the part of the area
-      wrongly given to it; gradient ``w / sum(w)`` per pixel, as strong as that of cross-entropy.
-    * ``"skip"``: it is left out of the mean; no value, no gradient.
-    * ``"formula"``: whatever the formula with its smoothing gives, as most libraries do.
+    * ``"area"`` (default): the class contributes the mean of ``|p - g|``, the fraction of the area
+      that is wrongly assigned to it; gradient ``w / sum(w)`` per pixel, as strong as that of
+      cross-entropy.
+    * ``"skip"``: the class is left out of the mean; no value, no gradient.
+    * ``"formula"``: the value of the formula with its smoothing, as in most libraries.
 
     Args:
         pool: ``"batch"`` forms one ratio for all pixels of the batch, so a tile without the class
-            still counts through the others; ``"image"`` one for each image.
-        absent: See above.
-        background: Whether class 0 counts where K > 1.
+            still counts together with the other tiles; ``"image"`` forms one ratio per image.
+        absent: see above.
+        background: whether class 0 counts if K > 1.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -128,15 +130,15 @@ class RegionLoss(SegmentationLoss):
         self.background = background
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return the loss of each group and class, ``(G, K)``, best 0."""
+        """Return the loss of each group and class, ``(G, K)``, with the optimum 0."""
         raise NotImplementedError
 
     def defined(self, target: Tensor, weight: Tensor) -> Tensor:
-        """Tell for each group and class, ``(G, K)`` bool, whether the ratio means something."""
+        """Return for each group and class, ``(G, K)`` bool, whether the ratio is defined."""
         return pixel_sum(target, weight, self.pool) > 0.0
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return the mean of :meth:`per_class` over groups and classes."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return the mean of `per_class` over groups and classes."""
         target, probability, weight = batch.target, batch.probability, batch.weight
         if not self.background and batch.channels > 1:
             target, probability = target[..., 1:], probability[..., 1:]
@@ -144,7 +146,7 @@ class RegionLoss(SegmentationLoss):
         return self.mean(losses, target, probability, weight)
 
     def mean(self, losses: Tensor, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return the mean of ``losses`` ``(G, K)``, absent classes treated as asked."""
+        """Return the mean of ``losses`` ``(G, K)``, with absent classes as ``absent`` says."""
         area = pixel_sum(ops.ones_like(target), weight, self.pool)
         if self.absent == "formula":
             return weighted_mean(losses, area)

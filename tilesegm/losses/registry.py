@@ -24,7 +24,7 @@ from tilesegm.losses.hausdorff import HausdorffDT
 from tilesegm.losses.lovasz import Lovasz, LovaszHinge
 from tilesegm.losses.mcc import MCC
 from tilesegm.losses.ms_ssim import MSSSIM
-from tilesegm.losses.names import find
+from tilesegm.losses.names import check_arguments, find
 from tilesegm.losses.poly import Poly1
 from tilesegm.losses.pyramid import Pyramid
 from tilesegm.losses.recipes import RECIPES, recipe
@@ -80,22 +80,21 @@ def get(name: str, /, **arguments: Any) -> SegmentationLoss:
     """Make a loss, or a recipe of losses, by its name.
 
     Args:
-        name: A name of :data:`LOSSES` or :data:`~tilesegm.losses.recipes.RECIPES`; case, hyphens
-            and underscores do not matter, so ``"focal_tversky"`` is ``FocalTversky``.
-        **arguments: The arguments of the class, or of :func:`~tilesegm.losses.recipes.recipe`.
-            ``DeepSupervision`` and ``Pyramid`` are made around ``Dice`` if ``base`` is not given.
+        name: a name of `LOSSES` or `RECIPES`; case, hyphens and underscores do not matter, so
+            ``"focal_tversky"`` is ``FocalTversky``.
+        **arguments: the arguments of the class, or of `recipe`. ``DeepSupervision`` and ``Pyramid``
+            are made around ``Dice`` if ``base`` is not given.
 
     Raises:
-        InputError: There is no such name, in which case the message proposes the nearest, or the
-            loss takes no such argument.
+        InputError: there is no such loss, or it has no such argument; the message proposes the
+            nearest name.
     """
     key = find(name, [*LOSSES, *RECIPES], "loss")
+    if key in _AROUND_ANOTHER and "base" not in arguments:
+        common = {k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments}
+        arguments["base"] = Dice(**common)
+    check_arguments(recipe if key in RECIPES else LOSSES[key], arguments)
     try:
-        if key in RECIPES:
-            return recipe(key, **arguments)
-        if key in _AROUND_ANOTHER and "base" not in arguments:
-            common = {k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments}
-            arguments["base"] = Dice(**common)
-        return LOSSES[key](**arguments)
+        return recipe(key, **arguments) if key in RECIPES else LOSSES[key](**arguments)
     except TypeError as error:
         raise InputError(f"{key} cannot be made: {error}") from error

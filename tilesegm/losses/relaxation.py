@@ -1,4 +1,4 @@
-"""Boundary label relaxation: near a border any of the classes there is right."""
+"""Boundary label relaxation: near a border, each of the classes there is accepted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BoundaryRelaxation", "boundary_relaxation"]
 
@@ -22,14 +23,15 @@ def boundary_relaxation(
 ) -> Tensor:
     """Return the weighted mean of ``-log sum_{c in N} p_c``, a scalar.
 
-    N are the classes that occur within ``radius`` (a square window) of the pixel. Where only its
-    own class does, that is cross-entropy.
+    N are the classes that occur within ``radius`` (a square window) of the pixel. If only its own
+    class does, this is cross-entropy.
 
     Args:
-        target: ``(N, H, W, C)`` fractions of the classes; a class occurs where it has any.
+        target: ``(N, H, W, C)`` fractions of the classes; a class occurs where its fraction is
+            above 0.
         log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
         weight: ``(N, H, W)`` pixel weights.
-        radius: Half-width of the window in pixels.
+        radius: half-width of the window in pixels.
     """
     side = 2 * radius + 1
     near = ops.max_pool(target, side, strides=1, padding="same", data_format="channels_last")
@@ -39,13 +41,14 @@ def boundary_relaxation(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class BoundaryRelaxation(SegmentationLoss):
-    """Cross-entropy that accepts at a border each class beside it (Zhu et al. 2019, CVPR).
+    """Cross-entropy that accepts any class near a border (Zhu et al. 2019, CVPR).
 
-    For labels whose borders are a pixel or two off. It does not sharpen borders: a pixel between
-    two classes has no gradient once both together have all of the probability.
+    ``-log sum_{c in N} p_c``, with N the classes within ``radius`` of the pixel. For labels whose
+    borders are a pixel or two off. It does not sharpen borders: a pixel between two classes has no
+    gradient once both together have all of the probability.
 
     Args:
-        radius: Half-width of the window in pixels; 1 is the 3 x 3 window of the paper.
+        radius: half-width of the window in pixels; 1 is the 3 x 3 window of the paper.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -58,8 +61,8 @@ class BoundaryRelaxation(SegmentationLoss):
             raise SettingsError(f"radius is {radius}; expected at least 1 pixel")
         self.radius = radius
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`boundary_relaxation` of the batch."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `boundary_relaxation` of the batch."""
         return boundary_relaxation(
             batch.classes, batch.log_probability, batch.weight, radius=self.radius
         )

@@ -1,4 +1,4 @@
-"""Dice over many batches: sums that fade slowly instead of the few pixels of one batch."""
+"""Dice over many batches: decaying sums instead of the sums of one batch."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.dice import dice_sums
+from tilesegm.losses.inputs import prepare_inputs
 from tilesegm.losses.reductions import divide, shortfall, weighted_mean
 from tilesegm.losses.region import pixel_sum
-from tilesegm.losses.targets import Tensor, prepare
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["RunningDice", "running_dice"]
 
@@ -19,20 +20,19 @@ __all__ = ["RunningDice", "running_dice"]
 def running_dice(
     shared: Tensor, sizes: Tensor, state: Tensor, *, decay: float, smooth: float = 1e-5
 ) -> tuple[Tensor, Tensor]:
-    """Return the Dice loss of this batch and all before it, and the new state.
+    """Return the Dice loss of this batch and all batches before it, and the new state.
 
-    Numerator and denominator are sums over batches, those of t batches ago times ``decay^t``; the
-    gradient goes through this batch alone. A batch without the class still has a gradient,
-    ``2 I / D^2``, because D remembers the batches that had it.
+    Numerator and denominator are sums over batches; the sums of t batches ago are multiplied by
+    ``decay^t``. The gradient passes through this batch only. A batch without the class still has a
+    gradient, ``2 I / D^2``, because I and D contain earlier batches that had it.
 
     Args:
-        shared: ``(1, K)`` numerators of this batch, as :func:`~tilesegm.losses.dice.dice_sums` has
-            them.
+        shared: ``(1, K)`` numerators of this batch, from `dice_sums`.
         sizes: ``(1, K)`` denominators of this batch.
         state: ``(2, K)`` numerators and denominators of all batches before; zeros at first.
-        decay: How much of the state remains, in ``[0, 1)``; 0 is Dice over the batch. About
+        decay: factor on the state, in ``[0, 1)``; 0 is Dice over the batch. About
             ``1 / (1 - decay)`` batches count.
-        smooth: Added to numerator and denominator, in pixels.
+        smooth: added to numerator and denominator, in pixels.
 
     Returns:
         ``(1, K)`` losses and the ``(2, K)`` state.
@@ -45,10 +45,10 @@ def running_dice(
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class RunningDice(keras.layers.Layer):  # type: ignore[misc]
-    """Dice over a fading window of batches, for classes that most batches lack.
+    """Dice over decaying sums of batches, for classes that are absent from most batches.
 
-    It is a layer and no ``Loss``: state inside a loss silently stops changing on JAX, while the
-    weights of a layer travel with the model on every backend. So the model owns it::
+    It is a Keras layer, not a ``Loss``: state inside a loss silently stops changing on JAX, while
+    the weights of a layer are part of the model on every backend. So the model owns it::
 
         class Net(keras.Model):
             def __init__(self):
@@ -58,16 +58,15 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
             def compute_loss(self, x, y, y_pred, sample_weight, training=True):
                 return self.running_dice(y, y_pred, sample_weight, training=training)
 
-    Outside training the state neither counts nor changes. A class not seen so far has the mean of
-    its probability as loss, as with ``absent="area"`` of
-    :class:`~tilesegm.losses.region.RegionLoss`.
+    Outside training the state is neither used nor changed. For a class that no batch has had so
+    far, the loss is its mean probability, as with ``absent="area"`` of `RegionLoss`.
 
     Args:
         channels: K, the channels of the scores.
-        decay: How much of the state remains at each batch, in ``[0, 1)``.
-        from_logits: Whether ``y_pred`` are logits rather than probabilities.
-        ignore: Label id whose pixels count for nothing.
-        name: Name of the layer.
+        decay: factor on the state at each batch, in ``[0, 1)``.
+        from_logits: whether ``y_pred`` are logits rather than probabilities.
+        ignore: label id whose pixels are ignored.
+        name: name of the layer.
 
     Raises:
         SettingsError: ``channels`` or ``decay`` is out of range.
@@ -101,8 +100,8 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
         sample_weight: Tensor | None = None,
         training: bool | None = None,
     ) -> Tensor:
-        """Return the loss, a float32 scalar, and while training remember the batch."""
-        batch = prepare(
+        """Return the loss, a float32 scalar; in training, add the batch to the state."""
+        batch = prepare_inputs(
             y_true, y_pred, sample_weight, from_logits=self.from_logits, ignore=self.ignore
         )
         shared, sizes = dice_sums(batch.target, batch.probability, batch.weight)

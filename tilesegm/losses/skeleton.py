@@ -1,12 +1,11 @@
-"""Skeletons inside the graph: a soft one that has a gradient, and an exact one of hard masks."""
+"""Skeletons inside the graph: soft with a gradient, or exact for hard masks."""
 
 from __future__ import annotations
 
 from keras import ops
 
 from tilesegm.losses.morphology import dilate, erode_cross
-from tilesegm.losses.sides import sides
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
 __all__ = ["soft_skeleton", "thin"]
 
@@ -14,13 +13,13 @@ __all__ = ["soft_skeleton", "thin"]
 def soft_skeleton(maps: Tensor, valid: Tensor, iterations: int) -> Tensor:
     """Return the soft skeleton of each map (Shit et al. 2021, CVPR, algorithm 1).
 
-    Erode again and again, and collect what an opening removes. Structures whose half-width exceeds
-    ``iterations`` keep a hollow: none of their inner pixels is collected.
+    Erode repeatedly, and collect the pixels that an opening removes. The inner pixels of structures
+    whose half-width exceeds ``iterations`` are missing from the skeleton.
 
     Args:
         maps: ``(N, H, W, K)`` probabilities or masks, float32.
         valid: ``(N, H, W, 1)`` bool; other pixels are neutral, and 0 in the result.
-        iterations: Number of erosions.
+        iterations: number of erosions.
 
     Returns:
         ``(N, H, W, K)`` in [0, 1].
@@ -38,9 +37,9 @@ def soft_skeleton(maps: Tensor, valid: Tensor, iterations: int) -> Tensor:
 def thin(masks: Tensor) -> Tensor:
     """Return the one pixel wide, connected skeleton of hard masks (Guo and Hall 1989, CACM).
 
-    Two half steps take turns in peeling pixels off, at the north-east and at the south-west, where
-    what remains stays connected and no line gets shorter; the loop ends when nothing changes.
-    Outside the tile is background. No gradient passes.
+    Two half steps alternately remove pixels, in the north-east and in the south-west, as long as
+    the rest stays connected and no line gets shorter; the loop ends when nothing changes. Pixels
+    outside the tile are background. No gradient passes.
 
     Args:
         masks: ``(N, H, W, K)`` bool.
@@ -62,7 +61,7 @@ def thin(masks: Tensor) -> Tensor:
 
 
 def _peel(masks: Tensor, *, first: int) -> Tensor:
-    """One half step, on the side of neighbour ``first`` (0 is east, 4 is west)."""
+    """Take one half step, on the side of neighbour ``first`` (0 is east, 4 is west)."""
     ring = _ring(masks)
     straight, diagonal = ring[::2], ring[1::2]
     following = (*straight[1:], straight[0])
@@ -87,7 +86,7 @@ def _number(flags: Tensor) -> Tensor:
 
 
 def _ring(masks: Tensor) -> tuple[Tensor, ...]:
-    """The eight neighbours of each pixel, counter-clockwise from the east."""
+    """Return the eight neighbours of each pixel, counter-clockwise from the east."""
     H, W = sides(masks)
     padded = ops.pad(masks, ((0, 0), (1, 1), (1, 1), (0, 0)))
     offsets = ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2))

@@ -10,25 +10,26 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import pixel_cross_entropy
+from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["TopK", "hardest_mean"]
 
 
 def hardest_mean(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
-    """Return the mean of the largest values that together hold ``fraction`` of the weight.
+    """Return the mean of the largest values that together have ``fraction`` of the weight.
 
-    The value on which the limit falls counts with the part of its weight that is inside, so weight
-    2 is exactly the value twice, and a value without weight takes no place.
+    Of the value at the limit, only the weight inside the limit counts. So a value of weight 2
+    equals two values exactly, and values without weight take no place.
 
     Args:
-        values: Values of any shape, float32, not negative.
-        weight: Weights of the same shape.
-        fraction: In ``(0, 1]``.
+        values: values of any shape, float32, not negative.
+        weight: weights of the same shape.
+        fraction: in ``(0, 1]``.
     """
     flat, share = ops.reshape(values, (-1,)), ops.reshape(weight, (-1,))
-    # Which pixels are hardest is a choice, not a function to differentiate.
+    # No gradient passes through the choice of the hardest pixels.
     order = ops.argsort(-ops.stop_gradient(flat))
     flat, share = ops.take(flat, order), ops.take(share, order)
     before = ops.cumsum(share) - share
@@ -37,13 +38,13 @@ def hardest_mean(values: Tensor, weight: Tensor, fraction: float) -> Tensor:
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class TopK(SegmentationLoss):
-    """Mean cross-entropy of the hardest part of all pixels of a batch (Wu et al. 2016).
+    """Mean cross-entropy of the hardest pixels of a batch (Wu et al. 2016).
 
-    Easy background stops drowning a rare class, but mislabelled pixels are hardest of all: with
-    noisy labels keep ``fraction`` large, and add a loss that sees every pixel. Costs a sort.
+    Easy background no longer outweighs a rare class. But mislabelled pixels are the hardest of all:
+    with noisy labels keep ``fraction`` large, and add a loss that sees every pixel. Costs a sort.
 
     Args:
-        fraction: Part of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
+        fraction: fraction of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
     Raises:
@@ -56,8 +57,8 @@ class TopK(SegmentationLoss):
             raise SettingsError(f"fraction is {fraction}; expected 0 < fraction <= 1")
         self.fraction = fraction
 
-    def compute(self, batch: Batch) -> Tensor:
-        """Return :func:`hardest_mean` of the pixels' cross-entropy."""
+    def compute(self, batch: LossInputs) -> Tensor:
+        """Return `hardest_mean` of the pixels' cross-entropy."""
         pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
         return hardest_mean(pixels, batch.weight, self.fraction)
 

@@ -1,4 +1,4 @@
-"""Tversky and Jaccard: overlap with a price for each kind of error."""
+"""Tversky and Jaccard losses: overlap with a weight for each kind of error."""
 
 from __future__ import annotations
 
@@ -8,41 +8,50 @@ import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
+from tilesegm.losses.base import with_current_names
 from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Overlap, RegionLoss, RegionOptions, overlap
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
-__all__ = ["FocalTversky", "Jaccard", "Tversky", "power_of_loss", "tversky"]
+__all__ = ["FocalTversky", "Jaccard", "Tversky", "TverskyOptions", "power_of_loss", "tversky"]
 
 _FLOOR = 1e-7
 
 
+class TverskyOptions(RegionOptions, total=False):
+    """The arguments of `Tversky`, for ``**tversky: Unpack[TverskyOptions]``."""
+
+    alpha: float
+    beta: float
+    smooth: float
+
+
 def tversky(
-    count: Overlap, *, extra: float = 0.3, missed: float = 0.7, smooth: float = 1e-5
+    count: Overlap, *, alpha: float = 0.3, beta: float = 0.7, smooth: float = 1e-5
 ) -> Tensor:
-    """Return ``1 - (TP + s) / (TP + extra FP + missed FN + s)`` of each group and class.
+    """Return ``1 - (TP + s) / (TP + alpha FP + beta FN + s)`` of each group and class.
 
     Args:
-        count: Soft counts of :func:`~tilesegm.losses.region.overlap`.
-        extra: Price of a pixel that is predicted and not true.
-        missed: Price of a pixel that is true and not predicted.
+        count: soft counts of `overlap`.
+        alpha: weight of false positives, as in Salehi et al. (2017).
+        beta: weight of false negatives.
         smooth: s, in pixels.
 
     Returns:
         ``(G, K)`` losses in ``[0, 1]``.
     """
-    errors = extra * count.extra + missed * count.missed
-    return shortfall(count.both + smooth, count.both + errors + smooth)
+    errors = alpha * count.fp + beta * count.fn
+    return shortfall(count.tp + smooth, count.tp + errors + smooth)
 
 
 def power_of_loss(loss: Tensor, exponent: float) -> Tensor:
     """Return ``loss ** exponent`` with a finite gradient at 0.
 
-    Below an exponent of 1 the power has no gradient at 0: it tends to infinity, and comes out as
-    NaN. Moved by ``delta = 1e-7``, ``(loss + delta)^q - delta^q`` is still 0 there.
+    With an exponent below 1 the power has no gradient at 0: it tends to infinity and arrives as
+    NaN. ``(loss + d) ** q - d ** q`` with ``d = 1e-7`` is still 0 there.
 
     Args:
-        loss: Values not below 0.
+        loss: values >= 0.
         exponent: q, above 0.
     """
     return (ops.maximum(loss, 0.0) + _FLOOR) ** exponent - _FLOOR**exponent
@@ -50,74 +59,88 @@ def power_of_loss(loss: Tensor, exponent: float) -> Tensor:
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Tversky(RegionLoss):
-    """Tversky loss (Salehi et al. 2017): Dice with a price for each kind of error.
+    """Tversky loss ``1 - TP / (TP + alpha FP + beta FN)`` per class (Salehi et al. 2017, MLMI).
 
-    Other libraries call the prices alpha and beta and do not agree on which is which; 0.5 and 0.5
-    give Dice, 1 and 1 Jaccard.
+    ``alpha`` weighs false positives and ``beta`` false negatives, as in the paper and in MONAI.
+    Abraham and Khan (2019) and Keras swap the two. ``alpha = beta = 0.5`` gives `Dice`,
+    ``alpha = beta = 1`` gives `Jaccard`.
+
+    Example:
+        >>> labels = [[[1, 1]]]  # one image of 1 x 2 pixels, all foreground
+        >>> probabilities = [[[[1.0], [0.0]]]]  # TP 1, FP 0, FN 1
+        >>> loss = Tversky(alpha=0.3, beta=0.7, from_logits=False)
+        >>> round(float(loss(labels, probabilities)), 3)  # 1 - 1 / (1 + 0.7)
+        0.412
 
     Args:
-        extra: Price of a pixel that is predicted and not true.
-        missed: Price of a pixel that is true and not predicted; above ``extra`` it buys recall.
-        smooth: Added to numerator and denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        alpha: weight of false positives.
+        beta: weight of false negatives; above ``alpha`` it favours recall.
+        smooth: added to numerator and denominator, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
         self,
         *,
-        extra: float = 0.3,
-        missed: float = 0.7,
+        alpha: float = 0.3,
+        beta: float = 0.7,
         smooth: float = 1e-5,
         **region: Unpack[RegionOptions],
     ) -> None:
         super().__init__(**region)
-        if min(extra, missed, smooth) < 0.0 or extra + missed == 0.0:
+        if min(alpha, beta, smooth) < 0.0 or alpha + beta == 0.0:
             raise SettingsError(
-                f"extra, missed and smooth are {extra}, {missed} and {smooth}; expected numbers"
-                " >= 0, the prices not both 0"
+                f"alpha, beta and smooth are {alpha}, {beta} and {smooth}; expected numbers >= 0,"
+                " alpha and beta not both 0"
             )
-        self.extra = extra
-        self.missed = missed
+        self.alpha = alpha
+        self.beta = beta
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return :func:`tversky` of each group and class, ``(G, K)``."""
+        """Return `tversky` of each group and class, ``(G, K)``."""
         count = overlap(target, probability, weight, self.pool)
-        return tversky(count, extra=self.extra, missed=self.missed, smooth=self.smooth)
+        return tversky(count, alpha=self.alpha, beta=self.beta, smooth=self.smooth)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""
-        own = {"extra": self.extra, "missed": self.missed, "smooth": self.smooth}
+        own = {"alpha": self.alpha, "beta": self.beta, "smooth": self.smooth}
         return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Tversky:
+        """Rebuild the loss."""
+        return cls(**with_current_names(config, extra="alpha", missed="beta"))
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class FocalTversky(Tversky):
-    """Focal Tversky loss: ``(1 - TI) ** (1 / gamma)`` (Abraham and Khan 2019, ISBI).
+    """Focal Tversky loss ``(1 - TI) ** (1 / gamma)`` per class (Abraham and Khan 2019, ISBI).
 
-    With ``gamma`` above 1 the loss of a class that is nearly right still pulls. Its gradient is
-    finite at a perfect prediction, where the plain power gives NaN.
+    TI is the Tversky index, ``alpha`` and ``beta`` as in `Tversky`; the paper swaps them. With
+    ``gamma`` above 1, classes that are nearly right keep a gradient. It is finite at a perfect
+    prediction, where the plain power gives NaN.
 
     Args:
-        gamma: Focus; 1 gives Tversky, the paper takes 4/3.
-        **tversky: The arguments of :class:`Tversky`.
+        gamma: focus; 1 gives `Tversky`, the paper takes 4/3.
+        **tversky: the arguments of `Tversky`.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
-    def __init__(self, *, gamma: float = 4.0 / 3.0, **tversky: Any) -> None:
+    def __init__(self, *, gamma: float = 4.0 / 3.0, **tversky: Unpack[TverskyOptions]) -> None:
         super().__init__(**tversky)
         if gamma <= 0.0:
             raise SettingsError(f"gamma is {gamma}; expected a number above 0")
         self.gamma = gamma
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return the focal power of :func:`tversky` of each group and class, ``(G, K)``."""
+        """Return ``(1 - TI) ** (1 / gamma)`` of each group and class, ``(G, K)``."""
         return power_of_loss(super().per_class(target, probability, weight), 1.0 / self.gamma)
 
     def get_config(self) -> dict[str, Any]:
@@ -127,12 +150,14 @@ class FocalTversky(Tversky):
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Jaccard(RegionLoss):
-    """Soft Jaccard (IoU) loss in the form that is right for soft labels (Wang et al. 2023).
+    """Soft Jaccard (IoU) loss ``1 - TP / (TP + FP + FN)`` per class (Wang et al. 2023, NeurIPS).
+
+    Its overlap, ``sum min(p, g)``, has the optimum at p = g for soft labels too.
 
     Args:
-        smooth: Added to numerator and denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every
-            :class:`~tilesegm.losses.region.RegionLoss`; ``from_logits``, ``ignore``, ``name``.
+        smooth: added to numerator and denominator, in pixels.
+        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
+            ``ignore``, ``name``.
 
     Raises:
         SettingsError: ``smooth`` is negative.
@@ -147,7 +172,7 @@ class Jaccard(RegionLoss):
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
         """Return one minus intersection over union of each group and class, ``(G, K)``."""
         count = overlap(target, probability, weight, self.pool)
-        return tversky(count, extra=1.0, missed=1.0, smooth=self.smooth)
+        return tversky(count, alpha=1.0, beta=1.0, smooth=self.smooth)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that rebuild this loss."""

@@ -1,4 +1,4 @@
-"""The hybrid loss of UNet 3+: pixel, patch and map together."""
+"""The hybrid loss of UNet 3+, at the level of pixels, patches and maps."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Any, Unpack
 
 import keras
 
-from tilesegm.losses.base import Common
-from tilesegm.losses.compound import Compound
+from tilesegm.losses.base import Common, Compound
 from tilesegm.losses.focal import Focal
 from tilesegm.losses.ms_ssim import MSSSIM
 from tilesegm.losses.tversky import Jaccard
@@ -19,8 +18,8 @@ __all__ = ["UNet3PlusHybrid"]
 class UNet3PlusHybrid(Compound):
     """``Focal() + MSSSIM() + Jaccard()`` (Huang et al. 2020, ICASSP).
 
-    Focal loss looks at pixels, MS-SSIM at patches and Jaccard at whole masks. The paper puts it on
-    every decoder output: ``DeepSupervision(UNet3PlusHybrid())``.
+    Focal loss judges pixels, MS-SSIM patches and Jaccard whole masks. The paper applies the sum to
+    every output of the decoder: ``DeepSupervision(UNet3PlusHybrid())``.
 
     Args:
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.

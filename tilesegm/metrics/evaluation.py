@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property, reduce
@@ -17,6 +16,7 @@ from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.confusion import Scores, mean
 from tilesegm.metrics.map_counts import Block, MapCounts
 from tilesegm.metrics.measures import Measures
+from tilesegm.plain import plain
 
 __all__ = ["Evaluation", "ImageEvaluation"]
 
@@ -83,9 +83,8 @@ class Evaluation:
             "images": images,
             "seconds": self.seconds,
         }
-        plain = _plain(said)
-        assert isinstance(plain, dict)
-        return plain
+        facts: dict[str, Any] = plain(said, infinity="inf")
+        return facts
 
     def to_json(self) -> str:
         """`to_dict` as strict JSON."""
@@ -171,16 +170,3 @@ def _overall(counts: MapCounts) -> dict[str, Any]:
     if counts.bands:
         values["mean_boundary_iou"] = mean(counts.bands.iou)
     return values
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy values to Python's, and what JSON cannot say to what it can."""
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return "inf" if value > 0 else None
-    return value

@@ -1,4 +1,4 @@
-"""Atrous spatial pyramid pooling: one map looked at over several distances at once."""
+"""Atrous spatial pyramid pooling (ASPP): convolutions of one map at several dilations."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import keras
 from tilesegm.networks.blocks import convolve
 from tilesegm.networks.settings import ModelSettings
 
-__all__ = ["pyramid"]
+__all__ = ["atrous_pyramid"]
 
 
-def pyramid(x: Any, settings: ModelSettings) -> Any:
-    """Join a 1 x 1 convolution and a 3 x 3 convolution of each dilation by a 1 x 1 convolution.
+def atrous_pyramid(x: Any, settings: ModelSettings) -> Any:
+    """Concatenate a 1 x 1 and one 3 x 3 convolution per dilation, and mix them by 1 x 1.
 
-    The paper's further branch, the mean over the whole image, is left out: in a tile it would be
-    the mean of the tile, so that scores would depend on how the image is cut.
+    The other branch of the paper, the mean over the whole image, is left out: in a tile it would be
+    the mean of the tile, so that scores would depend on the tiling.
 
     Source: Chen et al.: Rethinking Atrous Convolution for Semantic Image Segmentation, 2017,
     arXiv:1706.05587, section 3.3.
 
     Args:
-        x: Map ``(N, H, W, C)``.
-        settings: ``aspp`` are the dilations; tell the normalisation too.
+        x: map ``(N, H, W, C)``.
+        settings: ``aspp`` (the dilations) and the normalisation.
 
     Returns:
         Map ``(N, H, W, C)``.

@@ -1,4 +1,4 @@
-"""The attention gate: lets through of a skip connection what the coarser level finds relevant."""
+"""The attention gate: a skip connection weighted by the relevance that the coarser level sees."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def gate(skip: Any, coarse: Any, filters: int, name: str) -> Any:
     equations 1 and 2.
 
     Args:
-        skip: Map ``(N, 2 H, 2 W, C)``.
-        coarse: Map ``(N, H, W, D)`` of the next coarser level of the decoder.
-        filters: Bands in which the two are compared.
-        name: Prefix of the layers' names.
+        skip: map ``(N, 2 H, 2 W, C)``.
+        coarse: map ``(N, H, W, D)`` of the next coarser level of the decoder.
+        filters: number of bands in which the two maps are compared.
+        name: prefix of the names of the layers.
 
     Returns:
         Map ``(N, 2 H, 2 W, C)``.

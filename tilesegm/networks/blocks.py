@@ -1,4 +1,4 @@
-"""What levels of a network are made of: convolution, normalisation, rectifier."""
+"""Blocks of a network: convolution, normalisation, ReLU."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _GROUPS = 8
 def convolve(
     x: Any, filters: int, settings: ModelSettings, name: str, *, kernel: int = 3, dilation: int = 1
 ) -> Any:
-    """Convolve with zero padding and normalise, without a rectifier.
+    """Convolve with zero padding and normalise, without a ReLU.
 
     Args:
-        x: Map ``(N, H, W, C)``.
-        filters: Bands of the result.
-        settings: Tell the normalisation; without one there is a bias.
-        name: ``"{name}_conv"`` and ``"{name}_norm"`` are the layers, with the part of ``name``
-            after its last dot put behind: ``"level0.a"`` gives ``"level0_conv_a"``.
-        kernel: Side of the kernel.
-        dilation: Distance between its taps.
+        x: map ``(N, H, W, C)``.
+        filters: number of bands of the result.
+        settings: the normalisation; the convolution has a bias if there is none.
+        name: the layers are named ``"{name}_conv"`` and ``"{name}_norm"``. A part of ``name`` after
+            the last dot goes to the end: ``"level0.a"`` gives ``"level0_conv_a"``.
+        kernel: side of the kernel in pixels.
+        dilation: dilation of the kernel.
     """
     x = keras.layers.Conv2D(
         filters,
@@ -43,11 +43,12 @@ def convolve(
 def normalise(x: Any, settings: ModelSettings, name: str) -> Any:
     """Normalise as the settings say.
 
-    Groups have ``gcd(filters, 8)`` members in number, so that any number of filters has some
-    (Wu and He: Group Normalization, ECCV 2018).
+    Group normalisation (Wu and He: Group Normalization, ECCV 2018) has ``gcd(filters, 8)`` groups,
+    which divides any number of filters.
     """
     if settings.norm == "batch":
-        # 0.9 rather than Keras' 0.99: a run of a hundred steps must forget where it started.
+        # 0.9 rather than 0.99, the default of Keras: after a hundred steps the statistics must not
+        # depend on their initial values.
         return keras.layers.BatchNormalization(momentum=0.9, name=name)(x)
     if settings.norm == "group":
         groups = math.gcd(x.shape[-1], _GROUPS)
@@ -56,17 +57,17 @@ def normalise(x: Any, settings: ModelSettings, name: str) -> Any:
 
 
 def level(x: Any, filters: int, settings: ModelSettings, name: str) -> Any:
-    """Put a map through two 3 x 3 convolutions, each normalised and rectified.
+    """Apply two 3 x 3 convolutions, each followed by normalisation and ReLU.
 
-    With ``settings.residual`` the input is added before the last rectifier, through a 1 x 1
-    convolution where its bands are others (He et al.: Deep Residual Learning for Image
-    Recognition, CVPR 2016).
+    With ``settings.residual`` the input is added before the last ReLU, through a 1 x 1 convolution
+    if its number of bands differs (He et al.: Deep Residual Learning for Image Recognition, CVPR
+    2016).
 
     Args:
-        x: Map ``(N, H, W, C)``.
-        filters: Bands of the result ``(N, H, W, filters)``.
-        settings: Tell normalisation and residual.
-        name: Prefix of the layers' names.
+        x: map ``(N, H, W, C)``.
+        filters: number of bands of the result ``(N, H, W, filters)``.
+        settings: normalisation and residual.
+        name: prefix of the names of the layers.
     """
     start = x
     x = convolve(x, filters, settings, f"{name}.a")
@@ -79,6 +80,6 @@ def level(x: Any, filters: int, settings: ModelSettings, name: str) -> Any:
     return keras.layers.ReLU(name=f"{name}_relu_b")(x)
 
 
-def _named(name: str, what: str) -> str:
+def _named(name: str, kind: str) -> str:
     stem, dot, part = name.rpartition(".")
-    return f"{stem}_{what}_{part}" if dot else f"{name}_{what}"
+    return f"{stem}_{kind}_{part}" if dot else f"{name}_{kind}"

@@ -1,4 +1,4 @@
-"""A network of one's own as the way down of a U-Net."""
+"""A network from a file as encoder, and its first kernel for images of other bands."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from tilesegm.errors import ModelError
 from tilesegm.networks.blocks import level
-from tilesegm.networks.first_kernel import spread_over_bands
 from tilesegm.networks.settings import ModelSettings
 
-__all__ = ["encode_by_file"]
+__all__ = ["encode_by_file", "spread_over_bands"]
 
 
 def encode_by_file(inputs: Any, settings: ModelSettings) -> list[Any]:
     """Return maps of strides 1, 2, 4 ... ``2 ** settings.halvings`` of a saved encoder.
 
-    The file holds a functional Keras model of one image whose outputs are maps of strides 2, 4, 8
-    and so on, in this order. It should expect bands of mean 0 and deviation 1. Weights come along;
-    a first kernel for three bands is adapted to those of the image.
+    The file holds a functional Keras model with one image as input, whose outputs are maps of
+    strides 2, 4, 8 and so on, in this order. It should expect bands of mean 0 and deviation 1. Its
+    weights are copied; a first kernel for three bands is adapted to the bands of the image.
 
     Args:
-        inputs: The image ``(N, H, W, bands)``.
-        settings: With an encoder whose name is a path.
+        inputs: the image ``(N, H, W, bands)``.
+        settings: settings with an encoder whose name is a path.
 
     Raises:
-        ModelError: There is no such file, or it holds no such encoder.
+        ModelError: there is no such file, or it holds no such encoder.
     """
     assert settings.encoder is not None
     path = Path(settings.encoder.name)
@@ -44,7 +45,7 @@ def encode_by_file(inputs: Any, settings: ModelSettings) -> list[Any]:
     def copy(layer: keras.layers.Layer) -> keras.layers.Layer:
         layers[layer.name] = type(layer).from_config(layer.get_config())
         if isinstance(layer, keras.layers.BatchNormalization):
-            # As in the rest: 0.99 and more remember what was before for longer than a short run.
+            # As in `blocks.normalise`: 0.99 or more would outlast a short run.
             layers[layer.name].momentum = 0.9
         return layers[layer.name]
 
@@ -56,9 +57,32 @@ def encode_by_file(inputs: Any, settings: ModelSettings) -> list[Any]:
         if layer.weights:
             _carry_over(layer, layers[layer.name], bands)
     maps = [level(inputs, settings.filters, settings, "full")]
-    found = clone.outputs[: settings.halvings]
-    maps += [keras.layers.Identity(name=f"encoder{n}")(x) for n, x in enumerate(found, 1)]
+    outputs = clone.outputs[: settings.halvings]
+    maps += [keras.layers.Identity(name=f"encoder{n}")(x) for n, x in enumerate(outputs, 1)]
     return maps
+
+
+def spread_over_bands(kernel: NDArray[np.floating], bands: int) -> NDArray[np.float32]:
+    """Adapt a kernel for red, green and blue to any number of bands.
+
+    For one or two bands each gets the mean of the three. For more than three bands the first three
+    are kept, and the others get their mean. All are scaled by ``3 / bands``, so that an image of
+    equal bands gives the response of a grey photograph.
+
+    Args:
+        kernel: array ``(h, w, 3, filters)``.
+        bands: number of bands of the image.
+
+    Returns:
+        float32 array ``(h, w, bands, filters)``.
+    """
+    kernel = np.asarray(kernel, np.float32)
+    if bands == 3:
+        return kernel
+    mean = kernel.mean(axis=2, keepdims=True)
+    kept = kernel if bands > 3 else kernel[:, :, :0]
+    others = np.repeat(mean, bands - kept.shape[2], axis=2)
+    return np.concatenate([kept, others], axis=2) * np.float32(3 / bands)
 
 
 def _open(path: Path) -> Any:
@@ -79,8 +103,8 @@ def _open(path: Path) -> Any:
 def _check_strides(saved: Any, path: Path, halvings: int) -> None:
     side = 2**halvings * 4
     shape = (1, side, side, saved.inputs[0].shape[-1])
-    found = saved.compute_output_shape(shape)
-    shapes = [found] if isinstance(found[0], int) else list(found)
+    shapes = saved.compute_output_shape(shape)
+    shapes = [shapes] if isinstance(shapes[0], int) else list(shapes)
     sides = [each[1:3] for each in shapes[:halvings]]
     wanted = [(side >> n, side >> n) for n in range(1, halvings + 1)]
     if [tuple(each) for each in sides] != wanted:

@@ -1,4 +1,4 @@
-"""Networks from `keras.applications` as the way down of a U-Net."""
+"""Networks from `keras.applications` as encoders."""
 
 from __future__ import annotations
 
@@ -12,31 +12,30 @@ import numpy as np
 from tilesegm.errors import ModelError
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.blocks import level
-from tilesegm.networks.encoder_file import encode_by_file
-from tilesegm.networks.first_kernel import spread_over_bands
+from tilesegm.networks.encoder_file import encode_by_file, spread_over_bands
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 
 __all__ = ["encode", "expected_normalisation"]
 
 _DEVIATION = (0.229 * 255, 0.224 * 255, 0.225 * 255)
-"""Of the red, green and blue of ImageNet's photographs."""
+"""Standard deviations of red, green and blue of the photographs of ImageNet."""
 
 
 @dataclass(frozen=True)
 class _Network:
-    """What has to be known of a network to cut it into stages and to feed it."""
+    """What is needed to split a network into stages and to normalise its input."""
 
     application: str
-    """Its name in `keras.applications`."""
+    """Name in `keras.applications`."""
     first: str
-    """Its first convolution."""
+    """Name of the first convolution."""
     ends: tuple[str, ...]
-    """Layers that take the map of stride 2, 4, 8, 16 and 32 on; none after the last one."""
+    """Layers whose inputs are the maps of stride 2, 4, 8, 16 and 32; empty for the last output."""
     offset: tuple[float, float, float]
-    """What its weights from ImageNet expect: ``(value - offset) / unit`` of 8-bit values."""
+    """Input that the ImageNet weights expect: ``(value - offset) / unit`` of 8-bit values."""
     unit: tuple[float, float, float]
     reversed: bool = False
-    """Whether they expect blue first."""
+    """Whether the ImageNet weights expect blue first."""
 
 
 _NETWORKS = {
@@ -104,13 +103,14 @@ _NETWORKS = {
 
 
 def expected_normalisation(settings: ModelSettings) -> Normalisation | None:
-    """Return the normalisation with which an encoder sees 8-bit red, green, blue as it was trained.
+    """Return the normalisation of 8-bit red, green and blue that an encoder was trained with.
 
     Pretrained first kernels are scaled so that every encoder takes bands of standard deviation 1:
-    for other images bring each band to mean 0 and deviation 1.
+    for other images, normalise each band to mean 0 and deviation 1.
 
     Returns:
-        None when there is no encoder, or one without weights: any normalisation suits it.
+        The normalisation; None without an encoder or without its weights, since any normalisation
+        will do.
     """
     encoder = settings.encoder
     if encoder is None or encoder.weights is None or encoder.name not in _NETWORKS:
@@ -122,16 +122,16 @@ def expected_normalisation(settings: ModelSettings) -> Normalisation | None:
 def encode(inputs: Any, settings: ModelSettings) -> list[Any]:
     """Return maps of strides 1, 2, 4 ... ``2 ** settings.halvings`` of an encoder.
 
-    Encoders begin with a halving; the map of stride 1 comes from two convolutions of their own, so
-    that borders can be drawn where they are. The other maps carry the names ``"encoder1"``,
-    ``"encoder2"`` ... by layers that change nothing: they mark the stages.
+    Encoders begin with a halving; the map of stride 1 comes from two additional convolutions of the
+    image, so that borders can be placed exactly. Identity layers named ``"encoder1"``,
+    ``"encoder2"`` ... mark the other maps, and with them the stages.
 
     Args:
-        inputs: The image ``(N, H, W, bands)``.
-        settings: With an encoder.
+        inputs: the image ``(N, H, W, bands)``.
+        settings: settings with an encoder.
 
     Raises:
-        ModelError: Its weights cannot be had, or are those of another network.
+        ModelError: its weights cannot be loaded, or belong to another network.
     """
     assert settings.encoder is not None
     if settings.encoder.name not in _NETWORKS:
@@ -140,7 +140,7 @@ def encode(inputs: Any, settings: ModelSettings) -> list[Any]:
     whole = _application(network, input_tensor=inputs)
     for layer in whole.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
-            # As in the rest: 0.99 and more remember ImageNet for longer than a short run lasts.
+            # As in `blocks.normalise`: 0.99 or more would keep ImageNet's statistics too long.
             layer.momentum = 0.9
     if settings.encoder.weights is not None:
         _load(whole, network, settings.encoder)
@@ -160,14 +160,14 @@ def _application(network: _Network, **settings: Any) -> keras.Model:
 
 
 def _load(whole: keras.Model, network: _Network, settings: EncoderSettings) -> None:
-    """Give a network its weights, those of the first convolution adapted to its bands."""
+    """Load the weights of a network, with the first convolution adapted to its bands."""
     bands = whole.inputs[0].shape[-1]
     donor = _donor(network, settings, bands)
     for layer in whole.layers:
         weights = donor.get_layer(layer.name).get_weights() if layer.weights else []
         if layer.name == network.first and weights[0].shape[2] == 3:
             kernel = weights[0][:, :, ::-1] if network.reversed else weights[0]
-            # In units of the deviation, so that standardised bands of any kind suit the encoder.
+            # In units of the deviation, so that any standardised bands suit the encoder.
             ratio = np.divide(_DEVIATION, network.unit).reshape(3, 1)
             weights[0] = spread_over_bands(kernel * ratio, bands)
         if weights:
@@ -175,10 +175,10 @@ def _load(whole: keras.Model, network: _Network, settings: EncoderSettings) -> N
 
 
 def _donor(network: _Network, settings: EncoderSettings, bands: int) -> keras.Model:
-    """Return the network with pretrained weights, for three bands or for those of the image."""
+    """Return the network with pretrained weights, for three bands or the bands of the image."""
     if settings.weights == "imagenet":
         try:
-            # The size is without effect, but MobileNetV3 warns about any other.
+            # The size has no effect, but MobileNetV3 warns about any other.
             return _application(network, weights="imagenet", input_shape=(224, 224, 3))
         except Exception as error:
             raise ModelError(

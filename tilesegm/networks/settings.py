@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from tilesegm.checks import in_range, one_of, settings
 from tilesegm.errors import SettingsError
 
 __all__ = ["EncoderSettings", "ModelSettings"]
@@ -16,13 +17,10 @@ _ENCODERS = (
     "efficientnet_v2_b0",
     "efficientnet_v2_s",
 )
-_NETWORKS = ("unet", "unet++", "unet3+")
-_NORMS = ("batch", "group", "none")
-_UPSAMPLINGS = ("transpose", "nearest", "bilinear")
 _STAGES = ("encoder", "encoder1", "encoder2", "encoder3", "encoder4", "encoder5")
 
 
-@dataclass(frozen=True)
+@settings("model.encoder")
 class EncoderSettings:
     """A pretrained network in place of the U-Net's own way down."""
 
@@ -42,21 +40,20 @@ class EncoderSettings:
 
     def __post_init__(self) -> None:
         if not self.name.endswith(".keras"):
-            _choice("encoder.name", self.name, _ENCODERS)
+            one_of("model.encoder.name", self.name, _ENCODERS)
         for stage in self.frozen:
-            _choice("encoder.frozen", stage, _STAGES)
+            one_of("model.encoder.frozen", stage, _STAGES)
         for stage in self.stage_rates:
-            _choice("encoder.stage_rates", stage, _STAGES[1:])
-        rates = {"learning_rate": self.learning_rate, **self.stage_rates}
-        for name, rate in rates.items():
+            one_of("model.encoder.stage_rates", stage, _STAGES[1:])
+        for name, rate in {"learning_rate": self.learning_rate, **self.stage_rates}.items():
             if not 0 < rate < float("inf"):
                 raise SettingsError(
-                    f"encoder.{name} has the factor {rate}; pass a number above 0, or list the "
-                    f"stage under encoder.frozen"
+                    f"model.encoder.{name} has the factor {rate}; pass a number above 0, or list "
+                    "the stage under model.encoder.frozen"
                 )
 
 
-@dataclass(frozen=True)
+@settings("model")
 class ModelSettings:
     """A network for dense prediction."""
 
@@ -85,24 +82,16 @@ class ModelSettings:
     encoder: EncoderSettings | None = None
     weights: str | None = None
     """Bundle or Keras file of the same architecture to start from; layers whose shapes differ,
-    such as the scores of other classes, start anew."""
+    such as the scores of other classes, start from scratch."""
 
     def __post_init__(self) -> None:
-        _choice("model.name", self.name, _NETWORKS)
-        _choice("model.norm", self.norm, _NORMS)
-        if self.upsampling is not None:
-            _choice("model.upsampling", self.upsampling, _UPSAMPLINGS)
-        if self.filters < 1:
-            raise SettingsError(f"model.filters is {self.filters}; pass at least 1")
+        in_range("model.filters", self.filters, 1)
+        in_range("model.dropout", self.dropout, 0, 1, "[)", what="a fraction")
         deepest = 5 if self.encoder else 8
         if not 1 <= self.halvings <= deepest:
             what = "an encoder" if self.encoder else "a network"
             raise SettingsError(
                 f"model.depth is {self.depth}; {what} halves its input 1 to {deepest} times"
-            )
-        if not 0 <= self.dropout < 1:
-            raise SettingsError(
-                f"model.dropout is {self.dropout}; pass a fraction from 0 to below 1"
             )
         if any(dilation < 1 for dilation in self.aspp):
             raise SettingsError(
@@ -120,8 +109,3 @@ class ModelSettings:
         if self.depth is not None:
             return self.depth
         return 5 if self.encoder else 4
-
-
-def _choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise SettingsError(f"{key} is {value!r}; pass one of {', '.join(map(repr, choices))}")

@@ -1,4 +1,4 @@
-"""The parts of a network that are frozen or trained at their own rate."""
+"""The stages of a network, which can be frozen or have their own learning rates."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["freeze", "rate_factors", "stages"]
 def stages(model: keras.Model) -> dict[str, tuple[Any, ...]]:
     """Return the layers of each stage of a network that `tilesegm.networks.build.build` made.
 
-    ``"encoder1"`` is what leads to the finest map of the way down, ``"encoder2"`` what leads on to
-    the next, and so on; ``"encoder"`` is all of them, and ``"decoder"`` everything else. The maps
-    of an encoder from `keras.applications` have strides 2, 4 ..., those of a U-Net's own way down
-    1, 2, 4 ... The result is the same for a network that was saved and loaded.
+    ``"encoder1"`` has the layers up to the finest map of the encoder, ``"encoder2"`` the layers
+    from there to the next map, and so on; ``"encoder"`` has all of them, and ``"decoder"`` all
+    other layers. The maps of an encoder from `keras.applications` have strides 2, 4 ..., the maps
+    of the encoder of a U-Net 1, 2, 4 ... A network that was saved and loaded has the same stages.
 
     Raises:
-        SettingsError: The network is of another make.
+        SettingsError: the network was not made by `build`.
     """
     steps = trace(model).steps
     producers = {key: step for step in steps for key in step.outputs}
@@ -32,31 +32,31 @@ def stages(model: keras.Model) -> dict[str, tuple[Any, ...]]:
     if not marks:
         raise SettingsError(f"{model.name} has no stages; they are known of networks from build()")
     parts: dict[str, tuple[Any, ...]] = {}
-    found: set[int] = set()
+    encoder: set[int] = set()
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
     for index, mark in enumerate(marks, 1):
-        new = {id(layer) for layer in _before(mark, producers)} - found
+        new = {id(layer) for layer in _before(mark, producers)} - encoder
         parts[f"encoder{index}"] = tuple(layer for layer in layers if id(layer) in new)
-        found |= new
+        encoder |= new
     return {
-        "encoder": tuple(layer for layer in layers if id(layer) in found),
+        "encoder": tuple(layer for layer in layers if id(layer) in encoder),
         **parts,
-        "decoder": tuple(layer for layer in layers if id(layer) not in found),
+        "decoder": tuple(layer for layer in layers if id(layer) not in encoder),
     }
 
 
 def freeze(model: keras.Model, names: Iterable[str]) -> None:
-    """Freeze these stages and none else.
+    """Freeze the given stages, and unfreeze all others.
 
-    A frozen batch normalisation uses its stored statistics, also while training. Compile the model
-    after this, and make the optimizer after it.
+    A frozen batch normalisation uses its stored statistics, also in training. Compile the model and
+    make the optimizer after this call.
 
     Args:
-        model: A network that `tilesegm.networks.build.build` made.
-        names: Keys of `stages`; none to train everything.
+        model: a network that `tilesegm.networks.build.build` made.
+        names: keys of `stages`; empty to train all layers.
 
     Raises:
-        SettingsError: There is no such stage.
+        SettingsError: there is no such stage.
     """
     parts = stages(model)
     wanted = tuple(names)
@@ -74,7 +74,7 @@ def rate_factors(model: keras.Model, settings: ModelSettings) -> dict[str, float
     """Return the factor on the learning rate of each trainable variable, by its path.
 
     Raises:
-        SettingsError: A rate is given for a stage that the network does not have.
+        SettingsError: a rate is given for a stage that the network does not have.
     """
     factors = {variable.path: 1.0 for variable in model.trainable_variables}
     encoder = settings.encoder
@@ -95,7 +95,7 @@ def rate_factors(model: keras.Model, settings: ModelSettings) -> dict[str, float
 
 
 def _marks(names: Iterable[str]) -> list[str]:
-    """Return the layers that give the maps of the way down, finest first."""
+    """Return the names of the layers whose outputs are the maps of the encoder, finest first."""
     names = set(names)
     marks = [f"encoder{index}" for index in range(1, 6)]
     if marks[0] not in names:
@@ -104,7 +104,7 @@ def _marks(names: Iterable[str]) -> list[str]:
 
 
 def _before(step: Step, producers: dict[Key, Step]) -> list[Any]:
-    """Return the layers of a step and of all that it follows from."""
+    """Return the layers of a step and of all steps that it depends on."""
     waiting, seen = [step], {id(step)}
     layers = []
     while waiting:

@@ -1,4 +1,4 @@
-"""Weights of a network that was trained before, as the start of another training."""
+"""Weights of a trained network as the start of another training."""
 
 from __future__ import annotations
 
@@ -16,26 +16,31 @@ __all__ = ["StartWeights", "load_start_weights"]
 
 @dataclass(frozen=True)
 class StartWeights:
-    """What was taken over."""
+    """The outcome of copying weights."""
 
     copied: tuple[str, ...]
-    """Layers that have the weights of the file."""
-    anew: tuple[str, ...]
-    """Layers that keep the weights they had: the file has none for them, or of other shapes."""
+    """Layers with the weights of the file."""
+    from_scratch: tuple[str, ...]
+    """Layers that keep their initial weights: the file has none of their name and shapes."""
     normalisation: Normalisation | None
-    """What the copied weights expect of pixel values; None when the file does not tell, or is for
-    other bands."""
+    """Normalisation of pixels that the copied weights expect; None if the file does not have one or
+    is for another number of bands."""
+
+    @property
+    def layers(self) -> dict[str, list[str]]:
+        """Names of the layers, for JSON."""
+        return {"copied": list(self.copied), "from_scratch": list(self.from_scratch)}
 
 
 def load_start_weights(model: Any, path: str | Path) -> StartWeights:
     """Copy weights into a network, layer by layer of the same name.
 
     Args:
-        model: The network; changed in place.
-        path: Bundle or ``.keras`` file.
+        model: the network; changed in place.
+        path: bundle or ``.keras`` file.
 
     Raises:
-        ModelError: The file cannot be loaded, or no layer of it fits.
+        ModelError: the file cannot be loaded, or no layer of it fits.
     """
     source = Path(path)
     bundle = read_bundle(source) if is_bundle(source) else None
@@ -43,16 +48,16 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
         bundle.verify()
     donor = load_keras(bundle.weights if bundle is not None else source)
     weights = {layer.name: layer.get_weights() for layer in donor.layers}
-    copied, anew = [], []
+    copied, from_scratch = [], []
     for layer in model.layers:
         if not layer.weights:
             continue
-        found = weights.get(layer.name, [])
-        if [value.shape for value in found] == [tuple(value.shape) for value in layer.weights]:
-            layer.set_weights(found)
+        values = weights.get(layer.name, [])
+        if [value.shape for value in values] == [tuple(value.shape) for value in layer.weights]:
+            layer.set_weights(values)
             copied.append(layer.name)
         else:
-            anew.append(layer.name)
+            from_scratch.append(layer.name)
     if not copied:
         raise ModelError(
             f"{source} has no layer that fits {model.name}: it holds {donor.name} with "
@@ -60,4 +65,4 @@ def load_start_weights(model: Any, path: str | Path) -> StartWeights:
         )
     same = bundle is not None and bundle.spec.bands == model.inputs[0].shape[-1]
     normalisation = bundle.info.normalisation if bundle is not None and same else None
-    return StartWeights(tuple(copied), tuple(anew), normalisation)
+    return StartWeights(tuple(copied), tuple(from_scratch), normalisation)

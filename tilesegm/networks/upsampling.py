@@ -1,9 +1,9 @@
-"""How maps get finer: transposed convolution, repeating, or interpolation that compiles anywhere.
+"""Upsampling by transposed convolution, nearest neighbour, or bilinear interpolation.
 
-In half precision the gradient of Keras' ``UpSampling2D(interpolation="bilinear")`` is float32 on
-TensorFlow, next to others of half precision. XLA refuses to compile that, and Keras asks for XLA by
-itself where there is a GPU. `Bilinear` casts to float32 and back: a cast carries its gradient back
-to the type that it came from.
+In half precision the gradient of ``keras.layers.UpSampling2D(interpolation="bilinear")`` is float32
+on TensorFlow, while other gradients are in half precision. XLA refuses to compile that, and Keras
+uses XLA by default on a GPU. `Bilinear` casts to float32 and back: the gradient of a cast has the
+dtype of its input.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ __all__ = ["Bilinear", "upsample"]
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Bilinear(keras.layers.Layer):  # type: ignore[misc]
-    """Enlarges maps by a whole factor, by linear interpolation between pixel centres.
+    """Enlarges maps by an integer factor, by linear interpolation between pixel centres.
 
-    Maps ``(N, H, W, C)`` become ``(N, factor H, factor W, C)``. Values beyond the edge are those
-    at the edge. Results are those of ``keras.layers.UpSampling2D(factor,
-    interpolation="bilinear")``, edges included, rounded to the layer's compute dtype.
+    Maps ``(N, H, W, C)`` become ``(N, factor H, factor W, C)``. Values beyond the edge are the
+    values at the edge. Results equal ``keras.layers.UpSampling2D(factor,
+    interpolation="bilinear")``, edges included, rounded to the compute dtype of the layer.
 
     Args:
-        factor: How much larger height and width get, at least 1.
-        **settings: What every layer takes: ``name``, ``dtype`` and so on.
+        factor: factor of height and width, at least 1.
+        **settings: the arguments of every Keras layer, such as ``name`` and ``dtype``.
     """
 
     def __init__(self, factor: int = 2, **settings: Any) -> None:
@@ -56,18 +56,19 @@ class Bilinear(keras.layers.Layer):  # type: ignore[misc]
 
 
 def upsample(x: Any, filters: int, kind: str, factor: int, name: str) -> Any:
-    """Make a map ``factor`` times finer, with ``filters`` bands.
+    """Enlarge a map by ``factor``, to ``filters`` bands.
 
-    Repeating and interpolation follow a 1 x 1 convolution to the new number of bands: the two
-    commute, and this order works on ``factor ** 2`` times fewer pixels.
+    Nearest neighbour and interpolation come after a 1 x 1 convolution to the new number of bands:
+    the two commute, and this order convolves ``factor ** 2`` times fewer pixels.
 
     Args:
-        x: Map ``(N, H, W, C)``.
-        filters: Bands of the result ``(N, factor H, factor W, filters)``.
-        kind: ``"transpose"``, ``"nearest"`` or ``"bilinear"``. A transposed convolution has a
-            kernel of ``factor`` and so overlaps with none: no checkerboard, no pixel beyond.
-        factor: A whole number, at least 2.
-        name: Name of the layer that enlarges; ``"{name}_conv"`` is the convolution before it.
+        x: map ``(N, H, W, C)``.
+        filters: number of bands of the result ``(N, factor H, factor W, filters)``.
+        kind: ``"transpose"``, ``"nearest"`` or ``"bilinear"``. The kernel of the transposed
+            convolution is as large as its stride, so outputs do not overlap: no checkerboard
+            pattern, and no larger receptive field.
+        factor: an integer, at least 2.
+        name: name of the layer that enlarges; ``"{name}_conv"`` is the convolution before it.
     """
     if kind == "transpose":
         return keras.layers.Conv2DTranspose(filters, factor, strides=factor, name=name)(x)

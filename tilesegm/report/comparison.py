@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import numpy as np
-
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.bootstrap import Difference, compare
 from tilesegm.metrics.confusion import mean
 from tilesegm.metrics.evaluation import Evaluation
+from tilesegm.plain import plain
 from tilesegm.report.charts import intervals, lines
 from tilesegm.report.page import Page
 
@@ -48,7 +47,7 @@ class Comparison:
                 "differences": [
                     {"metric": row.metric, "certain": row.certain}
                     | {
-                        key: _number(getattr(row, key))
+                        key: plain(getattr(row, key))
                         for key in ("first", "other", "difference", "low", "high")
                     }
                     for row in differences
@@ -104,7 +103,3 @@ def _summary(evaluation: Evaluation) -> list[float | None]:
 
 def _metric(difference: Difference) -> str:
     return difference.metric.replace("mean_iou", "mean IoU").replace("iou ", "IoU ", 1)
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None

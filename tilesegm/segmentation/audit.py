@@ -15,6 +15,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.layout import SEAM_DISTANCES
 from tilesegm.grid.tiling import Tiling
+from tilesegm.plain import plain
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
 
@@ -66,8 +67,8 @@ class Audit:
             "blend": self.plan.tiling.blend,
             "exact": self.plan.exact,
             "samples": self.samples,
-            "near_rate": _plain(self.near_rate),
-            "away_rate": _plain(self.away_rate),
+            "near_rate": plain(self.near_rate),
+            "away_rate": plain(self.away_rate),
             "near_pixels": self.near[1],
             "away_pixels": self.away[1],
             "by_distance": [
@@ -151,7 +152,3 @@ def audit(
 
 def _rate(flips: int, pixels: int) -> float:
     return flips / pixels if pixels else float("nan")
-
-
-def _plain(rate: float) -> float | None:
-    return None if rate != rate else rate

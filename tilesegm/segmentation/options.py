@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
+from tilesegm.checks import in_range, one_of
 from tilesegm.engine.decide import Confidence, ScoreType
-from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
 
 __all__ = ["Compression", "Options", "Precision"]
@@ -60,8 +60,6 @@ class Options:
             ("scores", self.scores, ScoreType),
             ("compress", self.compress, Compression),
         ):
-            if value is not None and value not in get_args(allowed):
-                choices = ", ".join(get_args(allowed))
-                raise SettingsError(f"{name} is {value!r}; it must be one of {choices}")
-        if self.memory is not None and self.memory < 1:
-            raise SettingsError(f"memory is {self.memory} bytes; it must be positive")
+            if value is not None:
+                one_of(name, value, allowed)
+        in_range("memory", self.memory, 1, what="a number of bytes")

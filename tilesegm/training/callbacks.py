@@ -24,9 +24,9 @@ class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
     stays so, and looking at every tenth batch leaves the device its lead over Python.
 
     Args:
-        batches: Batches of the whole run.
-        learning_rate: What to propose to lower.
-        on_event: Called with progress.
+        batches: batches of the whole run.
+        learning_rate: what to propose to lower.
+        on_event: called with progress.
     """
 
     def __init__(self, batches: int, learning_rate: float, on_event: OnEvent) -> None:

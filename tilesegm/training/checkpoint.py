@@ -46,7 +46,7 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read what :func:`save_checkpoint` wrote.
+    """Read what `save_checkpoint` wrote.
 
     Raises:
         ResumeError: it cannot be read, or a newer version wrote it.
@@ -59,12 +59,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         version = facts.pop("version")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ResumeError(
-            f"the checkpoint {path} cannot be read ({error}); pass overwrite to train anew"
+            f"the checkpoint {path} cannot be read ({error}); pass overwrite to train from scratch"
         ) from error
     if version != _VERSION:
         raise ResumeError(
             f"the checkpoint {path} is of version {version} and this tilesegm reads version "
-            f"{_VERSION}; pass overwrite to train anew"
+            f"{_VERSION}; pass overwrite to train from scratch"
         )
     return Checkpoint(arrays, facts)
 
@@ -78,21 +78,21 @@ def take_variables(prefix: str, variables: Sequence[Any]) -> Arrays:
 
 
 def put_variables(prefix: str, variables: Sequence[Any], arrays: Arrays) -> None:
-    """Give Keras variables the values that :func:`take_variables` returned.
+    """Give Keras variables the values that `take_variables` returned.
 
     Raises:
         ResumeError: there are other variables, or of other shapes or types.
     """
-    found = [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
-    kinds = [(array.shape, array.dtype.name) for array in found]
+    values = [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
+    kinds = [(array.shape, array.dtype.name) for array in values]
     wanted = [(tuple(v.shape), _numpy_dtype(v)) for v in variables]
     if kinds != wanted:
         raise ResumeError(
             f"the checkpoint holds {len(kinds)} variables of the {prefix} and this run has "
             f"{len(wanted)}, or their shapes differ: it was written by other versions; pass "
-            "overwrite to train anew"
+            "overwrite to train from scratch"
         )
-    for variable, array in zip(variables, found, strict=True):
+    for variable, array in zip(variables, values, strict=True):
         variable.assign(array)
 
 

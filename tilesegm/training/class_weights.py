@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast, get_args
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import one_of
 from tilesegm.losses.class_weights import (
     class_balanced_weights,
     inverse_frequency_weights,
@@ -35,21 +35,17 @@ def class_weights(counts: ArrayLike, kind: ClassWeighting) -> NDArray[np.float32
     Args:
         counts: ``(M, K)`` labelled pixels of each class that are learnt from, in each of M images,
             or ``(K,)`` their sums, as if every image showed every class.
-        kind: Name of the rule.
+        kind: name of the rule.
 
     Returns:
         ``(K,)`` with mean 1 over the classes that were counted. Others have the largest weight of
         these: what was missed by counting whole cells is rare.
 
     Raises:
-        SettingsError: If the rule is unknown.
-        InputError: If counts are negative or all zero.
+        SettingsError: the rule is unknown.
+        InputError: counts are negative or all zero.
     """
-    if kind not in get_args(ClassWeighting):
-        raise SettingsError(
-            f"loss.class_weights is {kind!r}; it must be one of "
-            f"{', '.join(get_args(ClassWeighting))}"
-        )
+    one_of("loss.class_weights", kind, ClassWeighting)
     if kind == "none":
         return None
     weigh: dict[str, Callable[[ArrayLike], tuple[float, ...]]] = {

@@ -11,7 +11,7 @@ from tilesegm.model.device import device_kind
 from tilesegm.training.settings.config import DeviceSettings
 from tilesegm.training.workers import Workers, join_workers
 
-__all__ = ["Devices", "open_devices", "uses_xla"]
+__all__ = ["Devices", "compiles_with_xla", "open_devices"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Devices:
             )
 
 
-def uses_xla(asked: bool | None, replicas: int = 1) -> bool:
+def compiles_with_xla(asked: bool | None, replicas: int = 1) -> bool:
     """Tell whether XLA compiles the training step.
 
     What is asked for counts. Left open, JAX compiles, which it is made for, and Torch does not.
@@ -63,8 +63,8 @@ def open_devices(settings: DeviceSettings, accumulate: int = 1) -> Devices:
     """Find the devices of a run.
 
     Args:
-        settings: What to use.
-        accumulate: Batches whose gradients make one update.
+        settings: what to use.
+        accumulate: batches whose gradients make one update.
 
     Raises:
         SettingsError: the running Keras backend does not distribute, or not with these settings,

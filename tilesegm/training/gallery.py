@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tilesegm.data.patch import IGNORE
 from tilesegm.grid.window import Window
 from tilesegm.training.result import Picture
-from tilesegm.training.validation import Look
+from tilesegm.training.validation.held_out import ValidatedRegion
 
 if TYPE_CHECKING:
     from tilesegm.data.scenes import Scenes
@@ -28,24 +28,24 @@ class Gallery:
     Squares with labels on less than a tenth of their pixels are left out.
 
     Args:
-        scenes: Where pixels are read for pictures.
-        count: Pictures of each kind.
+        scenes: where pixels are read for pictures.
+        count: pictures of each kind.
     """
 
     def __init__(self, scenes: Scenes, count: int = 3) -> None:
         self._scenes, self._count = scenes, count
         self._kept: list[_Square] = []
 
-    def add(self, look: Look) -> None:
-        """Consider the squares of a look."""
-        origin = look.part.window
+    def add(self, region: ValidatedRegion) -> None:
+        """Consider the squares of a region."""
+        origin = region.window
         for place in origin.tiles(_SIDE):
             cut = place.shift(-origin.row, -origin.col).slices
-            truth, predicted = look.truth[cut].copy(), look.predicted[cut].copy()
-            known = truth != IGNORE
-            if known.mean() >= _LABELLED:
-                right = float((predicted == truth)[known].mean())
-                self._kept.append(_Square(right, look.part.scene, place, truth, predicted))
+            truth, predicted = region.truth[cut].copy(), region.predicted[cut].copy()
+            labelled = truth != IGNORE
+            if labelled.mean() >= _LABELLED:
+                accuracy = float((predicted == truth)[labelled].mean())
+                self._kept.append(_Square(accuracy, region.scene, place, truth, predicted))
         self._kept.sort(key=lambda square: square.accuracy)
         if len(self._kept) > 2 * self._count:
             self._kept = self._kept[: self._count] + self._kept[-self._count :]

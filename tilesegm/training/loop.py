@@ -23,12 +23,12 @@ from tilesegm.training.checkpoint import (
     take_variables,
 )
 from tilesegm.training.datasets import keras_dataset, tf_dataset
-from tilesegm.training.examination import Examiner, scores_of
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
 from tilesegm.training.run_folder import RunFolder
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.trainee import Trainee
+from tilesegm.training.validation.validator import Validator, validation_scores
 
 __all__ = ["Loop"]
 
@@ -41,11 +41,11 @@ class Loop:
     whole epoch as if nothing had happened.
 
     Args:
-        config: Settings of the run.
-        folder: Where its files are.
-        trainee: The network.
-        stream: The samples.
-        examiner: Looks at held-out pixels.
+        config: settings of the run.
+        folder: where its files are.
+        trainee: the network.
+        stream: the samples.
+        validator: segments held-out pixels.
     """
 
     def __init__(
@@ -54,10 +54,10 @@ class Loop:
         folder: RunFolder,
         trainee: Trainee,
         stream: SampleStream,
-        examiner: Examiner,
+        validator: Validator,
     ) -> None:
         self.config, self.folder = config, folder
-        self.trainee, self.stream, self.examiner = trainee, stream, examiner
+        self.trainee, self.stream, self.validator = trainee, stream, validator
         self.workers = trainee.devices.workers
         self.progress = Progress()
         self._batches = config.schedule.steps * config.optimizer.accumulate
@@ -96,8 +96,8 @@ class Loop:
             watch.before = epoch * self._batches
             row = self._fit_safely(epoch, watch)
             watch.check(row["loss"])
-            self.trainee.settle()
-            self.examiner.refresh()
+            self.trainee.copy_weights_back()
+            self.validator.refresh()
             score = self._score(epoch, row)
             if self.config.sampling.hard:
                 self.stream.hard = self._hard_places(epoch)
@@ -183,9 +183,9 @@ class Loop:
     def _score(self, epoch: int, row: dict[str, float]) -> float | None:
         settings = self.config.validation
         is_last = epoch + 1 == self.config.schedule.epochs
-        looks = (epoch + 1) % settings.every == 0 or is_last
-        if looks and self.examiner.has_parts:
-            scores = scores_of(self.examiner.examine())
+        is_due = (epoch + 1) % settings.every == 0 or is_last
+        if is_due and self.validator.has_regions:
+            scores = validation_scores(self.validator.validate())
             row |= {f"val_{name}": value for name, value in scores.items()}
             if settings.metric != "loss":
                 score = scores[settings.metric]
@@ -194,9 +194,9 @@ class Loop:
 
     def _hard_places(self, epoch: int) -> Hardness:
         count = self._batches * self.config.schedule.batch
-        material, predictor = self.examiner.material, self.examiner.predictor
+        data, predictor = self.validator.data, self.validator.predictor
         return self.workers.first(
-            lambda: find_hard_places(self.stream, material, predictor, epoch * count, count)
+            lambda: find_hard_places(self.stream, data, predictor, epoch * count, count)
         )
 
     def _save(self, is_best: bool) -> None:

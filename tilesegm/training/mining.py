@@ -19,7 +19,7 @@ _SHARE = 4
 
 
 def find_hard_places(
-    stream: SampleStream, material: TrainingData, predictor: Predictor, first: int, count: int
+    stream: SampleStream, data: TrainingData, predictor: Predictor, first: int, count: int
 ) -> Hardness:
     """Score windows around the places of some samples, and keep the worst.
 
@@ -27,11 +27,11 @@ def find_hard_places(
     of its pixels that may be learnt from and get another class.
 
     Args:
-        stream: The samples.
-        material: Where windows are cut.
-        predictor: The network as it is now; it takes raw pixels.
-        first: Number of the first sample of the epoch.
-        count: Samples of the epoch.
+        stream: the samples.
+        data: where windows are cut.
+        predictor: the network as it is now; it takes raw pixels.
+        first: number of the first sample of the epoch.
+        count: samples of the epoch.
     """
     size, batch = stream.settings.size, stream.settings.batch
     places = [stream.place(index) for index in range(first, first + count, _SHARE)]
@@ -42,13 +42,14 @@ def find_hard_places(
         patches = []
         for place in chosen:
             window = Window(place.row - size // 2, place.col - size // 2, size, size)
-            patches.append(cut(material.scenes, place.scene, material.views[place.scene], window))
-        tiles = np.empty((batch, size, size, material.scenes.bands), np.float32)
+            patches.append(cut(data.scenes, place.scene, data.views[place.scene], window))
+        tiles = np.empty((batch, size, size, data.scenes.bands), np.float32)
         tiles[:] = fill
         for tile, patch in zip(tiles, patches, strict=False):
             tile[patch.valid] = patch.pixels[patch.valid]
         ids = predictor(tiles).argmax(axis=1)
-        for patch, found in zip(patches, ids, strict=False):
-            known = patch.labels != IGNORE
-            errors.append(float((found != patch.labels)[known].mean()) if known.any() else 0.0)
+        for patch, predicted in zip(patches, ids, strict=False):
+            learnt = patch.labels != IGNORE
+            wrong = (predicted != patch.labels)[learnt]
+            errors.append(float(wrong.mean()) if wrong.size else 0.0)
     return Hardness.hardest(places, errors)

@@ -8,8 +8,8 @@ from typing import Any
 from tilesegm.data.patch import IGNORE
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses import CrossEntropy, DeepSupervision, SegmentationLoss, get
-from tilesegm.losses.compound import Compound
-from tilesegm.losses.names import find
+from tilesegm.losses.base import Compound
+from tilesegm.losses.names import check_arguments, find
 from tilesegm.losses.weighting import (
     DWA,
     GLS,
@@ -48,8 +48,8 @@ def make_loss(settings: LossSettings, *, outputs: int = 1) -> Compound:
     """Make the sum of losses that settings describe; labels ``IGNORE`` count for nothing.
 
     Args:
-        settings: Names, factors and arguments of the terms.
-        outputs: Outputs of the network, finest first; each term looks at all of them when there
+        settings: names, factors and arguments of the terms.
+        outputs: outputs of the network, finest first; each term looks at all of them when there
             are several (deep supervision).
 
     Raises:
@@ -80,6 +80,7 @@ def make_rule(settings: LossSettings) -> Rule | None:
     key = find(name, RULES, "weighting rule")
     if key == "scheduled":
         return _scheduled(arguments)
+    check_arguments(RULES[key], arguments)
     try:
         return RULES[key](**arguments)
     except (TypeError, ValueError) as error:
@@ -112,6 +113,7 @@ def _scheduled(arguments: dict[str, Any]) -> Rule:
     for each in schedules:
         name, own = _named(each, "loss.weighting.schedules")
         key = find(name, _RAMPS, "schedule")
+        check_arguments(_RAMPS[key], own)
         try:
             ramps.append(_RAMPS[key](**own))
         except (TypeError, ValueError) as error:

@@ -18,22 +18,23 @@ __all__ = ["StagedAdamW", "averaged_weights", "make_optimizer"]
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class StagedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
-    """AdamW (Loshchilov, Hutter 2019) with three additions, the same on all backends.
+    """AdamW (Loshchilov, Hutter 2019) with four additions, the same on all backends.
 
     * The learning rate of a variable, and with it its decay, is multiplied by a factor of its own.
     * Vectors and scalars (biases, normalisation, weights of losses) do not decay.
     * With ``average`` a moving average of each variable is kept. It moves once an update, however
       many batches the update gathers, by ``min(average, t / (t + 9))`` after t updates: at first it
       spans the last tenth of the run, so that it is of use early and in short runs.
+    * A schedule counts updates, however many batches an update gathers.
 
     Keras' own ``use_ema`` is not used: it moves with every batch that is gathered, and overwrites
     the weights with their average when ``fit`` returns, which ends every epoch here.
 
     Args:
-        learning_rate: Number or schedule.
-        factors: Factor on the learning rate by path of the variable; 1 for others.
-        average: Momentum of the moving average, None for none.
-        kwargs: What else ``keras.optimizers.AdamW`` takes.
+        learning_rate: number or schedule.
+        factors: factor on the learning rate by path of the variable; 1 for others.
+        average: momentum of the moving average, None for none.
+        kwargs: what else ``keras.optimizers.AdamW`` takes.
     """
 
     def __init__(
@@ -67,8 +68,19 @@ class StagedAdamW(keras.optimizers.AdamW):  # type: ignore[misc]
         """Moving averages in the order of the variables; empty without ``average``."""
         return list(self._averages)
 
+    def _get_current_learning_rate(self) -> Any:
+        """Ask the schedule by updates.
+
+        Keras 3.15 asks by batches, against its own documentation: a run that gathers n batches per
+        update would be through its schedule after one n-th of its updates.
+        """
+        rate = self._learning_rate
+        if isinstance(rate, keras.optimizers.schedules.LearningRateSchedule):
+            return rate(self.iterations)
+        return super()._get_current_learning_rate()
+
     def _apply_weight_decay(self, variables: list[Any]) -> None:
-        """Leave decay to :meth:`update_step`, where the factor of the variable is known."""
+        """Leave decay to `update_step`, where the factor of the variable is known."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Move one variable."""
@@ -100,12 +112,12 @@ def make_optimizer(
     """Make the optimizer of a run.
 
     Args:
-        settings: Decay, clipping, accumulation and average.
-        schedule: The learning rate, by updates.
-        factors: Factor on the learning rate by path of the variable.
-        replicas: Devices that share a batch. Each clips its own part of the gradient, before
+        settings: decay, clipping, accumulation and average.
+        schedule: the learning rate, by updates.
+        factors: factor on the learning rate by path of the variable.
+        replicas: devices that share a batch. Each clips its own part of the gradient, before
             the parts are added, to the same part of the norm: the sum keeps within ``clip``.
-        loss_scale: Whether to scale the loss, as float16 needs.
+        loss_scale: whether to scale the loss, as float16 needs.
     """
     optimizer = StagedAdamW(
         schedule,
@@ -122,8 +134,8 @@ def averaged_weights(optimizer: Any, network: Any) -> list[NDArray[np.float32]]:
     """Return the weights of a network with its trained ones replaced by their averages.
 
     Args:
-        optimizer: What :func:`make_optimizer` made.
-        network: A model whose trained variables are among those of the optimizer.
+        optimizer: what `make_optimizer` made.
+        network: a model whose trained variables are among those of the optimizer.
 
     Returns:
         Arrays in the order of ``network.get_weights()``; as they are without averages.

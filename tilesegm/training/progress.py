@@ -33,8 +33,8 @@ class Progress:
         """Note an epoch, and tell whether it is the best one.
 
         Args:
-            row: Its numbers.
-            score: What the best network is chosen by; None when this epoch had no look.
+            row: its numbers.
+            score: what the best network is chosen by; None when this epoch was not validated.
         """
         self.epoch += 1
         self.history.append(row)
@@ -50,7 +50,7 @@ class Progress:
 
     @classmethod
     def from_facts(cls, facts: dict[str, Any]) -> Self:
-        """Take back what :meth:`to_facts` gave."""
+        """Take back what `to_facts` gave."""
         return cls(**facts)
 
     def write_log(self, path: Path) -> None:

@@ -11,6 +11,8 @@ import numpy as np
 from tilesegm.classes import ClassInfo
 from tilesegm.files import write_file
 from tilesegm.metrics.confusion import Scores
+from tilesegm.networks.start_weights import StartWeights
+from tilesegm.plain import plain
 from tilesegm.report.charts import bars, heat_map, lines
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
@@ -26,7 +28,7 @@ def write_report(data: ResultData) -> None:
     """Write the page to ``data.path``, and JSON beside it.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: they cannot be written.
     """
     result = data.result
     page = Page(
@@ -35,26 +37,27 @@ def write_report(data: ResultData) -> None:
     )
     for note in data.notes:
         page.text(f"Note: {note}")
-    looks = [
+    scored = [
         (name, Scores(np.array(counts)))
         for name, counts in (("held-out", result.validation), ("test", result.test))
         if counts
     ]
-    _add_scores(page, data, looks)
+    _add_scores(page, data, scored)
     _add_curves(page, data)
     _add_windows(page, "Worst windows", data.worst, data.classes)
     _add_windows(page, "Best windows", data.best, data.classes)
     _add_data(page, data)
+    _add_start(page, data.start)
     page.section("Settings")
     page.table(["key", "value"], _flat(data.settings))
     page.save(data.path)
-    text = json.dumps(_plain(data, looks), indent=1, allow_nan=False)
+    text = json.dumps(plain(_facts(data, scored)), indent=1, allow_nan=False)
     write_file(data.path.with_suffix(".json"), text + "\n")
 
 
-def _add_scores(page: Page, data: ResultData, looks: Sequence[tuple[str, Scores]]) -> None:
+def _add_scores(page: Page, data: ResultData, scored: Sequence[tuple[str, Scores]]) -> None:
     names = [info.name for info in data.classes]
-    for what, scores in looks:
+    for what, scores in scored:
         page.section(
             f"Scores on {what} pixels",
             f"{scores.pixels:,} labelled pixels, none of which was learnt from. Mean IoU "
@@ -127,7 +130,7 @@ def _add_data(page: Page, data: ResultData) -> None:
     page.section("Data")
     total = max(sum(data.train_counts), 1)
     page.table(
-        ["class", "pixels learnt from", "share"],
+        ["class", "pixels learnt from", "fraction"],
         [
             [info.name, count, count / total]
             for info, count in zip(data.classes, data.train_counts, strict=True)
@@ -136,12 +139,23 @@ def _add_data(page: Page, data: ResultData) -> None:
     rows = [(name, Scores(np.array(counts))) for name, counts in data.scenes.items()]
     if rows:
         page.table(
-            ["scene", "mean IoU", "accuracy", "pixels looked at"],
+            ["scene", "mean IoU", "accuracy", "labelled pixels"],
             [[name, scores.mean_iou, scores.accuracy, scores.pixels] for name, scores in rows],
         )
     if data.split_picture.is_file():
         encoded = base64.b64encode(data.split_picture.read_bytes()).decode("ascii")
         page.figure(f'<img alt="" src="data:image/png;base64,{encoded}">', "The split")
+
+
+def _add_start(page: Page, start: StartWeights | None) -> None:
+    if start is None:
+        return
+    page.section(
+        "Start weights",
+        f"{len(start.copied)} layers started with the weights of another network, and "
+        f"{len(start.from_scratch)} from scratch{': ' if start.from_scratch else ''}"
+        f"{', '.join(start.from_scratch)}.",
+    )
 
 
 def _flat(settings: dict[str, object], prefix: str = "") -> list[tuple[str, object]]:
@@ -154,7 +168,7 @@ def _flat(settings: dict[str, object], prefix: str = "") -> list[tuple[str, obje
     return rows
 
 
-def _plain(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, object]:
+def _facts(data: ResultData, scored: Sequence[tuple[str, Scores]]) -> dict[str, object]:
     names = [info.name for info in data.classes]
     return {
         "epochs": data.result.epochs,
@@ -162,24 +176,19 @@ def _plain(data: ResultData, looks: Sequence[tuple[str, Scores]]) -> dict[str, o
         "classes": names,
         "train_pixels": dict(zip(names, data.train_counts, strict=True)),
         "notes": list(data.notes),
+        "start": None if data.start is None else data.start.layers,
         "scores": {
             what: {
                 "pixels": scores.pixels,
-                "mean_iou": _number(scores.mean_iou),
-                "accuracy": _number(scores.accuracy),
-                "kappa": _number(scores.kappa),
-                "iou": dict(zip(names, map(_number, scores.iou.tolist()), strict=True)),
-                "dice": dict(zip(names, map(_number, scores.dice.tolist()), strict=True)),
+                "mean_iou": scores.mean_iou,
+                "accuracy": scores.accuracy,
+                "kappa": scores.kappa,
+                "iou": dict(zip(names, scores.iou.tolist(), strict=True)),
+                "dice": dict(zip(names, scores.dice.tolist(), strict=True)),
                 "confusion": scores.confusion.tolist(),
             }
-            for what, scores in looks
+            for what, scores in scored
         },
-        "history": [
-            {name: _number(value) for name, value in row.items()} for row in data.result.history
-        ],
+        "history": data.result.history,
         "settings": data.settings,
     }
-
-
-def _number(value: float) -> float | None:
-    return value if np.isfinite(value) else None

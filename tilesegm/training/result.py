@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ResumeError
 from tilesegm.files import write_file
+from tilesegm.networks.start_weights import StartWeights
 
 __all__ = ["Picture", "ResultData", "TrainingResult", "load_result", "save_result"]
 
@@ -29,7 +30,7 @@ class TrainingResult:
     best_epoch: int
     """Epochs after which the network was as it is saved."""
     best_score: float
-    """What it was chosen by, on the held-out pixels that were looked at while training; the
+    """What it was chosen by, on the held-out pixels of validation during training; the
     negative loss when the loss is what counts."""
     history: tuple[dict[str, float], ...]
     """Numbers of each epoch, by name."""
@@ -43,7 +44,7 @@ class TrainingResult:
 
 @dataclass(frozen=True)
 class Picture:
-    """A window for people to look at."""
+    """A window that the report shows."""
 
     scene: str
     row: int
@@ -66,6 +67,8 @@ class ResultData:
     train_counts: tuple[int, ...]
     """Pixels of each class that were learnt from."""
     settings: dict[str, Any]
+    start: StartWeights | None
+    """Layers that started with weights of another network; None without ``model.weights``."""
     scenes: dict[str, tuple[tuple[int, ...], ...]]
     """Confusion of each scene that has held-out or test pixels."""
     best: tuple[Picture, ...]
@@ -89,7 +92,7 @@ def save_result(path: Path, result: TrainingResult) -> None:
 
 
 def load_result(path: Path, bundle: Path) -> TrainingResult:
-    """Read what :func:`save_result` wrote.
+    """Read what `save_result` wrote.
 
     Raises:
         ResumeError: it cannot be read.
@@ -102,5 +105,5 @@ def load_result(path: Path, bundle: Path) -> TrainingResult:
         return TrainingResult(folder=path.parent, bundle=bundle, **plain)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResumeError(
-            f"{path} cannot be read ({error}); pass overwrite to train anew"
+            f"{path} cannot be read ({error}); pass overwrite to train from scratch"
         ) from error

@@ -17,10 +17,11 @@ from tilesegm.files import output_errors, write_file
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.settings_file import changed_keys, dump_config, plain_config
 
-__all__ = ["TRAIN_ANEW", "RunFolder", "open_run"]
+__all__ = ["TRAIN_FROM_SCRATCH", "RunFolder", "open_run"]
 
-TRAIN_ANEW = (
-    "pass overwrite (--overwrite) to train anew in its place, or choose another output (-o FOLDER)"
+TRAIN_FROM_SCRATCH = (
+    "pass overwrite (--overwrite) to train from scratch in its place, or choose another output "
+    "(-o FOLDER)"
 )
 """What to do where a run is in the way."""
 
@@ -36,6 +37,8 @@ class RunFolder:
     """Where a run keeps its files."""
 
     path: Path
+    statistics_in: Path | None = None
+    """Folder of the statistics, where that is another one."""
 
     @property
     def last(self) -> Path:
@@ -64,7 +67,7 @@ class RunFolder:
     @property
     def statistics(self) -> Path:
         """Cache of statistics, which checks for itself that it still fits."""
-        return self.path / "statistics.npz"
+        return (self.statistics_in or self.path) / "statistics.npz"
 
     @property
     def log(self) -> Path:
@@ -105,10 +108,25 @@ class RunFolder:
             if changed:
                 raise ResumeError(
                     f"{self.path} holds a run on other data: {', '.join(changed[:5])} "
-                    f"{'has' if len(changed) == 1 else 'have'} changed since; {TRAIN_ANEW}"
+                    f"{'has' if len(changed) == 1 else 'have'} changed since; {TRAIN_FROM_SCRATCH}"
                 )
             return
         write_file(self.inputs, json.dumps(plain, indent=1) + "\n")
+
+    def changed_settings(self, config: TrainingConfig) -> tuple[str, ...]:
+        """Return the keys in which the run of this folder has other settings.
+
+        Keys that leave every number of a run as it is are left out, and without a run there are
+        none.
+
+        Raises:
+            ResumeError: the settings of the run cannot be read.
+        """
+        settings = self.path / _SETTINGS
+        if not settings.exists():
+            return ()
+        changed = changed_keys(_read(settings), plain_config(config))
+        return tuple(key for key in changed if key not in _FREE)
 
     def _clear(self) -> None:
         """Remove what an earlier run left, but for the cache of statistics."""
@@ -124,13 +142,13 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
     """Open the folder of a run, for this process alone.
 
     Args:
-        path: The folder; made if it is not there.
-        config: Settings, which an unfinished run there must have too.
-        overwrite: Whether another run there is dropped.
+        path: the folder; made if it is not there.
+        config: settings, which an unfinished run there must have too.
+        overwrite: whether another run there is dropped.
 
     Raises:
-        ResumeError: The folder holds a run with other settings, or another process is at it.
-        OutputError: The folder holds something else, or cannot be written.
+        ResumeError: the folder holds a run with other settings, or another process is at it.
+        OutputError: the folder holds something else, or cannot be written.
     """
     folder = RunFolder(path)
     settings = path / _SETTINGS
@@ -146,9 +164,13 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
     try:
         if overwrite:
             folder._clear()
-        if settings.exists():
-            _compare(path, config)
-        else:
+        changed = folder.changed_settings(config)
+        if changed:
+            raise ResumeError(
+                f"{path} holds a run with other settings: {', '.join(changed)} "
+                f"{'differs' if len(changed) == 1 else 'differ'}; {TRAIN_FROM_SCRATCH}"
+            )
+        if not settings.exists():
             write_file(settings, dump_config(config))
         yield folder
     finally:
@@ -156,26 +178,13 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
 
 
 def _occupied(path: Path) -> bool:
-    mine = {_LOCK, "statistics.npz"}
-    return not path.is_dir() or any(entry.name not in mine for entry in path.iterdir())
-
-
-def _compare(path: Path, config: TrainingConfig) -> None:
-    changed = [
-        key
-        for key in changed_keys(_read(path / _SETTINGS), plain_config(config))
-        if key not in _FREE
-    ]
-    if changed:
-        raise ResumeError(
-            f"{path} holds a run with other settings: {', '.join(changed)} "
-            f"{'differs' if len(changed) == 1 else 'differ'}; {TRAIN_ANEW}"
-        )
+    allowed = {_LOCK, "statistics.npz"}
+    return not path.is_dir() or any(entry.name not in allowed for entry in path.iterdir())
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
+        plain = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
-        raise ResumeError(f"{path} cannot be read ({error}); {TRAIN_ANEW}") from error
-    return dict(found)
+        raise ResumeError(f"{path} cannot be read ({error}); {TRAIN_FROM_SCRATCH}") from error
+    return dict(plain)

@@ -22,9 +22,9 @@ class WarmUpDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ign
     cycle) or a line to zero at the end of the run, or stays.
 
     Args:
-        rate: Highest learning rate.
-        updates: Updates of the whole run.
-        warm_up: Updates that warm up.
+        rate: highest learning rate.
+        updates: updates of the whole run.
+        warm_up: updates that warm up.
         decay: ``"cosine"``, ``"linear"`` or ``"constant"``.
     """
 

@@ -9,10 +9,10 @@ import keras
 from tilesegm.losses.weighting import WeightedModel
 from tilesegm.networks.build import inference_model
 from tilesegm.networks.stages import rate_factors
-from tilesegm.training.devices import Devices, uses_xla
+from tilesegm.training.devices import Devices, compiles_with_xla
+from tilesegm.training.mixed_precision import training_precision, twin_of
 from tilesegm.training.objective import make_loss, make_rule
 from tilesegm.training.optimizer import averaged_weights, make_optimizer
-from tilesegm.training.precision import training_precision, twin_of
 from tilesegm.training.schedule import WarmUpDecay
 from tilesegm.training.settings.config import TrainingConfig
 
@@ -22,13 +22,13 @@ __all__ = ["Trainee"]
 class Trainee:
     """A network and its twin, which computes in the precision and on the devices of the run.
 
-    Training never touches the network itself: :meth:`settle` copies what was learnt into it, or
-    the moving average of that.
+    Training never touches the network itself: `copy_weights_back` copies the trained weights, or
+    their moving average, into it.
 
     Args:
-        model: Float32 network; several outputs, the finest first, for deep supervision.
-        config: Settings of the run.
-        devices: Where the twin is trained.
+        model: float32 network; several outputs, the finest first, for deep supervision.
+        config: settings of the run.
+        devices: where the twin is trained.
     """
 
     def __init__(self, model: keras.Model, config: TrainingConfig, devices: Devices) -> None:
@@ -51,7 +51,7 @@ class Trainee:
                 replicas=devices.replicas,
                 loss_scale=self.precision == "float16",
             )
-            self.compile(uses_xla(config.device.xla, devices.replicas))
+            self.compile(compiles_with_xla(config.device.xla, devices.replicas))
             self.optimizer.build(self.trained.trainable_variables)
 
     def compile(self, xla: bool) -> None:
@@ -65,7 +65,7 @@ class Trainee:
         """The finest output of the network, on its weights."""
         return inference_model(self.model)
 
-    def settle(self) -> None:
+    def copy_weights_back(self) -> None:
         """Copy weights, or their moving average, from the twin into the network."""
         self.model.set_weights(averaged_weights(self.optimizer, self.twin))
 

@@ -53,8 +53,8 @@ class Workers:
         """
         if self.count == 1:
             return [work()]
-        mine = _attempt(work)
-        return [_unpack(said) for said in [self._hear(mine, n) for n in range(self.count)]]
+        own = _attempt(work)
+        return [_unpack(outcome) for outcome in [self._hear(own, n) for n in range(self.count)]]
 
     def check_same(self, value: object, what: str) -> None:
         """Refuse, in all processes, something that they do not all have alike.
@@ -70,7 +70,7 @@ class Workers:
                     "the same file of settings, options and data"
                 )
 
-    def _hear(self, mine: bytes, speaker: int) -> bytes:
+    def _hear(self, own: bytes, speaker: int) -> bytes:
         """Return in all processes what one of them has to say."""
         from jax.experimental.multihost_utils import broadcast_one_to_all
 
@@ -82,7 +82,7 @@ class Workers:
             return heard.tobytes()
 
         # Arrays of 64 bits are none in JAX: the length goes as bytes too.
-        return tell(mine, int.from_bytes(tell(len(mine).to_bytes(8, "big"), 8), "big"))
+        return tell(own, int.from_bytes(tell(len(own).to_bytes(8, "big"), 8), "big"))
 
 
 def join_workers() -> Workers:

@@ -1,14 +1,16 @@
-"""Class weights that follow what the network confuses."""
+"""Class weights that follow the confusion of the network while it trains."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.targets import Batch, Tensor
+from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.tensors import Tensor
+from tilesegm.losses.weighting.rule import LayerOptions
 
 __all__ = ["ClassAdaptive", "confusion", "error_weights"]
 
@@ -17,21 +19,21 @@ _SCORES = ("iou", "recall")
 
 
 def confusion(classes: Tensor, predicted: Tensor, weight: Tensor) -> Tensor:
-    """Share of pixels of each true class (rows) that were given each class (columns).
+    """Return fractions of pixels by true class (rows) and predicted class (columns).
 
     Args:
         classes: ``(..., C)`` one-hot or soft truth.
         predicted: ``(...)`` class ids.
-        weight: ``(...)``; pixels of weight 0 are not there, other weights all count as 1.
+        weight: ``(...)``; pixels of weight 0 are left out, all other weights count as 1.
 
     Returns:
-        float32 ``(C, C)`` with the sum 1, or zeros where no pixel is left.
+        float32 ``(C, C)`` with the sum 1, or zeros if no pixel is left.
     """
     C = classes.shape[-1]
     truth = ops.reshape(ops.argmax(classes, axis=-1), (-1,))
     cell = ops.cast(truth, "int32") * C + ops.cast(ops.reshape(predicted, (-1,)), "int32")
-    # Pixels that are not there get a cell of their own. Counts are integers: float32 would stop
-    # at 2^24, the pixels of one large tile.
+    # Pixels of weight 0 get a cell of their own. Counts are integers: float32 is exact only up to
+    # 2^24, the pixels of one large tile.
     cell = ops.where(ops.reshape(weight, (-1,)) > 0, cell, C * C)
     counts = ops.segment_sum(ops.ones_like(cell), cell, num_segments=C * C + 1)[:-1]
     counts = ops.cast(ops.reshape(counts, (C, C)), "float32")
@@ -39,51 +41,53 @@ def confusion(classes: Tensor, predicted: Tensor, weight: Tensor) -> Tensor:
 
 
 def error_weights(shares: Tensor, *, score: Score = "iou", ratio: float = 10.0) -> Tensor:
-    """``1 - score`` of each class, with bounded ratios and the mean 1.
+    """Return ``1 - score`` of each class, with bounded ratios and the mean 1.
 
     Args:
         shares: ``(C, C)`` confusion, true classes in rows.
-        score: Intersection over union, or recall.
-        ratio: No weight exceeds another by more than this factor.
+        score: intersection over union, or recall.
+        ratio: greatest ratio of two weights.
 
     Returns:
-        float32 ``(C,)``. A class that is not in the confusion has weight 1; so has every class
-        once all scores are 1.
+        float32 ``(C,)``. A class without pixels has weight 1; so has every class once all scores
+        are 1.
     """
     hit = ops.diagonal(shares)
     truth = ops.sum(shares, axis=1)
     whole = truth if score == "recall" else truth + ops.sum(shares, axis=0) - hit
-    seen = truth > 0
+    present = truth > 0
     error = 1.0 - hit / ops.where(whole > 0, whole, 1.0)
-    worst = ops.max(ops.where(seen, error, 0.0))
+    worst = ops.max(ops.where(present, error, 0.0))
     error = ops.maximum(error, worst / ratio)
-    count = ops.maximum(ops.sum(ops.cast(seen, "float32")), 1.0)
-    mean = ops.sum(ops.where(seen, error, 0.0)) / count
-    return ops.where(ops.logical_and(seen, mean > 0), error / ops.where(mean > 0, mean, 1.0), 1.0)
+    count = ops.maximum(ops.sum(ops.cast(present, "float32")), 1.0)
+    mean = ops.sum(ops.where(present, error, 0.0)) / count
+    return ops.where(
+        ops.logical_and(present, mean > 0), error / ops.where(mean > 0, mean, 1.0), 1.0
+    )
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
-    """Weigh pixels by how badly their class fares, in every loss of a model alike.
+    """Weigh pixels by the error of their class, in every loss of a model alike.
 
-    A running confusion of the training batches gives a score a class, and ``1 - score`` the weight
-    of its pixels. The weights of a step come from the steps before it. They multiply the sample
-    weights, so they mean in every loss what weights mean there; and they go together with any
-    :class:`Rule`, which weighs losses, not classes.
+    A running confusion matrix of the training batches gives a score for each class, and
+    ``1 - score`` is the weight of its pixels. The weights of a step come from the steps before it.
+    They multiply the sample weights, so every loss treats them like sample weights. They can be
+    combined with any `Rule`, which weighs losses, not classes.
 
-    A class that the network cannot learn (wrong labels, say) ends with the greatest weight there
-    is, ``ratio`` times that of the best: keep ``ratio`` small where labels are noisy. A small
-    ``momentum`` makes classes take turns.
+    A class that the network cannot learn, because of wrong labels for example, ends with the
+    greatest weight, ``ratio`` times that of the best class: keep ``ratio`` small if labels are
+    noisy. With a small ``momentum`` the weights oscillate between classes.
 
     Args:
-        classes: Number of classes C, 2 for a binary problem.
-        score: ``"iou"``, or ``"recall"``, which does not punish false alarms.
-        momentum: Share of the running confusion that a step keeps.
-        ratio: No weight exceeds another by more than this factor.
-        kwargs: ``name``, ``trainable`` and ``dtype`` of the layer.
+        classes: number of classes C, 2 for a binary problem.
+        score: ``"iou"``, or ``"recall"``, which does not count false positives.
+        momentum: fraction of the running confusion matrix that a step keeps.
+        ratio: greatest ratio of two weights.
+        **layer: ``name``, ``trainable`` and ``dtype`` of the layer.
 
     Raises:
-        SettingsError: An argument is out of range.
+        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -93,10 +97,10 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
         score: Score = "iou",
         momentum: float = 0.99,
         ratio: float = 10.0,
-        **kwargs: Any,
+        **layer: Unpack[LayerOptions],
     ) -> None:
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(**kwargs)
+        layer.setdefault("dtype", "float32")
+        super().__init__(**layer)
         if classes < 2 or not 0 <= momentum < 1 or not ratio >= 1 or score not in _SCORES:
             raise SettingsError(
                 f"classes={classes}, momentum={momentum:g}, ratio={ratio:g}, score={score!r};"
@@ -112,23 +116,23 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
         self.built = True
 
     def weights_now(self) -> Tensor:
-        """Return the ``(C,)`` weights of the classes that the next step has."""
+        """Return the ``(C,)`` class weights of the next step."""
         return error_weights(
             ops.convert_to_tensor(self.running), score=self.score, ratio=self.ratio
         )
 
-    def weigh(self, batch: Batch, training: bool) -> Tensor:
-        """Return the weight of each pixel and, in training, note what the network confused.
+    def weigh(self, batch: LossInputs, training: bool) -> Tensor:
+        """Return the weight of each pixel and, in training, update the confusion matrix.
 
         Args:
-            batch: Labels, scores and weights of a step.
-            training: Whether this is a training step; an evaluation notes nothing.
+            batch: labels, scores and weights of a step.
+            training: whether this is a training step; an evaluation changes nothing.
 
         Returns:
-            float32 ``(N, H, W)``: the weights of the batch times those of the classes.
+            float32 ``(N, H, W)``: the weights of the batch times the weights of the classes.
 
         Raises:
-            SettingsError: The scores have another number of classes.
+            SettingsError: the scores have another number of classes.
         """
         scores = batch.log_probability
         if scores.shape[-1] != self.classes:
@@ -139,13 +143,13 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
         weights = self.weights_now()
         if training:
             shares = confusion(batch.classes, ops.argmax(scores, axis=-1), batch.weight)
-            self._note(ops.stop_gradient(shares))
+            self._update(ops.stop_gradient(shares))
         return batch.weight * ops.sum(batch.classes * weights, axis=-1)
 
-    def _note(self, shares: Tensor) -> None:
-        """Move the running confusion; a batch without any pixel leaves it as it is."""
+    def _update(self, shares: Tensor) -> None:
+        """Update the running confusion matrix; a batch without pixels does not change it."""
         running = ops.convert_to_tensor(self.running)
-        # The first batch is taken whole: with zeros as its past it would only be scaled down.
+        # The first batch is taken in full: averaged with zeros it would only be scaled down.
         keep = ops.where(ops.any(running > 0), self.momentum, 0.0)
         moved = keep * running + (1.0 - keep) * shares
         self.running.assign(ops.where(ops.any(shares > 0), moved, running))

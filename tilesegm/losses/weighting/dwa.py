@@ -1,14 +1,15 @@
-"""Dynamic weight averaging."""
+"""Dynamic weight averaging (DWA)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import keras
 import numpy as np
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.weighting.history import HistoryRule
+from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["DWA", "dwa_weights"]
 
@@ -19,7 +20,7 @@ def dwa_weights(before: np.ndarray, last: np.ndarray, temperature: float = 2.0) 
     Args:
         before: ``(T,)`` positive mean losses of the epoch before the last.
         last: ``(T,)`` mean losses of the last epoch.
-        temperature: Greater is more even.
+        temperature: the higher, the more equal the weights.
 
     Returns:
         float64 ``(T,)`` weights with the sum T; the slower a loss falls, the greater its weight.
@@ -32,28 +33,30 @@ def dwa_weights(before: np.ndarray, last: np.ndarray, temperature: float = 2.0) 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class DWA(HistoryRule):
-    """Weigh up what falls slowly, by the ratio of two epochs (Liu, Johns and Davison 2019).
+    """Give more weight to losses that fall slowly (Liu, Johns and Davison 2019, CVPR).
 
-    The first two epochs have equal weights. Ratios, and with them weights, are free of the scale
-    of a term. They lie close to 1 in a run that converges, and so do the weights then.
+    ``w = T softmax((L(t-1) / L(t-2)) / temperature)`` with the mean losses L of the last two
+    epochs. The first two epochs have equal weights. The ratios, and so the weights, do not depend
+    on the scale of a term. In a run that converges the ratios are close to 1, and so are the
+    weights.
 
     Args:
-        temperature: Greater is more even; the paper has 2.
-        kwargs: ``shift`` and what else :class:`Rule` takes.
+        temperature: the higher, the more equal the weights; 2 in the paper.
+        **rule: ``shift`` and the other arguments of every `Rule`.
 
     Raises:
         SettingsError: ``temperature`` is not positive.
     """
 
-    def __init__(self, temperature: float = 2.0, **kwargs: Any) -> None:
-        super().__init__(depth=2, **kwargs)
+    def __init__(self, temperature: float = 2.0, **rule: Unpack[RuleOptions]) -> None:
+        super().__init__(depth=2, **rule)
         if not temperature > 0:
             raise SettingsError(f"temperature is {temperature:g}; expected a number above 0")
         self.temperature = temperature
 
     @property
     def needs_positive(self) -> bool:
-        """True: see :class:`Rule`."""
+        """Return True: the rule takes ratios or logarithms of losses."""
         return True
 
     def weigh(self, history: np.ndarray) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""The geometric mean of losses, which has no weights at all."""
+"""The geometric mean of losses, which needs no weights."""
 
 from __future__ import annotations
 
 import keras
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.rule import Rule
 
 __all__ = ["GLS", "geometric_mean"]
@@ -28,16 +28,17 @@ def geometric_mean(values: Tensor) -> tuple[Tensor, Tensor]:
 class GLS(Rule):
     """Minimise the geometric mean of the terms (GLS, Chennupati et al. 2019).
 
-    Free of scales: a term in other units, or with another factor in the compound, trains the
-    network in the same way. One term near zero takes all the weight.
+    The total is ``prod(L) ** (1 / T)``. It does not depend on scales: a term in other units, or
+    with another factor in the compound, trains the network in the same way. A term near zero gets
+    nearly all the weight.
 
     Args:
-        kwargs: ``shift`` and what else :class:`Rule` takes.
+        **rule: ``shift`` and the other arguments of every `Rule`.
     """
 
     @property
     def needs_positive(self) -> bool:
-        """True: see :class:`Rule`."""
+        """Return True: the rule takes ratios or logarithms of losses."""
         return True
 
     def combine(self, values: Tensor, training: bool) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Gradient norms of several losses at some weights: the one part that each backend does its way."""
+"""Gradient norms of several losses with respect to some weights, on each backend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import keras
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor, for_backend
 
 __all__ = ["gradient_norms"]
 
@@ -24,16 +24,16 @@ def gradient_norms(
     variables: Sequence[Any],
     state: Sequence[tuple[Any, Tensor]] = (),
 ) -> tuple[Tensor, Tensor]:
-    """Euclidean norms of the gradients of T values, with respect to all variables together.
+    """Return T values and the norms of their gradients with respect to all variables together.
 
-    Side effects of ``values`` on variables, such as the moving averages of batch normalisation,
-    are dropped.
+    Norms are Euclidean. Side effects of ``values`` on variables, such as the moving averages of
+    batch normalisation, are dropped.
 
     Args:
-        values: Computes ``(T,)`` values; called once.
+        values: computes ``(T,)`` values; called once.
         variables: Keras variables that the values depend on.
-        state: Variables and what they hold. All that ``values`` reads must be there if the state
-            is kept outside of the variables, as in a training step on JAX.
+        state: variables and their values. It must contain everything that ``values`` reads if the
+            state is kept outside of the variables, as in a training step on JAX.
 
     Returns:
         The values and their norms, both float32 ``(T,)`` without gradient.
@@ -45,7 +45,8 @@ def gradient_norms(
             return values()
 
     weights = [variable.value for variable in variables]
-    result, gradients = _BACKENDS[keras.backend.backend()](evaluate, weights)
+    gradients_of = for_backend(tensorflow=_tensorflow, jax=_jax, torch=_torch)
+    result, gradients = gradients_of(evaluate, weights)
     return ops.stop_gradient(result), ops.stack([_norm(gradient) for gradient in gradients])
 
 
@@ -77,15 +78,8 @@ def _torch(evaluate: Evaluate, weights: list[Tensor]) -> Gradients:
     ]
 
 
-_BACKENDS: dict[str, Callable[[Evaluate, list[Tensor]], Gradients]] = {
-    "tensorflow": _tensorflow,
-    "jax": _jax,
-    "torch": _torch,
-}
-
-
 def _norm(gradient: Sequence[Tensor | None]) -> Tensor:
-    """Norm of a gradient in parts; a part is None where the value does not depend on it."""
+    """Return the norm of a gradient in parts; a part is None if the value does not depend on it."""
     squares = [
         ops.sum(ops.square(ops.cast(part, "float32"))) for part in gradient if part is not None
     ]

@@ -1,4 +1,4 @@
-"""A model that trains its network by several losses whose weights it holds itself."""
+"""A model that trains its network by several losses, with their weights as its state."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ import numpy as np
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.base import SegmentationLoss
-from tilesegm.losses.compound import Compound
-from tilesegm.losses.targets import Tensor, prepare
+from tilesegm.losses.base import Compound, SegmentationLoss
+from tilesegm.losses.inputs import prepare_inputs
+from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.class_adaptive import ClassAdaptive
 from tilesegm.losses.weighting.factors import Fixed
-from tilesegm.losses.weighting.gradnorm import GradNorm
-from tilesegm.losses.weighting.learning import learn_before_step, shared_variables
+from tilesegm.losses.weighting.gradnorm import GradNorm, learn_before_step, shared_variables
 from tilesegm.losses.weighting.rule import Rule
 from tilesegm.losses.weighting.trajectory import Trajectory
 
@@ -26,34 +25,34 @@ __all__ = ["WeightedModel"]
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class WeightedModel(keras.Model):  # type: ignore[misc]
-    """Wrap a network for training by several losses under a rule.
+    """Wrap a network, for training by several losses under a weighting rule.
 
     ::
 
         model = WeightedModel(network, CrossEntropy() + Dice(), Uncertainty())
         model.compile("adam", metrics=[...])
         history = model.fit(tiles, epochs=50, validation_data=validation)
-        history.history["weight_dice"]        # how the weight went
-        network.save("network.keras")         # what prediction needs: trained in place
+        history.history["weight_dice"]        # the weight in each epoch
+        network.save("network.keras")         # for prediction: the network is trained in place
 
-    Each epoch logs the mean of every term, ``loss_<name>``, after its factor in the compound and
-    before the rule, and of its effective weight, ``weight_<name>``; with class weights also
-    ``weight_class_<id>``. The total is no measure of progress when its weights move: choose
+    Each epoch logs the mean of every term, ``loss_<name>``, times its factor in the compound and
+    before the rule, and the mean of its effective weight, ``weight_<name>``; with class weights
+    also ``weight_class_<id>``. The total does not measure progress while its weights change: choose
     checkpoints by a metric or by one ``val_loss_<name>``.
 
-    The model is saved and loaded by ``keras.saving`` like any other, with loss, rule and the state
-    of the rule, and goes on training where it was.
+    The model is saved and loaded by ``keras.saving`` like any other, with the losses, the rule and
+    its state, and continues training from there.
 
     Args:
-        network: Gives ``(N, H, W, K)`` scores, or a list of them for ``DeepSupervision``. It keeps
-            no trace of this model.
-        loss: The losses to weigh.
-        rule: How to weigh them; None for :class:`Fixed`, the compound as it is written.
-        class_weights: Weights of classes, besides those of losses.
-        kwargs: ``name`` and what else ``keras.Model`` takes.
+        network: returns ``(N, H, W, K)`` scores, or a list of them for ``DeepSupervision``. It
+            holds no reference to this model.
+        loss: the losses to weigh.
+        rule: how to weigh them; None for `Fixed`, the compound as written.
+        class_weights: weights of classes, in addition to weights of losses.
+        **kwargs: ``name`` and other arguments of ``keras.Model``.
 
     Raises:
-        SettingsError: The rule cannot weigh these losses, or weighs others already.
+        SettingsError: the rule cannot weigh these losses, or already weighs others.
     """
 
     def __init__(
@@ -96,14 +95,14 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         self.built = True
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
-        """Return what the network returns."""
+        """Return the output of the network."""
         return self.network(inputs, training=training)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
-        """Configure optimizer and metrics as in Keras; losses were given to the model itself.
+        """Configure optimizer and metrics as in Keras; losses are arguments of the model.
 
         Raises:
-            SettingsError: A loss or loss weights are passed.
+            SettingsError: a loss or loss weights are passed.
         """
         bound = inspect.signature(super().compile).bind(*args, **kwargs).arguments
         for name in ("loss", "loss_weights"):
@@ -115,7 +114,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         super().compile(*args, **kwargs)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
-        """Compile a loaded model as it was; Keras leaves this out where compile is overridden."""
+        """Compile a loaded model as before; Keras does not do so if `compile` is overridden."""
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built:
             self.optimizer.build(self.trainable_variables)
@@ -125,11 +124,11 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     ) -> Tensor:
         """Return the ``(T,)`` terms that the rule weighs, each times its factor in the compound.
 
-        Arguments are those of :meth:`compute_loss`.
+        It has the arguments of `compute_loss`.
         """
         loss = self.compound
         if self.class_weights is not None:
-            batch = prepare(
+            batch = prepare_inputs(
                 y,
                 _finest(y_pred),
                 sample_weight,
@@ -148,7 +147,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         sample_weight: Tensor | None = None,
         training: bool = True,
     ) -> Tensor:
-        """Return the total under the rule, plus what layers of the network add."""
+        """Return the total under the rule, plus the losses of layers of the network."""
         values = self.values(y, y_pred, sample_weight, training)
         total, weights = self.rule.combine(values, training)
         size = ops.shape(_finest(y_pred))[0]
@@ -159,13 +158,13 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         return sum((ops.sum(ops.cast(added, "float32")) for added in self.losses), total)
 
     def train_step(self, *args: Any) -> Any:
-        """Take one step; before it, GradNorm learns from the gradients of the terms."""
+        """Take one step; before it, `GradNorm` learns from the gradients of the terms."""
         if isinstance(self.rule, GradNorm):
             args = learn_before_step(self.rule, self, args)
         return super().train_step(*args)
 
     def fit(self, *args: Any, **kwargs: Any) -> Any:
-        """Train as in Keras, with the rule turning from epoch to epoch."""
+        """Train as in Keras, and update the rule at each epoch."""
         bound = inspect.signature(super().fit).bind(*args, **kwargs)
         given = bound.arguments.get("callbacks") or []
         given = given if isinstance(given, (list, tuple)) else [given]
@@ -188,7 +187,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
     def from_config(
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> WeightedModel:
-        """Rebuild from :meth:`get_config`."""
+        """Rebuild from `get_config`."""
         deserialize = keras.saving.deserialize_keras_object
         parts = {
             key: deserialize(part, custom_objects=custom_objects)
@@ -211,13 +210,13 @@ class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _finest(y_pred: Any) -> Tensor:
-    """Return the scores or, of several outputs, those that come first: the finest ones."""
+    """Return the scores; of several outputs the first, which is the finest."""
     outputs = list(y_pred.values()) if isinstance(y_pred, Mapping) else y_pred
     return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
 
 
 def _distinct(names: list[str]) -> list[str]:
-    """Number the names that occur more than once: dice_1, dice_2."""
+    """Number names that occur more than once: dice_1, dice_2."""
     return [
         f"{name}_{names[: index + 1].count(name)}" if names.count(name) > 1 else name
         for index, name in enumerate(names)

@@ -1,63 +1,77 @@
-"""What a weighting rule is: it makes one number to minimise from the values of several losses."""
+"""Weighting rules: one number to minimise from the values of several losses."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import keras
 import numpy as np
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.compound import Compound
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.base import Compound
+from tilesegm.losses.tensors import Tensor
 
-__all__ = ["Rule"]
+__all__ = ["LayerOptions", "Rule", "RuleOptions"]
+
+
+class LayerOptions(TypedDict, total=False):
+    """The arguments of a Keras layer."""
+
+    name: str | None
+    trainable: bool
+    dtype: Any
+
+
+class RuleOptions(LayerOptions, total=False):
+    """The arguments that every rule takes, for ``**rule: Unpack[RuleOptions]``."""
+
+    shift: float
 
 
 class Rule(keras.layers.Layer):  # type: ignore[misc]
     """Base of all rules: weighs the T terms of a compound loss.
 
-    A rule is a layer because a layer's variables belong to the model that holds it. They are part
-    of the state that every backend passes into its compiled step, so an assignment between two
-    steps takes effect; a variable inside a loss object, or ``compile(loss_weights=...)``, is a
-    constant of the compiled step on JAX.
+    A rule is a Keras layer, because the variables of a layer belong to the model that holds it.
+    They are part of the state that every backend passes into its compiled step, so an assignment
+    between two steps takes effect; a variable inside a loss object, or
+    ``compile(loss_weights=...)``, is a constant of the compiled step on JAX.
 
-    The rule sees each term multiplied by its own factor in the compound, so ``CrossEntropy() +
-    0.5 * Dice()`` stays what it says under any rule, and weights of a rule multiply that.
+    The rule sees each term multiplied by its factor in the compound, so ``CrossEntropy() + 0.5 *
+    Dice()`` means the same under any rule; the weights of the rule multiply these products.
 
-    A subclass implements :meth:`combine`. It may also keep variables (:meth:`build`) and turn at
-    the ends of epochs (:meth:`begin_epoch`, :meth:`end_epoch`).
+    A subclass implements `combine`. It may also keep variables (`build`) and change its weights
+    between epochs (`begin_epoch`, `end_epoch`).
 
     Args:
-        shift: Added to the value of every term before a rule that needs positive values looks at
-            it. For terms with a negative lower bound, such as a normalised boundary loss.
-        kwargs: ``name``, ``trainable`` and ``dtype`` of the layer. Rules compute in float32
+        shift: added to the value of every term by rules that need positive values. For terms with
+            a negative lower bound, such as a normalised boundary loss.
+        **layer: ``name``, ``trainable`` and ``dtype`` of the layer. Rules compute in float32
             whatever the policy.
 
     Raises:
-        SettingsError: The shift is negative or not finite.
+        SettingsError: the shift is negative or not finite.
     """
 
-    def __init__(self, *, shift: float = 0.0, **kwargs: Any) -> None:
-        kwargs.setdefault("dtype", "float32")
-        super().__init__(**kwargs)
+    def __init__(self, *, shift: float = 0.0, **layer: Unpack[LayerOptions]) -> None:
+        layer.setdefault("dtype", "float32")
+        super().__init__(**layer)
         if not 0 <= shift < math.inf:
             raise SettingsError(f"shift is {shift:g}; expected a finite number, 0 or more")
         self.shift = shift
 
     @property
     def needs_positive(self) -> bool:
-        """Whether the rule makes sense only for terms that cannot be negative."""
+        """Whether the rule is defined only for terms that cannot be negative."""
         return False
 
     def check(self, compound: Compound) -> None:
         """Refuse, before training starts, losses that the rule cannot weigh.
 
         Raises:
-            SettingsError: A term can be negative and the rule needs positive values; or there is
-                a shift and the rule does not need it.
+            SettingsError: a term can be negative and the rule needs positive values; or there is
+                a shift and the rule does not need one.
         """
         if self.shift and not self.needs_positive:
             raise SettingsError(
@@ -92,22 +106,22 @@ class Rule(keras.layers.Layer):  # type: ignore[misc]
 
         Args:
             values: float32 ``(T,)``, the terms.
-            training: Whether this is a training step rather than an evaluation.
+            training: whether this is a training step rather than an evaluation.
 
         Returns:
-            The number to minimise, a scalar, and ``(T,)`` effective weights: the derivative of the
-            total with respect to each term, without gradient of their own.
+            The total to minimise, a scalar, and the ``(T,)`` effective weights: the derivative of
+            the total with respect to each term; no gradient passes through them.
         """
         raise NotImplementedError
 
     def begin_epoch(self, epoch: int) -> None:
-        """Turn before the first step of an epoch; epochs count from 0."""
+        """Update the rule before the first step of an epoch; epochs count from 0."""
 
     def end_epoch(self, losses: np.ndarray) -> None:
-        """Turn after the last step of an epoch, given the ``(T,)`` means of the terms over it."""
+        """Update the rule after an epoch, given the ``(T,)`` means of the terms over that epoch."""
 
     def positive(self, values: Tensor) -> Tensor:
-        """Return the terms shifted, and kept off zero, where logarithms and ratios end."""
+        """Return the terms, shifted and clipped to a small positive number."""
         return ops.maximum(values + self.shift, keras.config.epsilon())
 
     def get_config(self) -> dict[str, Any]:

@@ -1,17 +1,18 @@
-"""Weights that follow the epoch, as boundary losses need them."""
+"""Weights as functions of the epoch, as boundary losses need them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, Unpack
 
 import keras
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.compound import Compound
+from tilesegm.losses.base import Compound
 from tilesegm.losses.weighting.factors import Factors
+from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["Constant", "Cosine", "Linear", "OneMinus", "Schedule", "Scheduled", "rebalance"]
 
@@ -37,7 +38,7 @@ class _Config:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """Rebuild from :meth:`get_config`."""
+        """Rebuild from `get_config`."""
         return cls(**config)
 
 
@@ -55,7 +56,7 @@ class Constant(_Config):
 
 @dataclass(frozen=True)
 class _Ramp(_Config):
-    """From one weight to another over some epochs, then the other one.
+    """A change from one weight to another over some epochs; constant before and after.
 
     Raises:
         SettingsError: ``epochs`` is below 1 or ``begin`` below 0.
@@ -80,7 +81,7 @@ class _Ramp(_Config):
 @keras.saving.register_keras_serializable(package="tilesegm")
 @dataclass(frozen=True)
 class Linear(_Ramp):
-    """A straight line: ``start`` until epoch ``begin``, ``end`` from ``begin + epochs`` on."""
+    """A straight line: ``start`` up to epoch ``begin``, ``end`` from ``begin + epochs`` on."""
 
     def __call__(self, epoch: int) -> float:
         """Return the weight in that epoch."""
@@ -90,7 +91,7 @@ class Linear(_Ramp):
 @keras.saving.register_keras_serializable(package="tilesegm")
 @dataclass(frozen=True)
 class Cosine(_Ramp):
-    """Half a cosine between the two weights: flat at both ends."""
+    """Half a period of a cosine between the two weights: flat at both ends."""
 
     def __call__(self, epoch: int) -> float:
         """Return the weight in that epoch."""
@@ -101,7 +102,7 @@ class Cosine(_Ramp):
 @keras.saving.register_keras_serializable(package="tilesegm")
 @dataclass(frozen=True)
 class OneMinus(_Config):
-    """What another schedule leaves of 1."""
+    """One minus another schedule."""
 
     other: Schedule
 
@@ -115,31 +116,31 @@ class OneMinus(_Config):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> OneMinus:
-        """Rebuild from :meth:`get_config`."""
+        """Rebuild from `get_config`."""
         return cls(keras.saving.deserialize_keras_object(config["other"]))
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Scheduled(Factors):
-    """One schedule a term; the weights turn at the beginning of each epoch.
+    """One schedule per term; the weights change at the beginning of each epoch.
 
-    Pure functions of the epoch, so a run that goes on with ``initial_epoch`` has the weights that
-    it would have had.
+    Schedules are pure functions of the epoch, so a run that continues with ``initial_epoch`` has
+    the weights of an uninterrupted run.
 
     Args:
-        schedules: One for each term, in the order of the compound.
-        kwargs: What :class:`Rule` takes.
+        schedules: one per term, in the order of the compound.
+        **rule: the arguments of every `Rule`.
     """
 
-    def __init__(self, schedules: Sequence[Schedule], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, schedules: Sequence[Schedule], **rule: Unpack[RuleOptions]) -> None:
+        super().__init__(**rule)
         self.schedules = tuple(schedules)
 
     def check(self, compound: Compound) -> None:
-        """Refuse another number of terms than of schedules.
+        """Refuse a compound whose number of terms differs from the number of schedules.
 
         Raises:
-            SettingsError: The numbers differ.
+            SettingsError: the numbers differ.
         """
         super().check(compound)
         terms = compound.terms
@@ -160,20 +161,20 @@ class Scheduled(Factors):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Scheduled:
-        """Rebuild from :meth:`get_config`."""
+        """Rebuild from `get_config`."""
         schedules = [keras.saving.deserialize_keras_object(each) for each in config["schedules"]]
         return cls(**{**config, "schedules": schedules})
 
 
 def rebalance(alpha: Schedule | None = None) -> Scheduled:
-    """Hand weight over from the first of two losses to the second: ``(1 - alpha, alpha)``.
+    """Shift weight from the first of two losses to the second: ``(1 - alpha, alpha)``.
 
     For a region loss and a boundary loss, in this order: a boundary loss trains only from a mask
-    that is roughly right. Kervadec et al. (2019) start with alpha = 0.01 and add 0.01 an epoch.
+    that is roughly right. Kervadec et al. (2019) start with alpha = 0.01 and add 0.01 per epoch.
 
     Args:
-        alpha: Weight of the second loss; None for theirs, held at 0.99 so that some of the region
-            loss stays.
+        alpha: weight of the second loss; None for the schedule of the paper, limited to 0.99 so
+            that some of the region loss remains.
     """
     alpha = alpha or Linear(0.01, 0.99, epochs=98)
     return Scheduled([OneMinus(alpha), alpha])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import keras
 import numpy as np
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.weighting.history import HistoryRule
+from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["SoftAdapt", "slopes", "softadapt_weights"]
 
@@ -26,7 +27,7 @@ def slopes(history: np.ndarray) -> np.ndarray:
         history: ``(n, T)`` values, the latest one last; n is at least 2.
 
     Returns:
-        float64 ``(T,)`` slopes a step.
+        float64 ``(T,)`` slopes per step.
     """
     steps_back = np.arange(len(history))[::-1]
     # The coefficients differentiate 1, x, x², ... at 0 from their values at -steps_back.
@@ -44,7 +45,7 @@ def softadapt_weights(
 
     Args:
         history: ``(n, T)`` mean losses, the latest one last.
-        beta: Sharpness. Above 0, losses that rise get more weight; below 0, those that fall.
+        beta: sharpness. Above 0, losses that rise get more weight; below 0, losses that fall.
         variant: ``"normalised"`` divides slopes by the sum of their absolute values;
             ``"loss-weighted"`` multiplies each exponential by the mean of the loss over the
             history, which must be positive.
@@ -66,16 +67,18 @@ def softadapt_weights(
 class SoftAdapt(HistoryRule):
     """Weigh by how losses change from epoch to epoch (Heydari, Thompson and Mehmood 2019).
 
-    Weights sum to 1 and are equal until the history is full. Slopes are in units of the loss an
-    epoch, so ``"original"`` favours terms of a large scale; ``"normalised"`` takes only the scale
-    common to all away. Losses of most runs change by far less than 1 an epoch: with the default
-    ``beta`` the original variant hardly leaves equal weights.
+    ``w = softmax(beta s)`` with the slopes s of the mean losses. Weights sum to 1 and are equal
+    until the history is full. Slopes are in units of the loss per epoch, so ``"original"`` favours
+    terms of a large scale; ``"normalised"`` removes only the scale that all terms share. Losses of
+    most runs change by far less than 1 per epoch: with the default ``beta`` the weights of the
+    original variant stay nearly equal.
 
     Args:
-        beta: Sharpness; above 0 for more weight on what gets worse.
+        beta: sharpness; above 0 for more weight on losses that get worse.
         variant: ``"original"``, ``"normalised"`` or ``"loss-weighted"``.
-        depth: Epochs behind a slope, at least 2. Higher orders follow noise more readily.
-        kwargs: ``shift`` (it matters to ``"loss-weighted"``) and what else :class:`Rule` takes.
+        depth: number of epochs for a slope, at least 2. Higher orders follow noise more closely.
+        **rule: ``shift`` (used by ``"loss-weighted"`` only) and the other arguments of every
+            `Rule`.
 
     Raises:
         SettingsError: ``variant`` is unknown or ``depth`` below 2.
@@ -87,19 +90,19 @@ class SoftAdapt(HistoryRule):
         *,
         variant: Variant = "original",
         depth: int = 2,
-        **kwargs: Any,
+        **rule: Unpack[RuleOptions],
     ) -> None:
         if variant not in _VARIANTS:
             raise SettingsError(f"variant is {variant!r}; expected one of {', '.join(_VARIANTS)}")
         if depth < 2:
             raise SettingsError(f"depth is {depth}; a slope needs 2 epochs or more")
-        super().__init__(depth=depth, **kwargs)
+        super().__init__(depth=depth, **rule)
         self.beta = beta
         self.variant: Variant = variant
 
     @property
     def needs_positive(self) -> bool:
-        """True for the loss-weighted variant alone."""
+        """Return True for the loss-weighted variant only."""
         return self.variant == "loss-weighted"
 
     def start(self, terms: int) -> np.ndarray:

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 import keras
 from keras import ops
 
-from tilesegm.losses.targets import Tensor
+from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Trajectory"]
 
 
 class Trajectory(keras.metrics.Metric):  # type: ignore[misc]
-    """Mean over an epoch of a vector, logged as one number an entry: ``weight_dice`` and so on.
+    """Mean of a vector over an epoch, logged as one number per entry, such as ``weight_dice``.
 
     Args:
-        prefix: Beginning of the names in the logs.
-        names: Ends of them, one an entry.
+        prefix: beginning of the names in the logs.
+        names: ends of the names, one per entry.
     """
 
     def __init__(self, prefix: str, names: Sequence[str]) -> None:
@@ -27,7 +27,7 @@ class Trajectory(keras.metrics.Metric):  # type: ignore[misc]
         self.count = self.add_weight(name="count", shape=(), initializer="zeros")
 
     def update_state(self, values: Tensor, sample_weight: Tensor) -> None:
-        """Add the ``(T,)`` values of a batch, with its size as their weight."""
+        """Add the ``(T,)`` values of a batch, weighted by its size."""
         size = ops.cast(sample_weight, "float32")
         self.total.assign_add(size * values)
         self.count.assign_add(size)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
-from tilesegm.losses.targets import Tensor
-from tilesegm.losses.weighting.rule import Rule
+from tilesegm.losses.tensors import Tensor
+from tilesegm.losses.weighting.rule import Rule, RuleOptions
 
 __all__ = ["Uncertainty", "uncertainty_total"]
 
@@ -18,7 +18,7 @@ _SCALE = {"classification": 1.0, "regression": 0.5}
 
 
 def uncertainty_total(values: Tensor, log_variance: Tensor, form: Form) -> tuple[Tensor, Tensor]:
-    """Negative log-likelihood of several tasks with learned noise.
+    """Return the negative log-likelihood of several tasks with learned noise.
 
     ``sum(c L exp(-s) + s / 2)`` with ``c`` 1 for classification and 1/2 for regression, and ``s``
     the logarithm of the variance (Kendall, Gal and Cipolla 2018, equations 7 and 10).
@@ -26,7 +26,7 @@ def uncertainty_total(values: Tensor, log_variance: Tensor, form: Form) -> tuple
     Args:
         values: ``(T,)`` terms, not negative.
         log_variance: ``(T,)`` values of s.
-        form: Likelihood behind the terms.
+        form: likelihood that the terms come from.
 
     Returns:
         The total, a scalar, and the ``(T,)`` weights ``c exp(-s)``.
@@ -37,25 +37,26 @@ def uncertainty_total(values: Tensor, log_variance: Tensor, form: Form) -> tuple
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class Uncertainty(Rule):
-    """Learn one log-variance s a term along with the network (Kendall, Gal and Cipolla 2018).
+    """Learn one log-variance s per term (Kendall, Gal and Cipolla 2018, CVPR).
 
-    At rest ``s = log(2 L)`` in the classification form and ``s = log(L)`` in the regression form,
-    so each term contributes 1/2 plus half its logarithm: uncertainty weighting slowly becomes the
-    logarithm of the geometric mean (:class:`GLS`), and the choice of form changes the
-    scale of the weights, not the balance between terms. Cross-entropies are classification terms;
-    squared or absolute errors are regression terms; Dice is neither, and either is a convention.
+    The total is ``sum(c L exp(-s) + s / 2)``, with c = 1 for classification and 1/2 for regression.
+    At the optimum of s, ``s = log(2 L)`` in the classification form and ``s = log(L)`` in the
+    regression form, so each term contributes 1/2 plus half its logarithm: uncertainty weighting
+    slowly approaches the logarithm of the geometric mean (`GLS`), and the form changes the scale of
+    the weights, not the balance between terms. Cross-entropies are classification terms, squared or
+    absolute errors regression terms; Dice is neither, and either form is a convention.
 
-    The total can be negative, because s can. While all terms fall, all weights grow, and act as a
-    growing learning rate; the floor on the terms (:meth:`Rule.positive`) ends that at 5e6.
+    The total can be negative, because s can. While all terms fall, all weights grow, which acts
+    like a growing learning rate; the lower bound of the terms (`Rule.positive`) limits it to 5e6.
     Weight decay would pull the weights to 1: call
     ``optimizer.exclude_from_weight_decay(var_names=["log_variance"])`` with AdamW.
 
     Args:
         form: ``"classification"`` or ``"regression"``.
-        initial: Value of s before the first step, the same for each term.
-        pace: The trained variable is ``s / pace``. Under Adam, whose steps have about the length
-            of the learning rate whatever the gradient, s moves ``pace`` times as far a step.
-        kwargs: ``shift`` and what else :class:`Rule` takes.
+        initial: value of s before the first step, the same for each term.
+        pace: the trained variable is ``s / pace``. With Adam, whose steps are about as long as the
+            learning rate whatever the gradient, s moves ``pace`` times as far per step.
+        **rule: ``shift`` and the other arguments of every `Rule`.
 
     Raises:
         SettingsError: ``form`` is unknown or ``pace`` is not positive.
@@ -67,9 +68,9 @@ class Uncertainty(Rule):
         *,
         initial: float = 0.0,
         pace: float = 1.0,
-        **kwargs: Any,
+        **rule: Unpack[RuleOptions],
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**rule)
         if form not in _SCALE:
             raise SettingsError(f"form is {form!r}; expected one of {', '.join(_SCALE)}")
         if not pace > 0:
@@ -80,7 +81,7 @@ class Uncertainty(Rule):
 
     @property
     def needs_positive(self) -> bool:
-        """True: see :class:`Rule`."""
+        """Return True: the rule takes ratios or logarithms of losses."""
         return True
 
     def build(self, input_shape: tuple[int, ...]) -> None:
@@ -92,7 +93,7 @@ class Uncertainty(Rule):
         super().build(input_shape)
 
     def combine(self, values: Tensor, training: bool) -> tuple[Tensor, Tensor]:
-        """Return the likelihood and the weights of the terms in it."""
+        """Return the negative log-likelihood and the weights of its terms."""
         log_variance = self.pace * ops.convert_to_tensor(self.log_variance)
         return uncertainty_total(self.positive(values), log_variance, self.form)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 __all__ = ["find_patterns"]
 
@@ -22,9 +22,9 @@ def find_patterns(*columns: Sequence[str]) -> tuple[str, ...] | None:
     names: dict[tuple[str, ...], str] = {}
     patterns = []
     for number, column in enumerate(columns):
-        known = set(names)
+        before = set(names)
         pattern = _pattern(column, names)
-        if pattern is None or (number and set(names) != known):
+        if pattern is None or (number and set(names) != before):
             return None
         patterns.append(pattern)
     return tuple(patterns) if names else None
@@ -64,10 +64,9 @@ def _common_start(words: Sequence[str]) -> str:
     return first[: next(same, min(len(first), len(last)))]
 
 
-def _new_name(before: str, taken: Iterable[str]) -> str:
+def _new_name(before: str, taken: Collection[str]) -> str:
     wanted = re.sub(r"\W|^\d+", "", before).strip("_").lower() or "name"
-    known = set(taken)
     name, number = wanted, 2
-    while name in known:
+    while name in taken:
         name, number = f"{wanted}{number}", number + 1
     return name

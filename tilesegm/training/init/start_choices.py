@@ -143,15 +143,15 @@ def _balanced(labels: LabelSurvey) -> tuple[float, str]:
     rarest = min(counts, key=lambda name: counts[name])
     share = counts[rarest] / (sum(counts.values()) or 1)
     relative = share * len(counts)
-    found = f"The rarest class is {rarest!r} with {100 * share:.2f} % of what is labelled"
+    rare = f"The rarest class is {rarest!r} with {100 * share:.2f} % of what is labelled"
     if relative < 0.05:
         return 0.75, (
-            f"{found}: strongly imbalanced, so most windows look for a class first. Consider "
+            f"{rare}: strongly imbalanced, so most windows look for a class first. Consider "
             "dropping classes that are too rare to be learnt or scored."
         )
     if relative < 0.5:
-        return 0.5, f"{found}: imbalanced, so half of the windows look for a class first."
-    return 0.25, f"{found}: balanced enough, so most windows lie anywhere."
+        return 0.5, f"{rare}: imbalanced, so half of the windows look for a class first."
+    return 0.25, f"{rare}: balanced enough, so most windows lie anywhere."
 
 
 def _steps(pixels: int, size: int) -> int:

@@ -32,7 +32,7 @@ def write_start(
     stack: bool = False,
     overwrite: bool = False,
 ) -> Choices:
-    """Write a commented file of settings that :func:`load_config` reads and training takes.
+    """Write a commented file of settings that `load_config` reads and training takes.
 
     Args:
         images: files, or patterns with placeholders such as ``images/{name}.tif``.
@@ -62,10 +62,10 @@ def write_start(
         scenes = _entries(files)
     surveys = [survey_image(image[0] if len(image) == 1 else image) for image, _ in files]
     _check_bands(files, surveys)
-    found = survey_labels(list(dict.fromkeys(label for _, label in files)), attribute)
+    surveyed = survey_labels(list(dict.fromkeys(label for _, label in files)), attribute)
     folder = Path(os.path.abspath(path.parent))
-    choices = choose([_relative(scene, folder) for scene in scenes], surveys, found)
-    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, found))
+    choices = choose([_relative(scene, folder) for scene in scenes], surveys, surveyed)
+    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed))
     write_file(path, text)
     return choices
 
@@ -87,9 +87,9 @@ def _expand(
         scenes=tuple(SceneSettings(image, label) for image, label in pairs),
         labels=LabelSettings(classes=(ClassSettings("a", 0), ClassSettings("b", 1))),
     )
-    found = find_scenes(settings, Path())
     files = [
-        ((one.image,) if isinstance(one.image, str) else one.image, one.labels) for one in found
+        ((scene.image,) if isinstance(scene.image, str) else scene.image, scene.labels)
+        for scene in find_scenes(settings, Path())
     ]
     return [{"image": image, "labels": label} for image, label in pairs], files
 
@@ -118,11 +118,12 @@ def _entries(files: Sequence[_Scene]) -> list[dict[str, Any]]:
     single = all(len(image) == 1 for image, _ in files)
     if len(files) > 1 and single:
         columns = [[image[0] for image, _ in files], [label for _, label in files]]
-        found = find_patterns(*columns)
-        if found is not None:
-            entry = {"image": found[0], "labels": found[1]}
+        patterns = find_patterns(*columns)
+        if patterns is not None:
+            image, labels = patterns
+            entry = {"image": image, "labels": labels}
             try:
-                if set(_expand([found[0]], [found[1]])[1]) == set(files):
+                if set(_expand([image], [labels])[1]) == set(files):
                     return [entry]
             except SettingsError:
                 pass

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, get_args
+from dataclasses import field
+from typing import Any, Literal
 
+from tilesegm.checks import in_range, settings
 from tilesegm.data.settings import (
     AugmentationSettings,
     BorderWeightSettings,
@@ -14,7 +13,6 @@ from tilesegm.data.settings import (
     SamplingSettings,
     SplitSettings,
 )
-from tilesegm.errors import SettingsError
 from tilesegm.networks.settings import ModelSettings
 
 __all__ = [
@@ -29,143 +27,121 @@ __all__ = [
 
 ClassWeighting = Literal["none", "inverse", "median", "effective"]
 
-_METRICS = ("mean_iou", "mean_dice", "accuracy", "loss")
-_PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
-
-@dataclass(frozen=True)
+@settings("loss")
 class LossSettings:
-    """What is minimised."""
+    """The loss that training minimises."""
 
     terms: tuple[dict[str, Any], ...] = ({"name": "dice_ce"},)
     """Losses to add: ``name``, ``factor`` (1) and the arguments of each, see `tilesegm losses`."""
     weighting: dict[str, Any] | None = None
-    """Rule that weighs the terms while training: ``name`` (uncertainty, softadapt, dwa, random,
+    """Rule that weights the terms during training: ``name`` (uncertainty, softadapt, dwa, random,
     gls, gradnorm, scheduled) and its arguments; the factors alone when not given."""
     class_weights: ClassWeighting = "none"
-    """Weights of classes in the pixel weights, from counts of training pixels."""
+    """Class weights from counts of training pixels; they multiply the weights of pixels."""
     border_weights: BorderWeightSettings | None = None
     label_smoothing: float = 0.0
-    """Of cross-entropy terms that do not say otherwise."""
+    """Label smoothing of cross-entropy terms that do not set their own."""
 
     def __post_init__(self) -> None:
-        _check_choice("loss.class_weights", self.class_weights, get_args(ClassWeighting))
-        if not 0 <= self.label_smoothing < 1:
-            _refuse("loss.label_smoothing", self.label_smoothing, "a part from 0 to below 1")
+        in_range("loss.label_smoothing", self.label_smoothing, 0, 1, "[)", what="a fraction")
 
 
-@dataclass(frozen=True)
+@settings("optimizer")
 class OptimizerSettings:
-    """How weights follow gradients."""
+    """AdamW, its learning rate, and the moving average of weights."""
 
     learning_rate: float = 2e-3
     """Highest learning rate."""
     weight_decay: float = 1e-4
-    """Part of each weight, times the learning rate, that AdamW takes off at an update."""
+    """Decoupled weight decay; an update subtracts this times the learning rate times the weight."""
     clip: float | None = 1.0
-    """Largest global norm of gradients."""
+    """Global norm that gradients are clipped to; null for no clipping."""
     accumulate: int = 1
-    """Batches whose gradients make one update."""
+    """Number of batches whose gradients are accumulated for one update."""
     ema: float | None = None
     """Momentum of the moving average of weights, such as 0.999, which is validated and saved in
-    place of the weights; none when not given."""
+    place of the weights; no average when not given."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.learning_rate < math.inf:
-            _refuse("optimizer.learning_rate", self.learning_rate, "a number above 0")
-        if not 0 <= self.weight_decay < 1:
-            _refuse("optimizer.weight_decay", self.weight_decay, "a number from 0 to below 1")
-        if self.clip is not None and not 0 < self.clip < math.inf:
-            _refuse("optimizer.clip", self.clip, "a norm above 0, or null")
-        if self.accumulate < 1:
-            _refuse("optimizer.accumulate", self.accumulate, "at least 1 batch")
-        if self.ema is not None and not 0 < self.ema < 1:
-            _refuse("optimizer.ema", self.ema, "a momentum between 0 and 1, such as 0.999, or null")
+        in_range("optimizer.learning_rate", self.learning_rate, 0, ends="(]")
+        in_range("optimizer.weight_decay", self.weight_decay, 0, 1, "[)")
+        in_range("optimizer.clip", self.clip, 0, ends="(]", what="null or a norm")
+        in_range("optimizer.accumulate", self.accumulate, 1, what="a number of batches")
+        in_range("optimizer.ema", self.ema, 0, 1, "()", what="null or a momentum such as 0.999,")
 
 
-@dataclass(frozen=True)
+@settings("schedule")
 class ScheduleSettings:
-    """How long is trained. An epoch is what lies between two looks at held-out pixels."""
+    """Length of training, size of batches, and decay of the learning rate."""
 
     epochs: int = 20
-    """Epochs of the run."""
+    """Number of epochs."""
     steps: int = 100
-    """Updates an epoch, of ``accumulate`` batches each."""
+    """Updates per epoch, of ``accumulate`` batches each."""
     batch: int = 8
-    """Windows a batch, on all devices together."""
+    """Windows per batch, on all devices together."""
     size: int = 256
     """Side of a window in pixels, a multiple of the network's total stride."""
     warm_up: float = 0.05
-    """Part of the run in which the learning rate rises."""
+    """Fraction of the run in which the learning rate rises."""
     decay: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate falls after the warm-up."""
+    """Decay of the learning rate after the warm-up."""
     patience: int | None = None
     """Epochs without a better score after which training stops; never when not given."""
 
     def __post_init__(self) -> None:
         for name in ("epochs", "steps", "batch", "size"):
-            if getattr(self, name) < 1:
-                _refuse(f"schedule.{name}", getattr(self, name), "at least 1")
-        if not 0 <= self.warm_up <= 1:
-            _refuse("schedule.warm_up", self.warm_up, "a part of the run from 0 to 1")
-        _check_choice("schedule.decay", self.decay, ("cosine", "linear", "constant"))
-        if self.patience is not None and self.patience < 1:
-            _refuse("schedule.patience", self.patience, "at least 1 epoch, or null")
+            in_range(f"schedule.{name}", getattr(self, name), 1)
+        in_range("schedule.warm_up", self.warm_up, 0, 1, what="a fraction of the run")
+        in_range("schedule.patience", self.patience, 1, what="null or a number of epochs")
 
 
-@dataclass(frozen=True)
+@settings("validation")
 class ValidationSettings:
-    """How held-out pixels are looked at: the network segments them by tiles, as `predict` does."""
+    """Validation on held-out pixels, which are segmented by tiles as `predict` does."""
 
     every: int = 1
-    """Epochs between two looks."""
+    """Number of epochs between two validations."""
     metric: Literal["mean_iou", "mean_dice", "accuracy", "loss"] = "mean_iou"
-    """What the best network is chosen by: a mean over the classes that the held-out labels show,
-    the accuracy, or ``loss``, which is the training loss."""
+    """Score that chooses the best network: a mean over the classes that occur in the held-out
+    labels, the accuracy, or ``loss``, which is the training loss."""
     tile: int = 512
     """Side of a tile in pixels."""
     overlap: int = 64
-    """Pixels that neighbouring tiles share."""
+    """Overlap of neighbouring tiles in pixels."""
     megapixels: float | None = 16.0
-    """Most held-out pixels to look at each time, in millions; all at the end of training."""
+    """Most held-out pixels per validation, in millions; null, and the end of training, take all."""
 
     def __post_init__(self) -> None:
-        if self.every < 1:
-            _refuse("validation.every", self.every, "at least 1 epoch")
-        _check_choice("validation.metric", self.metric, _METRICS)
-        if self.tile < 1:
-            _refuse("validation.tile", self.tile, "at least 1 pixel")
-        if not 0 <= self.overlap < self.tile:
-            _refuse("validation.overlap", self.overlap, "pixels from 0 to below validation.tile")
-        if self.megapixels is not None and not 0 < self.megapixels < math.inf:
-            _refuse("validation.megapixels", self.megapixels, "a number above 0, or null for all")
+        in_range("validation.every", self.every, 1, what="a number of epochs")
+        in_range("validation.tile", self.tile, 1, what="pixels")
+        in_range("validation.overlap", self.overlap, 0, self.tile, "[)", what="pixels")
+        in_range("validation.megapixels", self.megapixels, 0, ends="(]", what="null or a number")
 
 
-@dataclass(frozen=True)
+@settings("device")
 class DeviceSettings:
-    """Where and how numbers are computed."""
+    """Devices, precision and reproducibility."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Inside the network; weights, scores and losses are float32. ``auto`` takes bfloat16 where it
-    is native."""
+    """Precision inside the network; weights, scores and losses are float32. ``auto`` takes bfloat16
+    where it is native."""
     xla: bool | None = None
-    """Whether XLA compiles the step; measured choice for the device when not given."""
+    """Whether XLA compiles the training step; a fixed choice for the device when not given."""
     distribute: Literal["none", "mirrored", "workers"] = "none"
     """``mirrored``: all devices of this machine share each batch. ``workers``: those of several
     processes, on this machine or others, with JAX."""
     readers: int = 0
-    """Threads that read and augment; one a core when 0."""
+    """Number of threads that read and augment; 0 means one per core."""
     deterministic: bool = False
     """Make two runs equal to the last bit, at some cost of speed."""
 
     def __post_init__(self) -> None:
-        _check_choice("device.precision", self.precision, _PRECISIONS)
-        _check_choice("device.distribute", self.distribute, ("none", "mirrored", "workers"))
-        if self.readers < 0:
-            _refuse("device.readers", self.readers, "threads, or 0 for one a core")
+        in_range("device.readers", self.readers, 0, what="a number of threads")
 
 
-@dataclass(frozen=True)
+@settings()
 class TrainingConfig:
     """A training run."""
 
@@ -182,17 +158,7 @@ class TrainingConfig:
     validation: ValidationSettings = field(default_factory=ValidationSettings)
     device: DeviceSettings = field(default_factory=DeviceSettings)
     seed: int = 0
-    """Decides first weights, windows and their changes."""
+    """Seed of first weights, windows and augmentation."""
 
     def __post_init__(self) -> None:
-        if self.seed < 0:
-            _refuse("seed", self.seed, "a whole number, at least 0")
-
-
-def _check_choice(key: str, value: object, choices: Sequence[str]) -> None:
-    if value not in choices:
-        _refuse(key, value, f"one of {', '.join(choices)}")
-
-
-def _refuse(key: str, value: object, expected: str) -> NoReturn:
-    raise SettingsError(f"{key} is {value!r}; pass {expected}")
+        in_range("seed", self.seed, 0)

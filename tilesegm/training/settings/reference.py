@@ -5,8 +5,9 @@ python -m tilesegm.training.settings.reference > docs/settings.md
 
 from __future__ import annotations
 
+from tilesegm.checks import describe
 from tilesegm.training.settings.commented import scalar
-from tilesegm.training.settings.keys import REQUIRED, Key, Section, describe, sections
+from tilesegm.training.settings.keys import REQUIRED, Key, Section, sections
 from tilesegm.training.settings.yaml_positions import KeyPath
 
 __all__ = ["reference"]
@@ -24,6 +25,15 @@ labels, and `tilesegm train CONFIG` runs it; see [training](training.md).
 * Unknown keys, wrong types and values out of range are refused with the line, the value, and what
   is allowed. Words are those of YAML 1.2: `true` and `false`, not `yes` and `no`. Colours need
   quotes, because `#` begins a comment.
+
+Editors complete and explain the keys by their JSON schema. With the YAML extension of VS Code, or
+another editor that uses `yaml-language-server`, write the schema beside the file,
+
+```
+tilesegm train schema > settings.schema.json
+```
+
+and name it in the first line of the file: `# yaml-language-server: $schema=settings.schema.json`.
 
 This page is written by `python -m tilesegm.training.settings.reference` from the settings of the
 package.

@@ -7,23 +7,23 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tilesegm.errors import InputError, SettingsError
-from tilesegm.training.settings.complaints import complaints
+from tilesegm.errors import SettingsError
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.paths import anchored
-from tilesegm.training.settings.yaml_positions import Document, key_text, read_document
+from tilesegm.training.settings.schema import adapter
+from tilesegm.training.settings.validation_messages import validation_messages
+from tilesegm.training.settings.yaml_positions import Document, read_document
 
 __all__ = [
     "changed_keys",
-    "check_losses",
     "config_digest",
     "dump_config",
     "load_config",
+    "load_document",
     "plain_config",
     "read_config",
 ]
@@ -31,38 +31,44 @@ __all__ = [
 _SHOWN = 3
 
 
-def load_config(
-    path: str | Path, changes: Sequence[str] = (), *, losses: bool = True
-) -> TrainingConfig:
+def load_config(path: str | Path, changes: Sequence[str] = ()) -> TrainingConfig:
     """Read a file of settings (YAML, or JSON, which is YAML too).
 
-    ``${NAME}`` stands for an environment variable. Relative paths are meant from the folder of the
-    file, and are absolute in what is returned.
+    ``${NAME}`` stands for an environment variable. Relative paths begin in the folder of the file,
+    and are absolute in the result. Names and arguments of losses are left unchecked.
 
     Args:
         path: the file.
         changes: ``key.path=value`` each, as `--set` takes them; later ones win.
-        losses: whether losses and their arguments are checked too, which imports Keras.
 
     Raises:
         SettingsError: the file cannot be read, or something in it cannot be used; the message
             names line, key, value and what is allowed.
     """
-    path = Path(path)
-    document = _read(path)
+    return read_config(load_document(path, changes), Path(path).parent)
+
+
+def load_document(path: str | Path, changes: Sequence[str] = ()) -> Document:
+    """Read a file of settings as plain values and their lines.
+
+    Args:
+        path: the file.
+        changes: ``key.path=value`` each; later ones win.
+
+    Raises:
+        SettingsError: the file cannot be read or is not YAML, or a change is not of that form.
+    """
+    document = _read(Path(path))
     for change in changes:
         document = document.changed(change)
-    config = read_config(document, path.parent)
-    if losses:
-        check_losses(config, document)
-    return config
+    return document
 
 
 def read_config(document: Document | Mapping[str, Any], folder: Path = Path()) -> TrainingConfig:
-    """Make settings of a document or of plain data, such as :func:`plain_config` returns.
+    """Make settings of a document or of plain data, such as `plain_config` returns.
 
     Args:
-        document: what was read.
+        document: the file of settings, or plain data.
         folder: where relative paths begin.
 
     Raises:
@@ -76,44 +82,21 @@ def read_config(document: Document | Mapping[str, Any], folder: Path = Path()) -
     given = {key: value for key, value in document.values.items() if value is not None}
     document = Document(_expanded(given, (), document), document.places)
     try:
-        config: TrainingConfig = _adapter().validate_json(json.dumps([document.values]))[0]
+        config: TrainingConfig = adapter().validate_json(json.dumps([document.values]))[0]
     except ValidationError as error:
-        errors = [{**one, "loc": one["loc"][1:]} for one in error.errors(include_url=False)]
-        raise SettingsError(_joined(complaints(document, errors))) from None
+        errors = [{**each, "loc": each["loc"][1:]} for each in error.errors(include_url=False)]
+        raise SettingsError(_joined(validation_messages(document, errors))) from None
     return anchored(config, folder)
 
 
-def check_losses(config: TrainingConfig, document: Document | None = None) -> None:
-    """Check that every loss and the weighting rule can be made as they are described.
-
-    Raises:
-        SettingsError: one cannot; the message names its line when ``document`` is given.
-    """
-    from tilesegm.training.objective import make_loss, make_rule
-
-    def check(make: Callable[[], object], *path: str | int) -> None:
-        try:
-            make()
-        except InputError as error:
-            key = key_text(("loss", *path))
-            place = f"{document.place(('loss', *path))}: " if document else ""
-            said = re.sub(r"^loss\.(terms|weighting)[:\s]*", "", str(error))
-            raise SettingsError(f"{place}{key}: {said}") from None
-
-    for number, term in enumerate(config.loss.terms):
-        alone = dataclasses.replace(config.loss, terms=(term,))
-        check(partial(make_loss, alone), "terms", number)
-    check(partial(make_rule, config.loss), "weighting")
-
-
 def plain_config(config: TrainingConfig) -> dict[str, Any]:
-    """Return settings as dicts, lists and scalars; :func:`read_config` makes them again."""
+    """Return settings as dicts, lists and scalars; `read_config` makes them again."""
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
     return plain
 
 
 def dump_config(config: TrainingConfig) -> str:
-    """Write settings as JSON, which :func:`load_config` reads again."""
+    """Write settings as JSON, which `load_config` reads again."""
     return json.dumps(dataclasses.asdict(config), indent=1) + "\n"
 
 
@@ -159,20 +142,11 @@ def _read(path: Path) -> Document:
     return read_document(text, str(path))
 
 
-@cache
-def _adapter() -> Any:
-    from pydantic import ConfigDict, TypeAdapter
-
-    # A configuration reaches standard dataclasses only from around them.
-    around = tuple[TrainingConfig, ...]
-    return TypeAdapter(around, config=ConfigDict(extra="forbid", strict=True))
-
-
 def _expanded(node: Any, path: tuple[str | int, ...], document: Document) -> Any:
     """Put environment variables in place of ``${NAME}``."""
 
-    def value(found: re.Match[str]) -> str:
-        name = found[1]
+    def value(variable: re.Match[str]) -> str:
+        name = variable[1]
         if name not in os.environ:
             raise SettingsError(
                 f"{document.place(path)}: the environment variable {name} is not set; "

@@ -70,7 +70,7 @@ class Document:
         return Document(
             _with(self.values, path, value, place),
             {
-                **{known: at for known, at in self.places.items() if known[: len(path)] != path},
+                **{key: at for key, at in self.places.items() if key[: len(path)] != path},
                 path: place,
             },
         )

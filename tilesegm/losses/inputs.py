@@ -1,37 +1,33 @@
-"""What every loss sees of one training step: labels, scores and weights in one agreed form."""
+"""The inputs of every loss: labels, scores and weights of one batch in one common form."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
 from keras import ops
 
 from tilesegm.errors import InputError
-from tilesegm.losses.tracing import concrete
+from tilesegm.losses.tensors import Tensor, concrete
 
-__all__ = ["Batch", "Tensor", "prepare"]
-
-Tensor: TypeAlias = Any
-"""A tensor of the active Keras backend, or anything that converts to one."""
+__all__ = ["LossInputs", "prepare_inputs"]
 
 _SMALLEST_PROBABILITY = 1e-7
 
 
 @dataclass(frozen=True)
-class Batch:
-    """One batch in the form that :func:`prepare` gives it; all tensors are float32.
+class LossInputs:
+    """Labels, scores and weights of one batch, as `prepare_inputs` makes them; float32.
 
-    A pixel without weight is not there: its target and its scores are zero, and no gradient
-    reaches its scores, whatever a loss does with them.
+    Pixels without weight take no part: their target and scores are zero, and no gradient reaches
+    their scores, whatever a loss does with them.
 
     Attributes:
         target: ``(N, H, W, K)`` fractions of each class, one-hot for hard labels; for K = 1 the
             fraction of the foreground.
         scores: ``(N, H, W, K)`` logits, or probabilities where ``from_logits`` is False.
         weight: ``(N, H, W)``, zero at ignored pixels; 2 means that the pixel counts twice.
-        from_logits: What ``scores`` are.
+        from_logits: whether ``scores`` are logits.
     """
 
     target: Tensor
@@ -53,9 +49,9 @@ class Batch:
 
     @cached_property
     def log_probability(self) -> Tensor:
-        """``(N, H, W, C)`` with C = max(K, 2): a binary problem has background and foreground.
+        """``(N, H, W, C)`` with C = max(K, 2): background and foreground if K = 1.
 
-        From logits it is exact at any confidence; probabilities are clipped to 1e-7 first.
+        Exact from logits at any confidence; probabilities are clipped to at least 1e-7 first.
         """
         if self.from_logits:
             if self.channels > 1:
@@ -68,42 +64,41 @@ class Batch:
 
     @cached_property
     def classes(self) -> Tensor:
-        """The target as ``(N, H, W, C)``, the channels of :attr:`log_probability`."""
+        """The target as ``(N, H, W, C)``, the channels of `log_probability`."""
         if self.channels > 1:
             return self.target
-        # A pixel that is not there stays zero in both channels.
+        # A pixel without weight stays zero in both channels.
         present = ops.cast(self.weight > 0, "float32")[..., None]
         return ops.concatenate([present - self.target, self.target], axis=-1)
 
 
-def prepare(
+def prepare_inputs(
     y_true: Tensor,
     y_pred: Tensor,
     sample_weight: Tensor | None = None,
     *,
     from_logits: bool = True,
     ignore: int | None = None,
-) -> Batch:
-    """Bring one batch into the form that all losses share.
+) -> LossInputs:
+    """Bring labels, scores and weights of one batch into the form that all losses share.
 
     Args:
         y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` label ids of any dtype, or ``(N, H, W, K)``
-            one-hot or soft labels. For K = 1 ids and the soft fraction of the foreground are the
-            same thing.
+            one-hot or soft labels. For K = 1 an id is also the fraction of the foreground.
         y_pred: ``(N, H, W, K)`` scores of any float dtype.
-        sample_weight: None, ``(N,)``, ``(N, 1, 1)``, ``(N, H, W)`` or ``(N, H, W, 1)``, not
+        sample_weight: none, ``(N,)``, ``(N, 1, 1)``, ``(N, H, W)`` or ``(N, H, W, 1)``, not
             negative.
-        from_logits: Whether ``y_pred`` are logits rather than probabilities.
-        ignore: Id of the label whose pixels count for nothing. In one-hot labels those are the
-            pixels where that class holds more than half.
+        from_logits: whether ``y_pred`` are logits rather than probabilities.
+        ignore: label id whose pixels are ignored. In one-hot labels, pixels whose fraction of this
+            class is above 1/2.
 
     Returns:
-        The batch. Pixels without a class weigh nothing: the ignored ones, all-zero pixels of
-        one-hot labels and, inside a compiled graph, ids outside ``[0, K)``.
+        The inputs. Pixels without a class have weight 0: ignored pixels, all-zero pixels of one-hot
+        labels and, inside a compiled graph, ids outside ``[0, K)``.
 
     Raises:
-        InputError: Shapes do not belong together; or, where values can be seen (outside a
-            compiled graph), a label is out of range and not ``ignore``, or a weight is negative.
+        InputError: shapes do not match; or, outside a compiled graph, where values are known, a
+            label is out of range and not ``ignore``, or a weight is negative.
     """
     scores = ops.cast(ops.convert_to_tensor(y_pred), "float32")
     labels = ops.convert_to_tensor(y_true)
@@ -114,9 +109,9 @@ def prepare(
     if sample_weight is not None:
         weight = weight * _pixel_weight(sample_weight, scores)
     present = (weight > 0)[..., None]
-    # Cut off here, a pixel without weight can reach no loss, not even through its neighbours,
-    # and a NaN in it stays there.
-    return Batch(
+    # Zeroed here, a pixel without weight reaches no loss, not even through its neighbours, nor does
+    # a NaN in it.
+    return LossInputs(
         target=ops.where(present, target, 0.0),
         scores=ops.where(present, scores, 0.0),
         weight=weight,
@@ -167,14 +162,14 @@ def _pixel_weight(sample_weight: Tensor, scores: Tensor) -> Tensor:
             f"sample_weight has shape {shape}, which does not fit y_pred {tuple(scores.shape)};"
             " pass (N,), (N, 1, 1) or (N, H, W)"
         )
-    seen = concrete(weight)
-    if seen is not None and seen.size and seen.min() < 0:
-        raise InputError(f"sample_weight holds {seen.min():g}; weights must not be negative")
+    values = concrete(weight)
+    if values is not None and values.size and values.min() < 0:
+        raise InputError(f"sample_weight holds {values.min():g}; weights must not be negative")
     return weight
 
 
 def _check_shapes(labels: Tensor, scores: Tensor) -> None:
-    """Refuse labels and scores that do not describe the same pixels."""
+    """Refuse labels and scores whose shapes do not match."""
     true, pred = tuple(labels.shape), tuple(scores.shape)
     if len(pred) != 4 or pred[-1] is None:
         raise InputError(
@@ -191,11 +186,13 @@ def _check_shapes(labels: Tensor, scores: Tensor) -> None:
 
 
 def _check_range(labels: Tensor, highest: int, ignore: int | None) -> None:
-    """Refuse labels outside ``[0, highest]`` other than ``ignore``, where they can be seen."""
-    seen = concrete(labels)
-    if seen is None:
+    """Refuse labels outside ``[0, highest]`` other than ``ignore``, if values are known."""
+    values = concrete(labels)
+    if values is None:
         return
-    wrong = seen[(seen < 0) | (seen > highest) | (seen != seen)]  # NaN differs from itself
+    wrong = values[
+        (values < 0) | (values > highest) | (values != values)
+    ]  # NaN differs from itself
     if ignore is not None:
         wrong = wrong[wrong != ignore]
     if wrong.size:

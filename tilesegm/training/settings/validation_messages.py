@@ -1,4 +1,4 @@
-"""What is wrong with settings, in the words of the file that gave them."""
+"""What is wrong with settings, in the terms of the file that gave them."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
-from tilesegm.training.settings.keys import describe, key_at, section_at, sections
+from tilesegm.checks import describe
+from tilesegm.training.settings.keys import key_at, section_at, sections
 from tilesegm.training.settings.yaml_positions import Document, KeyPath, key_text, quote
 
-__all__ = ["complaints"]
+__all__ = ["validation_messages"]
 
 
-def complaints(document: Document, errors: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Say each mistake in one line: place, key, value, and what is allowed.
+def validation_messages(document: Document, errors: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Describe each mistake in one line: place, key, value, and what is allowed.
 
     Args:
-        document: what was read.
+        document: the file of settings.
         errors: pydantic's list of errors.
 
     Returns:
@@ -26,8 +27,8 @@ def complaints(document: Document, errors: Iterable[Mapping[str, Any]]) -> list[
     by_path: dict[KeyPath, Mapping[str, Any]] = {}
     for error in errors:
         by_path.setdefault(_path(document.values, error), error)
-    # Each kind of a union complains for itself; the one that got furthest knows best.
-    furthest = [
+    # Each member of a union has errors of its own; those that go deepest are the ones to tell.
+    deepest = [
         path
         for path in by_path
         if not any(other != path and other[: len(path)] == path for other in by_path)
@@ -40,9 +41,8 @@ def complaints(document: Document, errors: Iterable[Mapping[str, Any]]) -> list[
         return order[path]
 
     return [
-        f"{document.place(_named(path, by_path[path]))}: "
-        f"{_complaint(document, path, by_path[path])}"
-        for path in sorted(furthest, key=line)
+        f"{document.place(_named(path, by_path[path]))}: {_message(document, path, by_path[path])}"
+        for path in sorted(deepest, key=line)
     ]
 
 
@@ -51,12 +51,12 @@ def _named(path: KeyPath, error: Mapping[str, Any]) -> KeyPath:
     section = section_at(path)
     if error["type"] != "value_error" or section is None:
         return path
-    said = str(error["ctx"]["error"])
-    name = next((name for name in section.names if re.search(rf"\.{name}\b|\b{name}=", said)), None)
+    text = str(error["ctx"]["error"])
+    name = next((name for name in section.names if re.search(rf"\.{name}\b|\b{name}=", text)), None)
     return path if name is None else (*path, name)
 
 
-def _complaint(document: Document, path: KeyPath, error: Mapping[str, Any]) -> str:
+def _message(document: Document, path: KeyPath, error: Mapping[str, Any]) -> str:
     text = key_text(path)
     match error["type"]:
         case "missing":
@@ -65,8 +65,8 @@ def _complaint(document: Document, path: KeyPath, error: Mapping[str, Any]) -> s
         case "unexpected_keyword_argument" | "extra_forbidden":
             return f"{text} is unknown; {_advice(path)}"
         case "value_error":
-            said = str(error["ctx"]["error"])
-            return said if not text or said.startswith(text) else f"{text}: {said}"
+            reason = str(error["ctx"]["error"])
+            return reason if not text or reason.startswith(text) else f"{text}: {reason}"
     key, value = key_at(path), document.get(path)
     if key is None:
         return f"{text} is {quote(value)}, which does not fit"
@@ -95,7 +95,7 @@ def _path(values: Any, error: Mapping[str, Any]) -> KeyPath:
 
 
 def _advice(path: KeyPath) -> str:
-    """Say what may have been meant by an unknown key."""
+    """Suggest a known key in place of an unknown one."""
     section = section_at(path[:-1])
     names = section.names if section else ()
     near = _nearest(path[-1], names)
@@ -103,8 +103,8 @@ def _advice(path: KeyPath) -> str:
         return f"did you mean {near}?"
     elsewhere = [
         key_text(other)
-        for other, found in sections().items()
-        if path[-1] in found.names and other and 0 not in other
+        for other, section in sections().items()
+        if path[-1] in section.names and other and 0 not in other
     ]
     if elsewhere:
         return f"it belongs in {' or '.join(elsewhere)}"

@@ -19,7 +19,7 @@ class SceneSource:
     """The pixels of one scene, without its labels. Closing it leaves the scenes open."""
 
     def __init__(self, scenes: Scenes, number: int) -> None:
-        """Look at scene ``number``."""
+        """Take scene ``number``."""
         self._scenes, self._number = scenes, number
         image = scenes.images[number]
         self._info = replace(image, uri=scenes.infos[number].name, dtype=scenes.dtype)

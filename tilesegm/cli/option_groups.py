@@ -1,0 +1,134 @@
+"""Options that commands take together, as one value with the settings that follow from it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
+from typing import Any, get_type_hints
+
+from tilesegm.cli.shared import (
+    Augment,
+    Bands,
+    BlendChoice,
+    ConfidenceChoice,
+    Level,
+    Memory,
+    Nodata,
+    Normalise,
+    Overlap,
+    PrecisionChoice,
+    ScoresChoice,
+    Stack,
+    Tile,
+)
+from tilesegm.cli.values import (
+    parse_augment,
+    parse_bands,
+    parse_bytes,
+    parse_normalisation,
+    parse_overlap,
+)
+from tilesegm.errors import SettingsError
+from tilesegm.grid.tiling import Tiling
+from tilesegm.segmentation.options import Options
+
+__all__ = ["InferenceOptions", "SegmentationOptions", "make_tiling", "with_option_groups"]
+
+
+def make_tiling(tile: int, overlap: str, blend: str) -> Tiling:
+    """Make a tiling from the words of the command line."""
+    return Tiling(tile=tile, overlap=parse_overlap(overlap), blend=blend)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOptions:
+    """Options of every command that runs a network over the tiles of an image."""
+
+    stack: Stack = False
+    tile: Tile = 1024
+    overlap: Overlap = "128"
+    blend: BlendChoice = "hann"
+    bands: Bands = None
+    nodata: Nodata = None
+    level: Level = 0
+    normalise: Normalise = None
+    precision: PrecisionChoice = "float32"
+    tta: Augment = None
+
+    def image(self, images: list[str]) -> str | list[str]:
+        """Return the one image that a command takes, which may be a stack of files."""
+        if len(images) > 1 and not self.stack:
+            raise SettingsError(
+                f"{len(images)} images are given; give one, or --stack to read them as the bands "
+                "of one image"
+            )
+        return images if self.stack else images[0]
+
+    @property
+    def tiling(self) -> Tiling:
+        """Size, overlap and blending of tiles."""
+        return make_tiling(self.tile, self.overlap, self.blend)
+
+    def options(self, **more: Any) -> Options:
+        """All other options, and ``more`` that one command alone has."""
+        return Options(
+            bands=parse_bands(self.bands),
+            nodata=self.nodata,
+            level=self.level,
+            normalisation=parse_normalisation(self.normalise),
+            precision=self.precision,  # type: ignore[arg-type]
+            augment=parse_augment(self.tta),
+            **more,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentationOptions(InferenceOptions):
+    """The same, with the results that a segmentation writes and the memory it may use."""
+
+    confidence: ConfidenceChoice = None
+    scores: ScoresChoice = None
+    memory: Memory = None
+
+    def options(self, **more: Any) -> Options:
+        """All other options, and ``more`` that one command alone has."""
+        memory = parse_bytes(self.memory)
+        return super().options(
+            confidence=self.confidence, scores=self.scores, memory=memory, **more
+        )
+
+
+def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of each parameter whose type is a group of options.
+
+    Typer reads options from parameters only, so the fields of a group stand in the signature in
+    place of the parameter, and the command gets them back as one value.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    parameters = []
+    groups: dict[str, type[Any]] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        hint = hints[parameter.name]
+        if is_dataclass(hint) and isinstance(hint, type):
+            groups[parameter.name] = hint
+            inner = get_type_hints(hint, include_extras=True)
+            options = [(field.name, inner[field.name], field.default) for field in fields(hint)]
+        else:
+            options = [(parameter.name, hint, parameter.default)]
+        parameters += [
+            inspect.Parameter(name, parameter.KEYWORD_ONLY, annotation=annotation, default=default)
+            for name, annotation, default in options
+        ]
+
+    @wraps(command)
+    def flat(**words: Any) -> None:
+        values = {
+            name: group(**{field.name: words.pop(field.name) for field in fields(group)})
+            for name, group in groups.items()
+        }
+        command(**words, **values)
+
+    flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return flat

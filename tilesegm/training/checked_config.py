@@ -1,0 +1,61 @@
+"""Settings of a run whose losses are known to work, checked before any other work."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from tilesegm.errors import InputError, SettingsError
+from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.settings.settings_file import load_document, read_config
+from tilesegm.training.settings.yaml_positions import Document, key_text
+
+__all__ = ["check_losses", "load_checked_config"]
+
+
+def load_checked_config(path: str | Path, changes: Sequence[str] = ()) -> TrainingConfig:
+    """Read a file of settings as `load_config` does, and check its losses too.
+
+    Keras is imported only when everything else is right.
+
+    Args:
+        path: the file.
+        changes: ``key.path=value`` each; later ones win.
+
+    Raises:
+        SettingsError: something cannot be used; the message names its line.
+    """
+    document = load_document(path, changes)
+    config = read_config(document, Path(path).parent)
+    check_losses(config, document)
+    return config
+
+
+def check_losses(config: TrainingConfig, document: Document | None = None) -> None:
+    """Make every loss and the weighting rule once.
+
+    Args:
+        config: settings of the run.
+        document: the file that they come from, for its lines.
+
+    Raises:
+        SettingsError: one cannot be made as it is described.
+    """
+    from tilesegm.training.objective import make_loss, make_rule
+
+    def check(make: Callable[[], object], *path: str | int) -> None:
+        try:
+            make()
+        except InputError as error:
+            key = key_text(("loss", *path))
+            place = f"{document.place(('loss', *path))}: " if document else ""
+            reason = re.sub(r"^loss\.(terms|weighting)[:\s]*", "", str(error))
+            raise SettingsError(f"{place}{key}: {reason}") from None
+
+    for number, term in enumerate(config.loss.terms):
+        alone = dataclasses.replace(config.loss, terms=(term,))
+        check(partial(make_loss, alone), "terms", number)
+    check(partial(make_rule, config.loss), "weighting")

@@ -122,7 +122,7 @@ def evaluate(
                 "--image is shown in the --report of a single map; give both or neither"
             )
         check_image(image, pairs[0])
-    with ProgressBar(quiet or as_json) as progress:
+    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         evaluation = evaluate_many(pairs, options, progress)
         comparison = _compare(prediction, evaluation, rivals, options, progress)
         if report is not None:

@@ -22,6 +22,7 @@ from tilesegm.cli.shared import (
     ScoresChoice,
     Stack,
     Tile,
+    Unscale,
 )
 from tilesegm.cli.values import (
     parse_augment,
@@ -53,6 +54,7 @@ class InferenceOptions:
     bands: Bands = None
     nodata: Nodata = None
     level: Level = 0
+    unscale: Unscale = False
     normalise: Normalise = None
     precision: PrecisionChoice = "float32"
     tta: Augment = None
@@ -77,6 +79,7 @@ class InferenceOptions:
             bands=parse_bands(self.bands),
             nodata=self.nodata,
             level=self.level,
+            unscale=self.unscale,
             normalisation=parse_normalisation(self.normalise),
             precision=self.precision,  # type: ignore[arg-type]
             augment=parse_augment(self.tta),

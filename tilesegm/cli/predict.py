@@ -50,7 +50,7 @@ def predict(
 
     tiling, options = segmentation.tiling, segmentation.options(area=aoi, compress=compress)
     to_folder = not segmentation.stack and _to_folder(images, output)
-    with ProgressBar(quiet or as_json) as progress:
+    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         if to_folder:
             report = segment_many(
                 images,

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from tilesegm.events import (
     Event,
+    Noted,
     PixelsDone,
     RunStarted,
     StageProgress,
@@ -21,9 +22,15 @@ __all__ = ["ProgressBar"]
 
 
 class ProgressBar:
-    """Draws events of a run on standard error; silent if ``quiet`` or not on a terminal."""
+    """Draws events of a run on standard error, if it is a terminal, and writes notes there.
 
-    def __init__(self, quiet: bool = False) -> None:
+    Args:
+        quiet: whether nothing is drawn.
+        notes: whether notes are written; as long as it is not ``quiet`` when not given.
+    """
+
+    def __init__(self, quiet: bool = False, *, notes: bool | None = None) -> None:
+        self._notes = not quiet if notes is None else notes
         console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
@@ -50,6 +57,11 @@ class ProgressBar:
                 self._begin(event.name, 1, 0)
             case StageProgress():
                 self._update(completed=event.fraction)
+            case Noted() if self._notes:
+                self._write(f"note: {event.text}")
+
+    def _write(self, line: str) -> None:
+        self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _begin(self, name: str, total: float, completed: float) -> None:
         if self._task is not None:

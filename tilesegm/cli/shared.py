@@ -32,6 +32,7 @@ __all__ = [
     "Size",
     "Stack",
     "Tile",
+    "Unscale",
 ]
 
 Images = Annotated[
@@ -62,6 +63,12 @@ Nodata = Annotated[
     typer.Option(help="Value of missing pixels, in place of the image's own; may be nan."),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
+Unscale = Annotated[
+    bool,
+    typer.Option(
+        "--unscale", help="Apply the scale and offset that the image tells to its stored values."
+    ),
+]
 Stack = Annotated[
     bool, typer.Option("--stack", help="Read all images as the bands of one image on one grid.")
 ]

@@ -47,7 +47,9 @@ def _open(
     files: SceneFiles, settings: DataSettings, border: BorderWeightSettings | None
 ) -> OpenScene:
     """Open the files of a scene; with ``border`` objects that touch are drawn apart."""
-    image = open_source(files.image, bands=settings.bands, nodata=settings.nodata)
+    image = open_source(
+        files.image, bands=settings.bands, nodata=settings.nodata, unscale=settings.unscale
+    )
     opened: list[Any] = [image]
     try:
         instances = None

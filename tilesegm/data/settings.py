@@ -166,6 +166,8 @@ class DataSettings:
     """Bands to use, counted from 1; all when not given."""
     nodata: float | None = None
     """Value of missing pixels, in place of what the image says."""
+    unscale: bool = False
+    """Applies the scale and offset that images tell to their stored values."""
 
     def __post_init__(self) -> None:
         if not self.scenes:

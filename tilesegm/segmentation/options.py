@@ -36,6 +36,8 @@ class Options:
     """Value of missing pixels, instead of the one that the image declares; may be NaN."""
     level: int = 0
     """Resolution level of a multi-resolution image; 0 is the finest."""
+    unscale: bool = False
+    """Apply the scale and offset that the image tells, as xarray's ``mask_and_scale`` does."""
     area: str | Path | None = None
     """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
     normalisation: Normalisation | None = None

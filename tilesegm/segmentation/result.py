@@ -24,6 +24,8 @@ class Segmentation:
     """Tiles computed, by this run and those that it resumed."""
     skipped: int
     """Tiles that held no pixel of interest and were not computed."""
+    infinite: int = 0
+    """Pixels that are missing because a band is infinite."""
     resumed: int
     """Pixels that an earlier run had finished."""
     seconds: float
@@ -53,6 +55,8 @@ class Segmentation:
             "classes": len(plan.spec.classes),
             "tiles": self.tiles,
             "skipped": self.skipped,
+            "infinite_pixels": self.infinite,
+            "notes": list(self.plan.info.notes),
             "redundancy": round(plan.redundancy, 3),
             "read_amplification": round(plan.read_amplification, 3),
             "exact": plan.exact,

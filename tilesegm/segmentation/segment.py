@@ -13,7 +13,7 @@ from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
-from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
+from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
@@ -32,6 +32,7 @@ from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.missing import infinite_note
 
 __all__ = ["Request", "run_request", "segment"]
 
@@ -108,6 +109,8 @@ def run_request(
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values(), image)
     with open_image(image, request.options) as source:
+        for note in source.info.notes:
+            on_event(Noted(f"{source.info.uri}: {note}"))
         work = _plan_work(source, opener, request)
         info = work.plan.info
         finished = not request.overwrite and _is_finished(paths, work)
@@ -115,6 +118,8 @@ def run_request(
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
             tiles, resumed = _run(work, paths, request, on_event)
+    if tiles.infinite:
+        on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     seconds = time.monotonic() - began
     if not finished:
         on_event(RunEnded(info.uri, seconds))
@@ -124,6 +129,7 @@ def run_request(
         plan=work.plan,
         tiles=tiles.computed,
         skipped=tiles.skipped,
+        infinite=tiles.infinite,
         resumed=resumed,
         seconds=seconds,
     )

@@ -59,7 +59,7 @@ def check_space(output: Path | str, needed: int) -> None:
 
 
 def _same(path: Path, source: str) -> bool:
-    """Tell whether a path is that of an image, of the file of its page, or of the store it is in."""
+    """Tell whether a path is that of an image, or of the file or store that holds it."""
     source = file_of(source)
     try:
         image = Path(url2pathname(source[7:]) if source.startswith("file://") else source)

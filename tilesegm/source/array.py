@@ -126,8 +126,9 @@ class ArraySource(ImageSource):
 def _is_masked(array: Any) -> bool:
     """Tell whether an array, or what dask computes for it, has a mask."""
     array = array.data if hasattr(array, "dims") else array
-    sample = getattr(array, "_meta", array)
-    return isinstance(sample, np.ma.MaskedArray) and sample.mask is not np.ma.nomask
+    if _is_dask(array):
+        return isinstance(array._meta, np.ma.MaskedArray)
+    return np.ma.getmask(array) is not np.ma.nomask
 
 
 def _block(chunks: Any, width: int) -> tuple[int, int]:

@@ -116,7 +116,8 @@ def count_infinite(pixels: Pixels, cols: slice = slice(None)) -> NDArray[np.int6
     if pixels.valid is None or values.dtype.kind != "f" or pixels.valid[:, cols].all():
         return np.zeros(len(values), np.int64)
     hidden = np.isinf(values).any(-1) & ~pixels.valid[:, cols]
-    return hidden.sum(1, dtype=np.int64)
+    counts: NDArray[np.int64] = hidden.sum(1, dtype=np.int64)
+    return counts
 
 
 def infinite_note(count: int) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tilesegm.errors import SettingsError, SourceError
@@ -71,6 +70,12 @@ def open_source(
     )
     source = _open(image, options)
     if not unscale:
+        if source.info.scaling:
+            scale, offset = source.info.scaling[0]
+            source.note(
+                f"values are read as stored; unscale (--unscale) applies the scale {scale:g} and "
+                f"offset {offset:g} that the image tells"
+            )
         return source
     try:
         return UnscaledSource(source)

@@ -41,7 +41,9 @@ class UnscaledSource(ImageSource):
         nothing = Missing(dtype, (None,) * info.bands)
         identity = (*info.identity, ("scaling", str(info.scaling)))
         super().__init__(
-            replace(info, dtype=dtype, nodata=None, scaling=(), masked=True, identity=identity),
+            replace(
+                info, dtype=dtype, nodata=None, scaling=(), masked=info.masked, identity=identity
+            ),
             nothing,
         )
 

@@ -101,7 +101,7 @@ def _choice(uri: str, group: zarr.Group, names: list[str]) -> str:
         within = f"; it holds the groups {groups}, pass one with its path" if groups else ""
         return f"{uri}: a Zarr group without OME-Zarr metadata and without arrays of images{within}"
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    found: list[Any] = [group[name] for name in names]
+    found: list[Any] = [group.get(name) for name in names]
     if not all(isinstance(node, zarr.Array) for node in found):
         return (
             f"{uri}: holds {len(names)} images, {shown}; pass one of them, such as {uri}/{names[0]}"

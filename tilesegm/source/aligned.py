@@ -38,8 +38,8 @@ class AlignedSource(ImageSource):
         assert here.transform is not None
         assert there.transform is not None
         self._stored = stored
-        self._to_ground = Affine(*here.transform)
-        self._to_stored = ~Affine(*there.transform)
+        self._to_ground = here.transform
+        self._to_stored = tuple(~Affine(*there.transform))[:6]
         self._systems = None
         if here.crs and there.crs and here.crs != there.crs:
             self._systems = here.crs, there.crs
@@ -88,10 +88,10 @@ class AlignedSource(ImageSource):
         down = np.arange(window.row, window.stop_row) + 0.5
         along = np.arange(window.col, window.stop_col) + 0.5
         if self._systems is None:
-            x, y = self._to_ground * (along[None, :], down[:, None])
+            x, y = _apply(self._to_ground, along[None, :], down[:, None])
         else:
             x, y = self._project(down, along)
-        cols, rows = self._to_stored * (x, y)
+        cols, rows = _apply(self._to_stored, x, y)
         shape = (len(down), len(along))
         rows, cols = (np.broadcast_to(part, shape) for part in (rows, cols))
         # What cannot be projected lies nowhere.
@@ -103,7 +103,7 @@ class AlignedSource(ImageSource):
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         assert self._systems is not None
         coarse = [np.unique(np.r_[axis[::_STEP], axis[-1]]) for axis in (down, along)]
-        x, y = self._to_ground * (coarse[1][None, :], coarse[0][:, None])
+        x, y = _apply(self._to_ground, coarse[1][None, :], coarse[0][:, None])
         shape = (len(coarse[0]), len(coarse[1]))
         flat = [np.broadcast_to(part, shape).ravel() for part in (x, y)]
         try:
@@ -119,6 +119,14 @@ class AlignedSource(ImageSource):
     def close(self) -> None:
         """Close the image."""
         self._stored.close()
+
+
+def _apply(
+    matrix: tuple[float, ...], x: NDArray[Any], y: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return where an affine transform takes points."""
+    a, b, c, d, e, f = matrix
+    return a * x + b * y + c, d * x + e * y + f
 
 
 def _fill_in(

@@ -16,7 +16,12 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["silence_tensorflow"]
+__all__ = ["silence_gdal", "silence_tensorflow"]
+
+
+def silence_gdal() -> None:
+    """Keep GDAL's debugging lines off the terminal, whatever the environment says."""
+    os.environ["CPL_DEBUG"] = "OFF"
 
 
 def silence_tensorflow() -> None:

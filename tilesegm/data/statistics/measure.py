@@ -13,10 +13,8 @@ from tilesegm.data.statistics.cache import load_statistics, save_statistics, sce
 from tilesegm.data.statistics.cells import Cells, Layout
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SettingsError
-from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted, ignore
+from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
-from tilesegm.source.base import Pixels
-from tilesegm.source.missing import count_infinite, infinite_note
 
 if TYPE_CHECKING:
     from tilesegm.data.scenes import Scenes
@@ -57,10 +55,16 @@ def measure(
     """
     if cell < 1:
         raise SettingsError(f"cell is {cell} pixels; it must be at least 1")
-    _note(scenes, on_event)
     key = scenes_digest(scenes, cell)
-    if cache and (cached := load_statistics(cache, key)):
-        return cached
+    statistics = load_statistics(cache, key) if cache else None
+    if statistics is None:
+        statistics = _measure(scenes, cell, on_event)
+        if cache:
+            save_statistics(cache, statistics, key)
+    return statistics
+
+
+def _measure(scenes: Scenes, cell: int, on_event: OnEvent) -> tuple[SceneStatistics, ...]:
     pixels = sum(info.height * info.width for info in scenes.infos)
     layout = Layout(
         cell=cell,
@@ -72,43 +76,21 @@ def measure(
     )
     collected = [Cells(info.name, (info.height, info.width), layout) for info in scenes.infos]
     on_event(StageStarted("statistics"))
-    infinite = _read(scenes, collected, on_event)
-    for image, count in zip(scenes.images, infinite, strict=True):
-        if count:
-            on_event(Noted(f"{image.uri}: {infinite_note(count)}"))
-    statistics = tuple(cells.finish() for cells in collected)
-    if cache:
-        save_statistics(cache, statistics, key)
-    return statistics
+    _read(scenes, collected, on_event)
+    return tuple(cells.finish() for cells in collected)
 
 
-def _note(scenes: Scenes, on_event: OnEvent) -> None:
-    """Say what was assumed when the images were opened, each thing once."""
-    images: dict[str, list[str]] = {}
-    for image in scenes.images:
-        for note in image.notes:
-            images.setdefault(note, []).append(image.uri)
-    for note, names in images.items():
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        on_event(Noted(f"{names[0]}{more}: {note}"))
-
-
-def _read(scenes: Scenes, collected: Sequence[Cells], on_event: OnEvent) -> list[int]:
-    """Read all windows of all scenes, and count the infinite pixels of each scene."""
-    infinite = [0] * len(collected)
+def _read(scenes: Scenes, collected: Sequence[Cells], on_event: OnEvent) -> None:
+    """Read all windows of all scenes."""
     jobs = [(n, window) for n, cells in enumerate(collected) for window in cells.windows]
 
-    def add(scene: int, window: Window) -> tuple[int, int]:
-        patch = scenes.read(scene, window)
-        collected[scene].add(window, patch)
-        return scene, int(count_infinite(Pixels(patch.pixels, patch.valid)).sum())
+    def add(scene: int, window: Window) -> None:
+        collected[scene].add(window, scenes.read(scene, window))
 
     pool = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1))
     try:
         for done, job in enumerate(as_completed([pool.submit(add, *job) for job in jobs]), 1):
-            scene, count = job.result()
-            infinite[scene] += count
+            job.result()
             on_event(StageProgress(done / len(jobs)))
     finally:
         pool.shutdown(cancel_futures=True)
-    return infinite

@@ -14,10 +14,11 @@ from tests.data.label_parts import write_polygons
 from tests.images import GEO, write
 from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.errors import OutputError, SettingsError, SourceError
+from tilesegm.source.base import ImageInfo
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose
 from tilesegm.training.init.start_file import write_start
-from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_labels
+from tilesegm.training.init.survey import LabelSurvey, survey_labels
 from tilesegm.training.settings.settings_file import load_config
 
 
@@ -161,7 +162,7 @@ def test_black_and_another_colour_are_background_and_foreground(tmp_path: Path) 
 def test_blocks_are_at_least_twice_as_many_as_folds_where_images_allow(
     sides: list[tuple[int, int]], depth: int | None, block: int, folds: int
 ) -> None:
-    images = [ImageSurvey(*side, 3, "uint8", None, (), False) for side in sides]
+    images = [ImageInfo("", "", *side, 3, np.dtype("uint8"), (64, 64)) for side in sides]
     choices = choose([], images, LabelSurvey("ids", {0: 9, 1: 9}, {}))
     assert choices.chosen["split"] == {"strategy": "blocks", "block": block, "folds": folds}
     assert choices.chosen.get("model", {}).get("depth") == depth
@@ -284,3 +285,54 @@ def test_real_ids_with_a_palette_and_nodata(shared_data: Path, tmp_path: Path) -
     assert config.model.depth == 3
     assert config.sampling.balanced == 0.75
     assert '- {name: class 7, value: 7, colour: "#BF7F3F"}  # 194 px, 0.08 %' in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "nodata", "classes", "settings"),
+    [
+        ([0, 255], "uint8", None, [0, 255], {}),
+        ([0, -1], "int16", None, [0, -1], {}),
+        ([0, 65535], "uint16", None, [0, 65535], {}),
+        ([0, 1, 2, 255], "uint8", None, [0, 1, 2], {"ignore": (255,)}),
+        ([-1, 0, 1], "int16", None, [0, 1], {"ignore": (-1,)}),
+        ([1, 255], "uint8", None, [1, 255], {}),
+        ([0, 1], "uint8", 0, [0, 1], {"nodata": "none"}),
+        ([0, 255], "uint8", 0, [0, 255], {"nodata": "none"}),
+        ([0, 255], "uint8", 255, [0, 255], {"nodata": "none"}),
+        ([0, 1, 2], "uint8", 0, [1, 2], {}),
+    ],
+)
+def test_values_mean_what_they_mean_to_evaluate(
+    tmp_path: Path,
+    values: list[int],
+    dtype: str,
+    nodata: int | None,
+    classes: list[int],
+    settings: dict[str, object],
+) -> None:
+    image = write(tmp_path / "image.tif", np.ones((96, 96, 3), np.uint8), **GEO)
+    ids = np.array(values)[np.arange(96) * len(values) // 96].astype(dtype)
+    profile = GEO if nodata is None else GEO | {"nodata": nodata}
+    mask = write(tmp_path / "ids.tif", np.tile(ids, (96, 1)), **profile)
+    choices = write_start([str(image)], [str(mask)], tmp_path / "start.yaml")
+    found = load_config(tmp_path / "start.yaml").data.labels
+    assert [one.value for one in found.classes] == classes
+    assert {"ignore": found.ignore, "nodata": found.nodata} == {
+        "ignore": (),
+        "nodata": None,
+    } | settings
+    # What is left out or assumed is said with a number.
+    hidden = sum(ids == value for value in (*found.ignore, nodata)).sum() * 96
+    assert bool(hidden) == any(f"{hidden:,} px" in note for note in choices.notes)
+
+
+def test_what_an_image_hides_is_said(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(1, 200, (96, 96, 4)).astype(np.uint8)
+    image[:8, :, 3] = 0
+    path = write(tmp_path / "image.tif", image, **GEO)
+    mask = write(tmp_path / "ids.tif", labels(), **GEO)
+    choices = write_start([str(path)], [str(mask)], tmp_path / "start.yaml")
+    (note,) = choices.notes
+    assert "band 4 is tagged alpha and taken as a mask, which hides 768 pixels" in note
+    assert "data.bands: [1, 2, 3, 4]" in note
+    assert "tagged alpha" in (tmp_path / "start.yaml").read_text()

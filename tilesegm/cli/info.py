@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -13,7 +13,15 @@ from rich.table import Table
 from tilesegm.cli.shared import AsJson, Bands, Level, Nodata, Unscale
 from tilesegm.cli.values import parse_bands
 
+if TYPE_CHECKING:
+    from tilesegm.source.base import Source
+
 __all__ = ["info"]
+
+_COUNTED = 2**24
+"""Pixels up to which the values of a raster are counted."""
+_LABELS = 32
+"""Values up to which a raster looks like labels."""
 
 
 def info(
@@ -47,13 +55,15 @@ def info(
 
 
 def _about_image(
-    path: str, bands: str | None, nodata: float | None, level: int, unscale: bool
+    path: str, bands: str | None, nodata: str | None, level: int, unscale: bool
 ) -> dict[str, Any]:
+    from tilesegm.source.hidden import find_hidden
     from tilesegm.source.open import open_source
 
     chosen = parse_bands(bands)
     with open_source(path, bands=chosen, nodata=nodata, level=level, unscale=unscale) as source:
-        image = source.info
+        image, hidden = source.info, find_hidden(source)
+        values = _about_values(source)
     place = image.georeference
     return {
         "image": image.uri,
@@ -66,6 +76,9 @@ def _about_image(
         "block": list(image.block),
         "nodata": None if image.nodata is None else str(image.nodata),
         "missing_pixels_possible": image.masked,
+        "hidden": [one.text for one in hidden],
+        "hidden_pixels": {one.reason: one.pixels for one in hidden},
+        "values": values,
         "crs": _crs_name(place.crs or place.gcp_crs),
         "transform": place.transform and list(place.transform),
         "ground_control_points": len(place.gcps) or None,
@@ -76,6 +89,17 @@ def _about_image(
         "notes": list(image.notes),
         "bytes": image.pixels * image.bands * image.dtype.itemsize,
     }
+
+
+def _about_values(source: Source) -> str | None:
+    """Say what the values of a small raster of one band would mean as labels."""
+    from tilesegm.data.labels.values import count_values, explain
+
+    info = source.info
+    if info.bands != 1 or info.dtype.kind not in "iu" or info.pixels > _COUNTED:
+        return None
+    counts = count_values(source).counts
+    return explain(counts) if len(counts) <= _LABELS else None
 
 
 def _about_model(spec: Any) -> dict[str, Any]:
@@ -104,6 +128,8 @@ def _crs_name(wkt: str | None) -> str | None:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number:,}" for name, number in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

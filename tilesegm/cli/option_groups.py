@@ -34,6 +34,7 @@ from tilesegm.cli.values import (
 from tilesegm.errors import SettingsError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.segmentation.options import Options
+from tilesegm.source.open import parse_nodata
 
 __all__ = ["InferenceOptions", "SegmentationOptions", "make_tiling", "with_option_groups"]
 
@@ -77,7 +78,7 @@ class InferenceOptions:
         """All other options, and ``more`` that one command alone has."""
         return Options(
             bands=parse_bands(self.bands),
-            nodata=self.nodata,
+            nodata=parse_nodata(self.nodata),
             level=self.level,
             unscale=self.unscale,
             normalisation=parse_normalisation(self.normalise),

@@ -59,8 +59,11 @@ BlendChoice = Annotated[
 ]
 Bands = Annotated[str | None, typer.Option(help="Bands to read, counted from 1, such as 3,2,1.")]
 Nodata = Annotated[
-    float | None,
-    typer.Option(help="Value of missing pixels, in place of the image's own; may be nan."),
+    str | None,
+    typer.Option(
+        metavar="VALUE",
+        help="Value of missing pixels, in place of the image's own: a number, nan or none.",
+    ),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
 Unscale = Annotated[

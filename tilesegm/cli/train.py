@@ -135,6 +135,8 @@ def init(
     choices = write_start(
         images, labels, output, attribute=attribute, stack=stack, overwrite=overwrite
     )
+    for note in choices.notes:
+        typer.echo(f"note: {note}", err=True)
     classes = choices.chosen["data"]["labels"]["classes"]
     typer.echo(
         f"{output}: {len(classes)} classes; name them in the file, then: "

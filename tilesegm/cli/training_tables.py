@@ -18,7 +18,7 @@ __all__ = ["EpochProgress", "show_dry_run", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
-    """Also writes a line an epoch on standard error."""
+    """Also prints a line per epoch on standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
         super().__init__(quiet)
@@ -30,7 +30,7 @@ class EpochProgress(ProgressBar):
         match event:
             case EpochEnded() if not self._quiet:
                 score = "" if event.score is None else f", score {event.score:.4f}"
-                self._write(
+                self.say(
                     f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
                     f"{event.seconds:.1f} s"
                 )
@@ -38,8 +38,11 @@ class EpochProgress(ProgressBar):
 
 def show_dry_run(console: Console, dry: dict[str, Any]) -> None:
     """Print the summary of a dry run."""
+    unlabelled = dry["pixels"] - sum(row["pixels"] for row in dry["classes"])
     rows = {
         "scenes": f"{dry['scenes']}, {dry['pixels'] / 1e6:,.1f} MP",
+        "unlabelled": f"{unlabelled:,} px ({unlabelled / dry['pixels']:.1%}): missing in image or "
+        "labels, ignored, or outside the area",
         "bands": f"{len(dry['bands'])} of {dry['dtype']}: {', '.join(dry['bands'])}",
         "split": f"{dry['split']}, fold {dry['fold']} of {dry['folds']} held out, "
         f"buffer {dry['buffer']} px",

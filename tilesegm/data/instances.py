@@ -20,8 +20,8 @@ from tilesegm.data.border_weights import (
 )
 from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.labels.open import open_on_grid
-from tilesegm.data.labels.raster import strips
 from tilesegm.data.labels.table import ValueTable
+from tilesegm.data.labels.values import strips
 from tilesegm.data.settings import BorderWeightSettings, LabelSettings
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window

@@ -90,5 +90,6 @@ def _label_identity(settings: DataSettings, border: BorderWeightSettings | None)
         labels.all_touched,
         labels.background,
         border,
+        *(() if labels.nodata is None else (labels.nodata,)),
     )
     return (("labels mean", repr(decisive)),)

@@ -15,6 +15,7 @@ from tilesegm.data.patch import IGNORE
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.base import Source
+from tilesegm.source.hidden import find_hidden
 from tilesegm.source.identity import Identity
 
 __all__ = ["OpenScene", "SceneEntry", "SceneInfo"]
@@ -76,6 +77,15 @@ class OpenScene:
         if self.area is not None:
             labels[~self.area.mask(window)] = IGNORE
         return labels
+
+    def hidden(self) -> tuple[str, ...]:
+        """Say how many pixels tags of image and labels hide, and which settings read them."""
+        image = tuple(
+            f"image {self.image.info.uri}: {found.settings_text}"
+            for found in find_hidden(self.image)
+            if found.pixels or found.doubtful
+        )
+        return image + (self.labels.hidden() if isinstance(self.labels, RasterLabels) else ())
 
     def close(self) -> None:
         """Close all files."""

@@ -14,7 +14,7 @@ from tilesegm.classes import ClassInfo
 from tilesegm.data.copies import Copies
 from tilesegm.data.handles import Handles
 from tilesegm.data.instances import write_border_weights
-from tilesegm.data.labels.raster import strips
+from tilesegm.data.labels.values import strips
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
 from tilesegm.data.settings import BorderWeightSettings
@@ -28,6 +28,9 @@ __all__ = ["Scenes"]
 
 _OPEN = 32
 """Scenes that stay open while nobody reads them."""
+
+_LOOKED_AT = 16
+"""Scenes whose tags are looked at before a run, of all that there are."""
 
 _COPIED_BYTES = 4 * 2**30
 """Most bytes of decoded images and labels to copy into the temporary folder."""
@@ -202,6 +205,19 @@ class Scenes:
             if valid is not None:
                 labels[~valid] = IGNORE
         return labels
+
+    def hidden(self) -> tuple[str, ...]:
+        """Say what tags hide of the first scene that has any, and of how many others."""
+        step = -(-len(self) // _LOOKED_AT)
+        numbers = range(0, len(self), step)
+        notes: list[tuple[str, ...]] = []
+        for number in numbers:
+            with self._handles.lend(number) as opened:
+                notes += filter(None, [opened.hidden()])
+        if not notes:
+            return ()
+        more = f" (and the like of {len(notes) - 1} more of {len(numbers)} scenes looked at)"
+        return tuple(note + (more if len(notes) > 1 else "") for note in notes[0])
 
     def _pixels(self, scene: int, window: Window) -> Pixels:
         self._check(scene, window)

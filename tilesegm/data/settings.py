@@ -123,6 +123,9 @@ class LabelSettings:
     classes: tuple[ClassSettings, ...]
     ignore: tuple[int | str, ...] = ()
     """Further values that occur and are not learnt from; a raster's nodata always is one."""
+    nodata: float | Literal["none"] | None = None
+    """Value of a raster that is not learnt from, in place of its own nodata; ``none`` to read
+    the nodata value as any other, such as that of a mask whose background is declared nodata."""
     unknown: Literal["error", "ignore"] = "error"
     """What becomes of values that are neither a class nor ignored; they are counted either way."""
     attribute: str | None = None
@@ -164,8 +167,8 @@ class DataSettings:
     labels: LabelSettings
     bands: tuple[int, ...] | None = None
     """Bands to use, counted from 1; all when not given."""
-    nodata: float | None = None
-    """Value of missing pixels, in place of what the image says."""
+    nodata: float | Literal["none"] | None = None
+    """Value of missing pixels, in place of what the image says; ``none``: no value."""
     unscale: bool = False
     """Applies the scale and offset that images tell to their stored values."""
 

@@ -31,10 +31,13 @@ class BandCounts(Counts):
 
     @property
     def iou(self) -> NDArray[np.float64]:
-        """``(K,)`` boundary IoU (Cheng et al. 2021); NaN for a class that has no border at all."""
+        """``(K,)`` boundary IoU (Cheng et al. 2021); NaN for a class without a border in the truth.
+
+        Where the truth has no border there is none to be found, and 0 would blame the map for it.
+        """
         either = self.true + self.predicted - self.both
         nothing = np.full(len(self.both), np.nan)
-        return np.asarray(np.divide(self.both, either, out=nothing, where=either > 0))
+        return np.asarray(np.divide(self.both, either, out=nothing, where=self.true > 0))
 
 
 def border_depth(labels: NDArray[Any], radii: Sequence[int]) -> NDArray[np.uint8]:

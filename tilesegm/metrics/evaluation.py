@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
 import numpy as np
 
+from tilesegm.classes import Meaning
 from tilesegm.grid.layout import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.confusion import Scores, mean
@@ -43,6 +44,11 @@ class Evaluation:
     measures: Measures
     images: tuple[ImageEvaluation, ...]
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What was assumed of values, and what hides pixels of the truth."""
+    truth_values: Meaning = field(default_factory=Meaning)
+    """What values of the truths beside ids were read as."""
+    predicted_values: Meaning = field(default_factory=Meaning)
 
     @cached_property
     def total(self) -> MapCounts:
@@ -81,6 +87,7 @@ class Evaluation:
             **self._calibration(),
             "measures": asdict(self.measures),
             "images": images,
+            "notes": list(self.notes),
             "seconds": self.seconds,
         }
         facts: dict[str, Any] = plain(said, infinity="inf")
@@ -162,6 +169,7 @@ def _overall(counts: MapCounts) -> dict[str, Any]:
         "accuracy": scores.accuracy,
         "kappa": scores.kappa,
         "mean_iou": scores.mean_iou,
+        "mean_iou_classes": int(np.isfinite(scores.iou).sum()),
         "mean_dice": scores.mean_dice,
         "micro_iou": scores.micro_iou,
         "micro_dice": scores.micro_dice,
@@ -169,4 +177,5 @@ def _overall(counts: MapCounts) -> dict[str, Any]:
     }
     if counts.bands:
         values["mean_boundary_iou"] = mean(counts.bands.iou)
+        values["mean_boundary_iou_classes"] = int(np.isfinite(counts.bands.iou).sum())
     return values

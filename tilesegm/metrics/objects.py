@@ -31,17 +31,18 @@ class ObjectCounts(Counts):
 
     @property
     def f1(self) -> NDArray[np.float64]:
-        """``(len(classes),)`` F1 score of objects; NaN for a class without any."""
-        total = self.true + self.predicted
-        nothing = np.full(len(total), np.nan)
-        return np.asarray(np.divide(2 * self.matched, total, out=nothing, where=total > 0))
+        """``(len(classes),)`` F1 score of objects; NaN for a class without any in the truth."""
+        return self._of_true(2 * self.matched)
 
     @property
     def panoptic_quality(self) -> NDArray[np.float64]:
         """``(len(classes),)`` F1 times the mean IoU of matched pairs (Kirillov et al. 2019)."""
+        return self._of_true(2 * self.quality)
+
+    def _of_true(self, part: NDArray[Any]) -> NDArray[np.float64]:
+        nothing = np.full(len(self.true), np.nan)
         total = self.true + self.predicted
-        nothing = np.full(len(total), np.nan)
-        return np.asarray(np.divide(2 * self.quality, total, out=nothing, where=total > 0))
+        return np.asarray(np.divide(part, total, out=nothing, where=self.true > 0))
 
 
 @dataclass(frozen=True)

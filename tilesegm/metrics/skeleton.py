@@ -41,7 +41,7 @@ class SkeletonCounts(Counts):
         """``(len(classes),)`` centre line Dice (Shit et al. 2021).
 
         Harmonic mean of the parts of both skeletons that lie inside the other map's class. NaN
-        for a class in neither map; 0 for one in a single map.
+        for a class that is not in the truth; 0 for one that is there alone.
         """
         zeros = np.zeros(len(self.true))
         recall = np.divide(self.true_found, self.true, out=zeros.copy(), where=self.true > 0)
@@ -50,7 +50,7 @@ class SkeletonCounts(Counts):
         )
         both = recall + right
         score = np.divide(2 * recall * right, both, out=zeros, where=both > 0)
-        return np.where(self.true + self.predicted > 0, score, np.nan)
+        return np.where(self.true > 0, score, np.nan)
 
 
 def count_skeletons(pair: WindowPair, classes: tuple[int, ...], rounds: int) -> SkeletonCounts:

@@ -39,35 +39,37 @@ class SurfaceCounts(Counts):
     def boundary_f1(self, tolerance: float) -> NDArray[np.float64]:
         """``(K,)`` harmonic mean of the parts of both borders within ``tolerance`` of the other.
 
-        Csurka et al. 2013. NaN for a class without borders in both maps; 0 for one that has
-        them in a single map.
+        Csurka et al. 2013. NaN for a class without borders in the truth; 0 for one that has
+        them there alone.
         """
         near, length = self._within(tolerance)
         parts = np.divide(near, length, out=np.zeros(near.shape), where=length > 0)
         total = parts.sum(0)
         f1 = np.divide(2 * parts.prod(0), total, out=np.zeros(len(total)), where=total > 0)
-        return np.where(length.sum(0) > 0, f1, np.nan)
+        return np.where(length[0] > 0, f1, np.nan)
 
     def surface_dice(self, tolerance: float) -> NDArray[np.float64]:
         """``(K,)`` fraction of border pixels within ``tolerance`` of the other map's border.
 
-        Known as normalised surface distance (Nikolov et al. 2018), counted in border pixels.
+        Known as normalised surface distance (Nikolov et al. 2018), counted in border pixels. NaN
+        for a class without borders in the truth.
         """
         near, length = self._within(tolerance)
         empty = np.full(near.shape[1], np.nan)
-        return np.asarray(np.divide(near.sum(0), length.sum(0), out=empty, where=length.any(0)))
+        return np.asarray(np.divide(near.sum(0), length.sum(0), out=empty, where=length[0] > 0))
 
     def hausdorff(self, percentile: float = 95) -> NDArray[np.float64]:
         """``(K,)`` the greater of both directions' percentile of distances, in pixels.
 
-        Infinite where it is above the cap, or the class has borders in one map only; NaN where it
-        has none in both. Between two distances the percentile is interpolated linearly.
+        Infinite where it is above the cap, or the class has borders in the truth only; NaN where
+        it has none there. Between two distances the percentile is interpolated linearly.
         """
         ends = [
             [_percentile(row, percentile) for row in side] for side in (self.true, self.predicted)
         ]
-        one_sided = (self.true.sum(1) > 0) != (self.predicted.sum(1) > 0)
-        return np.where(one_sided, np.inf, np.fmax(*np.asarray(ends, np.float64)))
+        known, found = self.true.any(1), self.predicted.any(1)
+        distance = np.where(found, np.fmax(*np.asarray(ends, np.float64)), np.inf)
+        return np.where(known, distance, np.nan)
 
     def _within(self, tolerance: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """``(2, K)`` border pixels of truth and prediction: those that are near, and all."""

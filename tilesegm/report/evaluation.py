@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.metrics.confusion import mean
@@ -82,22 +83,32 @@ def evaluation_page(
 
 def _add_summary(page: Page, evaluation: Evaluation) -> None:
     scores, total = evaluation.class_scores, evaluation.total
+    over = _classes_of(scores.iou)
     rows: list[tuple[str, object]] = [
         ("accuracy", scores.accuracy),
-        ("mean IoU", scores.mean_iou),
-        ("mean Dice", scores.mean_dice),
+        (f"mean IoU{over}", scores.mean_iou),
+        (f"mean Dice{over}", scores.mean_dice),
         ("Cohen's kappa", scores.kappa),
         ("frequency-weighted IoU", scores.frequency_weighted_iou),
         ("IoU of summed counts", scores.micro_iou),
     ]
     if total.bands:
-        rows.append(("mean boundary IoU", mean(total.bands.iou)))
+        over = _classes_of(total.bands.iou)
+        rows.append((f"mean boundary IoU{over}", mean(total.bands.iou)))
     if total.confidence:
         rows.append(("expected calibration error", total.confidence.expected_calibration_error()))
     if len(evaluation.images) > 1:
         rows.append(("mean IoU, mean over images", evaluation.mean_iou_of_images))
     page.section("Scores")
     page.table(["score", "value"], [*rows, ("pixels with a true class", scores.pixels)])
+    for note in evaluation.notes:
+        page.text(f"{note[:1].upper()}{note[1:]}." if note[:1].islower() else f"{note}.")
+
+
+def _classes_of(values: NDArray[np.float64]) -> str:
+    """Say over how many classes a mean is taken, where not all of them have the score."""
+    counted = int(np.isfinite(values).sum())
+    return "" if counted == len(values) else f" over {counted} of {len(values)} classes"
 
 
 def _add_classes(page: Page, evaluation: Evaluation, classes: Sequence[ClassInfo]) -> None:

@@ -13,6 +13,7 @@ from tilesegm.errors import ModelError, OutputError, SettingsError, TilesegmErro
 from tilesegm.events import OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.folders import expand_folders
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import Request, run_request
@@ -60,8 +61,9 @@ def segment_many(
     call skips finished images and resumes the unfinished one.
 
     Args:
-        images: paths, URLs or arrays, as in `segment`; or a mapping of names to them. Arrays
-            without a name are called ``image_0``, ``image_1`` and so on, by their place.
+        images: paths, URLs or arrays, as in `segment`, where a folder stands for all images in
+            it; or a mapping of names to them. Arrays without a name are called ``image_0``,
+            ``image_1`` and so on, by their place.
         model: a model as in `segment`.
         folder: folder that gets ``NAME_classes.tif`` for each image; created when absent.
         tiling: size, overlap and blending of tiles.
@@ -70,7 +72,8 @@ def segment_many(
         on_event: called with the events of each image.
 
     Raises:
-        SettingsError: two images would get the same output, or images are one array.
+        SettingsError: two images would get the same output, images are one array, or a folder
+            holds no image.
         OutputError: the folder cannot be made.
         ModelError: the model's file cannot be opened.
 
@@ -85,7 +88,7 @@ def segment_many(
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
-    named = _name_images(images)
+    named = _name_images(images, on_event)
     folder = Path(folder)
     outputs = _name_outputs([name for name, _ in named], folder)
     try:
@@ -112,8 +115,8 @@ def segment_many(
     return items
 
 
-def _name_images(images: Any) -> list[tuple[str, Any]]:
-    """Return each image with its name: its own, that of its path, or its place."""
+def _name_images(images: Any, on_event: OnEvent) -> list[tuple[str, Any]]:
+    """Return each image with its name: its key, its path, or its place."""
     if isinstance(images, Mapping):
         return [(str(name), image) for name, image in images.items()]
     single = hasattr(images, "__array__") and images.ndim < 4
@@ -121,12 +124,13 @@ def _name_images(images: Any) -> list[tuple[str, Any]]:
         raise SettingsError(
             "segment_many takes several images; pass a list such as [image], or call segment"
         )
-    return [
-        (os.fspath(image), image)
-        if isinstance(image, str | os.PathLike)
-        else (f"image_{number}", image)
-        for number, image in enumerate(images)
-    ]
+    named: list[tuple[str, Any]] = []
+    for number, image in enumerate(images):
+        if isinstance(image, str | os.PathLike):
+            named += [(path, path) for path in expand_folders([os.fspath(image)], on_event)]
+        else:
+            named.append((f"image_{number}", image))
+    return named
 
 
 def _name_outputs(images: list[str], folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Literal
 from tilesegm.checks import in_range, one_of
 from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.source.options import Nodata
 
 __all__ = ["Compression", "Options", "Precision"]
 
@@ -32,8 +33,9 @@ class Options:
 
     bands: tuple[int, ...] | None = None
     """Bands to read, counted from 1, in the order that the network expects; None: all."""
-    nodata: float | None = None
-    """Value of missing pixels, instead of the one that the image declares; may be NaN."""
+    nodata: Nodata | None = None
+    """Value of missing pixels, instead of the one that the image declares; may be NaN, and
+    ``"none"`` reads the declared one as a value."""
     level: int = 0
     """Resolution level of a multi-resolution image; 0 is the finest."""
     unscale: bool = False

@@ -32,9 +32,13 @@ from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.hidden import find_hidden
 from tilesegm.source.missing import infinite_note
 
 __all__ = ["Request", "run_request", "segment"]
+
+_LOOKED_AT = 2**22
+"""Pixels up to which all of them are looked at before a run, and samples of larger images."""
 
 
 def segment(
@@ -111,6 +115,9 @@ def run_request(
     with open_image(image, request.options) as source:
         for note in source.info.notes:
             on_event(Noted(f"{source.info.uri}: {note}"))
+        for hidden in find_hidden(source, _LOOKED_AT):
+            if hidden.reason == "alpha" and (hidden.pixels or hidden.doubtful):
+                on_event(Noted(f"{source.info.uri}: {hidden.text}"))
         work = _plan_work(source, opener, request)
         info = work.plan.info
         finished = not request.overwrite and _is_finished(paths, work)

@@ -48,8 +48,13 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
 def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
     """Refuse a network that expects other bands than an image has."""
     if spec.bands is not None and spec.bands != info.bands:
+        alpha = info.alpha if spec.bands == info.bands + 1 else None
         advice = (
-            f"choose {spec.bands} of them, e.g. --bands "
+            f"its band {alpha} is tagged alpha and taken as a mask; --bands "
+            + ",".join(str(band) for band in range(1, spec.bands + 1))
+            + " reads it as a band"
+            if alpha
+            else f"choose {spec.bands} of them, e.g. --bands "
             + ",".join(str(band) for band in range(1, spec.bands + 1))
             if spec.bands < info.bands
             else "give an image, or with --stack several, that has them all"

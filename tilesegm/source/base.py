@@ -72,6 +72,8 @@ class ImageInfo:
     """Value that marks missing pixels, if one does."""
     masked: bool = False
     """Whether pixels can be missing: by nodata, alpha, a mask band or NaN."""
+    alpha: int | None = None
+    """Number of the band that is read as a mask and not among ``bands``."""
     georeference: Georeference = field(default_factory=Georeference)
     band_names: tuple[str, ...] = ()
     scaling: tuple[tuple[float, float], ...] = ()

@@ -20,6 +20,7 @@ from tifffile import COMPRESSION
 from tilesegm.errors import SourceError
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.names import file_of
+from tilesegm.source.options import Nodata
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
 
 __all__ = [
@@ -114,15 +115,17 @@ def without_place() -> Iterator[None]:
         yield
 
 
-def warp_dataset(dataset: Any, grid: ImageInfo) -> Any:
+def warp_dataset(dataset: Any, grid: ImageInfo, nodata: Nodata | None = None) -> Any:
     """Lay a dataset on the grid of an image by nearest neighbour; ids stay what they are.
 
-    Pixels beyond the dataset hold its nodata value, or are hidden by alpha where it has none.
+    Pixels beyond the dataset hold its nodata value, or are hidden by alpha where it has none or
+    where another one counts.
 
     Args:
         dataset: open and with a georeference; a coordinate system that one of the two does not
             tell is taken to be that of the other.
         grid: the image, with a transform.
+        nodata: that counts in place of the dataset's own.
     """
     there = dataset.crs or grid.georeference.crs or _PLANE
     alpha = any(c == ColorInterp.alpha for c in dataset.colorinterp)
@@ -134,7 +137,8 @@ def warp_dataset(dataset: Any, grid: ImageInfo) -> Any:
         height=grid.height,
         width=grid.width,
         resampling=Resampling.nearest,
-        add_alpha=not alpha and dataset.nodata is None,
+        add_alpha=not alpha and (dataset.nodata is None or nodata is not None),
+        **({} if nodata is None else {"src_nodata": None, "nodata": None}),
     )
 
 

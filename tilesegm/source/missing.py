@@ -43,6 +43,8 @@ class Missing:
         """
         if options.nodata is None:
             return cls(dtype, tuple(nodata))
+        if options.nodata == "none":
+            return cls(dtype, (None,) * len(nodata))
         if not _holds(dtype, options.nodata):
             raise SettingsError(
                 f"{uri}: nodata={options.nodata:g} is no value of {dtype}, the image's dtype"

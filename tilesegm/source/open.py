@@ -11,11 +11,11 @@ from tilesegm.source.array import ArraySource
 from tilesegm.source.base import Source
 from tilesegm.source.image import ImageSource
 from tilesegm.source.names import is_zarr
-from tilesegm.source.options import DEFAULT_CACHE_BYTES, SourceOptions
+from tilesegm.source.options import DEFAULT_CACHE_BYTES, Nodata, SourceOptions
 from tilesegm.source.remote import is_remote
 from tilesegm.source.unscaled import UnscaledSource
 
-__all__ = ["open_source"]
+__all__ = ["open_source", "opens_as_image", "parse_nodata"]
 
 _SLIDES = (".ome.tif", ".ome.tiff", ".ome.tf8", ".ome.btf", ".svs", ".ndpi", ".scn")
 
@@ -38,7 +38,8 @@ def open_source(
             them.
         bands: numbers of the bands to read, counted from 1, in this order; all when not given.
             An alpha band is read as a mask unless its number is given.
-        nodata: value that marks missing pixels, in place of the image's own; ``"nan"`` too.
+        nodata: value that marks missing pixels, in place of the image's own; ``"nan"`` too, and
+            ``"none"`` to read the image's own as a value.
         level: level of an image of several resolutions; 0 is the full one.
         unscale: whether the scale and offset that the image tells are applied, as GDAL's
             ``-unscale`` and xarray's ``mask_and_scale`` do; values are as stored otherwise.
@@ -64,7 +65,7 @@ def open_source(
     """
     options = SourceOptions(
         bands=None if bands is None else tuple(bands),
-        nodata=_number(nodata),
+        nodata=parse_nodata(nodata),
         level=level,
         cache_bytes=cache_bytes,
     )
@@ -123,8 +124,26 @@ def _open_path(uri: str, options: SourceOptions) -> ImageSource:
     return open_raster(uri, options, _open_path)
 
 
-def _number(nodata: float | str | None) -> float | None:
+def opens_as_image(folder: str) -> bool:
+    """Tell whether GDAL reads a folder as one image, as it does with those of some formats."""
+    from tilesegm.source.raster import RasterSource
+
     try:
-        return None if nodata is None else float(nodata)
+        RasterSource(folder, SourceOptions()).close()
+    except SourceError:
+        return False
+    return True
+
+
+def parse_nodata(nodata: float | str | None) -> Nodata | None:
+    """Return a value of missing pixels that may be a text.
+
+    Raises:
+        SettingsError: it is neither a number, ``"nan"`` nor ``"none"``.
+    """
+    try:
+        if nodata is None or nodata == "none":
+            return None if nodata is None else "none"
+        return float(nodata)
     except ValueError:
-        raise SettingsError(f"nodata={nodata!r}: expected a number or 'nan'") from None
+        raise SettingsError(f"nodata={nodata!r}: expected a number, 'nan' or 'none'") from None

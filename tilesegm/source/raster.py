@@ -46,7 +46,7 @@ class RasterSource(ImageSource):
         self._spool: Spool | None = None
         with self._gdal.calls("cannot be opened"):
             dataset = open_dataset(uri, options.level)
-            self._dataset = dataset if grid is None else warp_dataset(dataset, grid)
+            self._dataset = dataset if grid is None else warp_dataset(dataset, grid, options.nodata)
         try:
             info, missing = self._describe(options, identity)
         except BaseException:
@@ -85,6 +85,7 @@ class RasterSource(ImageSource):
             block=(1, width) if self._orientation.disordered else block,
             nodata=missing.nodata[0],
             masked=missing.possible or self.may_mask,
+            alpha=self._alpha,
             georeference=georeference,
             band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
             scaling=scaling_of_bands(

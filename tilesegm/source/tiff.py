@@ -92,7 +92,7 @@ class TiffSource(ImageSource):
             bands=len(bands),
             dtype=dtype,
             block=(min(rows, height), min(cols, width)),
-            nodata=options.nodata,
+            nodata=missing.nodata[0],
             masked=missing.possible,
             georeference=Georeference(pixel_size=pixel_size(self._file, series, options.level)),
             notes=left_out(self._file, series, level),

@@ -99,7 +99,7 @@ def set_up(
     buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
     on_event(StageStarted("measuring"))
     data = prepare_data(scenes, config, folder, buffer, on_event, workers)
-    for note in (*scenes.notes(data.statistics), *data.split.notes):
+    for note in (*scenes.hidden(), *scenes.notes(data.statistics), *data.split.notes):
         on_event(Noted(note))
     return RunSetup(
         config=config,

@@ -17,7 +17,7 @@ from tilesegm.errors import SourceError
 from tilesegm.source.aligned import AlignedSource
 from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
-from tilesegm.source.options import SourceOptions
+from tilesegm.source.options import Nodata, SourceOptions
 from tilesegm.source.raster import RasterSource
 from tilesegm.source.vector import is_vector
 
@@ -42,7 +42,7 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
     """
     if is_vector(path):
         return VectorLabels(Path(path), settings, info)
-    source = open_on_grid(path, info)
+    source = open_on_grid(path, info, settings.nodata)
     try:
         return RasterLabels(source, settings)
     except BaseException:
@@ -50,16 +50,21 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
         raise
 
 
-def open_on_grid(image: Any, info: ImageInfo) -> Source:
+def open_on_grid(image: Any, info: ImageInfo, nodata: Nodata | None = None) -> Source:
     """Open a raster, or an array, on the grid of an image.
 
     Pixel belongs to pixel where the sizes are equal and nothing says otherwise. A georeferenced
     raster of another grid is read by nearest neighbour; it is missing where it does not reach.
 
+    Args:
+        image: path of the raster, or an array.
+        info: of the image.
+        nodata: value of missing pixels, in place of the raster's own.
+
     Raises:
         SourceError: the raster cannot be read, or does not lie on the image.
     """
-    source = open_source(image)
+    source = open_source(image, nodata=nodata)
     try:
         if _on_grid(source.info, info):
             return source
@@ -70,7 +75,7 @@ def open_on_grid(image: Any, info: ImageInfo) -> Source:
         source.close()
         raise
     source.close()
-    return RasterSource(source.info.uri, SourceOptions(), info)
+    return RasterSource(source.info.uri, SourceOptions(nodata=nodata), info)
 
 
 def _on_grid(labels: ImageInfo, image: ImageInfo) -> bool:

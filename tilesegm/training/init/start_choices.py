@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tilesegm.data.split.pieces import cut_blocks
+from tilesegm.training.init.label_values import read_values
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 
@@ -25,8 +26,6 @@ _CELL, _LARGEST_BLOCK = 64, 1024
 _NETWORKS = ((None, 320), (3, 128), (2, 64))
 """Depth of the network, and the least block for its buffer of 107, 51 or 23 pixels: a lone block
 and the buffer around it take about three times the block, and of smaller ones yet more."""
-_RARE = 1e-4
-"""Share below which a colour is taken for a slip of the brush."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +34,8 @@ class Choices:
 
     chosen: dict[str, Any]
     remarks: dict[KeyPath, str]
+    notes: tuple[str, ...] = ()
+    """What tags and values hide of images and labels, and what changes it."""
 
 
 def choose(
@@ -47,8 +48,11 @@ def choose(
         images: every image that they stand for.
         labels: what the labels of all of them hold.
     """
-    ignored = _slips(labels)
-    labels = replace(labels, counts={k: n for k, n in labels.counts.items() if k not in ignored})
+    values = read_values(labels)
+    labels = values.labels
+    remarks: dict[KeyPath, str] = {
+        ("data", "labels", key): remark for key, remark in values.remarks.items()
+    }
     classes, notes = _classes(labels)
     sides = sorted(min(image.height, image.width) for image in images)
     size = _window(sides[0])
@@ -57,19 +61,12 @@ def choose(
     steps = _steps(pixels, size)
     split, depth, why_split = _split(images)
     chosen: dict[str, Any] = {
-        "data": {"scenes": list(scenes), "labels": {"classes": classes}},
+        "data": {"scenes": list(scenes), "labels": {"classes": classes, **values.settings}},
         "split": split,
         "sampling": {"balanced": share},
         "augmentation": {"flip": True},
         "schedule": {"epochs": _EPOCHS, "steps": steps, "batch": _BATCH, "size": size},
     }
-    remarks: dict[KeyPath, str] = {}
-    if ignored:
-        chosen["data"]["labels"]["ignore"] = list(ignored)
-        remarks["data", "labels", "ignore"] = (
-            "Each of these has less than a ten thousandth of all pixels; make a class of it if it "
-            "is one."
-        )
     if depth is not None:
         chosen["model"] = {"depth": depth}
         remarks["model", "depth"] = (
@@ -90,7 +87,16 @@ def choose(
         remarks["data", "labels", "classes"] = (
             "The labels do not say what their values stand for: give each class a name of your own."
         )
-    return Choices(chosen, remarks)
+    hidden = [image.hidden for image in images if image.hidden]
+    more = f" (and the like of {len(hidden) - 1} more of {len(images)} images)"
+    return Choices(
+        chosen,
+        remarks,
+        notes=(
+            *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
+            *values.remarks.values(),
+        ),
+    )
 
 
 def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:
@@ -123,14 +129,6 @@ def _names(labels: LabelSurvey) -> list[str]:
     if labels.kind == "ids":
         return [f"class {value}" for value in values]
     return [f"colour {str(value).removeprefix('#')}" for value in values]
-
-
-def _slips(labels: LabelSurvey) -> tuple[int | str, ...]:
-    """Return colours that hardly occur."""
-    if labels.kind != "colours":
-        return ()
-    whole = sum(labels.counts.values())
-    return tuple(value for value, count in labels.counts.items() if count < _RARE * whole)
 
 
 def _window(side: int) -> int:

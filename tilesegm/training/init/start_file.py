@@ -65,7 +65,7 @@ def write_start(
     surveyed = survey_labels(list(dict.fromkeys(label for _, label in files)), attribute)
     folder = Path(os.path.abspath(path.parent))
     choices = choose([_relative(scene, folder) for scene in scenes], surveys, surveyed)
-    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed))
+    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, choices.notes))
     write_file(path, text)
     return choices
 
@@ -154,7 +154,9 @@ def _relative(scene: dict[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _head(images: Sequence[ImageSurvey], labels: LabelSurvey) -> tuple[str, ...]:
+def _head(
+    images: Sequence[ImageSurvey], labels: LabelSurvey, notes: Sequence[str]
+) -> tuple[str, ...]:
     """Say what was found."""
     sizes = sorted({(image.width, image.height) for image in images})
     size = " to ".join(
@@ -170,6 +172,7 @@ def _head(images: Sequence[ImageSurvey], labels: LabelSurvey) -> tuple[str, ...]
         f"{', '.join(systems)}" + (", some pixels missing" if first.masked else ""),
         *textwrap.wrap("Bands: " + ", ".join(first.band_names), 97, break_on_hyphens=False),
         f"Labels: {labels.kind}, {len(labels.counts)} values",
+        *(line for note in notes for line in textwrap.wrap(note, 97, break_on_hyphens=False)),
         "",
         "Train by: tilesegm train FILE (with --dry-run to see first what would happen)",
     )

@@ -27,6 +27,16 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
+def test_a_page_of_a_file_is_an_image(tmp_path: Path) -> None:
+    (tmp_path / "stack.tif").touch()
+    (tmp_path / "truth.tif").touch()
+    scene = SceneSettings("GTIFF_DIR:2:stack.tif", "GTIFF_DIR:12:truth.tif")
+    (found,) = find(tmp_path, scene)
+    assert found.name == "stack_2"
+    assert found.image == f"GTIFF_DIR:2:{tmp_path / 'stack.tif'}"
+    assert found.labels == f"GTIFF_DIR:12:{tmp_path / 'truth.tif'}"
+
+
 def test_a_placeholder_stands_for_one_text_everywhere(tmp_path: Path) -> None:
     for n in (1, 2, 10):
         touch(tmp_path, f"a/{n}_in.tif", f"b/{n}_out.png", f"mask/{n}.gif")

@@ -37,6 +37,7 @@ from tilesegm.data.settings import (
     LabelSettings,
     SceneSettings,
 )
+from tilesegm.data.statistics import measure
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.open import open_source
@@ -438,3 +439,17 @@ def test_scenes_without_polygons_are_background_and_counted(tmp_path: Path) -> N
         )
     with pytest.raises(SourceError, match=r"a\.gpkg misses the image .*far\.tif"):
         open_with(tmp_path, SceneSettings("far.tif", "a.gpkg"), labels)
+
+
+def test_what_was_left_out_of_images_is_said_once_with_counts(tmp_path: Path) -> None:
+    image = np.zeros((40, 30, 1), np.float32)
+    image[3, 4:9] = -np.inf
+    ids = np.zeros((40, 30), np.int64)
+    with scenes_in_memory([image, image], [ids, ids]) as scenes:
+        for _ in range(2):  # measured, and read from the cache
+            statistics = measure(scenes, cache=tmp_path / "statistics.npz")
+            assert [scene.infinite for scene in statistics] == [5, 5]
+            assert np.isfinite(statistics[0].means).all()
+            assert scenes.left_out(statistics) == (
+                "<numpy array> and 1 more: 5 pixels are infinite, and missing like NaN",
+            )

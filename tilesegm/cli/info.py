@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.shared import AsJson, Bands, Level, Nodata
+from tilesegm.cli.shared import AsJson, Bands, Level, Nodata, Unscale
 from tilesegm.cli.values import parse_bands
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def info(
     bands: Bands = None,
     nodata: Nodata = None,
     level: Level = 0,
+    unscale: Unscale = False,
     as_json: AsJson = False,
 ) -> None:
     """Describe an image or a model bundle, without loading a network.
@@ -40,7 +41,9 @@ def info(
     from tilesegm.model.open import read_spec
 
     spec = read_spec(path) if Path(path).is_dir() else None
-    facts = _about_image(path, bands, nodata, level) if spec is None else _about_model(spec)
+    facts = (
+        _about_image(path, bands, nodata, level, unscale) if spec is None else _about_model(spec)
+    )
     if as_json:
         typer.echo(json.dumps(facts))
         return
@@ -51,11 +54,14 @@ def info(
     Console().print(table)
 
 
-def _about_image(path: str, bands: str | None, nodata: str | None, level: int) -> dict[str, Any]:
+def _about_image(
+    path: str, bands: str | None, nodata: str | None, level: int, unscale: bool
+) -> dict[str, Any]:
     from tilesegm.source.hidden import find_hidden
     from tilesegm.source.open import open_source
 
-    with open_source(path, bands=parse_bands(bands), nodata=nodata, level=level) as source:
+    chosen = parse_bands(bands)
+    with open_source(path, bands=chosen, nodata=nodata, level=level, unscale=unscale) as source:
         image, hidden = source.info, find_hidden(source)
         values = _about_values(source)
     place = image.georeference
@@ -78,6 +84,9 @@ def _about_image(path: str, bands: str | None, nodata: str | None, level: int) -
         "ground_control_points": len(place.gcps) or None,
         "rpc": bool(place.rpcs) or None,
         "pixel_size_micrometres": place.pixel_size and list(place.pixel_size),
+        "scale": sorted({scale for scale, _ in image.scaling}),
+        "offset": sorted({offset for _, offset in image.scaling}),
+        "notes": list(image.notes),
         "bytes": image.pixels * image.bands * image.dtype.itemsize,
     }
 

@@ -24,6 +24,7 @@ from tilesegm.cli.shared import (
     ScoresChoice,
     Stack,
     Tile,
+    Unscale,
 )
 from tilesegm.cli.values import (
     parse_augment,
@@ -57,6 +58,7 @@ class InferenceOptions:
     bands: Bands = None
     nodata: Nodata = None
     level: Level = 0
+    unscale: Unscale = False
     normalise: Normalise = None
     network_outputs: NetworkOutputs = "auto"
     head: Head = None
@@ -83,6 +85,7 @@ class InferenceOptions:
             bands=parse_bands(self.bands),
             nodata=parse_nodata(self.nodata),
             level=self.level,
+            unscale=self.unscale,
             normalisation=parse_normalisation(self.normalise),
             network_outputs=self.network_outputs,  # type: ignore[arg-type]
             head=self.head,

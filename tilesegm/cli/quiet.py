@@ -17,11 +17,16 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["LOUD", "print_anywhere", "silence_tensorflow"]
+__all__ = ["LOUD", "print_anywhere", "silence_gdal", "silence_tensorflow"]
 
 
 LOUD = "TILESEGM_TENSORFLOW_LOG"
 """Environment variable: when it is set, TensorFlow logs as it would without us."""
+
+
+def silence_gdal() -> None:
+    """Keep GDAL's debugging lines off the terminal, whatever the environment says."""
+    os.environ["CPL_DEBUG"] = "OFF"
 
 
 def silence_tensorflow() -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "Size",
     "Stack",
     "Tile",
+    "Unscale",
 ]
 
 Images = Annotated[
@@ -70,6 +71,12 @@ Nodata = Annotated[
     ),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
+Unscale = Annotated[
+    bool,
+    typer.Option(
+        "--unscale", help="Apply the scale and offset that the image tells to its stored values."
+    ),
+]
 Stack = Annotated[
     bool, typer.Option("--stack", help="Read all images as the bands of one image on one grid.")
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from tilesegm.data.pattern import Pattern, natural
 from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.names import file_of, stem_of
 from tilesegm.source.remote import is_remote
 from tilesegm.source.vector.address import VectorAddress, is_vector
 
@@ -87,7 +88,7 @@ def _resolve(scene: SceneSettings, first: str, values: dict[str, str], folder: P
         return None if text is None else _locate(Pattern(text).fill(values), what, folder)
 
     image = tuple(_locate(Pattern(text).fill(values), "image", folder) for text in scene.images)
-    name = "/".join(values.values()) if values else Path(first).stem
+    name = "/".join(values.values()) if values else stem_of(first)
     group = None if scene.group is None else Pattern(scene.group).fill(values)
     labels = scene.labels if scene.labels == INSTANCES else fill(scene.labels, "labels")
     assert labels is not None
@@ -106,11 +107,12 @@ def _locate(path: str, what: str, folder: Path) -> str:
     """Return the full path of what must exist."""
     if is_remote(path):
         return path
-    full = folder / (VectorAddress.parse(path).path if is_vector(path) else path)
+    file = str(VectorAddress.parse(path).path) if is_vector(path) else file_of(path)
+    full = folder / file  # of a layer or a page
     one_an_object = what == "instances" and glob.has_magic(full.name)
     if not (full.parent.is_dir() if one_an_object else full.exists()):
         raise SourceError(f"{what} {full}: no such file; check the path or its pattern")
-    return str(folder / path)
+    return str(folder / path) if is_vector(path) else f"{path.removesuffix(file)}{full}"
 
 
 def _rename(files: SceneFiles, folder: Path) -> SceneFiles:

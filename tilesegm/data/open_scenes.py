@@ -48,7 +48,9 @@ def _open(
 ) -> OpenScene:
     """Open the files of a scene; with ``border`` objects that touch are drawn apart."""
     with ExitStack() as opened:
-        image = open_source(files.image, bands=settings.bands, nodata=settings.nodata)
+        image = open_source(
+            files.image, bands=settings.bands, nodata=settings.nodata, unscale=settings.unscale
+        )
         opened.callback(image.close)
         instances = None
         drawn = files.labels == INSTANCES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import threading
 import time
@@ -148,7 +147,8 @@ def evaluate_many(
         inspected, IdReading(ignore=options.ignore, values=options.values), count_pair
     )
     hidden = next(filter(None, map(hidden_labels, inspected)), ())
-    notes += (*itertools.chain.from_iterable(pair.notes for pair in inspected), *hidden)
+    opened = dict.fromkeys(note for pair in inspected for note in pair.notes)
+    notes = (*opened, *notes, *hidden)
     for note in notes:
         on_event(Noted(note))
     images = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
-from tilesegm.source.open import is_zarr
+from tilesegm.source.names import is_zarr
 from tilesegm.source.vector.address import is_vector
 
 __all__ = [

@@ -28,7 +28,8 @@ from tilesegm.metrics.seams import SeamMap
 from tilesegm.sink.layer import PROBABILITY
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
-from tilesegm.source.base import ImageInfo, Pixels, Source
+from tilesegm.source.base import ImageInfo, Pixels, Source, same_place
+from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata
 from tilesegm.source.vector.address import is_vector
@@ -61,8 +62,6 @@ def inspect_pair(
     with open_source(given.prediction) as source:
         info = source.info
     facts = read_map_facts(given.prediction)
-    if facts.georeference.transform is not None:
-        info = replace(info, georeference=facts.georeference)
     if classes is None and labels is not None:
         classes = tuple(label.name for label in labels.classes)
     inspected = InspectedPair(
@@ -144,12 +143,14 @@ class PairReader:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What one should know of the polygons of truth and area, in a line each."""
+        """What was assumed or left out when the maps were opened, in a line each."""
+        opened = (self._prediction, self._truth)
+        infos = [source.info for source in opened if isinstance(source, ImageSource)]
         truth = self._truth.reading if isinstance(self._truth, VectorLabels) else None
         lines = tell(filter(None, [truth, self._area.reading if self._area else None]))
         if truth is not None and truth.elsewhere:
             lines.append(f"{truth.elsewhere}; all of it counts as background")
-        return tuple(lines)
+        return (*(f"{info.uri}: {note}" for info in infos for note in info.notes), *lines)
 
     def _open_scores(self, files: ExitStack, image: Any, bands: int) -> Source | None:
         if image is None:
@@ -267,17 +268,13 @@ def _open_truth(pair: InspectedPair) -> Any:
     truth, grid = pair.given.truth, pair.info
     if pair.labels is not None:
         return open_labels(os.fspath(truth), pair.labels, grid)
-    if not isinstance(truth, str | os.PathLike):
-        source = _open(truth, pair.nodata)
-        _check_size(source.info, grid)
-    elif is_vector(os.fspath(truth)):
+    if isinstance(truth, str | os.PathLike) and is_vector(os.fspath(truth)):
         raise SourceError(
             f"{truth} holds polygons; give --labels with the settings of a training run, which say "
             "what their attribute means (`tilesegm train init IMAGE --labels "
             f"{truth} -o run.yaml` writes them)"
         )
-    else:
-        source = open_on_grid(os.fspath(truth), grid, pair.nodata)
+    source = open_on_grid(truth, grid, pair.nodata)
     _check_ids(source.info)
     return source
 
@@ -297,6 +294,8 @@ def _check_size(info: ImageInfo, grid: ImageInfo) -> None:
             f"{info.uri} has {info.height} x {info.width} pixels and {grid.uri} {grid.height} x "
             f"{grid.width}; they must be of one size"
         )
+    if not same_place(info.georeference, grid.georeference, grid.height, grid.width):
+        raise SourceError(f"{info.uri} lies elsewhere than {grid.uri}; give that of the same map")
 
 
 def _ids(pixels: Pixels, info: ImageInfo) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:

@@ -59,6 +59,10 @@ class Axis:
         """Where neighbouring tiles change over: the middle of the pixels both contribute to."""
         return np.array([(late.first + early.last) / 2 for early, late in pairwise(self.spans)])
 
+    def finished(self, number: int) -> int:
+        """Return the pixel up to which all is final once this span and those before are added."""
+        return self.spans[number + 1].first if number + 1 < len(self.spans) else self.size
+
     def cover(self, start: int, stop: int) -> range:
         """Numbers of the spans that contribute to pixels ``[start, stop)``."""
         touching = [n for n, s in enumerate(self.spans) if s.first < stop and s.last > start]

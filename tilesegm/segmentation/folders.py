@@ -7,7 +7,8 @@ from pathlib import Path
 
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
-from tilesegm.source.open import is_zarr, opens_as_image
+from tilesegm.source.names import is_zarr
+from tilesegm.source.open import opens_as_image
 
 __all__ = ["expand_folders"]
 

@@ -39,6 +39,8 @@ class Options:
     ``"none"`` reads the declared one as a value."""
     level: int = 0
     """Resolution level of a multi-resolution image; 0 is the finest."""
+    unscale: bool = False
+    """Apply the scale and offset that the image tells, as xarray's ``mask_and_scale`` does."""
     area: str | Path | None = None
     """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
     normalisation: Normalisation | None = None

@@ -33,6 +33,7 @@ from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.hidden import find_hidden
+from tilesegm.source.missing import infinite_note
 from tilesegm.source.vector.reading import tell
 
 __all__ = ["Request", "run_request", "segment"]
@@ -113,6 +114,8 @@ def run_request(
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values(), image)
     with open_image(image, request.options) as source:
+        for note in source.info.notes:
+            on_event(Noted(f"{source.info.uri}: {note}"))
         for hidden in find_hidden(source, _LOOKED_AT):
             if hidden.reason == "alpha" and (hidden.pixels or hidden.doubtful):
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
@@ -123,6 +126,8 @@ def run_request(
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
             tiles, resumed = _run(work, paths, request, on_event)
+    if tiles.infinite:
+        on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     seconds = time.monotonic() - began
     if not finished:
         on_event(RunEnded(info.uri, seconds))
@@ -132,6 +137,7 @@ def run_request(
         plan=work.plan,
         tiles=tiles.computed,
         skipped=tiles.skipped,
+        infinite=tiles.infinite,
         resumed=resumed,
         seconds=seconds,
     )

@@ -21,7 +21,13 @@ __all__ = ["notes_of", "open_image", "open_predictor", "outputs_of", "plan_for"]
 
 def open_image(image: Any, options: Options) -> Source:
     """Open an image as the options say, and refuse one without pixels."""
-    source = open_source(image, bands=options.bands, nodata=options.nodata, level=options.level)
+    source = open_source(
+        image,
+        bands=options.bands,
+        nodata=options.nodata,
+        level=options.level,
+        unscale=options.unscale,
+    )
     if not source.info.pixels:
         source.close()
         raise SourceError(f"{source.info.uri} has no pixels")

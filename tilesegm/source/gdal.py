@@ -19,6 +19,7 @@ from tifffile import COMPRESSION
 
 from tilesegm.errors import SourceError
 from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.names import file_of
 from tilesegm.source.options import Nodata
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
 
@@ -170,7 +171,7 @@ def _settings(uri: str) -> dict[str, Any]:
         # Decodes a PNG whole, and leaves the buffer unwritten without a word when it is cut short.
         "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     }
-    if is_remote(uri):
+    if is_remote(file_of(uri)):
         return settings | GDAL_REMOTE
     if uri.lower().endswith(_THREADED):
         settings["GDAL_NUM_THREADS"] = "ALL_CPUS"

@@ -101,7 +101,8 @@ def set_up(
     buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
     on_event(StageStarted("measuring"))
     data = prepare_data(scenes, config, folder, buffer, on_event, workers)
-    notes = (*scenes.notes, *scenes.hidden(), *data.split.notes)
+    left_out = scenes.left_out(data.statistics)
+    notes = (*scenes.notes, *scenes.hidden(), *left_out, *data.split.notes)
     for note in notes:
         on_event(Noted(note))
     return RunSetup(

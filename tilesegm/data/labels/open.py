@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import rasterio.warp
 from rasterio.errors import RasterioError
@@ -11,6 +13,7 @@ from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SourceError
+from tilesegm.source.aligned import AlignedSource
 from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata, SourceOptions
@@ -47,30 +50,32 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
         raise
 
 
-def open_on_grid(path: str, info: ImageInfo, nodata: Nodata | None = None) -> Source:
-    """Open a raster on the grid of an image.
+def open_on_grid(image: Any, info: ImageInfo, nodata: Nodata | None = None) -> Source:
+    """Open a raster, or an array, on the grid of an image.
 
     Pixel belongs to pixel where the sizes are equal and nothing says otherwise. A georeferenced
     raster of another grid is read by nearest neighbour; it is missing where it does not reach.
 
     Args:
-        path: of the raster.
+        image: path of the raster, or an array.
         info: of the image.
         nodata: value of missing pixels, in place of the raster's own.
 
     Raises:
         SourceError: the raster cannot be read, or does not lie on the image.
     """
-    source = open_source(path, nodata=nodata)
+    source = open_source(image, nodata=nodata)
     try:
         if _on_grid(source.info, info):
             return source
         _check_alignable(source, info)
+        if not isinstance(source, RasterSource):
+            return AlignedSource(source, info)
     except BaseException:
         source.close()
         raise
     source.close()
-    return RasterSource(path, SourceOptions(nodata=nodata), info)
+    return RasterSource(source.info.uri, SourceOptions(nodata=nodata), info)
 
 
 def _on_grid(labels: ImageInfo, image: ImageInfo) -> bool:
@@ -94,11 +99,6 @@ def _check_alignable(source: Source, image: ImageInfo) -> None:
                 "them by; give labels of the image's size"
                 + (" (a photo is read upright, as its EXIF tag says)" if turned else "")
             )
-    if not isinstance(source, RasterSource):
-        raise SourceError(
-            f"labels {labels.uri} have {sizes} or lie elsewhere, and a {labels.kind} cannot be "
-            "aligned; warp it to the image's grid first, or convert it to GeoTIFF"
-        )
     if not _overlap(labels, image):
         raise SourceError(
             f"labels {labels.uri} lie beside the image {image.uri}: they have no pixel in common; "

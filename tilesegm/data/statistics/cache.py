@@ -65,6 +65,8 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
                     **{
                         part.name: value.item() if value.ndim == 0 else value
                         for part in fields(SceneStatistics)
+                        # Versions before counted no infinite pixels.
+                        if part.name != "infinite" or f"{index}/infinite" in file.files
                         for value in (file[f"{index}/{part.name}"],)
                     }
                 )

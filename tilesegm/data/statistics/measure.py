@@ -53,8 +53,15 @@ def measure(
     if cell < 1:
         raise SettingsError(f"cell is {cell} pixels; it must be at least 1")
     key = scenes_digest(scenes, cell)
-    if cache and (cached := load_statistics(cache, key)):
-        return cached
+    statistics = load_statistics(cache, key) if cache else None
+    if statistics is None:
+        statistics = _measure(scenes, cell, on_event)
+        if cache:
+            save_statistics(cache, statistics, key)
+    return statistics
+
+
+def _measure(scenes: Scenes, cell: int, on_event: OnEvent) -> tuple[SceneStatistics, ...]:
     pixels = sum(info.height * info.width for info in scenes.infos)
     layout = Layout(
         cell=cell,
@@ -67,10 +74,7 @@ def measure(
     collected = [Cells(info.name, (info.height, info.width), layout) for info in scenes.infos]
     on_event(StageStarted("statistics"))
     _read(scenes, collected, on_event)
-    statistics = tuple(cells.finish() for cells in collected)
-    if cache:
-        save_statistics(cache, statistics, key)
-    return statistics
+    return tuple(cells.finish() for cells in collected)
 
 
 def _read(scenes: Scenes, collected: Sequence[Cells], on_event: OnEvent) -> None:

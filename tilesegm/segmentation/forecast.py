@@ -84,7 +84,7 @@ class Forecast:
             "exact_overlap": None if plan.spec.inexact else plan.exact_overlap,
             "stride": plan.spec.stride,
             "expected_class_flips": self.flips,
-            "notes": list(notes_of(plan)),
+            "notes": [*plan.info.notes, *notes_of(plan)],
         }
 
 

@@ -104,27 +104,29 @@ def init(
         list[str],
         typer.Argument(
             metavar="IMAGE...",
-            help="Images, or a quoted pattern such as 'images/{name}.tif'.",
-            show_default=False,
-        ),
-    ],
-    labels: Annotated[
-        list[str],
-        typer.Option(
-            "--labels",
-            metavar="LABELS...",
-            help="One file per image, one file for all images, or a quoted pattern.",
+            help="Images, folders, split lists such as train.txt, or a quoted pattern such as "
+            "'images/{name}.tif'.",
             show_default=False,
         ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="YAML file to write.", show_default=False)
     ],
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--labels",
+            metavar="LABELS...",
+            help="Files or folders with the names of images, one file for all images, or a quoted "
+            "pattern; not needed where images and masks stand in one folder.",
+        ),
+    ] = None,
     attribute: Annotated[
         str | None, typer.Option(help="Attribute of a polygon file that holds the class.")
     ] = None,
     stack: Stack = False,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """Examine images and labels, and write a commented settings file for them.
 
@@ -132,14 +134,22 @@ def init(
     """
     from tilesegm.training.init.start_file import write_start
 
-    choices = write_start(
-        images, labels, output, attribute=attribute, stack=stack, overwrite=overwrite
-    )
-    classes = choices.chosen["data"]["labels"]["classes"]
-    typer.echo(
-        f"{output}: {len(classes)} classes; name them in the file, then: "
-        f"tilesegm train {output} --dry-run"
-    )
+    with EpochProgress(quiet) as progress:
+        choices = write_start(
+            images,
+            labels or (),
+            output,
+            attribute=attribute,
+            stack=stack,
+            overwrite=overwrite,
+            on_event=progress,
+        )
+    if not quiet:
+        classes = choices.chosen["data"]["labels"]["classes"]
+        typer.echo(
+            f"{output}: {len(classes)} classes; name them in the file, then: "
+            f"tilesegm train {output} --dry-run"
+        )
 
 
 @train_app.command()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from tilesegm.data.pattern import escape
+
 __all__ = ["find_patterns"]
 
 
@@ -38,9 +40,7 @@ def _pattern(paths: Sequence[str], names: dict[tuple[str, ...], str]) -> str | N
     pattern = []
     for parts in zip(*split, strict=True):
         if len(set(parts)) == 1:
-            if "{" in parts[0]:
-                return None
-            pattern.append(parts[0])
+            pattern.append(escape(parts[0]))
             continue
         before = re.split(r"[^\W_]*$", _common_start(parts))[0]
         mirrored = _common_start([part[len(before) :][::-1] for part in parts])
@@ -52,8 +52,9 @@ def _pattern(paths: Sequence[str], names: dict[tuple[str, ...], str]) -> str | N
         name = names.setdefault(values, _new_name(before, names.values()))
         # Values of one character can be listed, so that no other file fits.
         letters = "".join(sorted(set(values)))
-        glob = f":[{letters}]" if first and all(len(value) == 1 for value in values) else ""
-        pattern.append(f"{before}{{{name}{glob}}}{after}")
+        listed = first and letters.isalnum() and all(len(value) == 1 for value in values)
+        glob = f":[{letters}]" if listed else ""
+        pattern.append(f"{escape(before)}{{{name}{glob}}}{escape(after)}")
     return "/".join(pattern)
 
 
@@ -65,7 +66,9 @@ def _common_start(words: Sequence[str]) -> str:
 
 
 def _new_name(before: str, taken: Collection[str]) -> str:
-    wanted = re.sub(r"\W|^\d+", "", before).strip("_").lower() or "name"
+    wanted = re.sub(r"\W|^\d+", "", before).strip("_").lower()
+    # A name of a placeholder begins with a letter from A to Z.
+    wanted = wanted if re.match("[a-z]", wanted) else "name"
     name, number = wanted, 2
     while name in taken:
         name, number = f"{wanted}{number}", number + 1

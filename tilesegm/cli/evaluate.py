@@ -114,6 +114,11 @@ def evaluate(
         ),
         workers=workers,
     )
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise SettingsError(
+            f"--report {report}: a report is one .html file, so name it "
+            f"{report.with_suffix('.html')}; --json-file writes all scores as JSON"
+        )
     pairs = _pairs(prediction, truth, aoi, confidence, scores)
     rivals = {path: _pairs(path, truth, aoi, None, None) for path in against or ()}
     if image is not None:

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from tilesegm.cli.shared import AsJson, Changes, Overwrite, Picture, Quiet, Settings, Stack
 from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
+from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import OutputError
 
 __all__ = ["train_app"]
@@ -32,7 +33,7 @@ class _RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-class _ManyLabels(TyperCommand):
+class _ManyLabels(TellingCommand):
     """Reads ``--labels A B`` as ``--labels A --labels B``, since shells expand ``--labels *``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -10,17 +10,17 @@ __all__ = ["IMAGE_WORDS", "LABEL_WORDS", "composed", "find_path", "image_name", 
 
 _HIDDEN = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "icon\r"}
 
-IMAGE_WORDS = frozenset(
-    ("image", "images", "img", "imgs", "jpegimages", "leftimg8bit", "sat", "photo", "photos")
-    + ("input", "inputs", "picture", "pictures", "rgb", "raw", "training")
-)
+IMAGE_WORDS = frozenset({
+    "image", "images", "img", "imgs", "input", "inputs", "jpegimages", "leftimg8bit", "photo",
+    "photos", "picture", "pictures", "raw", "rgb", "sat", "training",
+})  # fmt: skip
 """What names of images and their folders add to the name of what they show, as `plain` writes."""
-LABEL_WORDS = frozenset(
-    ("mask", "masks", "label", "labels", "lbl", "gt", "gtfine", "groundtruth", "truth", "truths")
-    + ("annotation", "annotations", "annot", "annots", "manual", "manual1", "1stmanual", "target")
-    + ("targets", "seg", "segmentation", "segmentationclass", "segmentations", "classes", "output")
-    + ("ids", "gtfinelabelids", "gtfinelabeltrainids", "labelids", "labeltrainids", "mat")
-)
+LABEL_WORDS = frozenset({
+    "1stmanual", "annot", "annotation", "annotations", "annots", "classes", "groundtruth", "gt",
+    "gtfine", "gtfinelabelids", "gtfinelabeltrainids", "ids", "label", "labelids", "labels",
+    "labeltrainids", "lbl", "manual", "manual1", "mask", "masks", "output", "outputs", "seg",
+    "segmentation", "segmentationclass", "segmentations", "target", "targets", "truth", "truths",
+})  # fmt: skip
 """Likewise of labels."""
 
 _JOINTS = r"[-_. ]+"

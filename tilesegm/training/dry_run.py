@@ -63,7 +63,7 @@ class DryRun:
     buffer: int
     """Pixels around held-out ones that are not learnt from."""
     notes: tuple[str, ...]
-    """Warnings about the split and the scores that come of it."""
+    """Warnings about the split and the scores that come of it, and settings without effect."""
     model: str
     parameters: int
     start: StartWeights | None
@@ -161,7 +161,7 @@ def _describe(
         folds=data.split.folds,
         fold=config.split.fold,
         buffer=data.split.buffer,
-        notes=data.split.notes,
+        notes=setup.notes,
         model=setup.spec.name,
         parameters=setup.network.count_params(),
         start=setup.start,

@@ -18,14 +18,16 @@ from tilesegm.source.vector import is_vector
 
 __all__ = ["Gathered", "gather", "listed"]
 
-_RASTERS = frozenset(
-    ".tif .tiff .png .jpg .jpeg .bmp .gif .webp .jp2 .j2k .img .vrt .zarr .svs .ndpi .scn .btf "
-    ".ppm .pgm .pbm .nc .hdr .dat .bil .bip .bsq .asc .ecw .sid .ntf".split()
-)
-_PARTS = frozenset(
-    ".aux.xml .shp.xml .ovr .msk .tfw .pgw .jgw .bpw .gfw .tifw .wld .dbf .shx .prj .cpg .qpj .sbn "
-    ".sbx .qix .qmd .qml .sld .gpkg-wal .gpkg-shm".split()
-)
+_RASTERS = frozenset({
+    ".asc", ".bil", ".bip", ".bmp", ".bsq", ".btf", ".dat", ".ecw", ".gif", ".hdr", ".img", ".j2k",
+    ".jp2", ".jpeg", ".jpg", ".nc", ".ndpi", ".ntf", ".pbm", ".pgm", ".png", ".ppm", ".scn", ".sid",
+    ".svs", ".tif", ".tiff", ".vrt", ".webp", ".zarr",
+})  # fmt: skip
+_PARTS = (
+    ".aux.xml", ".bjw", ".bpw", ".cpg", ".dbf", ".gfw", ".gpkg-shm", ".gpkg-wal", ".jgw", ".msk",
+    ".ovr", ".pgw", ".prj", ".qix", ".qmd", ".qml", ".qpj", ".sbn", ".sbx", ".shp.xml", ".shx",
+    ".sld", ".tfw", ".tifw", ".wld",
+)  # fmt: skip
 """Files that stand beside an image or a shapefile and belong to it."""
 _LISTS = frozenset((".txt", ".lst"))
 _SHOWN = 5
@@ -70,7 +72,9 @@ def gather(words: Sequence[str], *, vectors: bool = False) -> Gathered:
         SettingsError: there is no such file, or a folder holds none.
     """
     files: list[str] = []
-    lists, others, folders = [], [], []
+    lists: list[Path] = []
+    others: list[Path] = []
+    folders: list[Path] = []
     for word in words:
         if is_remote(word):
             files.append(word)
@@ -81,7 +85,7 @@ def gather(words: Sequence[str], *, vectors: bool = False) -> Gathered:
             if whole:
                 folders.append(path)
             for one in inside:
-                if not is_shown(one.name) or one.name.lower().endswith(tuple(_PARTS)):
+                if not is_shown(one.name) or one.name.lower().endswith(_PARTS):
                     continue
                 if one.suffix.lower() in _LISTS:
                     (others if whole else lists).append(one)

@@ -100,22 +100,22 @@ def _fewer(folds: int) -> dict[KeyPath, str]:
 
 
 def _of_blocks(images: Sequence[ImageSurvey]) -> Iterator[HoldOut]:
-    """Yield the deepest network whose blocks are enough, then less deep ones with smaller blocks."""
+    """Yield the deepest network whose blocks are enough, then others with smaller blocks."""
     first = _blocks(images)
     depths = [network[0] for network in _NETWORKS]
     for depth, least, buffer in _NETWORKS[depths.index(first[0]) :]:
         block = first[1] if depth == first[0] else least
         count = sum(len(cut_blocks(image.height, image.width, block)) for image in images)
         for folds in range(max(2, min(_FOLDS, count)), 1, -1):
-            yield _by_blocks(images, depth, block, folds, count, buffer)
+            split = {"strategy": "blocks", "folds": folds, "block": block}
+            remarks = _remarks_on_blocks(len(images), depth, count)
+            yield HoldOut(split, depth, buffer, remarks)
 
 
-def _by_blocks(
-    images: Sequence[ImageSurvey], depth: int | None, block: int, folds: int, count: int, buffer: int
-) -> HoldOut:
+def _remarks_on_blocks(images: int, depth: int | None, count: int) -> dict[KeyPath, str]:
     few = "" if count >= _ENOUGH else "; so few that scores depend on which are held out"
     why = (
-        f"There {'is one image' if len(images) == 1 else f'are {len(images)} images'}, so blocks "
+        f"There {'is one image' if images == 1 else f'are {images} images'}, so blocks "
         "of them are held out, and a buffer around them is not learnt from."
     )
     remarks: dict[KeyPath, str] = {
@@ -127,8 +127,7 @@ def _by_blocks(
             "Images are small: a network that sees less far leaves more of them to learn from, "
             "because the buffer around held-out blocks is as wide as it sees."
         )
-    split = {"strategy": "blocks", "folds": folds, "block": block}
-    return HoldOut(split, depth, buffer, remarks)
+    return remarks
 
 
 def _blocks(images: Sequence[ImageSurvey]) -> tuple[int | None, int]:

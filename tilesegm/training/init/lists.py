@@ -92,13 +92,17 @@ def with_roles(pairing: Pairing, lists: Sequence[Path], images: Sequence[str]) -
         if absent and len(absent) < len(each.names):
             notes.append(f"{len(absent)} names of {each.path} have no scene: {listed(absent)}")
     if given and not owners:
-        raise SettingsError(f"{listed(lists)} names none of the images, such as {scenes[0].image[0]}")
+        raise SettingsError(
+            f"{listed(lists)} names none of the images, such as {scenes[0].image[0]}"
+        )
     if owners:
         roles = {owner.role for owner in owners.values()}
         if "train" in roles:
             alone = [s.image[0] for n, s in enumerate(scenes) if n not in owners]
             if alone:
-                notes.append(f"{len(alone)} scenes stand in no list and are left out: {listed(alone)}")
+                notes.append(
+                    f"{len(alone)} scenes stand in no list and are left out: {listed(alone)}"
+                )
         scenes = [
             replace(scene, role=owners[n].role if n in owners else None)
             for n, scene in enumerate(scenes)

@@ -34,9 +34,7 @@ def open_as_training(chosen: dict[str, Any], folder: Path) -> Scenes:
     return open_scenes(find_scenes(config.data, folder), config.data, config.loss.border_weights)
 
 
-def first_that_works(
-    scenes: Scenes, ways: Sequence[HoldOut], on_event: OnEvent
-) -> HoldOut:
+def first_that_works(scenes: Scenes, ways: Sequence[HoldOut], on_event: OnEvent) -> HoldOut:
     """Return the first way to hold out that leaves something on both sides.
 
     Args:

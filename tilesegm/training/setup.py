@@ -58,7 +58,7 @@ class RunSetup:
     data: TrainingData
     normalisation: Normalisation
     notes: tuple[str, ...] = ()
-    """What one should know before the run: of the split, the images, and settings without effect."""
+    """What one should know before the run, of split, images and settings without effect."""
 
 
 def open_run_scenes(config: TrainingConfig, folder: Path = Path()) -> Scenes:

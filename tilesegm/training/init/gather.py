@@ -93,7 +93,7 @@ def gather(words: Sequence[str], *, vectors: bool = False) -> Gathered:
                     others.append(one)
                 else:
                     files.append(str(one))
-    names = tuple(dict.fromkeys(sorted(files, key=natural)))
+    names = tuple(sorted(files, key=natural))
     if not names and not lists:
         raise SettingsError(
             f"{listed(words)} holds no {'labels' if vectors else 'images'}; expected files such as "

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.data.file_names import IMAGE_WORDS, LABEL_WORDS, composed, image_name, plain
-from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
 from tilesegm.source.vector import is_vector
 from tilesegm.training.init.gather import listed
+from tilesegm.training.init.scene_patterns import common_start
 
 __all__ = ["ROLES", "Pairing", "Scene", "common_folder", "pair"]
 
@@ -44,6 +44,8 @@ class Pairing:
 
 
 _Key = tuple[Any, ...]
+_Rule = Callable[[int, str], _Key]
+"""Key of a file, of images (0) or labels (1)."""
 
 
 def pair(images: Sequence[str], labels: Sequence[str]) -> Pairing:
@@ -71,7 +73,7 @@ def pair(images: Sequence[str], labels: Sequence[str]) -> Pairing:
             f"each other, such as {images[0]} and {labels[0]}; give labels the names of their "
             "images, or one file of labels for all; give --stack when the images are bands of one"
         )
-    scenes = tuple(Scene((i,), l) for i, l in zip(images, labels, strict=True))
+    scenes = tuple(Scene((one,), other) for one, other in zip(images, labels, strict=True))
     if len(scenes) == 1:
         return Pairing(scenes)
     shown = listed(f"{Path(s.image[0]).name} with {Path(s.labels).name}" for s in scenes)
@@ -87,7 +89,8 @@ def common_folder(paths: Sequence[str]) -> Path:
 def _by_names(images: Sequence[str], labels: Sequence[str]) -> dict[str, Scene]:
     """Pair by the strictest rule that pairs any file; the next one only for what it left."""
     columns = (images, labels)
-    folders = [_folders(column) for column in columns]
+    apart = [_folders(column, common_folder(column)) for column in columns]
+    together = [_folders(column, common_folder((*images, *labels))) for column in columns]
     middles = [_middles(column) for column in columns]
 
     def exact(side: int, path: str) -> _Key:
@@ -99,10 +102,19 @@ def _by_names(images: Sequence[str], labels: Sequence[str]) -> dict[str, Scene]:
     def middle(side: int, path: str) -> _Key:
         return (middles[side][path],)
 
-    def inside(key: Callable[[int, str], _Key]) -> Callable[[int, str], _Key]:
-        return lambda side, path: (folders[side][path], *key(side, path))
+    def inside(folders: Sequence[dict[str, _Key]], *keys: _Rule) -> tuple[_Rule, ...]:
+        return tuple(
+            lambda side, path, key=key: (folders[side][path], *key(side, path))  # type: ignore[misc]
+            for key in keys
+        )
 
-    for rules in ((inside(exact), inside(named)), (inside(middle),), (exact, named), (middle,)):
+    for rules in (
+        inside(together, exact, named),
+        inside(apart, exact, named),
+        inside(apart, middle),
+        (exact, named),
+        (middle,),
+    ):
         found: dict[str, Scene] = {}
         for rule in rules:
             taken = {scene.labels for scene in found.values()}
@@ -116,9 +128,7 @@ def _by_names(images: Sequence[str], labels: Sequence[str]) -> dict[str, Scene]:
     return {}
 
 
-def _match(
-    images: Sequence[str], labels: Sequence[str], rule: Callable[[int, str], _Key]
-) -> dict[str, Scene]:
+def _match(images: Sequence[str], labels: Sequence[str], rule: _Rule) -> dict[str, Scene]:
     """Pair files of the same key."""
     by_key: tuple[dict[_Key, list[str]], dict[_Key, list[str]]] = ({}, {})
     for side, column in enumerate((images, labels)):
@@ -144,7 +154,7 @@ def _match(
 
 def _by_folders(images: Sequence[str], labels: Sequence[str]) -> dict[str, Scene]:
     """Give each image the masks of its own folder, one per object."""
-    kinds = _folders(images), _folders(labels)
+    kinds = [_folders(column, common_folder(column)) for column in (images, labels)]
     masks: dict[_Key, set[str]] = {}
     for label in labels:
         masks.setdefault(kinds[1][label], set()).add(str(Path(label).parent))
@@ -178,9 +188,8 @@ def _left_out(
         )
 
 
-def _folders(paths: Sequence[str]) -> dict[str, _Key]:
-    """Return the folders below the common one, without words such as ``images``, roles as one."""
-    root = common_folder(paths)
+def _folders(paths: Sequence[str], root: Path) -> dict[str, _Key]:
+    """Return the folders below one, without words such as ``images``, roles as one word."""
     words = (IMAGE_WORDS | LABEL_WORDS) - set(ROLES)
     above = tuple(ROLES[plain(part)] for part in root.parts if plain(part) in ROLES)
     return {
@@ -197,9 +206,9 @@ def _folders(paths: Sequence[str]) -> dict[str, _Key]:
 def _middles(paths: Sequence[str]) -> dict[str, str]:
     """Return what tells the names of a column apart, without what all begin and end with."""
     stems = {path: composed(Path(path).stem) for path in paths}
-    first = os.path.commonprefix(list(stems.values())).rstrip("0123456789")
+    first = common_start(list(stems.values())).rstrip("0123456789")
     rest = {path: stem[len(first) :] for path, stem in stems.items()}
-    last = os.path.commonprefix([stem[::-1] for stem in rest.values()]).rstrip("0123456789")
+    last = common_start([stem[::-1] for stem in rest.values()]).rstrip("0123456789")
     return {path: stem[: len(stem) - len(last)] for path, stem in rest.items()}
 
 

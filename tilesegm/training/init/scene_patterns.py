@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 from tilesegm.data.pattern import escape
 
-__all__ = ["find_patterns"]
+__all__ = ["common_start", "find_patterns"]
 
 
 def find_patterns(*columns: Sequence[str]) -> tuple[str, ...] | None:
@@ -42,8 +42,8 @@ def _pattern(paths: Sequence[str], names: dict[tuple[str, ...], str]) -> str | N
         if len(set(parts)) == 1:
             pattern.append(escape(parts[0]))
             continue
-        before = re.split(r"[^\W_]*$", _common_start(parts))[0]
-        mirrored = _common_start([part[len(before) :][::-1] for part in parts])
+        before = re.split(r"[^\W_]*$", common_start(parts))[0]
+        mirrored = common_start([part[len(before) :][::-1] for part in parts])
         after = re.split(r"[^\W_]*$", mirrored)[0][::-1]
         values = tuple(part[len(before) : len(part) - len(after)] for part in parts)
         if not all(values):
@@ -58,7 +58,7 @@ def _pattern(paths: Sequence[str], names: dict[tuple[str, ...], str]) -> str | N
     return "/".join(pattern)
 
 
-def _common_start(words: Sequence[str]) -> str:
+def common_start(words: Sequence[str]) -> str:
     """Return the characters with which all words begin."""
     first, last = min(words), max(words)
     same = (number for number, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)

@@ -94,8 +94,9 @@ def _find(
     if _are_patterns(images) or _are_patterns(labels):
         if len(images) != len(labels):
             raise SettingsError(
-                f"{len(images)} patterns of images and {len(labels)} of labels were given; expected "
-                "one of labels for each of images (quote them, so that the shell leaves them alone)"
+                f"{len(images)} patterns of images and {len(labels)} of labels were given; "
+                "expected one of labels for each of images (quote them, so that the shell leaves "
+                "them alone)"
             )
         return *scenes_of_patterns(list(zip(images, labels, strict=True))), ()
     given = gather(images)
@@ -103,7 +104,8 @@ def _find(
     if not given.files:
         of_lists, second = files_of_lists(lists)
         given, labels = gather(of_lists), labels or second
-    if labels and list(labels) != list(images):
+    together = list(labels) == list(images) and bool(given.folders)
+    if labels and not together:
         truths = gather(labels, vectors=True)
     else:
         given, truths = gather(images, vectors=True).halves()

@@ -57,5 +57,7 @@ def first_that_works(scenes: Scenes, ways: Sequence[HoldOut], on_event: OnEvent)
             reason = reason or error
         else:
             return way
-    assert reason is not None
-    raise reason
+    raise SettingsError(
+        f"{reason}; no other way holds anything out of {len(scenes)} images with so few labels "
+        "either: give more images, or label more places"
+    )

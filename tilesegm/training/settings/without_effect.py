@@ -100,8 +100,7 @@ _TABLE = (
         "objects are for loss.border_weights, or for `labels: instances`",
     ),
     _Row(
-        ("data.labels.attribute", "data.labels.layer")
-        + ("data.labels.all_touched", "data.labels.background"),
+        tuple(f"data.labels.{key}" for key in ("attribute", "layer", "all_touched", "background")),
         lambda s: not s.vector_scenes,
         "it is for vector files, and all labels are rasters",
     ),

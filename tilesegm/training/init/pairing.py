@@ -104,8 +104,7 @@ def _by_names(images: Sequence[str], labels: Sequence[str]) -> dict[str, Scene]:
 
     def inside(folders: Sequence[dict[str, _Key]], *keys: _Rule) -> tuple[_Rule, ...]:
         return tuple(
-            lambda side, path, key=key: (folders[side][path], *key(side, path))  # type: ignore[misc]
-            for key in keys
+            lambda side, path, key=key: (folders[side][path], *key(side, path)) for key in keys
         )
 
     for rules in (

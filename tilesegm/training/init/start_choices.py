@@ -66,6 +66,15 @@ def choose(
             "Each of these has less than a ten thousandth of all pixels; make a class of it if it "
             "is one."
         )
+    if labels.kind == "polygons" and len(classes) == 1:
+        name = "background" if classes[0]["name"] != "background" else "outside"
+        classes.insert(0, {"name": name, "value": name})
+        notes.insert(0, "outside the polygons")
+        chosen["data"]["labels"]["background"] = name
+        remarks["data", "labels", "background"] = (
+            "There is one class of polygons, so what lies outside is taken for another; where not "
+            "everything was drawn, draw polygons of it instead."
+        )
     if hold_out.depth is not None:
         chosen["model"] = {"depth": hold_out.depth}
     if labels.attribute is not None:

@@ -76,6 +76,8 @@ def write_start(
     ways = list(hold_outs(surveys, roles=roles, slices=are_slices(names, surveys)))
     entries = [relative_to(folder, entry) for entry in entries]
     choices = choose(entries, surveys, surveyed, ways[0])
+    if assumed := choices.remarks.get(("data", "labels", "background")):
+        on_event(Noted(assumed))
     with open_as_training(choices.chosen, folder) as opened:
         way = first_that_works(opened, ways, on_event)
         for note in scene_notes(opened):

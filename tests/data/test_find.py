@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.data.label_parts import classes
+from tilesegm.data.file_names import image_name
 from tilesegm.data.find import SceneFiles, find_scenes
-from tilesegm.data.pattern import Pattern, natural
+from tilesegm.data.pattern import Pattern, escape, natural
 from tilesegm.data.settings import DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
 
@@ -115,6 +117,57 @@ def test_what_is_not_there_is_named(tmp_path: Path, scene: SceneSettings, words:
     touch(tmp_path, "1.tif")
     with pytest.raises(SourceError, match=words):
         find(tmp_path, scene)
+
+
+def test_doubled_braces_are_braces_of_names(tmp_path: Path) -> None:
+    touch(tmp_path, "{a}/1 {x}.tif", "{a}/2 {x}.tif", "a/1 {x}.tif", "1.png", "2.png", "{3}.tif")
+    found = find(tmp_path, SceneSettings("{{a}}/{n} {{x}}.tif", "{n}.png"))
+    assert [files.image for files in found] == [
+        str(tmp_path / f"{{a}}/{n} {{x}}.tif") for n in "12"
+    ]
+    (found,) = find(tmp_path, SceneSettings("{{3}}.tif", "1.png"))
+    assert (found.name, found.image) == ("{3}", str(tmp_path / "{3}.tif"))
+    assert Pattern(escape("{a}/{{b}}")).fill({}) == "{a}/{{b}}"
+
+
+def test_accents_may_be_composed_in_either_way(tmp_path: Path) -> None:
+    both = [unicodedata.normalize(form, "é") for form in ("NFC", "NFD")]
+    for stored, written in (both, both[::-1]):
+        folder = tmp_path / str(len(stored))
+        touch(folder, f"{stored}/{stored}1.tif", f"m/{written}1.png", f"o{stored}/1.png")
+        scene = SceneSettings(f"{written}/{{n}}.tif", "m/{n}.png", instances=f"o{written}/*.png")
+        (found,) = find(folder, scene)
+        assert found.image == str(folder / f"{stored}/{stored}1.tif")
+        assert found.labels == str(folder / f"m/{written}1.png")
+        assert found.instances == str(folder / f"o{stored}/*.png")
+        (found,) = find(folder, SceneSettings(f"{written}/{written}1.tif", f"m/{stored}1.png"))
+        assert found.labels == str(folder / f"m/{written}1.png")
+
+
+def test_files_of_file_managers_are_no_images(tmp_path: Path) -> None:
+    touch(tmp_path, "i/1.png", "i/._1.png", "i/.DS_Store", "i/Thumbs.db", "i/desktop.ini")
+    assert Pattern("i/{any}").find(tmp_path) == [{"any": "1.png"}]
+
+
+@pytest.mark.parametrize(
+    ("stem", "image"),
+    [
+        ("a_mask", "a"),
+        ("mask-a", "a"),
+        ("GT 07", "07"),
+        ("21_manual1", "21"),
+        ("21_training", "21"),
+        ("aachen_000000_000019_gtFine_labelIds", "aachen_000000_000019"),
+        ("aachen_000000_000019_leftImg8bit", "aachen_000000_000019"),
+        ("tile.seg", "tile"),
+        ("masked_1", "masked_1"),
+        ("mask", "mask"),
+        ("街景_001-标签", "街景_001-标签"),
+        ("a_mask_2", "a_mask_2"),
+    ],
+)
+def test_names_of_images_in_names_of_labels(stem: str, image: str) -> None:
+    assert image_name(stem) == image
 
 
 def test_addresses_are_left_alone(tmp_path: Path) -> None:

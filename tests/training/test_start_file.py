@@ -40,14 +40,15 @@ def picture(path: Path, values: NDArray[np.uint8], palette: bool = False) -> str
 
 
 @pytest.fixture
-def pairs(tmp_path: Path) -> tuple[list[str], list[str]]:
-    """Twelve images in two folders with masks of ids."""
+def pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[str]]:
+    """Twelve images in two folders with masks of ids, by paths from the working directory."""
+    monkeypatch.chdir(tmp_path)
     images, masks = [], []
     for site in "ab":
         for number in range(1, 7):
             rgb = np.full((96, 96, 3), 10 * number, np.uint8)
-            images.append(picture(tmp_path / f"site_{site}/img/part_{number}.png", rgb))
-            masks.append(picture(tmp_path / f"site_{site}/ids/part_{number}_mask.png", labels()))
+            images.append(picture(Path(f"site_{site}/img/part_{number}.png"), rgb))
+            masks.append(picture(Path(f"site_{site}/ids/part_{number}_mask.png"), labels()))
     return images, masks
 
 
@@ -90,8 +91,7 @@ def test_only_the_files_that_were_given_are_taken(
 
 
 def test_patterns_are_taken_as_they_are(pairs: tuple[list[str], list[str]], tmp_path: Path) -> None:
-    image = str(tmp_path / "site_{s}/img/{n}.png")
-    mask = str(tmp_path / "site_{s}/ids/{n}_mask.png")
+    image, mask = "site_{s}/img/{n}.png", "site_{s}/ids/{n}_mask.png"
     choices = write_start([image], [mask], tmp_path / "deep" / "start.yaml")
     assert choices.chosen["data"]["scenes"][0]["labels"] == "../site_{s}/ids/{n}_mask.png"
     assert len(load_config(tmp_path / "deep/start.yaml").data.scenes) == 1
@@ -109,10 +109,8 @@ def test_colours_and_palettes_are_one(tmp_path: Path) -> None:
     found = survey_labels(masks)
     assert found.kind == "colours"
     assert found.counts == {"#141E28": 56 * 64 + 30000, "#C86432": 511 + 10000, "#FFFFFF": 1}
-    image = picture(tmp_path / "images" / "1.png", rgb)
-    choices = write_start(
-        [image, image.replace("1.png", "1.png")][:1], masks[:1], tmp_path / "one.yaml"
-    )
+    large = picture(tmp_path / "images" / "1.png", rgb.repeat(4, 0).repeat(4, 1))
+    choices = write_start([large], [large], tmp_path / "one.yaml")
     assert [one["value"] for one in choices.chosen["data"]["labels"]["classes"]] == [
         "#141E28",
         "#C86432",
@@ -124,10 +122,10 @@ def test_values_without_names_are_named_alike_everywhere(tmp_path: Path) -> None
     rgb = np.full((64, 64, 3), (20, 30, 40), np.uint8)
     rgb[:1] = (60, 16, 152)
     rgb[1:8] = (200, 100, 50)
-    path = picture(tmp_path / "rgb.png", rgb)
+    path = picture(tmp_path / "rgb.png", rgb.repeat(4, 0).repeat(4, 1))
     choices = write_start([path], [path], tmp_path / "start.yaml")
     text = (tmp_path / "start.yaml").read_text()
-    assert '- {name: colour 3C1098, value: "#3C1098"}  # 64 px, 1.56 %' in text
+    assert '- {name: colour 3C1098, value: "#3C1098"}  # 1,024 px, 1.56 %' in text
     assert "The rarest class is 'colour 3C1098' with 1.56 %" in text
     assert "give each class a name of your own" in text
     assert len(choices.chosen["data"]["labels"]["classes"]) == 3
@@ -136,7 +134,7 @@ def test_values_without_names_are_named_alike_everywhere(tmp_path: Path) -> None
 def test_black_and_another_colour_are_background_and_foreground(tmp_path: Path) -> None:
     rgb = np.zeros((64, 64, 3), np.uint8)
     rgb[:8] = 255
-    path = picture(tmp_path / "rgb.png", rgb)
+    path = picture(tmp_path / "rgb.png", rgb.repeat(4, 0).repeat(4, 1))
     write_start([path], [path], tmp_path / "start.yaml")
     classes = load_config(tmp_path / "start.yaml").data.labels.classes
     assert [(one.name, one.value) for one in classes] == [
@@ -204,17 +202,19 @@ def test_names_that_do_not_belong_together() -> None:
 def test_what_does_not_fit_is_refused(tmp_path: Path, pairs: tuple[list[str], list[str]]) -> None:
     images, masks = pairs
     file = tmp_path / "start.yaml"
-    grey = picture(tmp_path / "grey.png", labels())
+    grey = picture(Path("site_a/img/part_2_img.png"), labels())
     noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    others = [picture(tmp_path / f"others/{name}.png", labels()) for name in "xyz"]
     for arguments, words in (
-        ((images, masks[:3]), "12 images and 3 files of labels were given"),
+        ((images, others), "12 images and 3 files of labels were given"),
         ((images[:1], ["absent.png"]), "there is no file absent.png"),
-        (([images[0], grey], masks[:2]), "a network takes one number of bands"),
         ((images[:1], [picture(tmp_path / "noise.png", noise)]), "more than 64 values"),
         ((["{a}.png"], masks[:2]), "1 patterns of images and 2 of labels"),
     ):
         with pytest.raises(SettingsError, match=words):
             write_start(*arguments, file)
+    with pytest.raises(SourceError, match=r"leave one kind out, or choose .* with data\.bands"):
+        write_start([images[0], grey], masks[:2], file)
     assert not file.exists()
     with pytest.raises(SettingsError, match="is a raster"):
         write_start(images[:1], masks[:1], file, attribute="class")
@@ -253,7 +253,10 @@ def test_polygons_count_by_their_share_of_the_area(tmp_path: Path) -> None:
     second = write_polygons(tmp_path / "b.gpkg", [shapely.box(0, 0, 60, 10)] * 2, ["moor"] * 2)
     found = survey_labels([str(first), str(second)])
     assert found.counts == {"lake": 375_000, "moor": 500_000, "wood": 125_000}
-    write_start([picture(tmp_path / "i.png", labels())], [str(first)], tmp_path / "start.yaml")
+    image = write(tmp_path / "i.tif", labels(256)[..., None], **GEO)
+    apart = [shapely.box(0, 0, 240, 150), shapely.box(0, 180, 240, 230)]
+    third = write_polygons(tmp_path / "c.gpkg", apart, ["lake", "wood"])
+    write_start([str(image)], [str(third)], tmp_path / "start.yaml", attribute="kind")
     assert (
         "- {name: lake, value: lake}  # 75.00 % of the area"
         in (tmp_path / "start.yaml").read_text()

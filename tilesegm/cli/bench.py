@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tilesegm.cli.option_groups import make_tiling
 from tilesegm.cli.shared import AsJson, BlendChoice, Overlap, Size, Tile
+from tilesegm.cli.without_effect import TellingCommand
 
 __all__ = ["bench_app"]
 
@@ -23,7 +24,7 @@ def _group() -> None:
     pass
 
 
-@bench_app.command()
+@bench_app.command(cls=TellingCommand)
 def tiling(
     size: Size = 16384,
     tile: Tile = 512,

@@ -144,6 +144,11 @@ def evaluate(
         ),
         workers=workers,
     )
+    if report is not None and report.suffix.lower() not in (".html", ".htm"):
+        raise SettingsError(
+            f"--report {report}: a report is one .html file, so name it "
+            f"{report.with_suffix('.html')}; --json-file writes all scores as JSON"
+        )
     part = _part(split, fold, test)
     pairs, notes = _pairs(prediction, truth, part, (aoi, confidence, scores))
     rivals = {path: _pairs(path, truth, part, (aoi, None, None))[0] for path in against or ()}

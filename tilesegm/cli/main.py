@@ -20,6 +20,7 @@ from tilesegm.cli.plan import plan
 from tilesegm.cli.predict import predict
 from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow
 from tilesegm.cli.train import train_app
+from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import TilesegmError
 from tilesegm.version import __version__
 
@@ -64,7 +65,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (predict, evaluate, plan, audit, info, demo):
-    app.command(epilog=EPILOG if command is predict else None)(command)
+    app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")
 app.add_typer(train_app, name="train")

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperGroup
 
 from tilesegm.cli.shared import AsJson, Changes, Overwrite, Picture, Quiet, Settings, Stack
 from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
+from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import OutputError
 
 __all__ = ["train_app"]
@@ -32,7 +33,7 @@ class _RunByDefault(TyperGroup):
         return super().parse_args(ctx, args)
 
 
-class _ManyLabels(TyperCommand):
+class _ManyLabels(TellingCommand):
     """Reads ``--labels A B`` as ``--labels A --labels B``, since shells expand ``--labels *``."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -104,27 +105,29 @@ def init(
         list[str],
         typer.Argument(
             metavar="IMAGE...",
-            help="Images, or a quoted pattern such as 'images/{name}.tif'.",
-            show_default=False,
-        ),
-    ],
-    labels: Annotated[
-        list[str],
-        typer.Option(
-            "--labels",
-            metavar="LABELS...",
-            help="One file per image, one file for all images, or a quoted pattern.",
+            help="Images, folders, split lists such as train.txt, or a quoted pattern such as "
+            "'images/{name}.tif'.",
             show_default=False,
         ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="YAML file to write.", show_default=False)
     ],
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--labels",
+            metavar="LABELS...",
+            help="Files or folders with the names of images, one file for all images, or a quoted "
+            "pattern; not needed where images and masks stand in one folder.",
+        ),
+    ] = None,
     attribute: Annotated[
         str | None, typer.Option(help="Attribute of a polygon file that holds the class.")
     ] = None,
     stack: Stack = False,
     overwrite: Overwrite = False,
+    quiet: Quiet = False,
 ) -> None:
     """Examine images and labels, and write a commented settings file for them.
 
@@ -132,16 +135,22 @@ def init(
     """
     from tilesegm.training.init.start_file import write_start
 
-    choices = write_start(
-        images, labels, output, attribute=attribute, stack=stack, overwrite=overwrite
-    )
-    for note in choices.notes:
-        typer.echo(f"note: {note}", err=True)
-    classes = choices.chosen["data"]["labels"]["classes"]
-    typer.echo(
-        f"{output}: {len(classes)} classes; name them in the file, then: "
-        f"tilesegm train {output} --dry-run"
-    )
+    with EpochProgress(quiet) as progress:
+        choices = write_start(
+            images,
+            labels or (),
+            output,
+            attribute=attribute,
+            stack=stack,
+            overwrite=overwrite,
+            on_event=progress,
+        )
+    if not quiet:
+        classes = choices.chosen["data"]["labels"]["classes"]
+        typer.echo(
+            f"{output}: {len(classes)} classes; name them in the file, then: "
+            f"tilesegm train {output} --dry-run"
+        )
 
 
 @train_app.command()

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tilesegm.data.file_names import find_path
 from tilesegm.data.pattern import Pattern, natural
 from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
@@ -88,7 +89,7 @@ def _resolve(scene: SceneSettings, first: str, values: dict[str, str], folder: P
         return None if text is None else _locate(Pattern(text).fill(values), what, folder)
 
     image = tuple(_locate(Pattern(text).fill(values), "image", folder) for text in scene.images)
-    name = "/".join(values.values()) if values else stem_of(first)
+    name = "/".join(values.values()) if values else stem_of(Pattern(first).fill({}))
     group = None if scene.group is None else Pattern(scene.group).fill(values)
     labels = scene.labels if scene.labels == INSTANCES else fill(scene.labels, "labels")
     assert labels is not None
@@ -109,10 +110,15 @@ def _locate(path: str, what: str, folder: Path) -> str:
         return path
     file = str(VectorAddress.parse(path).path) if is_vector(path) else file_of(path)
     full = folder / file  # of a layer or a page
-    one_an_object = what == "instances" and glob.has_magic(full.name)
-    if not (full.parent.is_dir() if one_an_object else full.exists()):
+    there = find_path(full)
+    if there is None and what == "instances" and glob.has_magic(full.name):
+        inside = find_path(full.parent)
+        there = inside / full.name if inside is not None and inside.is_dir() else None
+    if there is None:
         raise SourceError(f"{what} {full}: no such file; check the path or its pattern")
-    return str(folder / path) if is_vector(path) else f"{path.removesuffix(file)}{full}"
+    if is_vector(path):
+        return f"{there}{VectorAddress.parse(path).stated}"
+    return f"{path.removesuffix(file)}{there}"
 
 
 def _rename(files: SceneFiles, folder: Path) -> SceneFiles:

@@ -18,6 +18,7 @@ from tilesegm.data.border_weights import (
     ronneberger_weights,
     separate_instances,
 )
+from tilesegm.data.file_names import is_shown
 from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.labels.open import open_on_grid
 from tilesegm.data.labels.table import ValueTable
@@ -51,8 +52,9 @@ class Instances:
         self._window = info.window
         self._separate = separate
         self._source: Source | None = None
-        if has_magic(Path(path).name):
-            files = sorted(Path(path).parent.glob(Path(path).name))
+        if has_magic(Path(path).name) and not Path(path).exists():
+            masks = Path(path).parent.glob(Path(path).name)
+            files = sorted(mask for mask in masks if is_shown(mask.name))
             self._join = cache(partial(_join_masks, files, info))
             self.identity: Identity = files_identity(map(str, files))
             return

@@ -302,6 +302,6 @@ def _check_alike(images: Sequence[ImageInfo]) -> None:
     for image in images[1:]:
         if image.bands != first.bands:
             raise SourceError(
-                f"{image.uri}: {image.bands} bands, but {first.uri} has {first.bands}; choose "
-                "those that all images have with data.bands"
+                f"{image.uri}: {image.bands} bands, but {first.uri} has {first.bands}; leave one "
+                "kind out, or choose those that all images have with data.bands"
             )

@@ -36,7 +36,8 @@ class SceneSettings:
 
     Paths are relative to the settings file and may hold placeholders, which find many images at
     once: ``{name}`` matches any text without a slash, ``{name:GLOB}`` text that fits a glob. A
-    placeholder stands for the same text in all paths of a scene.
+    placeholder stands for the same text in all paths of a scene. Braces of a file's own name are
+    doubled, ``{{`` and ``}}``.
     """
 
     image: str | tuple[str, ...]

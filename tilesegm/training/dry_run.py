@@ -63,7 +63,7 @@ class DryRun:
     buffer: int
     """Pixels around held-out ones that are not learnt from."""
     notes: tuple[str, ...]
-    """Warnings about the split and the scores that come of it."""
+    """Warnings about the split and the scores that come of it, and settings without effect."""
     model: str
     parameters: int
     start: StartWeights | None

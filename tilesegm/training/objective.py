@@ -41,6 +41,12 @@ RULES: dict[str, type[Rule]] = {
 }
 """Rules by the name that settings give them."""
 
+_OF_THE_RUN = {
+    "from_logits": "networks of a run give logits",
+    "ignore": "values without a class are named by data.labels.ignore",
+}
+"""Arguments of losses that a run sets itself, and why."""
+
 _RAMPS = {"constant": Constant, "linear": Linear, "cosine": Cosine}
 
 
@@ -89,6 +95,12 @@ def make_rule(settings: LossSettings) -> Rule | None:
 
 def _term(settings: Mapping[str, Any], smoothing: float) -> Compound:
     name, arguments = _named(settings, "loss.terms")
+    for argument, given in _OF_THE_RUN.items():
+        if argument in arguments:
+            raise SettingsError(
+                f"loss.terms: {name} has {argument}={arguments[argument]!r}, and {given}; leave "
+                "it out"
+            )
     factor = float(arguments.pop("factor", 1.0))
     own = "label_smoothing" in arguments
     loss: SegmentationLoss = get(name, **{"ignore": IGNORE, **arguments})

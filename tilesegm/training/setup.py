@@ -15,6 +15,7 @@ import numpy as np
 
 from tilesegm.data.find import find_scenes
 from tilesegm.data.open_scenes import open_scenes
+from tilesegm.data.scene_notes import scene_notes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.training_data import TrainingData
 from tilesegm.events import Noted, OnEvent, StageStarted, ignore
@@ -28,6 +29,8 @@ from tilesegm.networks.start_weights import StartWeights, load_start_weights
 from tilesegm.training.preparation import prepare_data
 from tilesegm.training.run_folder import TRAIN_FROM_SCRATCH, RunFolder
 from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.settings.without_effect import without_effect
+from tilesegm.training.situation import situation_of
 from tilesegm.training.workers import Workers
 
 __all__ = [
@@ -55,7 +58,8 @@ class RunSetup:
     data: TrainingData
     normalisation: Normalisation
     notes: tuple[str, ...]
-    """Facts to know before trusting the scores: hidden pixels, repaired polygons, the split."""
+    """Facts to know before trusting the scores: hidden pixels, repaired polygons, the split, and
+    settings without effect."""
 
 
 def open_run_scenes(config: TrainingConfig, folder: Path = Path()) -> Scenes:
@@ -101,8 +105,14 @@ def set_up(
     buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
     on_event(StageStarted("measuring"))
     data = prepare_data(scenes, config, folder, buffer, on_event, workers)
-    left_out = scenes.left_out(data.statistics)
-    notes = (*scenes.notes, *scenes.hidden(), *left_out, *data.split.notes)
+    notes = (
+        *scenes.notes,
+        *scenes.hidden(),
+        *scenes.left_out(data.statistics),
+        *data.split.notes,
+        *scene_notes(scenes),
+        *without_effect(situation_of(config, data)),
+    )
     for note in notes:
         on_event(Noted(note))
     return RunSetup(

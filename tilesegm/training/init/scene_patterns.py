@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-__all__ = ["find_patterns"]
+from tilesegm.data.pattern import escape
+
+__all__ = ["common_start", "find_patterns"]
 
 
 def find_patterns(*columns: Sequence[str]) -> tuple[str, ...] | None:
@@ -38,12 +40,10 @@ def _pattern(paths: Sequence[str], names: dict[tuple[str, ...], str]) -> str | N
     pattern = []
     for parts in zip(*split, strict=True):
         if len(set(parts)) == 1:
-            if "{" in parts[0]:
-                return None
-            pattern.append(parts[0])
+            pattern.append(escape(parts[0]))
             continue
-        before = re.split(r"[^\W_]*$", _common_start(parts))[0]
-        mirrored = _common_start([part[len(before) :][::-1] for part in parts])
+        before = re.split(r"[^\W_]*$", common_start(parts))[0]
+        mirrored = common_start([part[len(before) :][::-1] for part in parts])
         after = re.split(r"[^\W_]*$", mirrored)[0][::-1]
         values = tuple(part[len(before) : len(part) - len(after)] for part in parts)
         if not all(values):
@@ -52,12 +52,13 @@ def _pattern(paths: Sequence[str], names: dict[tuple[str, ...], str]) -> str | N
         name = names.setdefault(values, _new_name(before, names.values()))
         # Values of one character can be listed, so that no other file fits.
         letters = "".join(sorted(set(values)))
-        glob = f":[{letters}]" if first and all(len(value) == 1 for value in values) else ""
-        pattern.append(f"{before}{{{name}{glob}}}{after}")
+        listed = first and letters.isalnum() and all(len(value) == 1 for value in values)
+        glob = f":[{letters}]" if listed else ""
+        pattern.append(f"{escape(before)}{{{name}{glob}}}{escape(after)}")
     return "/".join(pattern)
 
 
-def _common_start(words: Sequence[str]) -> str:
+def common_start(words: Sequence[str]) -> str:
     """Return the characters with which all words begin."""
     first, last = min(words), max(words)
     same = (number for number, (a, b) in enumerate(zip(first, last, strict=False)) if a != b)
@@ -65,7 +66,9 @@ def _common_start(words: Sequence[str]) -> str:
 
 
 def _new_name(before: str, taken: Collection[str]) -> str:
-    wanted = re.sub(r"\W|^\d+", "", before).strip("_").lower() or "name"
+    wanted = re.sub(r"\W|^\d+", "", before).strip("_").lower()
+    # A name of a placeholder begins with a letter from A to Z.
+    wanted = wanted if re.match("[a-z]", wanted) else "name"
     name, number = wanted, 2
     while name in taken:
         name, number = f"{wanted}{number}", number + 1

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.source.vector.reading import tell
+from tilesegm.training.init.hold_out import HoldOut, hold_outs
 from tilesegm.training.init.label_values import read_values
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
@@ -18,15 +18,6 @@ __all__ = ["Choices", "choose"]
 _BATCH, _EPOCHS = 8, 20
 _STRIDE = 16
 """Total stride of the default network."""
-_MANY_IMAGES = 10
-"""Images from which on whole ones are held out instead of blocks."""
-_FOLDS = 5
-_ENOUGH = 2 * _FOLDS
-"""Blocks from which on a fold is more than one place."""
-_CELL, _LARGEST_BLOCK = 64, 1024
-_NETWORKS = ((None, 320), (3, 128), (2, 64))
-"""Depth of the network, and the least block for its buffer of 107, 51 or 23 pixels: a lone block
-and the buffer around it take about three times the block, and of smaller ones yet more."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +31,10 @@ class Choices:
 
 
 def choose(
-    scenes: Sequence[dict[str, Any]], images: Sequence[ImageSurvey], labels: LabelSurvey
+    scenes: Sequence[dict[str, Any]],
+    images: Sequence[ImageSurvey],
+    labels: LabelSurvey,
+    hold_out: HoldOut | None = None,
 ) -> Choices:
     """Choose what suits the number and size of images and the shares of classes.
 
@@ -48,6 +42,8 @@ def choose(
         scenes: entries of ``data.scenes``.
         images: every image that they stand for.
         labels: what the labels of all of them hold.
+        hold_out: how images or parts of them are held out; as suits their number and size when
+            not given.
     """
     values = read_values(labels)
     labels = values.labels
@@ -60,25 +56,30 @@ def choose(
     pixels = sum(image.height * image.width for image in images)
     share, why_share = _balanced(labels)
     steps = _steps(pixels, size)
-    split, depth, why_split = _split(images)
+    hold_out = hold_out or next(hold_outs(images))
     chosen: dict[str, Any] = {
         "data": {"scenes": list(scenes), "labels": {"classes": classes, **values.settings}},
-        "split": split,
+        **({"split": hold_out.split} if hold_out.split else {}),
         "sampling": {"balanced": share},
         "augmentation": {"flip": True},
         "schedule": {"epochs": _EPOCHS, "steps": steps, "batch": _BATCH, "size": size},
     }
-    if depth is not None:
-        chosen["model"] = {"depth": depth}
-        remarks["model", "depth"] = (
-            "Images are small: a network that sees less far leaves more of them to learn from, "
-            "because the buffer around held-out blocks is as wide as it sees."
+    if labels.kind == "polygons" and len(classes) == 1:
+        name = "background" if classes[0]["name"] != "background" else "outside"
+        classes.insert(0, {"name": name, "value": name})
+        notes.insert(0, "outside the polygons")
+        chosen["data"]["labels"]["background"] = name
+        remarks["data", "labels", "background"] = (
+            "There is one class of polygons, so what lies outside is taken for another; where not "
+            "everything was drawn, draw polygons of it instead."
         )
+    if hold_out.depth is not None:
+        chosen["model"] = {"depth": hold_out.depth}
     if labels.attribute is not None:
         chosen["data"]["labels"]["attribute"] = labels.attribute
     windows = _EPOCHS * steps * _BATCH * size * size / pixels
     remarks |= {
-        **why_split,
+        **hold_out.remarks,
         ("sampling", "balanced"): why_share,
         ("schedule", "steps"): f"The run looks at {windows:.0f} times as many pixels as there are.",
         ("schedule", "size"): f"The smallest image has a side of {sides[0]} px.",
@@ -158,42 +159,3 @@ def _steps(pixels: int, size: int) -> int:
     """Return updates an epoch, so that a run sees every pixel thirty times, within bounds."""
     wanted = 30 * pixels / (_BATCH * size * size * _EPOCHS)
     return min(500, max(50, math.ceil(wanted / 50) * 50))
-
-
-def _split(
-    images: Sequence[ImageSurvey],
-) -> tuple[dict[str, Any], int | None, dict[KeyPath, str]]:
-    """Choose what is held out, the depth of the network if that asks for one, and say why."""
-    strategy: KeyPath = ("split", "strategy")
-    if len(images) >= _MANY_IMAGES:
-        why = (
-            f"There are {len(images)} images, so every fifth is held out. Take `group` when some "
-            "show one place or patient, and `range` when they are slices or frames."
-        )
-        return {"strategy": "image"}, None, {strategy: why}
-    depth, block, blocks = _blocks(images)
-    folds = max(2, min(_FOLDS, blocks))
-    few = "" if blocks >= _ENOUGH else "; so few that scores depend on which are held out"
-    why = (
-        f"There {'is one image' if len(images) == 1 else f'are {len(images)} images'}, so blocks "
-        "of them are held out, and a buffer around them is not learnt from."
-    )
-    remarks: dict[KeyPath, str] = {
-        strategy: why,
-        ("split", "block"): f"Number of blocks: {blocks}{few}.",
-    }
-    return {"strategy": "blocks", "folds": folds, "block": block}, depth, remarks
-
-
-def _blocks(images: Sequence[ImageSurvey]) -> tuple[int | None, int, int]:
-    """Return the depth of a network, the side of blocks, and their number.
-
-    It is the deepest network whose least block gives enough blocks, and the largest that does.
-    """
-    side = min(min(image.height, image.width) for image in images)
-    for depth, least in _NETWORKS:
-        for block in range(_LARGEST_BLOCK, least - 1, -_CELL):
-            blocks = sum(len(cut_blocks(image.height, image.width, block)) for image in images)
-            if blocks >= _ENOUGH and side >= 2 * least:
-                return depth, block, blocks
-    return depth, block, blocks

@@ -8,20 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tilesegm.data.pattern import natural
+from tilesegm.data.file_names import find_path
+from tilesegm.data.scene_notes import scene_notes
 from tilesegm.errors import OutputError, SettingsError
+from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.files import write_file
-from tilesegm.source.remote import is_remote
-from tilesegm.source.vector.address import VectorAddress
-from tilesegm.training.init.scene_patterns import find_patterns
+from tilesegm.training.init.entries import make_entries, relative_to, scenes_of_patterns
+from tilesegm.training.init.gather import Gathered, gather, listed
+from tilesegm.training.init.hold_out import are_slices, hold_outs
+from tilesegm.training.init.lists import files_of_lists, with_roles
+from tilesegm.training.init.objects import survey_objects
+from tilesegm.training.init.pairing import Scene, pair
 from tilesegm.training.init.start_choices import Choices, choose
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_image, survey_labels
+from tilesegm.training.init.trial import first_that_works, open_as_training
 from tilesegm.training.settings.commented import commented_yaml
 
 __all__ = ["write_start"]
-
-_Scene = tuple[tuple[str, ...], str]
-"""Files of an image and file of its labels."""
 
 
 def write_start(
@@ -32,127 +35,121 @@ def write_start(
     attribute: str | None = None,
     stack: bool = False,
     overwrite: bool = False,
+    on_event: OnEvent = ignore,
 ) -> Choices:
     """Write a commented file of settings that `load_config` reads and training takes.
 
     Args:
-        images: files, or patterns with placeholders such as ``images/{name}.tif``.
-        labels: one file an image in the same natural order; or one for all; or one pattern for
-            each of the images.
+        images: files, folders, globs, split lists (``train.txt``), or patterns with placeholders
+            such as ``images/{name}.tif``.
+        labels: files, folders or globs with the names of images; or one file for all; or one
+            pattern for each of the images; none where they stand in the folders of the images.
         path: the file to write.
         attribute: attribute of vector files that holds the class.
         stack: whether all images are bands of one.
         overwrite: whether a file that is there may be replaced.
+        on_event: called with progress, and with notes on what is left out or assumed.
 
     Returns:
         The settings that were chosen and the reasons.
 
     Raises:
-        SettingsError: images and labels do not fit together.
+        SettingsError: images and labels do not fit together, or training could not use them.
         SourceError: one cannot be read.
         OutputError: the file exists or cannot be written.
     """
     path = Path(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
-    patterns = any("{" in one for one in (*images, *labels))
-    if patterns:
-        scenes, files = _expand(images, labels)
-    else:
-        files = _pair(images, labels, stack)
-        scenes = _entries(files)
-    surveys = [survey_image(image[0] if len(image) == 1 else image) for image, _ in files]
-    _check_bands(files, surveys)
-    surveyed = survey_labels(list(dict.fromkeys(label for _, label in files)), attribute)
     folder = Path(os.path.abspath(path.parent))
-    choices = choose([_relative(scene, folder) for scene in scenes], surveys, surveyed)
-    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, choices.notes))
+    entries, scenes, notes = _find(images, labels, stack)
+    names = [scene.image[0] for scene in scenes]
+    _check_names(names)
+    surveys = [survey_image(s.image[0] if len(s.image) == 1 else s.image) for s in scenes]
+    if any(scene.objects for scene in scenes):
+        surveyed = survey_objects([(scene.image[0], scene.labels) for scene in scenes])
+    else:
+        surveyed = survey_labels(list(dict.fromkeys(s.labels for s in scenes)), attribute)
+    roles = any(scene.role == "validation" for scene in scenes)
+    ways = list(hold_outs(surveys, roles=roles, slices=are_slices(names, surveys)))
+    entries = [relative_to(folder, entry) for entry in entries]
+    choices = choose(entries, surveys, surveyed, ways[0])
+    notes = (*notes, *choices.notes)
+    for note in notes:
+        on_event(Noted(note))
+    if assumed := choices.remarks.get(("data", "labels", "background")):
+        on_event(Noted(assumed))
+    with open_as_training(choices.chosen, folder) as opened:
+        way = first_that_works(opened, ways, on_event)
+        for note in scene_notes(opened):
+            on_event(Noted(note))
+    if way is not ways[0]:
+        choices = choose(entries, surveys, surveyed, way)
+    text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
     write_file(path, text)
     return choices
 
 
-def _expand(
-    images: Sequence[str], labels: Sequence[str]
-) -> tuple[list[dict[str, Any]], list[_Scene]]:
-    """Take patterns as entries of the file, and find their files."""
-    from tilesegm.data.find import find_scenes
-    from tilesegm.data.settings import ClassSettings, DataSettings, LabelSettings, SceneSettings
-
-    if len(images) != len(labels):
-        raise SettingsError(
-            f"{len(images)} patterns of images and {len(labels)} of labels were given; expected "
-            "one of labels for each of images (quote them, so that the shell leaves them alone)"
-        )
-    pairs = list(zip(images, labels, strict=True))
-    settings = DataSettings(
-        scenes=tuple(SceneSettings(image, label) for image, label in pairs),
-        labels=LabelSettings(classes=(ClassSettings("a", 0), ClassSettings("b", 1))),
-    )
-    files = [
-        ((scene.image,) if isinstance(scene.image, str) else scene.image, scene.labels)
-        for scene in find_scenes(settings, Path())
-    ]
-    return [{"image": image, "labels": label} for image, label in pairs], files
-
-
-def _pair(images: Sequence[str], labels: Sequence[str], stack: bool) -> list[_Scene]:
-    """Put images and labels together by natural order; labels may be one file for all."""
-    for one in (*images, *labels):
-        if not is_remote(one) and not VectorAddress.parse(one).path.exists():
-            raise SettingsError(f"there is no file {one}")
-    ordered = sorted(images, key=natural)
-    names: list[tuple[str, ...]] = [tuple(ordered)] if stack else [(image,) for image in ordered]
-    given = sorted(labels, key=natural)
-    if len(given) == 1:
-        given = given * len(names)
-    if len(given) != len(names):
-        advice = "" if stack else "; give --stack when the images are bands of one"
-        raise SettingsError(
-            f"{len(names)} images and {len(given)} files of labels were given; expected one of "
-            f"labels for each image, or one for all{advice}"
-        )
-    return list(zip(names, given, strict=True))
-
-
-def _entries(files: Sequence[_Scene]) -> list[dict[str, Any]]:
-    """Write scenes as one pattern where one finds exactly these files, else one by one."""
-    single = all(len(image) == 1 for image, _ in files)
-    if len(files) > 1 and single:
-        columns = [[image[0] for image, _ in files], [label for _, label in files]]
-        patterns = find_patterns(*columns)
-        if patterns is not None:
-            image, labels = patterns
-            entry = {"image": image, "labels": labels}
-            try:
-                if set(_expand([image], [labels])[1]) == set(files):
-                    return [entry]
-            except SettingsError:
-                pass
-    return [
-        {"image": image[0] if len(image) == 1 else list(image), "labels": label}
-        for image, label in files
-    ]
-
-
-def _check_bands(files: Sequence[_Scene], surveys: Sequence[ImageSurvey]) -> None:
-    for (image, _), survey in zip(files, surveys, strict=True):
-        if survey.bands != surveys[0].bands:
+def _find(
+    images: Sequence[str], labels: Sequence[str], stack: bool
+) -> tuple[list[dict[str, Any]], Sequence[Scene], tuple[str, ...]]:
+    """Return entries of ``data.scenes``, the scenes that they stand for, and notes."""
+    if _are_patterns(images) or _are_patterns(labels):
+        if len(images) != len(labels):
             raise SettingsError(
-                f"{image[0]} has {survey.bands} bands and {files[0][0][0]} has "
-                f"{surveys[0].bands}; a network takes one number of bands"
+                f"{len(images)} patterns of images and {len(labels)} of labels were given; "
+                "expected one of labels for each of images (quote them, so that the shell leaves "
+                "them alone)"
             )
+        return *scenes_of_patterns(list(zip(images, labels, strict=True))), ()
+    given = gather(images)
+    lists = given.lists
+    if not given.files:
+        of_lists, second = files_of_lists(lists)
+        given, labels = gather(of_lists), labels or second
+    together = list(labels) == list(images) and bool(given.folders)
+    if labels and not together:
+        truths = gather(labels, vectors=True)
+    else:
+        given, truths = gather(images, vectors=True).halves()
+        if not truths.files or not given.files:
+            raise SettingsError(
+                f"{listed(images)}: no file is known for labels by its folder or name, such as "
+                "masks/1.png or 1_mask.png; give the labels by --labels"
+            )
+    if stack:
+        if len(truths.files) != 1:
+            raise SettingsError(
+                f"{len(given.files)} images are bands of one with --stack, and "
+                f"{len(truths.files)} files of labels were given; expected one"
+            )
+        scenes: Sequence[Scene] = [Scene(given.files, truths.files[0])]
+        return make_entries(scenes), scenes, _others(given, truths)
+    pairing = with_roles(pair(given.files, truths.files), lists, given.files)
+    notes = (*_others(given, truths), *pairing.notes)
+    return make_entries(pairing.scenes), pairing.scenes, notes
 
 
-def _relative(scene: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Write paths as they are seen from the file."""
+def _are_patterns(paths: Sequence[str]) -> bool:
+    """Tell patterns from names that hold braces themselves."""
+    return any("{" in path and find_path(Path(path)) is None for path in paths)
 
-    def one(path: str) -> str:
-        return path if is_remote(path) else os.path.relpath(path, folder)
 
-    return {
-        key: one(value) if isinstance(value, str) else [one(path) for path in value]
-        for key, value in scene.items()
-    }
+def _others(*gathered: Gathered) -> tuple[str, ...]:
+    others = [other for each in gathered for other in each.others]
+    return (f"{len(others)} other files are left out: {listed(others)}",) if others else ()
+
+
+def _check_names(paths: Sequence[str]) -> None:
+    """Refuse names that a text file cannot hold."""
+    for path in paths:
+        try:
+            path.encode()
+        except UnicodeEncodeError:
+            raise SettingsError(
+                f"{path.encode(errors='replace').decode()}: the name is no text in UTF-8; rename "
+                "the file (convmv does so for whole folders)"
+            ) from None
 
 
 def _head(

@@ -1,0 +1,157 @@
+"""Gathers the files that words of the command line name: files, folders, globs and split lists."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tilesegm.data.file_names import LABEL_WORDS, composed, find_path, image_name, is_shown, plain
+from tilesegm.data.pattern import natural
+from tilesegm.errors import SettingsError
+from tilesegm.source.names import is_zarr
+from tilesegm.source.remote import is_remote
+from tilesegm.source.vector.address import is_vector
+
+__all__ = ["Gathered", "gather", "listed"]
+
+_RASTERS = frozenset({
+    ".asc", ".bil", ".bip", ".bmp", ".bsq", ".btf", ".dat", ".ecw", ".gif", ".hdr", ".img", ".j2k",
+    ".jp2", ".jpeg", ".jpg", ".nc", ".ndpi", ".ntf", ".pbm", ".pgm", ".png", ".ppm", ".scn", ".sid",
+    ".svs", ".tif", ".tiff", ".vrt", ".webp", ".zarr",
+})  # fmt: skip
+_PARTS = (
+    ".aux.xml", ".bjw", ".bpw", ".cpg", ".dbf", ".gfw", ".gpkg-shm", ".gpkg-wal", ".jgw", ".msk",
+    ".ovr", ".pgw", ".prj", ".qix", ".qmd", ".qml", ".qpj", ".sbn", ".sbx", ".shp.xml", ".shx",
+    ".sld", ".tfw", ".tifw", ".wld",
+)  # fmt: skip
+"""Files that stand beside an image or a shapefile and belong to it."""
+_LISTS = frozenset((".txt", ".lst"))
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Files that belong to images or labels, in natural order."""
+
+    files: tuple[str, ...]
+    lists: tuple[Path, ...] = ()
+    """Split lists among them."""
+    others: tuple[str, ...] = ()
+    """Files that are neither images nor lists."""
+    folders: tuple[Path, ...] = ()
+    """Folders that were given as a whole."""
+
+    def halves(self) -> tuple[Gathered, Gathered]:
+        """Tell images from labels where both stand in the same folders.
+
+        Labels stand in a folder such as ``masks``, or beside their image as ``a_mask`` and ``a``.
+        """
+        times = Counter(map(_place, self.files))
+        labels = [
+            file
+            for file in self.files
+            if _in_folder_of_labels(file, self.folders)
+            or (times[_place(file)] > 1 and _named_as_labels(Path(file).stem))
+        ]
+        images = [file for file in self.files if file not in set(labels) and not is_vector(file)]
+        return Gathered(tuple(images), self.lists, self.others), Gathered(tuple(labels))
+
+
+def gather(words: Sequence[str], *, vectors: bool = False) -> Gathered:
+    """Return the files that words name.
+
+    Args:
+        words: files, URLs, folders, globs such as ``images/*.png``, and for images split lists.
+        vectors: whether vector files count among the files of a folder.
+
+    Raises:
+        SettingsError: there is no such file, or a folder holds none.
+    """
+    files: list[str] = []
+    lists: list[Path] = []
+    others: list[Path] = []
+    folders: list[Path] = []
+    for word in words:
+        if is_remote(word):
+            files.append(word)
+            continue
+        for path in _paths(word):
+            whole = path.is_dir() and not _is_file(path)
+            inside = sorted(_walk(path), key=lambda one: natural(str(one))) if whole else [path]
+            if whole:
+                folders.append(path)
+            for one in inside:
+                if not is_shown(one.name) or one.name.lower().endswith(_PARTS):
+                    continue
+                if one.suffix.lower() in _LISTS:
+                    (others if whole else lists).append(one)
+                elif whole and not _is_data(one, vectors):
+                    others.append(one)
+                else:
+                    files.append(str(one))
+    names = tuple(sorted(files, key=natural))
+    if not names and not lists:
+        raise SettingsError(
+            f"{listed(words)} holds no {'labels' if vectors else 'images'}; expected files such as "
+            f"{'.tif, .png or .gpkg' if vectors else '.tif, .png or .jpg'}"
+        )
+    return Gathered(names, tuple(lists), tuple(map(str, others)), tuple(folders))
+
+
+def listed(names: Iterable[object]) -> str:
+    """Name the first few."""
+    every = [str(name) for name in names]
+    more = len(every) - _SHOWN
+    return ", ".join(every[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _paths(word: str) -> list[Path]:
+    """Return the path of a word, or those that fit it as a glob."""
+    there = find_path(Path(word))
+    if there is not None:
+        return [there]
+    found = sorted(glob.glob(word, recursive=True), key=natural) if glob.has_magic(word) else []
+    if not found:
+        raise SettingsError(f"there is no file {word}")
+    return [Path(path) for path in found]
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder and of its folders, stores of several files as one."""
+    for path in folder.iterdir():
+        if not is_shown(path.name):
+            continue
+        if path.is_dir() and not _is_file(path):
+            yield from _walk(path)
+        else:
+            yield path
+
+
+def _is_file(folder: Path) -> bool:
+    """Tell a folder that is one image or one vector file."""
+    return folder.is_file() or is_zarr(str(folder)) or folder.suffix.lower() == ".gdb"
+
+
+def _is_data(path: Path, vectors: bool) -> bool:
+    suffix = path.suffix.lower()
+    return suffix in _RASTERS or (vectors and is_vector(path) and suffix != ".json")
+
+
+def _place(path: str) -> tuple[str, str]:
+    return str(Path(path).parent), image_name(Path(path).stem)
+
+
+def _in_folder_of_labels(file: str, roots: Sequence[Path]) -> bool:
+    path = Path(file)
+    root = next((root for root in roots if path.is_relative_to(root)), path.parent)
+    return any(plain(part) in LABEL_WORDS for part in path.relative_to(root).parts[:-1])
+
+
+def _named_as_labels(stem: str) -> bool:
+    name = image_name(stem)
+    around = composed(stem).replace(name, " ", 1)
+    return any(plain(word) in LABEL_WORDS for word in re.split(r"[-_. ]+", around))

@@ -29,6 +29,7 @@ from tilesegm.data.instances import Instances, write_border_weights
 from tilesegm.data.memory_scenes import scenes_in_memory
 from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.patch import IGNORE
+from tilesegm.data.scene_notes import left_out
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
     BorderWeightSettings,
@@ -450,6 +451,6 @@ def test_what_was_left_out_of_images_is_said_once_with_counts(tmp_path: Path) ->
             statistics = measure(scenes, cache=tmp_path / "statistics.npz")
             assert [scene.infinite for scene in statistics] == [5, 5]
             assert np.isfinite(statistics[0].means).all()
-            assert scenes.left_out(statistics) == (
+            assert left_out(scenes, statistics) == (
                 "<numpy array> and 1 more: 5 pixels are infinite, and missing like NaN",
             )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from tilesegm.training.precision import twin_of
 
 from tilesegm.model.device import device_kind
 from tilesegm.networks.build import build
 from tilesegm.networks.settings import ModelSettings
+from tilesegm.training.mixed_precision import twin_of
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow" or device_kind() != "cpu",

@@ -19,11 +19,9 @@ from tilesegm.data.labels.values import strips
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
 from tilesegm.data.settings import BorderWeightSettings
-from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
-from tilesegm.source.missing import infinite_note
 from tilesegm.source.vector.reading import Reading, tell, tell_bare
 
 __all__ = ["Scenes"]
@@ -163,22 +161,6 @@ class Scenes(Closing):
     def dtype(self) -> np.dtype[Any]:
         """Smallest dtype that holds the pixels of all images."""
         return self._dtype
-
-    def left_out(self, statistics: Sequence[SceneStatistics]) -> tuple[str, ...]:
-        """Say what was assumed or left out as images were opened and measured, each thing once.
-
-        Args:
-            statistics: of the scenes, in their order.
-        """
-        images: dict[str, list[str]] = {}
-        for image, scene in zip(self.images, statistics, strict=True):
-            infinite = (infinite_note(scene.infinite),) if scene.infinite else ()
-            for note in (*image.notes, *infinite):
-                images.setdefault(note, []).append(image.uri)
-        return tuple(
-            f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}"
-            for note, names in images.items()
-        )
 
     def read(self, scene: int, window: Window) -> Patch:
         """Read pixels and labels of a window.

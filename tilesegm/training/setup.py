@@ -15,7 +15,7 @@ import numpy as np
 
 from tilesegm.data.find import find_scenes
 from tilesegm.data.open_scenes import open_scenes
-from tilesegm.data.scene_notes import scene_notes
+from tilesegm.data.scene_notes import left_out, scene_notes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.training_data import TrainingData
 from tilesegm.events import Noted, OnEvent, StageStarted, ignore
@@ -108,7 +108,7 @@ def set_up(
     notes = (
         *scenes.notes,
         *scenes.hidden(),
-        *scenes.left_out(data.statistics),
+        *left_out(scenes, data.statistics),
         *data.split.notes,
         *scene_notes(scenes),
         *without_effect(situation_of(config, data)),

@@ -33,6 +33,7 @@ OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
     "sink": ("predict",),
+    "source/hidden": ("info", "predict"),
     "evaluation": ("evaluate",),
     "training": ("train run",),
     "training/init": ("train init",),

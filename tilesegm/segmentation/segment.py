@@ -113,7 +113,7 @@ def run_request(
     check_outputs(paths.values(), image)
     with open_image(image, request.options) as source:
         for hidden in find_hidden(source, _LOOKED_AT):
-            if hidden.reason == "alpha" and (hidden.pixels or hidden.doubtful):
+            if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
         work = _plan_work(source, opener, request)
         info = work.plan.info

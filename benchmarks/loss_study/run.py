@@ -24,10 +24,11 @@ from tilesegm.metrics.map_counts import MapCounts, count_measures
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.pair import make_pair
 from tilesegm.model.base import Predictor
+from tilesegm.training.settings.config import TrainingConfig
 
 from .protocol import DATASETS, Dataset, make_config
 
-__all__ = ["ImageRow", "RunRow", "Study", "finite_mean"]
+__all__ = ["ImageRow", "RunRow", "Shown", "Study", "finite_mean"]
 
 _LEVELS = 255
 """Steps of probabilities when thresholds are chosen."""
@@ -71,8 +72,8 @@ class ImageRow:
 
 
 @dataclass(frozen=True)
-class _Shown:
-    """An image with what the network says of it."""
+class Shown:
+    """An image with the probabilities that a network gives it."""
 
     name: str
     labels: NDArray[np.int32]
@@ -95,34 +96,21 @@ class Study:
         files = find_scenes(settings, data)
         self.name, self._out = name, out
         self._dataset: Dataset = DATASETS[name]
-        opener = _open_stretched if self._dataset.stretch else Scenes
+        opener = _open_stretched if self._dataset.stretch else open_scenes
         self._learnt = opener([each for each in files if each.role != "test"], settings)
         self._tested = opener([each for each in files if each.role == "test"], settings)
 
     def run(self, loss: str, seed: int) -> tuple[RunRow, list[ImageRow]]:
         """Train and score; class maps of the first seed stay for pictures."""
-        import keras
-
-        from tilesegm.model.open import open_model
-        from tilesegm.training.run import train_on
-
         began = time.process_time()
-        keras.backend.clear_session()
         folder = self._out / f"{self.name}-{loss}-{seed}"
         config = make_config(self.name, loss, seed, folder.absolute())
-        result = train_on(self._learnt, config, overwrite=True)
-        predictor = open_model(result.bundle, bands=self._learnt.bands)
-        held_out = [
-            number for number, info in enumerate(self._learnt.infos) if info.role == "validation"
-        ]
-        validation = list(_show(self._learnt, held_out, predictor))
+        validation, tests = self.train_and_show(config)
         threshold = self._threshold(validation)
-        tests = list(_show(self._tested, range(len(self._tested)), predictor))
         tallies = [self._count(shown, threshold) for shown in tests]
         if seed == 0:
             maps: dict[str, Any] = {shown.name: _decide(shown, threshold) for shown in tests[:4]}
             np.savez_compressed(self._out / f"{self.name}-{loss}.npz", **maps)
-        shutil.rmtree(folder)
         total = sum(tallies[1:], tallies[0])
         looks = [self._count(shown, threshold) for shown in validation]
         row = self._row(loss, seed, threshold, sum(looks[1:], looks[0]), total, began)
@@ -139,12 +127,29 @@ class Study:
         ]
         return row, images
 
+    def train_and_show(self, config: TrainingConfig) -> tuple[list[Shown], list[Shown]]:
+        """Train as settings say, and return validation and test images with their probabilities."""
+        import keras
+
+        from tilesegm.model.open import open_model
+        from tilesegm.training.run import train_on
+
+        keras.backend.clear_session()
+        result = train_on(self._learnt, config, overwrite=True)
+        predictor = open_model(result.bundle, bands=self._learnt.bands)
+        shutil.rmtree(config.output)
+        held_out = [
+            number for number, info in enumerate(self._learnt.infos) if info.role == "validation"
+        ]
+        validation = list(_show(self._learnt, held_out, predictor))
+        return validation, list(_show(self._tested, range(len(self._tested)), predictor))
+
     def close(self) -> None:
         """Close all images."""
         self._learnt.close()
         self._tested.close()
 
-    def _threshold(self, validation: list[_Shown]) -> float:
+    def _threshold(self, validation: list[Shown]) -> float:
         if not self._dataset.binary:
             return 0.5
         counts = [
@@ -154,7 +159,7 @@ class Study:
         curve = sum(counts[1:], counts[0]).curve(1)
         return float(max(curve.best, 1) / _LEVELS)
 
-    def _count(self, shown: _Shown, threshold: float) -> MapCounts:
+    def _count(self, shown: Shown, threshold: float) -> MapCounts:
         thin = () if self._dataset.thin is None else (self._dataset.thin,)
         measures = Measures(band=_BAND, tolerances=(_TOLERANCE,), thin=thin)
         classes = len(shown.probabilities)
@@ -236,14 +241,14 @@ def finite_mean(values: NDArray[np.float64]) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
-def _decide(shown: _Shown, threshold: float) -> NDArray[np.uint8]:
+def _decide(shown: Shown, threshold: float) -> NDArray[np.uint8]:
     """Return the class map ``(H, W)``."""
     if len(shown.probabilities) == 2:
         return np.asarray(shown.levels[..., 1] >= round(threshold * _LEVELS), np.uint8)
     return np.asarray(shown.probabilities.argmax(0), np.uint8)
 
 
-def _show(scenes: Scenes, numbers: range | list[int], predictor: Predictor) -> Iterator[_Shown]:
+def _show(scenes: Scenes, numbers: range | list[int], predictor: Predictor) -> Iterator[Shown]:
     """Let the network see whole images; they are small."""
     step = max(64, predictor.spec.stride)
     for number in numbers:
@@ -256,4 +261,4 @@ def _show(scenes: Scenes, numbers: range | list[int], predictor: Predictor) -> I
         image[: info.height, : info.width][patch.valid] = patch.pixels[patch.valid]
         scores = predictor(image[None])[0, :, : info.height, : info.width]
         odds = np.exp(scores - scores.max(0))
-        yield _Shown(info.name, patch.labels, odds / odds.sum(0))
+        yield Shown(info.name, patch.labels, odds / odds.sum(0))

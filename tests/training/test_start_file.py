@@ -14,10 +14,11 @@ from tests.data.label_parts import write_polygons
 from tests.images import GEO, write
 from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.errors import OutputError, SettingsError, SourceError
+from tilesegm.source.base import ImageInfo
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose
 from tilesegm.training.init.start_file import write_start
-from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_labels
+from tilesegm.training.init.survey import LabelSurvey, survey_labels
 from tilesegm.training.settings.settings_file import load_config
 
 
@@ -161,7 +162,7 @@ def test_black_and_another_colour_are_background_and_foreground(tmp_path: Path) 
 def test_blocks_are_at_least_twice_as_many_as_folds_where_images_allow(
     sides: list[tuple[int, int]], depth: int | None, block: int, folds: int
 ) -> None:
-    images = [ImageSurvey(*side, 3, "uint8", None, (), False) for side in sides]
+    images = [ImageInfo("", "", *side, 3, np.dtype("uint8"), (64, 64)) for side in sides]
     choices = choose([], images, LabelSurvey("ids", {0: 9, 1: 9}, {}))
     assert choices.chosen["split"] == {"strategy": "blocks", "block": block, "folds": folds}
     assert choices.chosen.get("model", {}).get("depth") == depth

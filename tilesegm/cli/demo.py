@@ -10,15 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Quiet, Seed, Size
+from tilesegm.cli.training_tables import EpochProgress
 
 __all__ = ["demo"]
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder of all files.")] = Path("demo"),
-    size: Size = 6144,
+    size: Size = 5120,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -29,7 +29,9 @@ def demo(
     """
     from tilesegm.demo.run import run_demo
 
-    with ProgressBar(quiet or as_json) as progress:
+    if not (quiet or as_json):
+        typer.echo(f"the demo takes about 3 minutes on two cores; its files: {folder}", err=True)
+    with EpochProgress(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
         facts = {

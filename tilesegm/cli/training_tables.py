@@ -18,7 +18,7 @@ __all__ = ["EpochProgress", "show_dry_run", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
-    """Also writes a line an epoch on standard error."""
+    """Also prints a line per epoch on standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
         super().__init__(quiet)
@@ -30,7 +30,7 @@ class EpochProgress(ProgressBar):
         match event:
             case EpochEnded() if not self._quiet:
                 score = "" if event.score is None else f", score {event.score:.4f}"
-                self._write(
+                self.say(
                     f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
                     f"{event.seconds:.1f} s"
                 )

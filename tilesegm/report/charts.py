@@ -206,7 +206,8 @@ def _scale(
         limits = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
     low, high = limits
     if high <= low:
-        low, high = low - 0.5, high + 0.5
+        around = max(abs(low), 1.0) / 2  # beyond the steps between floats, however large the value
+        low, high = low - around, high + around
     return _Scale(low, high, first, last)
 
 

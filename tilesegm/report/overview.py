@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
 from tilesegm.metrics.pair import WindowPair
+from tilesegm.pictures.colours import colour_classes
 from tilesegm.report.page import Page
-from tilesegm.report.pictures import colour_classes, picture
+from tilesegm.report.pictures import picture
 
 __all__ = ["Overview", "add_overview", "survey"]
 

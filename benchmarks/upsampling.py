@@ -1,0 +1,173 @@
+"""What the way of upsampling does to borders and scores: one network, three ways, three seeds.
+
+    python -m benchmarks.upsampling run DATA --out upsampling.csv [--only dubai/bilinear/0]
+    python -m benchmarks.upsampling show upsampling.csv
+
+Everything but ``model.upsampling`` is that of the study of losses: images, roles, network, budget,
+and the loss dice + cross-entropy. Class maps are the likeliest classes of the test images.
+
+An edge between two neighbouring pixels of other classes is a border edge. It belongs to a tooth
+when one of the two pixels lies alone between two equal ones, as the pixels of a comb do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import tempfile
+import time
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.metrics.confusion import Scores, count_confusion
+
+from .loss_study.protocol import SEEDS, make_config
+from .loss_study.run import Shown, Study
+
+WAYS = ("transpose", "nearest", "bilinear")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finished run on all test images together."""
+
+    data: str
+    way: str
+    seed: int
+    border_edges: int
+    tooth_edges: int
+    mean_iou: float
+    """In points."""
+    processor: float
+    """Seconds of all threads."""
+
+
+def count_edges(classes: NDArray[np.uint8]) -> tuple[int, int]:
+    """Count border edges and those of teeth, both ways.
+
+    Args:
+        classes: ``(H, W)`` ids.
+    """
+    border = teeth = 0
+    for rows in (classes, classes.T):
+        border += int((rows[:, 1:] != rows[:, :-1]).sum())
+        alone = (rows[:, :-2] == rows[:, 2:]) & (rows[:, 1:-1] != rows[:, 2:])
+        edges = np.zeros((len(rows), rows.shape[1] - 1), bool)
+        edges[:, :-1] |= alone
+        edges[:, 1:] |= alone
+        teeth += int(edges.sum())
+    return border, teeth
+
+
+def train_once(study: Study, way: str, seed: int) -> Row:
+    """Train with one way of upsampling, and score the maps of the test images."""
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        config = make_config(study.name, "dice_ce", seed, Path(folder) / "run")
+        config = replace(config, model=replace(config.model, upsampling=way))
+        _, tests = study.train_and_show(config)
+    maps = [shown.probabilities.argmax(0).astype(np.uint8) for shown in tests]
+    edges = np.array([count_edges(classes) for classes in maps]).sum(0)
+    scores = Scores(sum(_confusion(*pair) for pair in zip(tests, maps, strict=True)))
+    return Row(
+        study.name,
+        way,
+        seed,
+        border_edges=int(edges[0]),
+        tooth_edges=int(edges[1]),
+        mean_iou=100 * scores.mean_iou,
+        processor=time.process_time() - began,
+    )
+
+
+def _confusion(shown: Shown, classes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    return count_confusion(shown.labels, classes, len(shown.probabilities))
+
+
+def run(data: Path, out: Path, only: str) -> None:
+    """Train what the file lacks, a row per run."""
+    rows = read(out)
+    for name in ("dsb2018", "dubai"):
+        cases = [(way, seed) for seed in SEEDS for way in WAYS]
+        cases = [case for case in cases if f"{name}/{case[0]}/{case[1]}".startswith(only)]
+        cases = [
+            case
+            for case in cases
+            if not any((r.data, r.way, r.seed) == (name, *case) for r in rows)
+        ]
+        if not cases:
+            continue
+        study = Study(name, data, out.parent)
+        for way, seed in cases:
+            rows.append(train_once(study, way, seed))
+            with out.open("w", newline="", encoding="utf-8") as file:
+                table = csv.DictWriter(file, [field.name for field in fields(Row)])
+                table.writeheader()
+                table.writerows(asdict(row) for row in rows)
+            print(rows[-1], flush=True)
+        study.close()
+
+
+def read(out: Path) -> list[Row]:
+    """Read finished runs."""
+    if not out.exists():
+        return []
+    with out.open(encoding="utf-8") as file:
+        return [
+            Row(
+                line["data"],
+                line["way"],
+                int(line["seed"]),
+                int(line["border_edges"]),
+                int(line["tooth_edges"]),
+                float(line["mean_iou"]),
+                float(line["processor"]),
+            )
+            for line in csv.DictReader(file)
+        ]
+
+
+def show(out: Path) -> None:
+    """Print means over seeds, and each seed."""
+    print("| data | upsampling | tooth edges of border edges | mean IoU | each seed | core s |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    rows = read(out)
+    for data in sorted({row.data for row in rows}):
+        for way in WAYS:
+            runs = [row for row in rows if (row.data, row.way) == (data, way)]
+            if runs:
+                teeth, border = (
+                    sum(getattr(row, name) for row in runs)
+                    for name in ("tooth_edges", "border_edges")
+                )
+                each = ", ".join(f"{row.mean_iou:.1f}" for row in runs)
+                mean = np.mean([row.mean_iou for row in runs])
+                seconds = np.mean([row.processor for row in runs])
+                print(
+                    f"| {data} | `{way}` | {teeth} of {border} ({teeth / border:.0%}) | {mean:.1f} "
+                    f"| {each} | {seconds:.0f} |"
+                )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("run", help="train what is missing")
+    make.add_argument("data", type=Path)
+    make.add_argument("--out", type=Path, required=True)
+    make.add_argument("--only", default="", help="beginning of DATA/WAY/SEED")
+    table = commands.add_parser("show", help="print a table")
+    table.add_argument("out", type=Path)
+    given = parser.parse_args()
+    if given.command == "run":
+        run(given.data, given.out, given.only)
+    else:
+        show(given.out)
+
+
+if __name__ == "__main__":
+    main()

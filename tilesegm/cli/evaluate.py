@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Quiet
+from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
 from tilesegm.files import write_file
@@ -61,14 +61,7 @@ def evaluate(
         str | None,
         typer.Option(help="Values of the truth in the order of classes, such as 1,2,5 or 0,255."),
     ] = None,
-    nodata: Annotated[
-        str | None,
-        typer.Option(
-            metavar="VALUE",
-            help="Value of missing pixels of the truth, in place of its own; none: nodata values "
-            "of both maps are ids.",
-        ),
-    ] = None,
+    nodata: Nodata = None,
     split: Annotated[
         Path | None,
         typer.Option(help="split.json of a training run: score the pixels alone that it held out."),

@@ -67,7 +67,7 @@ Nodata = Annotated[
     str | None,
     typer.Option(
         metavar="VALUE",
-        help="Value of missing pixels, in place of the image's own: a number, nan or none.",
+        help="Value of missing pixels, in place of the file's own: a number, nan or none.",
     ),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]

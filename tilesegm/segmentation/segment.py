@@ -117,7 +117,7 @@ def run_request(
         for note in source.info.notes:
             on_event(Noted(f"{source.info.uri}: {note}"))
         for hidden in find_hidden(source, _LOOKED_AT):
-            if hidden.reason == "alpha" and (hidden.pixels or hidden.doubtful):
+            if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
         work = _plan_work(source, opener, request, on_event)
         info = work.plan.info

@@ -48,7 +48,7 @@ def _open(
 ) -> OpenScene:
     """Open the files of a scene; with ``border`` objects that touch are drawn apart."""
     image = open_source(
-        files.image, bands=settings.bands, nodata=settings.nodata, unscale=settings.unscale
+        files.image, bands=settings.bands, nodata=settings.nodata, unscale=bool(settings.unscale)
     )
     opened: list[Any] = [image]
     try:

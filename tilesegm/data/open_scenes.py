@@ -49,7 +49,10 @@ def _open(
     """Open the files of a scene; with ``border`` objects that touch are drawn apart."""
     with ExitStack() as opened:
         image = open_source(
-            files.image, bands=settings.bands, nodata=settings.nodata, unscale=settings.unscale
+            files.image,
+            bands=settings.bands,
+            nodata=settings.nodata,
+            unscale=bool(settings.unscale),
         )
         opened.callback(image.close)
         instances = None

@@ -170,8 +170,9 @@ class DataSettings:
     """Bands to use, counted from 1; all when not given."""
     nodata: float | Literal["none"] | None = None
     """Value of missing pixels, in place of what the image says; ``none``: no value."""
-    unscale: bool = False
-    """Applies the scale and offset that images tell to their stored values."""
+    unscale: bool | None = None
+    """Whether the scale and offset that images tell are applied to their stored values; not when
+    nothing is given."""
 
     def __post_init__(self) -> None:
         if not self.scenes:

@@ -175,7 +175,7 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
             scenes={name: _rows(counts) for name, counts in by_scene.items()},
             best=gallery.best(),
             worst=gallery.worst(),
-            notes=data.split.notes,
+            notes=setup.notes,
             split_picture=run.split_picture,
             path=run.report,
         )

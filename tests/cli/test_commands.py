@@ -264,8 +264,9 @@ def test_audit_fails_beyond_its_limit(cli: Cli, models: Path, tmp_path: Path) ->
     assert said["near_rate"] > 0, "random weights and no overlap leave seams"
     limited = cli(*words, "--overlap", 0, "--blend", "crop", "--limit", 0)
     assert limited.code == 1
-    assert len(limited.err.splitlines()) == 1
-    assert "take a larger overlap or --overlap exact" in limited.err
+    note, refusal = limited.err.splitlines()
+    assert note.startswith("note: --blend has no effect")
+    assert "take a larger overlap or --overlap exact" in refusal
     assert "where tiles blend" in limited.out
     exact = cli(*words, "--overlap", "exact", "--limit", 0)
     assert exact.code == 0, exact.err

@@ -34,6 +34,7 @@ RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
+    "source": ("predict",),
     "source/hidden": ("info", "predict"),
     "evaluation": ("evaluate",),
     "training": ("train run",),

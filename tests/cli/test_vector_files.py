@@ -48,9 +48,11 @@ def test_advice_about_a_coordinate_system_works(cli: Cli, models: Path, image: P
     assert predict(cli, image, models, f"{area}|crs=EPSG:32633").code == 0
 
 
-def test_init_says_what_it_leaves_out(cli: Cli, image: Path, tmp_path: Path) -> None:
+def test_init_says_what_it_leaves_out(cli: Cli, tmp_path: Path) -> None:
+    image = write(tmp_path / "image.tif", blobs(400, 400), **GEO)
     labels = points_first(tmp_path / "a.gpkg")
-    fields = [shapely.box(15, 45, 15.01, 45.01), None, shapely.box(15.02, 45, 15.03, 45.01)]
+    west, east = shapely.box(15, 45.12, 15.02, 45.149), shapely.box(15.02, 45.12, 15.05, 45.149)
+    fields = [west, None, east]
     layer(labels, *fields, name="crops", crop=["wheat", "maize", "maize"])
     said = cli("train", "init", image, "--labels", labels, "--attribute", "crop", "-o",
                tmp_path / "run.yaml")  # fmt: skip

@@ -70,10 +70,10 @@ def refusal(row: Row) -> str:
     raise AssertionError(f"{row.name} was not refused")
 
 
-def brightest(x: Any) -> Any:
+def brightest(x: Any, **named: str) -> Any:
     """Return scores of three classes: the bands times a unit matrix."""
     eye = keras.initializers.Constant(np.eye(3)[None, None])
-    return layers.Conv2D(3, 1, use_bias=False, kernel_initializer=eye)(x)
+    return layers.Conv2D(3, 1, use_bias=False, kernel_initializer=eye, **named)(x)
 
 
 def net(build: Callable[[Any], Any] = brightest, shape: Any = (None, None, 3), **more: Any) -> Any:
@@ -283,7 +283,9 @@ ROWS = (
     ),
     Row(
         "Keras network with several outputs",
-        lambda: Run(net(lambda x: [brightest(x), layers.Conv2D(1, 1, name="edge")(x)])),
+        lambda: Run(
+            net(lambda x: [brightest(x, name="classes"), layers.Conv2D(1, 1, name="edge")(x)])
+        ),
         with_option(head=0),
         "the option, by number",
     ),

@@ -61,6 +61,9 @@ class _FusedNormalization(keras.layers.BatchNormalization):  # type: ignore[misc
             inputs, *map(tf.convert_to_tensor, weights), epsilon=self.epsilon, is_training=learns
         )
         if learns:
+            # The kernel divides by one less than the number of values, Keras by their number.
+            values = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], variance.dtype)
+            variance *= (values - 1) / values
             keep = self.momentum
             self.moving_mean.assign(self.moving_mean * keep + mean * (1 - keep))
             self.moving_variance.assign(self.moving_variance * keep + variance * (1 - keep))

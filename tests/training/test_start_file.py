@@ -14,11 +14,10 @@ from tests.data.label_parts import write_polygons
 from tests.images import GEO, write
 from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.errors import OutputError, SettingsError, SourceError
-from tilesegm.source.base import ImageInfo
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose
 from tilesegm.training.init.start_file import write_start
-from tilesegm.training.init.survey import LabelSurvey, survey_labels
+from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_labels
 from tilesegm.training.settings.settings_file import load_config
 
 
@@ -160,7 +159,7 @@ def test_black_and_another_colour_are_background_and_foreground(tmp_path: Path) 
 def test_blocks_are_at_least_twice_as_many_as_folds_where_images_allow(
     sides: list[tuple[int, int]], depth: int | None, block: int, folds: int
 ) -> None:
-    images = [ImageInfo("", "", *side, 3, np.dtype("uint8"), (64, 64)) for side in sides]
+    images = [ImageSurvey(*side, 3, "uint8", None, (), False) for side in sides]
     choices = choose([], images, LabelSurvey("ids", {0: 9, 1: 9}, {}))
     assert choices.chosen["split"] == {"strategy": "blocks", "block": block, "folds": folds}
     assert choices.chosen.get("model", {}).get("depth") == depth
@@ -313,10 +312,10 @@ def test_values_mean_what_they_mean_to_evaluate(
     classes: list[int],
     settings: dict[str, object],
 ) -> None:
-    image = write(tmp_path / "image.tif", np.ones((96, 96, 3), np.uint8), **GEO)
-    ids = np.array(values)[np.arange(96) * len(values) // 96].astype(dtype)
+    image = write(tmp_path / "image.tif", np.ones((512, 512, 3), np.uint8), **GEO)
+    ids = np.array(values)[np.arange(512) % len(values)].astype(dtype)
     profile = GEO if nodata is None else GEO | {"nodata": nodata}
-    mask = write(tmp_path / "ids.tif", np.tile(ids, (96, 1)), **profile)
+    mask = write(tmp_path / "ids.tif", np.tile(ids, (512, 1)), **profile)
     choices = write_start([str(image)], [str(mask)], tmp_path / "start.yaml")
     found = load_config(tmp_path / "start.yaml").data.labels
     assert [one.value for one in found.classes] == classes
@@ -325,17 +324,17 @@ def test_values_mean_what_they_mean_to_evaluate(
         "nodata": None,
     } | settings
     # What is left out or assumed is said with a number.
-    hidden = sum(ids == value for value in (*found.ignore, nodata)).sum() * 96
+    hidden = sum(ids == value for value in (*found.ignore, nodata)).sum() * 512
     assert bool(hidden) == any(f"{hidden:,} px" in note for note in choices.notes)
 
 
 def test_what_an_image_hides_is_said(tmp_path: Path) -> None:
-    image = np.random.default_rng(0).integers(1, 200, (96, 96, 4)).astype(np.uint8)
+    image = np.random.default_rng(0).integers(1, 200, (512, 512, 4)).astype(np.uint8)
     image[:8, :, 3] = 0
     path = write(tmp_path / "image.tif", image, **GEO)
-    mask = write(tmp_path / "ids.tif", labels(), **GEO)
+    mask = write(tmp_path / "ids.tif", labels(512), **GEO)
     choices = write_start([str(path)], [str(mask)], tmp_path / "start.yaml")
     (note,) = choices.notes
-    assert "band 4 is tagged alpha and taken as a mask, which hides 768 pixels" in note
+    assert "band 4 is tagged alpha and taken as a mask, which hides 4,096 pixels" in note
     assert "data.bands: [1, 2, 3, 4]" in note
     assert "tagged alpha" in (tmp_path / "start.yaml").read_text()

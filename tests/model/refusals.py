@@ -85,9 +85,13 @@ def saved(path: str, shape: Any, give: Callable[[Any], Any], *keys: str) -> Any:
     """Save a SavedModel with signatures of one input."""
 
     class Module(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = tf.Variable(2.0)
+
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
         def __call__(self, x: Any) -> Any:
-            return give(x)
+            return give(self.scale * x)
 
     module = Module()
     tf.saved_model.save(
@@ -258,8 +262,18 @@ def from_channels_first(run: Run) -> Run:
 
 
 def moved_signature(run: Run) -> Run:
-    f = tf.saved_model.load(run.model).signatures["serving_default"]
-    return Run(lambda x: np.moveaxis(f(tf.constant(np.moveaxis(x, -1, 1)))["out"], 1, -1))
+    net = tf.saved_model.load(run.model)
+
+    def function(x: Any) -> Any:
+        scores = net.signatures["serving_default"](tf.constant(np.moveaxis(x, -1, 1)))["out"]
+        return np.moveaxis(scores, 1, -1)
+
+    return Run(function)
+
+
+def signature_a(run: Run) -> Run:
+    net = tf.saved_model.load(run.model)
+    return Run(lambda x: net.signatures["a"](tf.constant(x)))
 
 
 def exported(path: str) -> None:
@@ -452,7 +466,7 @@ ROWS = (
     Row(
         "SavedModel with several signatures",
         lambda: Run(saved("net", (None, None, None, 3), lambda x: {"out": x}, "a", "b")),
-        lambda run: Run(tf.saved_model.load(run.model).signatures["a"]),
+        signature_a,
         "the function",
     ),
     Row("architecture as JSON", lambda: of_file("net.json", described), from_text, "these calls"),

@@ -24,6 +24,8 @@ class ModelSpec:
     """One entry per class, in the order of the scores."""
     stride: int = 1
     """Total stride in pixels: tiles must be multiples of it and start at multiples of it."""
+    multiple: int = 1
+    """What sides of tiles must be multiples of, where layers do not tell the stride."""
     radius: int | None = None
     """Largest distance in pixels at which an input pixel changes a score; None when unknown."""
     halo: int | None = None

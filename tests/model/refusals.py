@@ -70,10 +70,10 @@ def refusal(row: Row) -> str:
     raise AssertionError(f"{row.name} was not refused")
 
 
-def brightest(x: Any) -> Any:
+def brightest(x: Any, name: str | None = None) -> Any:
     """Return scores of three classes: the bands times a unit matrix."""
     eye = keras.initializers.Constant(np.eye(3)[None, None])
-    return layers.Conv2D(3, 1, use_bias=False, kernel_initializer=eye)(x)
+    return layers.Conv2D(3, 1, use_bias=False, kernel_initializer=eye, name=name)(x)
 
 
 def net(build: Callable[[Any], Any] = brightest, shape: Any = (None, None, 3), **more: Any) -> Any:
@@ -297,7 +297,7 @@ ROWS = (
     ),
     Row(
         "Keras network with several outputs",
-        lambda: Run(net(lambda x: [brightest(x), layers.Conv2D(1, 1, name="edge")(x)])),
+        lambda: Run(net(lambda x: [brightest(x, "seg"), layers.Conv2D(1, 1, name="edge")(x)])),
         with_option(head=0),
         "the option, by number",
     ),

@@ -170,6 +170,8 @@ def test_files_that_are_no_model(
         ("b3.keras", ["--memory", "lots"], 2, ["memory is 'lots'", "4GB"]),
         ("b3.keras", ["--memory", "50MB"], 4, ["50 MB", "needs"]),
         ("b3.keras", ["--precision", "int8"], 2, ["precision is 'int8'", "bfloat16"]),
+        ("b3.keras", ["--network-outputs", "odds"], 2, ["network_outputs is 'odds'", "logits"]),
+        ("b3.keras", ["--head", "seg"], 2, ["b3", "has one output", "--head seg out"]),
         ("b3.keras", ["--confidence", "high"], 2, ["confidence is 'high'", "entropy"]),
         ("b3.keras", ["--scores", "int64"], 2, ["scores is 'int64'", "uint8"]),
         ("b3.keras", ["--compress", "zip"], 2, ["compress is 'zip'", "deflate"]),

@@ -218,6 +218,23 @@ def test_plan_says_what_predict_will_do(cli: Cli, models: Path, tmp_path: Path) 
         assert word in table
 
 
+def test_a_network_of_fixed_size_needs_no_options(cli: Cli, tmp_path: Path) -> None:
+    import keras
+
+    inputs = keras.Input((64, 64, 3))
+    keras.Model(inputs, 1.0 * inputs).save(tmp_path / "net.keras")
+    pixels = blobs(150, 100)
+    image = write(tmp_path / "image.tif", pixels, **GEO)
+    words = (image, "-m", tmp_path / "net.keras")
+    note = "net.keras takes tiles of 64 x 64 pixels only; they overlap by 16 pixels"
+    assert note in cli("plan", *words).out
+    done = cli("predict", *words, "-o", tmp_path / "map.tif")
+    assert (done.code, done.err.startswith(f"note: {note}")) == (0, True), done.err
+    np.testing.assert_array_equal(read(tmp_path / "map.tif"), pixels.argmax(axis=2))
+    done = cli("predict", *words, "-o", tmp_path / "quiet.tif", "-q")
+    assert (done.code, done.out + done.err) == (0, "")
+
+
 def test_plan_and_audit_take_a_stack_as_predict_does(
     cli: Cli, models: Path, tmp_path: Path
 ) -> None:

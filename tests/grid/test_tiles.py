@@ -27,6 +27,7 @@ def test_a_network_of_one_size_gets_that_size() -> None:
     [
         (Footprint(), 1024, 128),
         (Footprint(stride=48), 1056, 144),
+        (Footprint(multiple=48), 1056, 128),
         (Footprint(tile=(512, 512)), 512, 128),
         (Footprint(tile=(128, 128)), 128, 32),
         (Footprint(tile=(64, 64), stride=32), 64, 32),
@@ -36,6 +37,14 @@ def test_a_network_of_one_size_gets_that_size() -> None:
 def test_what_is_not_given_suits_the_network(network: Footprint, tile: int, overlap: int) -> None:
     grid = plan_grid(4000, 4000, Tiling(), network)
     assert (grid.tile, grid.overlap) == ((tile, tile), overlap)
+
+
+def test_sides_are_multiples_and_starts_are_not() -> None:
+    grid = plan_grid(300, 1100, Tiling(), Footprint(multiple=32))
+    assert grid.tile == (320, 1024)
+    assert [span.start for span in grid.cols.spans] == [0, 76]
+    with pytest.raises(SettingsError, match="multiple of 32, such as 128"):
+        plan_grid(300, 1100, Tiling(tile=100, overlap=0), Footprint(multiple=32))
 
 
 def test_an_overlap_that_is_not_given_suits_the_tile() -> None:

@@ -70,10 +70,10 @@ def refusal(row: Row) -> str:
     raise AssertionError(f"{row.name} was not refused")
 
 
-def brightest(x: Any, **named: str) -> Any:
+def brightest(x: Any, name: str | None = None) -> Any:
     """Return scores of three classes: the bands times a unit matrix."""
     eye = keras.initializers.Constant(np.eye(3)[None, None])
-    return layers.Conv2D(3, 1, use_bias=False, kernel_initializer=eye, **named)(x)
+    return layers.Conv2D(3, 1, use_bias=False, kernel_initializer=eye, name=name)(x)
 
 
 def net(build: Callable[[Any], Any] = brightest, shape: Any = (None, None, 3), **more: Any) -> Any:
@@ -85,9 +85,13 @@ def saved(path: str, shape: Any, give: Callable[[Any], Any], *keys: str) -> Any:
     """Save a SavedModel with signatures of one input."""
 
     class Module(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.scale = tf.Variable(2.0)
+
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
         def __call__(self, x: Any) -> Any:
-            return give(x)
+            return give(self.scale * x)
 
     module = Module()
     tf.saved_model.save(
@@ -258,8 +262,18 @@ def from_channels_first(run: Run) -> Run:
 
 
 def moved_signature(run: Run) -> Run:
-    f = tf.saved_model.load(run.model).signatures["serving_default"]
-    return Run(lambda x: np.moveaxis(f(tf.constant(np.moveaxis(x, -1, 1)))["out"], 1, -1))
+    net = tf.saved_model.load(run.model)
+
+    def function(x: Any) -> Any:
+        scores = net.signatures["serving_default"](tf.constant(np.moveaxis(x, -1, 1)))["out"]
+        return np.moveaxis(scores, 1, -1)
+
+    return Run(function)
+
+
+def signature_a(run: Run) -> Run:
+    net = tf.saved_model.load(run.model)
+    return Run(lambda x: net.signatures["a"](tf.constant(x)))
 
 
 def exported(path: str) -> None:
@@ -283,9 +297,7 @@ ROWS = (
     ),
     Row(
         "Keras network with several outputs",
-        lambda: Run(
-            net(lambda x: [brightest(x, name="classes"), layers.Conv2D(1, 1, name="edge")(x)])
-        ),
+        lambda: Run(net(lambda x: [brightest(x, "seg"), layers.Conv2D(1, 1, name="edge")(x)])),
         with_option(head=0),
         "the option, by number",
     ),
@@ -454,7 +466,7 @@ ROWS = (
     Row(
         "SavedModel with several signatures",
         lambda: Run(saved("net", (None, None, None, 3), lambda x: {"out": x}, "a", "b")),
-        lambda run: Run(tf.saved_model.load(run.model).signatures["a"]),
+        signature_a,
         "the function",
     ),
     Row("architecture as JSON", lambda: of_file("net.json", described), from_text, "these calls"),

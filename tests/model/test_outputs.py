@@ -212,7 +212,7 @@ def test_class_maps_do_not_ask() -> None:
         return pixels
 
     ts.segment(_IMAGE, brightest, "map.tif")
-    assert calls == [(1, 64, 64, 3), (1, 40, 56, 3)]
+    assert calls == [(1, 64, 64, 3), (1, 65, 65, 3), (1, 40, 56, 3)]
 
 
 def test_an_output_is_chosen_by_name_or_number() -> None:
@@ -268,3 +268,32 @@ def test_integers_reach_a_network_of_integers_unchanged() -> None:
         )
     with pytest.raises(ModelError, match=r"uint8 values.* reach from -5 to"):
         open_model(model)(tiles.astype("int16") - 5)
+
+
+def halving(x: Any) -> Any:
+    coarse = layers.AveragePooling2D(8)(x)
+    return head(3)(layers.Concatenate()([x, layers.UpSampling2D(8)(coarse)]))
+
+
+@pytest.mark.parametrize("as_function", [False, True])
+def test_sides_that_a_network_takes_are_found(as_function: bool) -> None:
+    path = exported(wrap(halving))
+    net = tf.saved_model.load(path)
+    model: Any = net.signatures["serving_default"] if as_function else path
+    odd = _IMAGE[:37, :51]
+    result = ts.segment(odd, model, "map.tif")
+    assert result.plan.grid.tile == (40, 56)
+    padded = np.pad(odd, [(0, 3), (0, 5), (0, 0)])[None].astype(np.float32)
+    scores = net.signatures["serving_default"](tf.constant(padded))
+    expected = np.asarray(next(iter(scores.values())))[0, :37, :51].argmax(-1)
+    np.testing.assert_array_equal(read(Path("map.tif")), expected)
+
+
+def test_the_only_size_that_a_function_takes_is_found() -> None:
+    def fixed(pixels: Any) -> Any:
+        return pixels.reshape(-1, 128, 128, 3)
+
+    wide = np.resize(_IMAGE, (150, 300, 3))
+    result = ts.segment(wide, fixed, "map.tif")
+    assert (result.plan.grid.tile, result.plan.grid.overlap) == ((128, 128), 32)
+    np.testing.assert_array_equal(read(Path("map.tif")), wide.argmax(-1))

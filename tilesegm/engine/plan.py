@@ -91,7 +91,7 @@ class Plan:
 def footprint(spec: ModelSpec) -> Footprint:
     """Return what tiling must know of a network."""
     halo = spec.radius if spec.halo is None else spec.halo
-    return Footprint(spec.stride, halo, spec.inexact, spec.tile)
+    return Footprint(spec.stride, halo, spec.inexact, spec.tile, spec.multiple)
 
 
 def make_plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tilesegm.errors import ModelError, SettingsError
@@ -27,6 +28,8 @@ class Footprint:
     """Why no halo makes tiles exact; empty when one does."""
     tile: tuple[int, int] | None = None
     """The only height and width that the network accepts; None when it takes any."""
+    multiple: int = 1
+    """What sides of tiles must be multiples of, besides the stride."""
 
 
 @dataclass(frozen=True)
@@ -98,21 +101,21 @@ def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> Ti
             nothing of it.
         ModelError: an exact result was asked for and the network allows none.
     """
-    stride = network.stride
-    side = tiling.tile or -(-_TILE // stride) * stride
+    step = math.lcm(network.stride, network.multiple)
+    side = tiling.tile or -(-_TILE // step) * step
     tile = network.tile or (side, side)
     for length in tile:
-        if length % stride:
+        if length % step:
             raise SettingsError(
-                f"tile is {length} pixels and the network halves its input down to 1/{stride}; "
-                f"tile must be a multiple of {stride}, such as {-(-length // stride) * stride}"
+                f"tile is {length} pixels and the network halves its input down to 1/{step}; "
+                f"tile must be a multiple of {step}, such as {-(-length // step) * step}"
             )
     overlap, margin = _overlap(tiling, network, min(tile))
     if not network.tile:
-        rows, cols = (min(side, -(-size // stride) * stride) for size in (height, width))
+        rows, cols = (min(side, -(-size // step) * step) for size in (height, width))
         tile = rows, cols
     layout = TileLayout(
-        tile=tile, overlap=overlap, margin=margin, blend=tiling.blend, stride=stride
+        tile=tile, overlap=overlap, margin=margin, blend=tiling.blend, stride=network.stride
     )
     return TileGrid(*layout.axes(height, width), overlap, margin)
 

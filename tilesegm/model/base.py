@@ -41,6 +41,8 @@ class ModelSpec:
     """Whether it is not the answer of the last layer, which for unknown layers is logits."""
     tile: tuple[int, int] | None = None
     """The only height and width that the network accepts; None when it takes any."""
+    multiple: int = 1
+    """What sides of tiles must be multiples of, where layers do not tell the stride."""
     batch: int | None = None
     """The only number of tiles that the network takes at a time; None when it takes any."""
     integers: str | None = None

@@ -15,9 +15,10 @@ from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, state, with_probe
+from tilesegm.model.outputs import Outputs, choose_head, probe_outputs, state, with_probe
 from tilesegm.model.planes import check_planes, check_tiles, planes_of_scores, two_planes
 from tilesegm.model.reason import reason_of
+from tilesegm.model.trial import try_sizes
 
 __all__ = ["CallablePredictor"]
 
@@ -28,7 +29,7 @@ class CallablePredictor:
     Scores are an array or a tensor of TensorFlow, JAX or Torch, or a dict or list of them.
 
     Args:
-        function: the function; it is called on zeros to learn the number of classes, and on noise
+        function: the function; it is called on zeros to learn its sizes and classes, and on noise
             where results depend on what its scores mean.
         bands: bands of the image.
         outputs: what is said of its outputs.
@@ -51,21 +52,20 @@ class CallablePredictor:
         self._normalisation = normalisation
         self._head = outputs.head
         self._name = _name(function)
-        side, channels, fixed = self._try_out(bands)
-        classes = max(channels, 2)
+        trial = try_sizes(self._scores, bands)
+        classes = max(trial.channels, 2)
         spec = ModelSpec(
             name=self._name,
             bands=bands,
             classes=default_classes(classes),
             inexact=("a function has no layers to look at",),
-            tile=(side, side) if fixed else None,
+            tile=trial.tile,
+            multiple=trial.multiple,
             bytes_per_pixel=4 * (bands + 2 * classes),
             identity=(("model", self._name), ("code", _code(function)), *outputs.identity),
         )
-        if outputs.probes(channels):
-            shape = (side, side, bands)
-            probe = probe_outputs(lambda tile: np.moveaxis(self._planes(tile), 1, -1), shape)
-            spec = with_probe(spec, probe, channels)
+        if outputs.probes(trial.channels):
+            spec = with_probe(spec, probe_outputs(self._scores, trial.shape), trial.channels)
         spec = state(spec, outputs.meaning)
         self._spec = with_settings(spec, normalisation, self.precision)
 
@@ -86,27 +86,8 @@ class CallablePredictor:
             planes.flags.writeable = False
         return planes
 
-    def _try_out(self, bands: int) -> tuple[int, int, bool]:
-        """Return a side of tiles that it takes, its channels, and whether it takes no other one."""
-        failed = None
-        for side in SIDES:
-            try:
-                channels = self._channels(side, bands)
-            except ModelError as error:
-                failed = failed or error
-                continue
-            fixed = False
-            if failed is not None:
-                try:
-                    self._channels(2 * side, bands)
-                except ModelError:
-                    fixed = True
-            return side, channels, fixed
-        assert failed is not None
-        raise failed
-
-    def _channels(self, side: int, bands: int) -> int:
-        return int(self._planes(np.zeros((1, side, side, bands), np.float32)).shape[1])
+    def _scores(self, tile: NDArray[Any]) -> NDArray[Any]:
+        return np.moveaxis(self._planes(tile), 1, -1)
 
     def _planes(self, tiles: NDArray[Any]) -> NDArray[Any]:
         values = tiles.astype(np.float32)

@@ -17,18 +17,17 @@ from tilesegm.model.base import ModelSpec
 from tilesegm.model.device import device_kind
 from tilesegm.model.guard import GuardedPredictor
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
+from tilesegm.model.keras_shape import channels_of, input_of, limits_of
 from tilesegm.model.layer_graph import trace
 from tilesegm.model.memory import bytes_per_pixel
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import (
-    SIDES,
     Outputs,
     choose_head,
     probe_outputs,
     refuse_several,
     state,
 )
-from tilesegm.model.planes import channels_first, check_dtype
 from tilesegm.model.precision import choose_precision, in_precision
 from tilesegm.model.reason import reason_of
 from tilesegm.model.receptive_field import receptive_field
@@ -37,7 +36,6 @@ __all__ = [
     "as_graph",
     "describe",
     "hash_of_model",
-    "limits_of",
     "predictor_of",
     "stated",
     "uses_xla",
@@ -103,8 +101,8 @@ def describe(model: Any, name: str) -> ModelSpec:
     Raises:
         ModelError: it is not built, has several inputs or outputs, or is no segmentation.
     """
-    bands, tile = _input_of(model, name)
-    channels = _channels_of(model, name)
+    bands, tile = input_of(model, name)
+    channels = channels_of(model, name)
     field = receptive_field(model)
     if field.misfit:
         raise ModelError(f"{name} is not a dense segmentation: {field.misfit}")
@@ -128,12 +126,6 @@ def describe(model: Any, name: str) -> ModelSpec:
     return _probed(model, spec) if told is None else spec
 
 
-def limits_of(model: Any) -> dict[str, Any]:
-    """Return what the input of a Keras model asks for that a bundle does not say."""
-    image = model.inputs[0]
-    return {"batch": image.shape[0], "integers": image.dtype if "int" in image.dtype else None}
-
-
 def _probed(model: Any, spec: ModelSpec) -> ModelSpec:
     from keras import ops
 
@@ -146,7 +138,7 @@ def _probed(model: Any, spec: ModelSpec) -> ModelSpec:
                 f"{spec.name} fails on tiles of shape {tiles.shape}: {reason_of(error)}"
             ) from error
 
-    side = -(-SIDES[0] // spec.stride) * spec.stride
+    side = -(-64 // spec.stride) * spec.stride
     shape = (*(spec.tile or (side, side)), spec.bands or 3)
     try:
         probe = probe_outputs(score, shape, spec.integers)
@@ -242,51 +234,6 @@ def uses_xla(model: Any, spec: ModelSpec) -> bool:
         and getattr(step.layer, "compute_dtype", "float32") != "float32"
         for step in trace(model).steps
     )
-
-
-def _input_of(model: Any, name: str) -> tuple[int | None, tuple[int, int] | None]:
-    inputs = model.inputs
-    if len(inputs) > 1:
-        names = ", ".join(each.name for each in inputs)
-        raise ModelError(
-            f"{name} has {len(inputs)} inputs ({names}); a segmentation takes one image: stack them"
-            " as its bands, and in Python pass a function that splits it, such as "
-            "lambda x: net([x[..., :3], x[..., 3:]])"
-        )
-    shape = tuple(inputs[0].shape)
-    if len(shape) != 4:
-        raise ModelError(f"{name} takes inputs of shape {shape}, expected (N, H, W, bands)")
-    if channels_first(shape):
-        raise ModelError(
-            f"{name} takes images with channels first, {shape}; in Python, pass "
-            f"keras.Sequential([keras.Input(({shape[2]}, {shape[3]}, {shape[1]})), "
-            "keras.layers.Permute((3, 1, 2)), net, keras.layers.Permute((2, 3, 1))])"
-        )
-    height, width = shape[1], shape[2]
-    if (height is None) != (width is None):
-        raise ModelError(f"{name} fixes one side of its input {shape}; fix both or neither")
-    return shape[3], None if height is None or width is None else (height, width)
-
-
-def _channels_of(model: Any, name: str) -> int:
-    outputs = model.outputs
-    if len(outputs) > 1:
-        raise ModelError(
-            f"{name} has {len(outputs)} outputs; choose one: keras.Model(m.inputs, m.outputs[0])"
-        )
-    check_dtype(name, outputs[0].dtype)
-    shape = tuple(outputs[0].shape)
-    if len(shape) == 4 and channels_first(shape):
-        raise ModelError(
-            f"{name} gives its scores with channels first, {shape}; in Python, pass "
-            "keras.Sequential([net, keras.layers.Permute((2, 3, 1))])"
-        )
-    if len(shape) != 4 or not shape[3]:
-        raise ModelError(
-            f"{name} is not a segmentation: its scores have the shape {shape}, "
-            f"expected (N, height, width, classes)"
-        )
-    return int(shape[3])
 
 
 def _settings(layer: Any) -> str:

@@ -16,10 +16,10 @@ from tilesegm.model.keras_model import (
     as_graph,
     describe,
     hash_of_model,
-    limits_of,
     predictor_of,
     stated,
 )
+from tilesegm.model.keras_shape import limits_of
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import Outputs, state
 from tilesegm.model.precision import check_precision

@@ -13,7 +13,6 @@ from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.base import ModelSpec
 
 __all__ = [
-    "SIDES",
     "OutputKind",
     "Outputs",
     "Probe",
@@ -26,9 +25,6 @@ __all__ = [
 ]
 
 OutputKind = Literal["auto", "logits", "probabilities"]
-
-SIDES = (64, 128, 256, 512)
-"""Sides of tiles that a network of unknown stride is tried on, until it takes one."""
 
 _TOLERANCE = 5e-3
 """How far from 1 a sum of probabilities in half precision may be."""

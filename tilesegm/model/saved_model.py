@@ -16,9 +16,10 @@ from tilesegm.model.bundle import sha256_of
 from tilesegm.model.keras_file import import_keras
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, state, with_probe
+from tilesegm.model.outputs import Outputs, choose_head, probe_outputs, state, with_probe
 from tilesegm.model.planes import channels_first, check_dtype, planes_of_scores
 from tilesegm.model.reason import reason_of
+from tilesegm.model.trial import try_sizes
 
 __all__ = ["is_saved_model", "open_saved_model"]
 
@@ -65,8 +66,9 @@ def open_saved_model(
         )
     if _SIGNATURE not in names and len(names) > 1:
         raise ModelError(
-            f"{path} has no signature {_SIGNATURE!r} but {', '.join(names)}; in Python, pass the "
-            f"function tf.saved_model.load({path.name!r}).signatures[{names[0]!r}]"
+            f"{path} has no signature {_SIGNATURE!r} but {', '.join(names)}; in Python, net = "
+            f"tf.saved_model.load({path.name!r}), and pass the function "
+            f"lambda x: net.signatures[{names[0]!r}](tf.constant(x))"
         )
     key = _SIGNATURE if _SIGNATURE in names else names[0]
     signature = loaded.signatures[key]
@@ -100,9 +102,9 @@ def _input_of(path: Path, loaded: Any, key: str, output: str) -> tuple[str, Any]
         )
     if channels_first(shapes[0]):
         raise ModelError(
-            f"{path} takes images with channels first, {shapes[0]}; in Python, f = "
-            f"tf.saved_model.load({path.name!r}).signatures[{key!r}], and pass the function lambda "
-            f"x: np.moveaxis(f(tf.constant(np.moveaxis(x, -1, 1)))[{output!r}], 1, -1)"
+            f"{path} takes images with channels first, {shapes[0]}; in Python, net = "
+            f"tf.saved_model.load({path.name!r}), and pass the function lambda x: np.moveaxis("
+            f"net.signatures[{key!r}](tf.constant(np.moveaxis(x, -1, 1)))[{output!r}], 1, -1)"
         )
     ((name, given),) = inputs.items()
     return name, given
@@ -140,37 +142,23 @@ def _describe(
             ) from error
         return np.moveaxis(planes_of_scores(path.name, values.shape, scores), 1, -1)
 
-    shape, channels = _try_out(score, tile, bands)
-    classes = max(channels, 2)
+    trial = try_sizes(score, bands, tile)
+    classes = max(trial.channels, 2)
     spec = ModelSpec(
         name=path.name,
         bands=bands,
         classes=default_classes(classes),
         inexact=("the layers of a SavedModel cannot be looked at",),
-        tile=tile,
+        tile=trial.tile,
+        multiple=trial.multiple,
         batch=batch,
         integers=integers,
         bytes_per_pixel=4 * (bands + 2 * classes),
         identity=(("model", _hash_of_folder(path)), *outputs.identity),
     )
-    if outputs.probes(channels):
-        spec = with_probe(spec, probe_outputs(score, shape, integers), channels)
-    return state(spec, outputs.meaning), channels
-
-
-def _try_out(
-    score: Any, tile: tuple[int, int] | None, bands: int
-) -> tuple[tuple[int, int, int], int]:
-    """Return a shape of tiles that a network takes, and its number of channels."""
-    failed = None
-    for size in [tile] if tile else [(side, side) for side in SIDES]:
-        shape = (*size, bands)
-        try:
-            return shape, score(np.zeros((1, *shape), np.float32)).shape[-1]
-        except ModelError as error:
-            failed = failed or error
-    assert failed is not None
-    raise failed
+    if outputs.probes(trial.channels):
+        spec = with_probe(spec, probe_outputs(score, trial.shape, integers), trial.channels)
+    return state(spec, outputs.meaning), trial.channels
 
 
 def _hash_of_folder(path: Path) -> str:

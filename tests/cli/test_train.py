@@ -191,8 +191,8 @@ def test_labels_that_a_shell_wrote_out(cli: Cli, folder: Path) -> None:
     said = cli("train", "init", *images, "--labels", *labels, "-o", folder / "two.yaml")
     assert said.code == 0, said.err
     text = (folder / "two.yaml").read_text()
-    assert "image: a1.tif" in text
-    assert "labels: b2.tif" in text
+    assert f'image: "{images[0]}"' in text
+    assert f'labels: "{labels[1]}"' in text
 
 
 @pytest.mark.parametrize("words", [["train", "--help"], ["train", "none.yaml"]])

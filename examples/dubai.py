@@ -22,7 +22,7 @@ from rasterio.errors import NotGeoreferencedWarning
 
 import tilesegm
 from tilesegm.classes import ClassInfo
-from tilesegm.demo.quicklook import error_panel, image_panel, map_panel, save_panels
+from tilesegm.demo.quicklook import quicklook_panels, write_quicklook
 from tilesegm.metrics.confusion import Scores, count_confusion
 
 CLASSES = (
@@ -99,13 +99,8 @@ def main() -> None:
     for info, value in zip(CLASSES, iou, strict=True):
         print(f"{info.name:>12} IoU {value:.3f}")
     print(f"{'mean':>12} IoU {iou.mean():.3f}")
-    panels = [
-        image_panel("tile 7", image, 1000),
-        map_panel("truth", truth, CLASSES, 1000),
-        map_panel("prediction", class_map, CLASSES, 1000),
-        error_panel("errors, in the colour of the true class", truth, class_map, CLASSES, 1000),
-    ]
-    print(f"look at {save_panels(panels, CLASSES, out / 'quicklook.png')}")
+    panels = quicklook_panels(image, truth, class_map, CLASSES, side=1000)
+    print(f"look at {write_quicklook(out / 'quicklook.png', panels, CLASSES)}")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,13 @@ def _class_map(path: Path, scores: Any = "uint8") -> None:
     ts.segment(image, network, path, options=ts.Options(scores=scores))
 
 
+def _demo(path: Path) -> None:
+    path.mkdir()
+    _image(path / "scene.tif")
+    for name in ("labels.tif", "classes.tif"):
+        _truth(path / name)
+
+
 def _folder(file: str, make: Callable[[Path], None]) -> Callable[[Path], None]:
     def fill(path: Path) -> None:
         path.mkdir()
@@ -125,6 +132,7 @@ FILES: dict[str, Callable[[Path], Any]] = {
     "city.yaml": lambda path: path.write_text(settings_with({})),
     "run/split.json": _split,
     "OUT.zarr": _class_map,
+    "demo": _demo,
     "maps": _folder("a.tif", partial(_class_map, scores=None)),
     "truths": _folder("a.tif", _truth),
 }

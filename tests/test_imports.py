@@ -24,6 +24,7 @@ FOUNDATIONS = {"checks", "classes", "closing", "errors", "events", "files", "pla
 MAY_IMPORT: dict[str, set[str]] = {
     **{name: set() for name in FOUNDATIONS},
     "grid": set(),
+    "pictures": set(),
     "losses": set(),
     "keras_objects": {"losses", "networks"},
     "model": {"grid"},
@@ -32,8 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sink": {"grid", "source"},
     "engine": {"grid", "source", "sink", "model"},
     "metrics": {"grid"},
-    "report": {"grid", "metrics"},
-    "data": {"grid", "source", "model"},
+    "report": {"grid", "metrics", "pictures"},
+    "data": {"grid", "source", "model", "pictures"},
     "training.settings": {"source", "data", "networks"},
     "training.init": {"grid", "source", "data", "training.settings"},
     "training": {

@@ -3,6 +3,16 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tilesegm.data.settings import (
+    AugmentationSettings,
+    BorderWeightSettings,
+    ClassSettings,
+    DataSettings,
+    LabelSettings,
+    SamplingSettings,
+    SceneSettings,
+    SplitSettings,
+)
 from tilesegm.errors import TilesegmError
 from tilesegm.events import (
     EpochEnded,
@@ -16,7 +26,10 @@ from tilesegm.events import (
 from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.keras_objects import register_with_keras
+from tilesegm.metrics.measures import Measures
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.networks.settings import EncoderSettings, ModelSettings
+from tilesegm.segmentation.audit import Audit, audit
 from tilesegm.segmentation.forecast import Forecast, plan
 from tilesegm.segmentation.many import BatchItem, segment_many
 from tilesegm.segmentation.options import Options
@@ -24,37 +37,24 @@ from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import segment
 from tilesegm.source.base import Georeference, ImageInfo, Pixels, Source
 from tilesegm.source.open import open_source
+from tilesegm.training.result import TrainingResult
+from tilesegm.training.settings.config import (
+    DeviceSettings,
+    LossSettings,
+    OptimizerSettings,
+    ScheduleSettings,
+    TrainingConfig,
+    ValidationSettings,
+)
 from tilesegm.version import __version__
 
 if TYPE_CHECKING:
-    from tilesegm.data.settings import (
-        AugmentationSettings,
-        BorderWeightSettings,
-        ClassSettings,
-        DataSettings,
-        LabelSettings,
-        SamplingSettings,
-        SceneSettings,
-        SplitSettings,
-    )
     from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_many
     from tilesegm.evaluation.inputs import MapPair
     from tilesegm.evaluation.pairing import pair_folders
     from tilesegm.metrics.bootstrap import Difference, compare
     from tilesegm.metrics.evaluation import Evaluation
-    from tilesegm.metrics.measures import Measures
-    from tilesegm.networks.settings import EncoderSettings, ModelSettings
-    from tilesegm.segmentation.audit import Audit, audit
-    from tilesegm.training.result import TrainingResult
     from tilesegm.training.run import train
-    from tilesegm.training.settings.config import (
-        DeviceSettings,
-        LossSettings,
-        OptimizerSettings,
-        ScheduleSettings,
-        TrainingConfig,
-        ValidationSettings,
-    )
 
 __all__ = [
     "Audit",
@@ -114,47 +114,19 @@ __all__ = [
 
 # Imported when first used: they bring SciPy, or Keras, which segmenting by a function never needs.
 _LATER = {
-    name: module
-    for module, names in {
-        "tilesegm.data.settings": (
-            "AugmentationSettings",
-            "BorderWeightSettings",
-            "ClassSettings",
-            "DataSettings",
-            "LabelSettings",
-            "SamplingSettings",
-            "SceneSettings",
-            "SplitSettings",
-        ),
-        "tilesegm.evaluation.evaluate": ("EvaluationOptions", "evaluate", "evaluate_many"),
-        "tilesegm.evaluation.inputs": ("MapPair",),
-        "tilesegm.evaluation.pairing": ("pair_folders",),
-        "tilesegm.metrics.bootstrap": ("Difference", "compare"),
-        "tilesegm.metrics.calibration": ("Curve",),
-        "tilesegm.metrics.evaluation": ("Evaluation",),
-        "tilesegm.metrics.map_counts": ("MapCounts",),
-        "tilesegm.metrics.measures": ("Measures",),
-        "tilesegm.networks.settings": ("EncoderSettings", "ModelSettings"),
-        "tilesegm.segmentation.audit": ("Audit", "audit"),
-        "tilesegm.training.result": ("TrainingResult",),
-        "tilesegm.training.run": ("train",),
-        "tilesegm.training.settings.config": (
-            "DeviceSettings",
-            "LossSettings",
-            "OptimizerSettings",
-            "ScheduleSettings",
-            "TrainingConfig",
-            "ValidationSettings",
-        ),
-    }.items()
-    for name in names
+    **dict.fromkeys(("EvaluationOptions", "evaluate", "evaluate_many"), "evaluation.evaluate"),
+    **dict.fromkeys(("Difference", "compare"), "metrics.bootstrap"),
+    "Evaluation": "metrics.evaluation",
+    "MapPair": "evaluation.inputs",
+    "pair_folders": "evaluation.pairing",
+    "train": "training.run",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_LATER[name]), name)
+    return getattr(import_module(f"tilesegm.{_LATER[name]}"), name)
 
 
 def __dir__() -> list[str]:

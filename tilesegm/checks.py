@@ -101,19 +101,20 @@ def in_range(
     raise SettingsError(f"{key} is {value!r}; pass {what} {limits}")
 
 
+_WORDS: dict[Any, tuple[str, str]] = {
+    str: ("text", "texts"),
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+    bool: ("true or false", "true or false"),
+    types.NoneType: ("null", "null"),
+}
+"""What one value of a plain type is called, and several."""
+
+
 def describe(hint: Any, several: bool = False) -> str:
     """Say in words what an annotation allows, of one value or of several."""
-    match hint:
-        case _ if hint is str:
-            return "texts" if several else "text"
-        case _ if hint is int:
-            return "whole numbers" if several else "a whole number"
-        case _ if hint is float:
-            return "numbers" if several else "a number"
-        case _ if hint is bool:
-            return "true or false"
-        case types.NoneType:
-            return "null"
+    if hint in _WORDS:
+        return _WORDS[hint][several]
     arguments = get_args(hint)
     if get_origin(hint) is Literal:
         return _listed(arguments)

@@ -1,11 +1,11 @@
-"""Names and colours of classes."""
+"""Names and colours of classes, and what stands for them in files."""
 
 from __future__ import annotations
 
 import colorsys
 from dataclasses import dataclass
 
-__all__ = ["ClassInfo", "default_classes"]
+__all__ = ["ClassInfo", "Meaning", "default_classes"]
 
 _GOLDEN_RATIO = 0.618033988749895
 
@@ -17,6 +17,16 @@ class ClassInfo:
     name: str
     colour: tuple[int, int, int]
     """Red, green, blue; 0 to 255."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the values of rasters of ids stand for, beside the ids themselves."""
+
+    foreground: int | None = None
+    """The value of class 1 in masks whose other value is 0."""
+    unlabelled: tuple[int, ...] = ()
+    """Values of pixels without a label."""
 
 
 def default_classes(count: int) -> tuple[ClassInfo, ...]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import rasterio
+import tifffile
+import zarr
 
 from tests.cli.conftest import Cli
 from tests.images import GEO, blobs, read, write
@@ -24,6 +26,47 @@ def run(*words: Any, cwd: Path | None = None) -> subprocess.CompletedProcess[str
     env = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
     command = [sys.executable, "-m", "tilesegm", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env)
+
+
+QUIET = """
+import os, sys
+os.environ["CPL_DEBUG"] = "ON"
+sys.argv = ["tilesegm", "info", sys.argv[1]]
+from tilesegm.cli.main import main
+main()
+"""
+
+
+def test_nothing_of_other_packages_reaches_the_terminal(tmp_path: Path) -> None:
+    image = np.zeros((9, 9, 3), np.float32)
+    path = tmp_path / "dem.tif"
+    tags = [
+        (42113, "s", 0, "-3.4028234663852886e+38", True),
+        (42112, "s", 0, "<GDALMetadata><Item name='x'>broken", True),
+    ]
+    tifffile.imwrite(path, image, photometric="rgb", extratags=tags)
+    words = [sys.executable, "-c", QUIET, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "-3.4028" in done.stdout
+
+
+def test_info_tells_place_scale_and_notes_of_zarr(cli: Cli, tmp_path: Path) -> None:
+    array = zarr.create_array(
+        tmp_path / "a.zarr",
+        data=np.zeros((2, 9, 9), np.uint16),
+        dimension_names=("time", "y", "x"),
+    )
+    place = {"proj:code": "EPSG:32633", "spatial:transform": [10, 0, 5e5, 0, -10, 4e6]}
+    array.attrs.update({"scale_factor": 0.5, "add_offset": -1, **place})
+    facts = json.loads(cli("info", tmp_path / "a.zarr", "--json").out)
+    assert facts["crs"] == "EPSG:32633"
+    assert facts["transform"] == [10, 0, 5e5, 0, -10, 4e6]
+    assert (facts["scale"], facts["offset"]) == ([0.5], [-1])
+    assert "the first of 2 steps along time" in facts["notes"][0]
+    assert "--unscale" in facts["notes"][1]
+    facts = json.loads(cli("info", tmp_path / "a.zarr", "--unscale", "--json").out)
+    assert (facts["scale"], facts["dtype"]) == ([], "float32")
 
 
 def test_a_batch_of_real_images_goes_on_past_a_bad_one(
@@ -221,8 +264,9 @@ def test_audit_fails_beyond_its_limit(cli: Cli, models: Path, tmp_path: Path) ->
     assert said["near_rate"] > 0, "random weights and no overlap leave seams"
     limited = cli(*words, "--overlap", 0, "--blend", "crop", "--limit", 0)
     assert limited.code == 1
-    assert len(limited.err.splitlines()) == 1
-    assert "take a larger overlap or --overlap exact" in limited.err
+    note, refusal = limited.err.splitlines()
+    assert note.startswith("note: --blend has no effect")
+    assert "take a larger overlap or --overlap exact" in refusal
     assert "where tiles blend" in limited.out
     exact = cli(*words, "--overlap", "exact", "--limit", 0)
     assert exact.code == 0, exact.err

@@ -154,7 +154,8 @@ def test_errors_are_one_line(
 ) -> None:
     said = cli("evaluate", *maps, *words, "--no-borders")
     assert said.code == code
-    (line,) = said.err.splitlines()
+    *notes, line = said.err.splitlines()
+    assert all(note.startswith("note: ") for note in notes)
     assert line.startswith("tilesegm: ")
     assert reason in line
 

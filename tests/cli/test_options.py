@@ -32,7 +32,10 @@ OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
+    "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
+    "source": ("predict",),
+    "source/hidden": ("info", "predict"),
     "evaluation": ("evaluate",),
     "training": ("train run",),
     "training/init": ("train init",),

@@ -209,7 +209,7 @@ def make_objects() -> dict[str, Any]:
     from tilesegm.losses import weighting
 
     objects: dict[str, Any] = {}
-    names = [*moved("tilesegm.losses.registry").LOSSES, *moved("tilesegm.losses.recipes").RECIPES]
+    names = [*losses.LOSSES, *moved("tilesegm.losses.recipes").RECIPES]
     for name in names:
         loss = losses.get(name, ignore=255)
         labels, logits = batch(1 if name == "LovaszHinge" else 3)

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tilesegm.data.augment import Augmenter
+from tilesegm.data.augment.augmenter import Augmenter
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.settings import AugmentationSettings
 from tilesegm.data.statistics import BandStatistics

@@ -21,7 +21,7 @@ from tests.data.augment_parts import (
     seeds,
     sizes,
 )
-from tilesegm.data.augment import Augmenter
+from tilesegm.data.augment.augmenter import Augmenter
 from tilesegm.data.patch import Patch
 
 

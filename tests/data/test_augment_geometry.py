@@ -24,8 +24,8 @@ from tests.data.augment_parts import (
     seeds,
     sizes,
 )
-from tilesegm.data.augment import Augmenter, Geometry
-from tilesegm.data.augment.elastic import _basis, displacement
+from tilesegm.data.augment.augmenter import Augmenter
+from tilesegm.data.augment.geometry import Geometry, _basis, displacement
 from tilesegm.data.augment.points import Points
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.errors import InputError

@@ -17,8 +17,7 @@ from tests.data.augment_parts import (
     seeds,
     sizes,
 )
-from tilesegm.data.augment.copy_paste import copy_paste
-from tilesegm.data.augment.mix import cut_mix, mix_up
+from tilesegm.data.augment.mix import copy_paste, cut_mix, mix_up
 from tilesegm.data.patch import IGNORE, Patch
 
 RARE = np.array([0.0, 0.2, 0.3, 0.5])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,16 @@ def touch(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
+
+
+def test_a_page_of_a_file_is_an_image(tmp_path: Path) -> None:
+    (tmp_path / "stack.tif").touch()
+    (tmp_path / "truth.tif").touch()
+    scene = SceneSettings("GTIFF_DIR:2:stack.tif", "GTIFF_DIR:12:truth.tif")
+    (found,) = find(tmp_path, scene)
+    assert found.name == "stack_2"
+    assert found.image == f"GTIFF_DIR:2:{tmp_path / 'stack.tif'}"
+    assert found.labels == f"GTIFF_DIR:12:{tmp_path / 'truth.tif'}"
 
 
 def test_a_placeholder_stands_for_one_text_everywhere(tmp_path: Path) -> None:
@@ -75,8 +86,21 @@ def test_names_are_unique(tmp_path: Path) -> None:
     touch(tmp_path, "a/scene.tif", "b/scene.tif", "labels.tif")
     one, two = (SceneSettings(f"{folder}/scene.tif", "labels.tif") for folder in "ab")
     assert [files.name for files in find(tmp_path, one, two)] == ["a/scene.tif", "b/scene.tif"]
-    with pytest.raises(SettingsError, match=r"a/scene\.tif is found 2 times"):
+    with pytest.raises(SettingsError, match=r"a/scene\.tif is found 2 times.*data\.scenes$"):
         find(tmp_path, one, two, SceneSettings("a/{any}.tif", "labels.tif"))
+    with pytest.raises(SettingsError, match=r"found 2 times.*roles.*into one file.*'blocks'"):
+        find(tmp_path, one, replace(one, role="validation"))
+
+
+def test_a_vector_file_may_come_with_a_layer_and_a_coordinate_system(tmp_path: Path) -> None:
+    touch(tmp_path, "1.tif", "a.gpkg")
+    stated = "a.gpkg|layername=x|crs=EPSG:3857"
+    (found,) = find(tmp_path, SceneSettings("1.tif", stated, area=stated))
+    assert found.labels == found.area == str(tmp_path / stated)
+    with pytest.raises(SourceError, match=r"'layer=x' is not understood.*\|layername=NAME"):
+        find(tmp_path, SceneSettings("1.tif", "a.gpkg|layer=x"))
+    with pytest.raises(SourceError, match=r"b\.gpkg: no such file"):
+        find(tmp_path, SceneSettings("1.tif", "b.gpkg|layername=x"))
 
 
 @pytest.mark.parametrize(

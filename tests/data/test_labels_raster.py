@@ -16,11 +16,13 @@ from rasterio.enums import ColorInterp
 from tests.data.label_parts import TRANSFORM, UTM, classes, image_info
 from tests.images import write
 from tilesegm.data.labels import open_labels
+from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.table import UNKNOWN, ValueTable
 from tilesegm.data.patch import IGNORE
-from tilesegm.data.settings import LabelSettings
+from tilesegm.data.settings import ClassSettings, LabelSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
+from tilesegm.source.open import open_source
 
 PLACE = {"crs": UTM, "transform": TRANSFORM}
 
@@ -232,3 +234,21 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
     for name in ("absent.tif", "absent.gpkg"):
         with pytest.raises(SourceError, match=name):
             read(tmp_path / name, classes(0, 1))
+
+
+def test_a_background_that_is_nodata_is_read_when_asked(tmp_path: Path) -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    mask[10:20] = 1
+    path = str(write(tmp_path / "mask.tif", mask, nodata=0, **PLACE))
+    names = (ClassSettings("land", 0), ClassSettings("house", 1))
+    info = open_source(path).info
+    whole = Window(0, 0, 40, 50)
+    labels = open_labels(path, LabelSettings(names), info)
+    assert isinstance(labels, RasterLabels)
+    assert (labels.read(whole) == np.where(mask, 1, IGNORE)).all()
+    (note,) = labels.hidden()
+    assert "nodata 0 hides 1,500 pixels (75.0%); labels.nodata: none reads them" in note
+    labels = open_labels(path, LabelSettings(names, nodata="none"), info)
+    assert isinstance(labels, RasterLabels)
+    assert (labels.read(whole) == mask).all()
+    assert "labels.nodata is none" in labels.hidden()[0]

@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tests.data.stream_parts import ArrayScenes, blotches, count, view_of
-from tilesegm.data.augment import Augmenter, Geometry
-from tilesegm.data.cutting import cut
+from tilesegm.data.augment.augmenter import Augmenter
+from tilesegm.data.augment.geometry import Geometry
+from tilesegm.data.cutting import cut, window_around
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.sampling import Place, Places
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings
 from tilesegm.data.statistics import BandStatistics
 from tilesegm.data.statistics.seams import border_pixels
-from tilesegm.data.window_around import window_around
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.grid.window import Window
 

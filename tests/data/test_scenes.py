@@ -29,6 +29,7 @@ from tilesegm.data.instances import Instances, write_border_weights
 from tilesegm.data.memory_scenes import scenes_in_memory
 from tilesegm.data.open_scenes import open_scenes
 from tilesegm.data.patch import IGNORE
+from tilesegm.data.scene_notes import left_out
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import (
     BorderWeightSettings,
@@ -37,6 +38,7 @@ from tilesegm.data.settings import (
     LabelSettings,
     SceneSettings,
 )
+from tilesegm.data.statistics import measure
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.open import open_source
@@ -415,3 +417,40 @@ def test_labels_of_a_finer_grid_serve_an_image(tmp_path: Path) -> None:
     given_classes = classes(0, 1, 2, 3, 4)
     with open_with(tmp_path, SceneSettings("a.tif", "l.tif"), given_classes) as scenes:
         np.testing.assert_array_equal(scenes.read_labels(0, Window(0, 0, 10, 12)), labels)
+
+
+def test_scenes_without_polygons_are_background_and_counted(tmp_path: Path) -> None:
+    pixels = np.ones((20, 30, 3), "uint8")
+    places = {"near": TRANSFORM, "far": TRANSFORM @ Affine.translation(5000, 0)}
+    for name, transform in places.items():
+        write(tmp_path / f"{name}.tif", pixels, crs=UTM, transform=transform)
+    write_polygons(tmp_path / "a.gpkg", [shapely.box(2, 3, 12, 10)], ["x"])
+    labels = classes("none", "x", attribute="kind", background="class 0")
+    scene = SceneSettings("{name}.tif", "a.gpkg")
+    with open_with(tmp_path, scene, labels) as scenes:
+        assert scenes.infos[0].name == "far"
+        whole = Window(0, 0, 20, 30)
+        assert [np.bincount(scenes.read_labels(n, whole).ravel()).tolist() for n in (0, 1)] == [
+            [600],
+            [530, 70],
+        ]
+        assert scenes.notes == (
+            "1 of 2 images have no polygon and are background throughout, such as "
+            f"{tmp_path / 'far.tif'}",
+        )
+    with pytest.raises(SourceError, match=r"a\.gpkg misses the image .*far\.tif"):
+        open_with(tmp_path, SceneSettings("far.tif", "a.gpkg"), labels)
+
+
+def test_what_was_left_out_of_images_is_said_once_with_counts(tmp_path: Path) -> None:
+    image = np.zeros((40, 30, 1), np.float32)
+    image[3, 4:9] = -np.inf
+    ids = np.zeros((40, 30), np.int64)
+    with scenes_in_memory([image, image], [ids, ids]) as scenes:
+        for _ in range(2):  # measured, and read from the cache
+            statistics = measure(scenes, cache=tmp_path / "statistics.npz")
+            assert [scene.infinite for scene in statistics] == [5, 5]
+            assert np.isfinite(statistics[0].means).all()
+            assert left_out(scenes, statistics) == (
+                "<numpy array> and 1 more: 5 pixels are infinite, and missing like NaN",
+            )

@@ -1,7 +1,8 @@
-"""The quicklook: a picture of the right size with the right colours and a legend."""
+"""The quicklook: panels of the right size, and errors where truth and prediction differ."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,84 +11,68 @@ import rasterio
 from PIL import Image
 
 from tilesegm.classes import ClassInfo
-from tilesegm.demo.quicklook import error_panel, quicklook
+from tilesegm.demo.quicklook import quicklook_panels, write_quicklook
 from tilesegm.errors import SourceError
+from tilesegm.pictures.colours import MISSING, RIGHT
 
 CLASSES = (ClassInfo("red things", (220, 20, 10)), ClassInfo("blue things", (10, 40, 200)))
 
 
-def write(path: Path, array: np.ndarray) -> Path:
+def write(path: Path, array: np.ndarray, **placed: object) -> Path:
     bands = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     count, height, width = bands.shape
     with rasterio.open(
         path, "w", driver="GTiff", count=count, height=height, width=width, dtype=array.dtype,
-        crs="EPSG:32633", transform=rasterio.Affine(2, 0, 500, 0, -2, 900),
+        **placed,
     ) as file:  # fmt: skip
         file.write(bands)
     return path
 
 
 @pytest.fixture
-def class_map(tmp_path: Path) -> Path:
-    ids = np.zeros((400, 600), np.uint8)
-    ids[:, 300:] = 1
-    ids[:100] = 255
-    return write(tmp_path / "map.tif", ids)
+def files(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Image, truth and prediction of 400 x 600 pixels."""
+    truth = np.zeros((400, 600), np.uint8)
+    truth[:, 300:] = 1
+    truth[:100] = 255
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # files without a place on the ground
+        return (
+            write(tmp_path / "image.tif", np.full((400, 600, 4), 77, np.uint8)),
+            write(tmp_path / "truth.tif", truth),
+            write(tmp_path / "predicted.tif", np.zeros((400, 600), np.uint8)),
+        )
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        return picture.size
+def test_panels_of_files_without_a_place(files: tuple[Path, Path, Path]) -> None:
+    image, truth, predicted, errors = (
+        panel.pixels for panel in quicklook_panels(*files, CLASSES, 300)
+    )
+    assert image.shape == (200, 300, 3)
+    assert (image == 77).all()
+    assert (truth[:49] == MISSING).all()
+    assert (truth[51:, :149] == CLASSES[0].colour).all()
+    assert (truth[51:, 151:] == CLASSES[1].colour).all()
+    assert (predicted == CLASSES[0].colour).all()
+    assert (errors[51:, :149] == RIGHT).all()
+    assert (errors[51:, 151:] == CLASSES[1].colour).all()
+    assert (errors[:49] == MISSING).all()
 
 
-def colours(path: Path) -> dict[tuple[int, ...], int]:
-    with Image.open(path) as picture:
-        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
-    found, counts = np.unique(pixels, axis=0, return_counts=True)
-    return {tuple(map(int, c)): int(n) for c, n in zip(found, counts, strict=True)}
+def test_small_files_are_not_enlarged(files: tuple[Path, Path, Path]) -> None:
+    for panel in quicklook_panels(*files, CLASSES, 1000):
+        assert panel.pixels.shape == (400, 600, 3)
 
 
-def test_a_map_in_its_colours(class_map: Path, tmp_path: Path) -> None:
-    png = quicklook(class_map, tmp_path / "sub" / "look.png", CLASSES, max_side=300)
-    assert png.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    width, height = size_of(png)
-    assert 300 < width < 350
-    assert 200 < height < 300
-    found = colours(png)
-    # Half of the 300 x 150 labelled pixels each, and a box in the legend.
-    assert 22_500 < found[CLASSES[0].colour] < 22_900
-    assert 22_500 < found[CLASSES[1].colour] < 22_900
-    assert found[(226, 226, 226)] >= 15_000
+def test_four_panels_lie_in_two_rows(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    panels = quicklook_panels(*files, CLASSES, 300)
+    with Image.open(write_quicklook(tmp_path / "look.png", panels, CLASSES)) as picture:
+        width, height = picture.size
+    assert 600 < width < 660
+    assert 400 < height < 540
 
 
-def test_small_maps_are_not_enlarged(class_map: Path, tmp_path: Path) -> None:
-    assert colours(quicklook(class_map, tmp_path / "l.png", CLASSES))[CLASSES[0].colour] > 90_000
-
-
-def test_with_the_image_beside_it(class_map: Path, tmp_path: Path) -> None:
-    dark = write(tmp_path / "image.tif", np.full((400, 600, 4), 77, np.uint8))
-    png = quicklook(class_map, tmp_path / "look.png", CLASSES, image=dark, max_side=300)
-    assert size_of(png)[0] > 600
-    assert colours(png)[(77, 77, 77)] >= 300 * 200
-
-
-def test_a_sixteen_bit_image_is_stretched(class_map: Path, tmp_path: Path) -> None:
-    ramp = np.tile(np.linspace(1000, 9000, 600).astype(np.uint16), (400, 1))
-    image = write(tmp_path / "image.tif", ramp)
-    png = quicklook(class_map, tmp_path / "look.png", CLASSES, image=image, max_side=300)
-    grey = [c for c in colours(png) if len(set(c)) == 1]
-    assert len(grey) > 200
-
-
-def test_errors_take_the_colour_of_the_truth(class_map: Path, tmp_path: Path) -> None:
-    ids = np.zeros((400, 600), np.uint8)
-    panel = error_panel("errors", class_map, write(tmp_path / "p.tif", ids), CLASSES, 600)
-    assert (panel.pixels[200, 100] == 255).all()  # right
-    assert tuple(panel.pixels[200, 500]) == CLASSES[1].colour  # wrong
-    assert (panel.pixels[50, 50] == 226).all()  # unlabelled
-
-
-def test_a_file_that_is_no_raster(tmp_path: Path) -> None:
-    (tmp_path / "map.tif").write_text("no raster")
+def test_a_file_that_is_no_raster(files: tuple[Path, Path, Path]) -> None:
+    files[1].write_text("no raster")
     with pytest.raises(SourceError, match="cannot read"):
-        quicklook(tmp_path / "map.tif", tmp_path / "look.png", CLASSES)
+        quicklook_panels(*files, CLASSES, 300)

@@ -12,7 +12,7 @@ from PIL import Image
 from tilesegm.demo.classes import CLASSES
 from tilesegm.demo.run import DemoResult, run_demo
 from tilesegm.errors import OutputError
-from tilesegm.events import Event, StageStarted
+from tilesegm.events import Event, RunStarted, StageStarted
 from tilesegm.model.bundle import BundleInfo, read_bundle
 
 
@@ -35,8 +35,12 @@ def test_a_small_demo(tmp_path: Path) -> None:
     assert 0 < result.mean_iou < 1
     assert str(result.quicklook) in result.advice
     names = [event.name for event in events if isinstance(event, StageStarted)]
-    steps = [name for name, _ in result.seconds]
+    steps = [f"step {n} of 4: {name}" for n, (name, _) in enumerate(result.seconds, 1)]
+    assert len(steps) == 4
     assert steps == [name for name in names if name in steps]
+    assert all(name.startswith(tuple(steps)) for name in names), "the step is always told"
+    begun = [event.uri for event in events if isinstance(event, RunStarted)]
+    assert begun == [steps[2]]
     assert result.report.is_file()
     assert open_bundle_of(result).classes == CLASSES
 

@@ -10,6 +10,7 @@ from tilesegm.grid.tiles import Footprint, plan_grid
 from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
+from tilesegm.source.open import open_source
 
 
 class Counting:
@@ -63,6 +64,39 @@ def test_tiles_hold_their_pixels_and_no_pixel_is_read_twice(
             np.testing.assert_array_equal(found, expected)
     assert rows_ended == list(range(len(grid.rows.spans)))
     assert image.times.max() == 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    cuts=st.tuples(st.integers(1, 89), st.integers(1, 69)),
+    tile=st.integers(1, 5),
+    overlap=st.integers(0, 30),
+    rows=st.integers(1, 40),
+)
+def test_each_infinite_pixel_is_counted_in_one_window(
+    cuts: tuple[int, int], tile: int, overlap: int, rows: int
+) -> None:
+    tile *= 8
+    values = np.zeros((90, 70, 2), np.float32)
+    values[::7, ::3, 1] = -np.inf
+    values[5, 6] = np.inf, np.nan
+    image = open_source(values)
+    object.__setattr__(image.info, "block", (rows, 70))
+    grid = plan_grid(90, 70, Tiling(tile=tile, overlap=min(overlap, tile - 8)), Footprint(stride=4))
+    row, col = cuts
+    counted = 0
+    # Regions of two panels, each begun again as a resumed run would.
+    for window in Window(0, 0, 90, 70).tiles(row, col):
+        for item in read_batches(Reading(image, grid, 2, fill=(0.0,)), window):
+            if isinstance(item, RowEnd):
+                first = grid.rows.spans[item.row].first
+                lines = range(first, first + len(item.infinite))
+                counted += sum(
+                    int(n)
+                    for line, n in zip(lines, item.infinite, strict=True)
+                    if window.row <= line < window.stop_row
+                )
+    assert counted == np.isinf(values).any(-1).sum()
 
 
 def test_rows_are_read_in_whole_blocks() -> None:

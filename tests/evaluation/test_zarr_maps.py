@@ -42,6 +42,17 @@ class Network:
         return np.ascontiguousarray(np.moveaxis(shares, -1, 1))
 
 
+class OneBand:
+    """Takes the values of one band for ids of three classes."""
+
+    spec = ModelSpec("ids", 1, CLASSES, probabilities=True)
+    precision = "float32"
+
+    def __call__(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return scores ``(N, classes, H, W)``."""
+        return np.float32(tiles[:, None, :, :, 0] == np.arange(3)[:, None, None])
+
+
 @pytest.fixture(scope="module")
 def maps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of ``p.tif`` and ``p.zarr`` of one run, and ``t.tif``, the truth."""
@@ -119,6 +130,38 @@ def test_zarr_lies_where_its_image_lay(maps: Path, tmp_path: Path) -> None:
             ts.evaluate(maps / name, coarse, **further) for name in ("p.tif", "p.zarr")
         )
         assert_equal(from_zarr.total, from_tif.total)
+
+
+def test_zarr_as_truth_of_another_grid(maps: Path, tmp_path: Path) -> None:
+    with rasterio.open(maps / "t.tif") as raster:
+        truth, place = raster.read(1), raster.transform
+    a, _, c, _, e, f = tuple(place)[:6]
+    coarse = write(
+        tmp_path / "t.tif",
+        truth[::2, :120:2],
+        rasterio.Affine(2 * a, 0, c, 0, 2 * e, f),
+        nodata=255,
+    )
+    own = tmp_path / "t.zarr"
+    ts.segment(coarse, OneBand(), own, tiling=ts.Tiling(64, 16))
+    options = ts.EvaluationOptions(classes=3)
+    from_tif, from_zarr = (
+        ts.evaluate(maps / "p.tif", each, options=options) for each in (coarse, own)
+    )
+    assert_equal(from_zarr.total, from_tif.total)
+
+
+def test_what_lies_elsewhere_is_refused(maps: Path, tmp_path: Path) -> None:
+    with rasterio.open(maps / "t.tif") as raster:
+        truth, place = raster.read(1), raster.transform
+    a, _, c, _, e, f = tuple(place)[:6]
+    far = write(tmp_path / "t.tif", truth, rasterio.Affine(a, 0, c + 4e5, 0, e, f))
+    ts.segment(far, OneBand(), tmp_path / "t.zarr", tiling=ts.Tiling(64, 16))
+    for prediction, other in (("p.zarr", far), ("p.tif", tmp_path / "t.zarr")):
+        with pytest.raises(ts.TilesegmError, match="no pixel in common"):
+            ts.evaluate(maps / prediction, other)
+    with pytest.raises(ts.TilesegmError, match=r"t\.zarr lies elsewhere than"):
+        ts.evaluate(maps / "p.tif", maps / "t.tif", confidence=tmp_path / "t.zarr")
 
 
 def test_the_report_takes_colours_from_zarr(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tilesegm.grid.layout import TileLayout
-from tilesegm.grid.tiles import Footprint, plan_grid
+from tilesegm.grid.tiles import Footprint, TileLayout, plan_grid
 from tilesegm.grid.tiling import Tiling
 
 

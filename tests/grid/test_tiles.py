@@ -22,6 +22,28 @@ def test_a_network_of_one_size_gets_that_size() -> None:
     assert all(span.start + 320 <= 1000 for span in grid.cols.spans)
 
 
+@pytest.mark.parametrize(
+    ("network", "tile", "overlap"),
+    [
+        (Footprint(), 1024, 128),
+        (Footprint(stride=48), 1056, 144),
+        (Footprint(tile=(512, 512)), 512, 128),
+        (Footprint(tile=(128, 128)), 128, 32),
+        (Footprint(tile=(64, 64), stride=32), 64, 32),
+        (Footprint(tile=(32, 32), stride=32), 32, 0),
+    ],
+)
+def test_what_is_not_given_suits_the_network(network: Footprint, tile: int, overlap: int) -> None:
+    grid = plan_grid(4000, 4000, Tiling(), network)
+    assert (grid.tile, grid.overlap) == ((tile, tile), overlap)
+
+
+def test_an_overlap_that_is_not_given_suits_the_tile() -> None:
+    assert plan_grid(999, 999, Tiling(tile=256), Footprint()).overlap == 128
+    assert plan_grid(999, 999, Tiling(tile=128), Footprint()).overlap == 32
+    assert plan_grid(999, 999, Tiling(overlap=64), Footprint()).tile == (999, 999)
+
+
 def test_exact_takes_the_overlap_from_the_receptive_field() -> None:
     grid = plan_grid(4000, 4000, Tiling(tile=512, overlap="exact"), Footprint(stride=16, halo=93))
     assert (grid.overlap, grid.margin) == (192, 96)
@@ -59,6 +81,12 @@ def test_an_overlap_is_rounded_up_to_the_stride() -> None:
             "not exact because layer a pools all; layer b resizes",
         ),
         (Tiling(tile=64, overlap=60), Footprint(stride=32), SettingsError, "overlap is 64"),
+        (
+            Tiling(overlap=64),
+            Footprint(tile=(64, 64)),
+            SettingsError,
+            "takes tiles of 64 x 64 pixels only; give an overlap below 64, such as 16",
+        ),
     ],
 )
 def test_what_does_not_suit_the_network_is_refused(

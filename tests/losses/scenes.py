@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tilesegm.losses import LOSSES
 from tilesegm.losses.recipes import RECIPES
-from tilesegm.losses.registry import LOSSES
 
 NAMES = (*LOSSES, *RECIPES)
 IGNORE = 255

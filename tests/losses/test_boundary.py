@@ -253,10 +253,10 @@ def test_compiled_equals_eager(loss: Boundary) -> None:
     [
         (lambda: Boundary(radius=0.0), "radius is 0"),
         (lambda: HausdorffDT(alpha=0.0), "alpha is 0"),
-        (lambda: BorderWeighted(sigma=0.0), "sigma 0"),
+        (lambda: BorderWeighted(sigma=0.0), "sigma is 0"),
         (lambda: BoundaryDoU(limit=1.0), "limit is 1"),
         (lambda: ActiveBoundary(theta=0.0), "theta is 0"),
-        (lambda: ActiveBoundary(fraction=0.0), "fraction 0"),
+        (lambda: ActiveBoundary(fraction=0.0), "fraction is 0"),
     ],
 )
 def test_wrong_settings_are_refused(make: object, message: str) -> None:

@@ -17,8 +17,8 @@ from tilesegm.losses.gradients import differentiate
 from tilesegm.losses.inputs import prepare_inputs
 from tilesegm.losses.ms_ssim import MSSSIM, similarity
 from tilesegm.losses.pyramid import Pyramid, pooled
+from tilesegm.losses.recipes import UNet3PlusHybrid
 from tilesegm.losses.tversky import Jaccard
-from tilesegm.losses.unet3plus import UNet3PlusHybrid
 
 IGNORE = 255
 

@@ -251,7 +251,7 @@ def test_asymmetric_focal_tversky_by_hand() -> None:
         (lambda: GeneralizedDice(pool="tile"), "pool is 'tile'"),
         (lambda: MCC(smooth=0.0), "smooth is 0"),
         (lambda: ExpLogDice(gamma=0.0), "gamma is 0"),
-        (lambda: AsymmetricFocalTversky(gamma=1.0), "gamma 1"),
+        (lambda: AsymmetricFocalTversky(gamma=1.0), "gamma is 1"),
         (lambda: AsymmetricFocalTversky(background=False), "background is False"),
     ],
 )

@@ -94,5 +94,5 @@ def test_state_moves_with_the_model_on_every_backend(backend: str) -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(SettingsError, match="decay 1"):
+    with pytest.raises(SettingsError, match="decay is 1"):
         RunningDice(3, decay=1.0)

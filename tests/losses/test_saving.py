@@ -10,6 +10,7 @@ import keras
 import pytest
 
 from tests.losses.scenes import NAMES
+from tilesegm.errors import SettingsError
 from tilesegm.losses import (
     ActiveBoundary,
     BlobLoss,
@@ -84,6 +85,35 @@ def test_registration_does_not_depend_on_the_order_of_imports(order: str) -> Non
 def test_a_layer_with_state_survives(tmp_path: Path) -> None:
     layer = RunningDice(3, decay=0.5, ignore=7)
     assert RunningDice.from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@keras.saving.register_keras_serializable(package="tilesegm-tests")
+class Scaled(Dice):
+    """A loss of a user, which names its own arguments alone."""
+
+    def __init__(self, scale: float, base: SegmentationLoss, **rest: object) -> None:
+        super().__init__(**rest)
+        self.scale, self.base = scale, base
+
+
+def test_a_loss_needs_no_config_of_its_own() -> None:
+    loss = Scaled(0.3, CrossEntropy(label_smoothing=0.1), power=2, ignore=7)
+    saved = keras.saving.serialize_keras_object(loss)
+    assert (saved["config"]["scale"], saved["config"]["base"]["class_name"]) == (
+        0.3,
+        "CrossEntropy",
+    )
+    again = keras.saving.deserialize_keras_object(saved)
+    assert (again.scale, again.base.label_smoothing) == (0.3, 0.1)
+    assert again.get_config() == loss.get_config() == saved["config"]
+    assert (again.power, again.ignore) == (2, 7)
+
+
+def test_an_argument_that_is_not_kept_under_its_name_is_named() -> None:
+    loss = Scaled(0.3, Dice())
+    del loss.scale
+    with pytest.raises(SettingsError, match=r"Scaled cannot be saved.*'scale' as self\.scale"):
+        loss.get_config()
 
 
 COMMON = {"from_logits": True, "ignore": 255, "name": "mine"}

@@ -36,7 +36,7 @@ def test_boundary_iou_is_that_of_eroded_masks(seed: int, radius: int) -> None:
         assert counts.both[number] == (true & given_).sum()
         assert counts.true[number] == true.sum()
         assert counts.predicted[number] == given_.sum()
-        if (true | given_).any():
+        if true.any():
             assert counts.iou[number] == (true & given_).sum() / (true | given_).sum()
         else:
             assert np.isnan(counts.iou[number])
@@ -51,6 +51,12 @@ def test_a_square_by_hand() -> None:
     # Rings of 16 pixels: rows 2 and 6 share four columns; of the sides none lie on one another.
     assert (counts.both[1], counts.true[1], counts.predicted[1]) == (8, 16, 16)
     assert counts.iou[1] == 8 / 24
+
+
+def test_a_border_that_the_truth_does_not_have_is_not_measured() -> None:
+    predicted = np.zeros((9, 9), np.uint8)
+    predicted[2:7, 2:7] = 1
+    assert np.isnan(count_bands(make_pair(np.zeros_like(predicted), predicted, 2), 1).iou).all()
 
 
 def test_unknown_pixels_make_no_border() -> None:

@@ -60,6 +60,12 @@ def test_against_labels_of_the_whole_image(seed: int) -> None:
 def test_without_objects_nothing_is_known() -> None:
     empty = np.zeros((8, 8), np.uint8)
     assert np.isnan(count(empty, empty, 3).f1[0])
+    wrong = empty.copy()
+    wrong[2:4, 2:4] = 1
+    found = count(empty, wrong, 3)
+    assert found.predicted[0] == 1
+    assert np.isnan([found.f1[0], found.panoptic_quality[0]]).all()
+    assert count(wrong, empty, 3).f1[0] == 0
 
 
 def test_ignored_pixels_belong_to_no_object() -> None:

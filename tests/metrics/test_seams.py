@@ -7,8 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tilesegm.grid.layout import SEAM_DISTANCES, TileLayout
-from tilesegm.grid.tiles import Footprint, plan_grid
+from tilesegm.grid.tiles import SEAM_DISTANCES, Footprint, TileLayout, plan_grid
 from tilesegm.grid.tiling import Tiling
 from tilesegm.metrics.pair import make_pair
 from tilesegm.metrics.seams import SeamMap, count_seams

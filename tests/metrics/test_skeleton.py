@@ -47,11 +47,13 @@ def test_cldice_by_hand() -> None:
     assert counts.cldice[0] == 2 * found / (1 + found)
 
 
-def test_a_class_in_neither_map_has_no_score_and_in_one_scores_zero() -> None:
+def test_a_class_that_the_truth_lacks_has_no_score_and_a_missed_one_scores_zero() -> None:
     truth = np.zeros((9, 9), np.uint8)
     truth[4] = 1
     counts = count_skeletons(make_pair(truth, np.zeros_like(truth), 3), (1, 2), 4)
     np.testing.assert_array_equal(counts.cldice, [0, np.nan])
+    counts = count_skeletons(make_pair(np.zeros_like(truth), truth, 3), (1, 2), 4)
+    np.testing.assert_array_equal(counts.cldice, [np.nan, np.nan])
 
 
 def test_real_vessels_give_what_scikit_image_gives(shared_data: Path) -> None:

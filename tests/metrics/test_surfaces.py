@@ -38,8 +38,9 @@ def check(truth: NDArray[np.uint8], predicted: NDArray[np.uint8], classes: int, 
     counts = count_surfaces(make_pair(truth, predicted, classes), cap)
     for number in range(classes):
         there, back = distances(truth == number, predicted == number)
-        if not there.size + back.size:
-            assert np.isnan(counts.surface_dice(1)[number])
+        if not there.size:
+            scores = (counts.surface_dice(1), counts.boundary_f1(1), counts.hausdorff())
+            assert np.isnan([score[number] for score in scores]).all()
             continue
         for tolerance in (0, 1, 1.5, cap):
             near = [(d <= tolerance).sum() for d in (there, back)]
@@ -103,6 +104,14 @@ def test_a_class_in_one_map_only_is_never_near() -> None:
     np.testing.assert_array_equal(counts.surface_dice(8)[1:], [0, np.nan])
     np.testing.assert_array_equal(counts.boundary_f1(8)[1:], [0, np.nan])
     np.testing.assert_array_equal(counts.hausdorff()[1:], [np.inf, np.nan])
+
+
+def test_borders_that_the_truth_does_not_have_are_not_measured() -> None:
+    predicted = np.zeros((9, 9), np.uint8)
+    predicted[3:6, 3:6] = 1
+    counts = count_surfaces(make_pair(np.zeros_like(predicted), predicted, 2), 8)
+    for scores in (counts.surface_dice(8), counts.boundary_f1(8), counts.hausdorff()):
+        assert np.isnan(scores).all()
 
 
 def test_tolerances_above_the_cap_are_refused() -> None:

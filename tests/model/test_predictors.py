@@ -325,6 +325,6 @@ def test_default_classes_differ() -> None:
 
 
 def test_blending_in_place_never_reaches_an_array_that_a_function_keeps() -> None:
-    kept = np.zeros((1, 2, 8, 8), np.float32)
-    predictor = open_model(lambda tiles: np.moveaxis(kept, 1, -1), bands=1, tile=(8, 8))
-    assert not predictor(np.zeros((1, 8, 8, 1), np.uint8)).flags.writeable
+    kept = np.zeros((1, 2, 64, 64), np.float32)
+    predictor = open_model(lambda tiles: np.moveaxis(kept, 1, -1), bands=1)
+    assert not predictor(np.zeros((1, 64, 64, 1), np.uint8)).flags.writeable

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.cli.conftest import Cli, cli  # noqa: F401
 from tests.evaluation.test_evaluate import write
@@ -37,8 +38,10 @@ def test_an_overview_holds_every_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
     def look(window: Window) -> WindowPair:
         return make_pair(truth[window.slices], predicted[window.slices], 2)
 
-    found = survey(look, 95, 61, CLASSES)
+    found = survey(look, lambda window: predicted[window.slices], Window(0, 0, 95, 61), CLASSES)
     assert (found.step, found.wrong.shape) == (5, (19, 13))
+    # Also where nothing is known of the truth.
+    np.testing.assert_array_equal(found.predicted, _middles(predicted))
     for row in range(19):
         for col in range(13):
             cell = slice(5 * row, 5 * row + 5), slice(5 * col, 5 * col + 5)
@@ -51,6 +54,12 @@ def test_an_overview_holds_every_pixel(monkeypatch: pytest.MonkeyPatch) -> None:
             if wrong.any():
                 colours = np.array([info.colour for info in CLASSES])[truth[cell][wrong]]
                 assert found.colour[row, col] == pytest.approx(colours.mean(0))
+
+
+def _middles(ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Take the pixel in the middle of each dot of five by five pixels."""
+    rows, cols = (np.minimum(5 * np.arange(-(-size // 5)) + 2, size - 1) for size in ids.shape)
+    return ids[np.ix_(rows, cols)]
 
 
 def test_errors_are_fainter_where_less_is_wrong() -> None:

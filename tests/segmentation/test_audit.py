@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import tilesegm
 from tests.images import write
 from tilesegm.errors import SettingsError
-from tilesegm.grid.layout import SEAM_DISTANCES
+from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.segmentation.audit import audit
 
 EDGE = 10

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dask.array as da
 import numpy as np
 import pytest
+import tifffile
+import xarray as xr
 
 import tilesegm as ts
 from tests.images import GEO, blobs, file_state, read, write
@@ -33,6 +36,39 @@ def test_each_image_gets_its_map(tmp_path: Path) -> None:
             read(item.result.output), blobs(60, 50, seed=seed).argmax(axis=2)
         )
     assert sum(isinstance(event, RunEnded) for event in events) == 3
+
+
+def test_arrays_are_called_by_their_place_or_their_key(tmp_path: Path) -> None:
+    parts = [blobs(60, 50, seed=seed) for seed in (1, 2)]
+    lazy = da.from_array(parts[1], chunks=20)
+    labelled = xr.DataArray(parts[0].transpose(2, 0, 1), dims=("band", "y", "x"))
+    for images_, names in (
+        ([parts[0], lazy], ["image_0", "image_1"]),
+        (np.stack(parts), ["image_0", "image_1"]),
+        ({"north": labelled, "south": parts[1]}, ["north", "south"]),
+    ):
+        folder = tmp_path / f"maps of {type(images_).__name__}"
+        items = ts.segment_many(images_, brightest, folder)
+        assert [item.image for item in items] == names
+        for name, part in zip(names, parts, strict=True):
+            found = read(folder / f"{name}_classes.tif")
+            np.testing.assert_array_equal(found, part.argmax(axis=2))
+
+
+def test_pages_of_one_file_are_several_images(tmp_path: Path) -> None:
+    stack = np.stack([blobs(60, 50, seed=seed) for seed in (1, 2)])
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="rgb")
+    pages = [f"GTIFF_DIR:{n}:{tmp_path / 'stack.tif'}" for n in (1, 2)]
+    ts.segment_many(pages, brightest, tmp_path / "maps")
+    for n, page in enumerate(stack, 1):
+        found = read(tmp_path / "maps" / f"stack_{n}_classes.tif")
+        np.testing.assert_array_equal(found, page.argmax(axis=2))
+
+
+def test_one_array_is_not_many(tmp_path: Path) -> None:
+    for image in (blobs(60, 50), str(tmp_path / "a.tif"), tmp_path / "a.tif"):
+        with pytest.raises(SettingsError, match="takes several images; pass a list"):
+            ts.segment_many(image, brightest, tmp_path / "maps")
 
 
 def test_a_bad_image_does_not_stop_the_rest(tmp_path: Path) -> None:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
-from tilesegm.sink import Layer, MapFacts, Staging, staging_folder
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.provenance import MapFacts
+from tilesegm.sink.staging import Staging, staging_folder
 
 CLASSES = Layer("classes", np.dtype("uint8"), nodata=255, overview="mode")
 

@@ -9,16 +9,13 @@ import pytest
 
 from tests.sink.conftest import CLASSES
 from tilesegm.errors import OutputError
-from tilesegm.sink import (
-    Layer,
-    MapFacts,
-    check_output,
-    check_space,
-    estimate_bytes,
-    finish_geotiff,
-    finish_zarr,
-    staging_folder,
-)
+from tilesegm.sink.check import check_output, check_space
+from tilesegm.sink.estimate import estimate_bytes
+from tilesegm.sink.geotiff import finish_geotiff
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.provenance import MapFacts
+from tilesegm.sink.staging import staging_folder
 
 
 @pytest.mark.parametrize("name", ["out.tif", "out.TIFF", "out.zarr"])

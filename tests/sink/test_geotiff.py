@@ -17,7 +17,9 @@ from rasterio.transform import Affine
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import OutputError
-from tilesegm.sink import Layer, MapFacts, TiffOptions, finish_geotiff
+from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.pyramid import halve_mean, halve_mode
 from tilesegm.source.base import Georeference
 

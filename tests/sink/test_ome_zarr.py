@@ -10,7 +10,10 @@ from rasterio.crs import CRS
 
 from tests.sink.conftest import CLASSES, patches
 from tilesegm.errors import OutputError
-from tilesegm.sink import Layer, MapFacts, finish_zarr, ome_zarr
+from tilesegm.sink import ome_zarr
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.pyramid import halve_mean, halve_mode
 from tilesegm.source.base import Georeference
 
@@ -71,6 +74,22 @@ def test_metadata_follows_ngff(tmp_path, staged, facts):
     assert label["colors"][1] == {"label-value": 1, "rgba": [40, 10, 199, 255]}
     assert label["colors"][-1] == {"label-value": 255, "rgba": [0, 0, 0, 0]}
     assert label["properties"][2] == {"label-value": 2, "name": "field & wood"}
+    # As ome-zarr-models wants it.
+    values = [[entry["label-value"] for entry in label[part]] for part in ("colors", "properties")]
+    assert values[0] == values[1] == [0, 1, 2, 3, 255]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1000, 600)])
+@pytest.mark.parametrize("place", [UTM, Georeference(pixel_size=(0.25, 0.5)), Georeference()])
+def test_the_models_of_ome_zarr_accept_it(tmp_path, staged, facts, size, place):
+    v05 = pytest.importorskip("ome_zarr_models.v05")
+    out = tmp_path / "out.zarr"
+    scores = np.zeros((4, *size), np.float32)
+    layers = {CLASSES: patches(*size), CONFIDENCE: patches(*size), SCORES: scores}
+    finish_zarr(staged(layers), out, replace(facts, georeference=place))
+    v05.ImageLabel.from_zarr(zarr.open_group(out, mode="r"))
+    for name in ("", "confidence", "scores"):
+        v05.Image.from_zarr(zarr.open_group(out / name, mode="r"))
 
 
 def test_xarray_opens_it_with_its_georeference(tmp_path, staged, facts):

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from tests.sink.conftest import CLASSES, patches, stage_rows
 from tilesegm.errors import OutputError, ResumeError
 from tilesegm.grid.window import Window
-from tilesegm.sink import Layer, Staging, staging_folder
 from tilesegm.sink.journal import Journal
+from tilesegm.sink.layer import Layer
 from tilesegm.sink.pyramid import halve_mean, halve_mode
+from tilesegm.sink.staging import Staging, staging_folder
 
 SCORES = Layer("scores", np.dtype("float16"), planes=3, nodata=np.nan)
 

@@ -152,7 +152,7 @@ def test_what_is_no_image(image: Any, message: str) -> None:
         ({"level": -1}, "levels count from 0"),
         ({"cache_bytes": 0}, "give at least 1 byte"),
         ({"level": 1}, "an array has level 0 alone"),
-        ({"nodata": "many"}, "nodata='many': expected a number or 'nan'"),
+        ({"nodata": "many"}, "nodata='many': expected a number, 'nan' or 'none'"),
     ],
 )
 def test_options_that_make_no_sense(options: dict[str, Any], message: str) -> None:

@@ -92,8 +92,8 @@ def test_nodata_that_no_pixel_can_hold_is_refused(dtype: str, nodata: object) ->
 
 
 def test_nodata_that_is_no_number_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"expected a number or 'nan'"):
-        open_source(np.ones((2, 2)), nodata="none")
+    with pytest.raises(SettingsError, match=r"expected a number, 'nan' or 'none'"):
+        open_source(np.ones((2, 2)), nodata="nothing")
 
 
 def test_file_nodata_and_its_replacement(write_raster: WriteRaster) -> None:

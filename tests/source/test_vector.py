@@ -14,9 +14,17 @@ import pytest
 import shapely
 
 from tilesegm.errors import SourceError
-from tilesegm.source.vector import read_layer
+from tilesegm.source.vector.address import VectorAddress
+from tilesegm.source.vector.layers import VectorLayer, read_layers
 
 SQUARE = shapely.box(0, 0, 1, 1)
+
+
+def read_layer(path: Path, *, layer: str | None = None, **options: Any) -> VectorLayer:
+    """The only layer that is read."""
+    layers, _ = read_layers(VectorAddress(path, layer), **options)
+    assert len(layers) == 1
+    return layers[0]
 
 
 def write(path: Path, *features: tuple[Any, dict[str, Any]]) -> Path:
@@ -46,6 +54,7 @@ def test_polygons_are_read_flat_and_other_shapes_left_out(tmp_path: Path) -> Non
     )
     layer = read_layer(path)
     assert layer.values("kind") == ("x", "y", None)
+    assert layer.features.tolist() == [0, 3, 4]
     np.testing.assert_allclose(layer.areas, [1, 7, 2])
     assert not shapely.has_z(layer.polygons).any()
     assert layer.crs == "EPSG:4326"
@@ -57,13 +66,14 @@ def test_attributes_are_written_as_in_settings(tmp_path: Path) -> None:
     layer = read_layer(path, attributes=["whole", "part", "text"])
     assert layer.values("whole") == (1, 2)
     assert layer.values("part") == ("1.5", None)
-    assert layer.values("text") == ("1", "")
+    assert layer.values("text") == ("1", None)
     assert list(read_layer(path, attributes=["text"]).attributes) == ["text"]
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "bad.geojson").write_text("nothing")
     points = write(tmp_path / "points.geojson", (shapely.Point(1, 1), {"kind": "x"}))
+    square = write(tmp_path / "square.geojson", (SQUARE, {"kind": "x"}))
     table = tmp_path / "table.csv"
     table.write_text("a,b\n1,2\n")
     # A ring of two corners.
@@ -80,11 +90,15 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path, options, words in (
         (tmp_path / "absent.gpkg", {}, "cannot be read.*No such file"),
         (tmp_path / "bad.geojson", {}, "cannot be read"),
-        (tmp_path / "ring.gpkg", {}, "cannot be read"),
+        (
+            tmp_path / "ring.gpkg",
+            {},
+            "holds no polygon: .*left out: 1",
+        ),
         (points, {"layer": "absent"}, "cannot be read.*absent"),
-        (points, {"attributes": ["kind", "sort"]}, "no attribute 'sort'; it has kind"),
-        (points, {}, "no polygon, but 1 other shapes"),
-        (table, {}, "no polygon, but 0 other shapes"),
+        (square, {"attributes": ["kind", "sort"]}, "no attribute 'sort'; it has kind"),
+        (points, {}, "holds no polygon: layer points holds points"),
+        (table, {}, "holds no polygon: layer table is a table"),
     ):
         with pytest.raises(SourceError, match=words):
             read_layer(path, **options)

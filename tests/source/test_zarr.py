@@ -178,3 +178,83 @@ def test_zip_store(tmp_path: Path) -> None:
     with open_source(path) as source:
         np.testing.assert_array_equal(source.read(source.info.window).values, image)
         assert dict(source.info.identity)["size"] == str(path.stat().st_size)
+
+
+def series(folder: Path, names: list[str], version: str, listed: bool) -> Path:
+    """Images as bioformats2raw writes them, each in a group with its number."""
+    path = folder / "raw.zarr"
+    root = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
+    layout = {"bioformats2raw.layout": 3}
+    root.attrs.update(layout if version == "0.4" else {"ome": {"version": "0.5", **layout}})
+    if listed:
+        root.create_group("OME").attrs.update({"series": names})
+    for name in names:
+        write_ome(path / name, version, CUBE)
+    return path
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("listed", [True, False])
+def test_only_series_of_bioformats2raw(version: str, listed: bool, tmp_path: Path) -> None:
+    with open_source(series(tmp_path, ["0"], version, listed)) as source:
+        assert (source.info.height, source.info.bands) == (40, 2)
+        assert source.info.notes == (
+            "the first of 2 steps along t is read, the others are left out",
+            "the first of 3 steps along z is read, the others are left out",
+        )
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_several_series_are_named(listed: bool, tmp_path: Path) -> None:
+    path = series(tmp_path, ["0", "1", "2"], "0.4", listed)
+    with pytest.raises(SourceError, match=r"holds 3 images, 0, 1, 2; .*such as \S+raw\.zarr/0"):
+        open_source(path)
+    with open_source(path / "1") as source:
+        assert source.info.bands == 2
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_plates_and_wells_name_their_images(version: str, tmp_path: Path) -> None:
+    path = tmp_path / "plate.zarr"
+    root = zarr.create_group(path, zarr_format=2 if version == "0.4" else 3)
+    plate = {"plate": {"wells": [{"path": "A/1"}, {"path": "B/2"}]}}
+    well = {"well": {"images": [{"path": "0"}, {"path": "1"}]}}
+    wrap = (lambda part: part) if version == "0.4" else (lambda part: {"ome": part})
+    root.attrs.update(wrap(plate))
+    root.create_group("A/1").attrs.update(wrap(well))
+    write_ome(path / "A/1/0", version, CUBE)
+    with pytest.raises(SourceError, match=r"a plate of 2 wells; .*plate\.zarr/A/1/0"):
+        open_source(path)
+    with pytest.raises(SourceError, match=r"holds 2 images, 0, 1"):
+        open_source(path / "A/1")
+    with open_source(path / "A/1/0") as source:
+        assert source.info.bands == 2
+
+
+def test_group_of_bands_offers_a_stack_that_works(tmp_path: Path) -> None:
+    path = tmp_path / "bands.zarr"
+    group = zarr.create_group(path)
+    for name in ("B02", "B03"):
+        group.create_array(name, data=pixels(4, 6, 1)[..., 0], dimension_names=("y", "x"))
+    group.create_array("y", data=np.arange(4.0), dimension_names=("y",))
+    stack = f"--stack {path}/B02 {path}/B03"
+    with pytest.raises(SourceError, match=f"its arrays: B02, B03; .*{stack}"):
+        open_source(path)
+    with open_source([f"{path}/B02", f"{path}/B03"]) as source:
+        assert source.info.bands == 2
+
+
+def test_group_of_groups_names_them(tmp_path: Path) -> None:
+    zarr.create_group(tmp_path / "tree.zarr").create_group("measurements")
+    with pytest.raises(SourceError, match="without arrays of images; it holds the groups meas"):
+        open_source(tmp_path / "tree.zarr")
+
+
+def test_multiscales_of_geozarr_are_no_ome(tmp_path: Path) -> None:
+    group = zarr.create_group(tmp_path / "geo.zarr")
+    group.attrs["multiscales"] = {"layout": [{"asset": "r10m"}, {"asset": "r20m"}]}
+    group.create_group("r10m").create_array("b02", data=pixels(4, 6, 1)[..., 0])
+    with pytest.raises(SourceError, match="holds the groups r10m"):
+        open_source(tmp_path / "geo.zarr")
+    with open_source(tmp_path / "geo.zarr" / "r10m") as source:
+        assert source.info.width == 6

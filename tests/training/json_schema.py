@@ -29,6 +29,9 @@ def violations(value: Any, node: Any, root: Mapping[str, Any], path: str = "") -
                 all_of_them = [list(violations(value, kind, root, path)) for kind in wanted]
                 if all(all_of_them):
                     yield from all_of_them[0]
+            case "const":
+                if value != wanted:
+                    yield f"{path} is not {wanted}"
             case "enum":
                 if value not in wanted:
                     yield f"{path} is none of {wanted}"

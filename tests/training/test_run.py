@@ -110,7 +110,8 @@ def test_what_one_should_know_is_an_event(tmp_path: Path) -> None:
     events: list[Event] = []
     result = train(config, on_event=events.append)
     notes = [event.text for event in events if isinstance(event, Noted)]
-    assert notes == json.loads((tmp_path / "run" / "split.json").read_text())["notes"]
+    of_split = json.loads((tmp_path / "run" / "split.json").read_text())["notes"]
+    assert [note for note in notes if "has no effect" not in note] == of_split
     assert notes[0].startswith("random tiles touch tiles")
     events.clear()
     assert train(config, on_event=events.append) == result

@@ -287,3 +287,55 @@ def test_real_ids_with_a_palette_and_nodata(shared_data: Path, tmp_path: Path) -
     assert config.model.depth == 3
     assert config.sampling.balanced == 0.75
     assert '- {name: class 7, value: 7, colour: "#BF7F3F"}  # 194 px, 0.08 %' in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "nodata", "classes", "settings"),
+    [
+        ([0, 255], "uint8", None, [0, 255], {}),
+        ([0, -1], "int16", None, [0, -1], {}),
+        ([0, 65535], "uint16", None, [0, 65535], {}),
+        ([0, 1, 2, 255], "uint8", None, [0, 1, 2], {"ignore": (255,)}),
+        ([-1, 0, 1], "int16", None, [0, 1], {"ignore": (-1,)}),
+        ([1, 255], "uint8", None, [1, 255], {}),
+        ([0, 1], "uint8", 0, [0, 1], {"nodata": "none"}),
+        ([0, 255], "uint8", 0, [0, 255], {"nodata": "none"}),
+        ([0, 255], "uint8", 255, [0, 255], {"nodata": "none"}),
+        ([0, 1, 2], "uint8", 0, [1, 2], {}),
+    ],
+)
+def test_values_mean_what_they_mean_to_evaluate(
+    tmp_path: Path,
+    values: list[int],
+    dtype: str,
+    nodata: int | None,
+    classes: list[int],
+    settings: dict[str, object],
+) -> None:
+    side = 320
+    image = write(tmp_path / "image.tif", np.ones((side, side, 3), np.uint8), **GEO)
+    ids = np.array(values)[np.arange(side) * len(values) // side].astype(dtype)
+    profile = GEO if nodata is None else GEO | {"nodata": nodata}
+    mask = write(tmp_path / "ids.tif", np.tile(ids, (side, 1)), **profile)
+    choices = write_start([str(image)], [str(mask)], tmp_path / "start.yaml")
+    found = load_config(tmp_path / "start.yaml").data.labels
+    assert [one.value for one in found.classes] == classes
+    assert {"ignore": found.ignore, "nodata": found.nodata} == {
+        "ignore": (),
+        "nodata": None,
+    } | settings
+    # What is left out or assumed is said with a number.
+    hidden = sum(ids == value for value in (*found.ignore, nodata)).sum() * side
+    assert bool(hidden) == any(f"{hidden:,} px" in note for note in choices.notes)
+
+
+def test_what_an_image_hides_is_said(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(1, 200, (320, 320, 4)).astype(np.uint8)
+    image[:8, :, 3] = 0
+    path = write(tmp_path / "image.tif", image, **GEO)
+    mask = write(tmp_path / "ids.tif", labels(320), **GEO)
+    choices = write_start([str(path)], [str(mask)], tmp_path / "start.yaml")
+    (note,) = choices.notes
+    assert "band 4 is tagged alpha and taken as a mask, which hides 2,560 pixels" in note
+    assert "data.bands: [1, 2, 3, 4]" in note
+    assert "tagged alpha" in (tmp_path / "start.yaml").read_text()

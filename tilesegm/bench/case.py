@@ -13,8 +13,9 @@ from rasterio.windows import Window as RasterWindow
 from scipy import ndimage
 
 from tilesegm.grid.tiling import Tiling
+from tilesegm.grid.window import Window
 
-__all__ = ["TilingCase", "make_network", "write_image"]
+__all__ = ["TilingCase", "geotiff", "make_network", "write_image"]
 
 _TEXTURE = 2048
 _CLASSES = 5
@@ -39,28 +40,36 @@ class TilingCase:
 def write_image(path: Path, size: int) -> None:
     """Write smooth fields with fine noise, mirrored from a texture: it compresses like a photo."""
     texture = _texture()
-    profile = {
+    profile = geotiff(
+        size,
+        size,
+        count=3,
+        dtype="uint8",
+        interleave="pixel",
+        crs="EPSG:32633",
+        transform=rasterio.transform.from_origin(5e5, 5e6, 0.25, 0.25),
+    )
+    with rasterio.open(path, "w", **profile) as target:
+        for place in Window(0, 0, size, size).tiles(_TEXTURE):
+            down, across = (-1) ** (place.row // _TEXTURE), (-1) ** (place.col // _TEXTURE)
+            part = texture[:, ::down, ::across][:, : place.height, : place.width]
+            target.write(part, window=RasterWindow.from_slices(*place.slices))
+
+
+def geotiff(height: int, width: int, **more: Any) -> dict[str, Any]:
+    """Say how a tiled GeoTIFF is written with all cores, and ``more`` of it."""
+    return {
         "driver": "GTiff",
-        "height": size,
-        "width": size,
-        "count": 3,
-        "dtype": "uint8",
+        "height": height,
+        "width": width,
         "tiled": True,
         "blockxsize": 512,
         "blockysize": 512,
         "compress": "deflate",
-        "interleave": "pixel",
+        "num_threads": "all_cpus",
         "BIGTIFF": "IF_SAFER",
-        "crs": "EPSG:32633",
-        "transform": rasterio.transform.from_origin(5e5, 5e6, 0.25, 0.25),
+        **more,
     }
-    with rasterio.open(path, "w", num_threads="all_cpus", **profile) as target:
-        for row in range(0, size, _TEXTURE):
-            for col in range(0, size, _TEXTURE):
-                part = texture[:, :: (-1) ** (row // _TEXTURE), :: (-1) ** (col // _TEXTURE)]
-                height, width = min(_TEXTURE, size - row), min(_TEXTURE, size - col)
-                place = RasterWindow(col, row, width, height)
-                target.write(part[:, :height, :width], window=place)
 
 
 def _texture() -> NDArray[np.uint8]:

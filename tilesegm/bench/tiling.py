@@ -5,16 +5,17 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import rasterio
 from rasterio.windows import Window as RasterWindow
 
-from tilesegm.bench.case import TilingCase, make_network, write_image
+from tilesegm.bench.case import TilingCase, geotiff, make_network, write_image
 from tilesegm.engine.batches import read_tiles
-from tilesegm.engine.plan import Plan
+from tilesegm.engine.plan import Plan, footprint
+from tilesegm.grid.tiles import plan_grid
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
 from tilesegm.model.open import open_model
@@ -50,15 +51,21 @@ def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timin
         case: what to measure.
         folder: where files go, and where the image is found again; a temporary one when absent.
     """
-    with _folder(folder) as place:
+    with ExitStack() as stack:
+        if folder is None:
+            temporary = tempfile.TemporaryDirectory(prefix="tilesegm-bench-")
+            place = Path(stack.enter_context(temporary))
+        else:
+            place = folder
+            place.mkdir(parents=True, exist_ok=True)
         image = place / f"image_{case.size}.tif"
         if not image.exists():
             write_image(image, case.size)
         predictor = open_model(make_network(case.filters))
         with open_source(image) as source:
             # Compiling belongs to no megapixel.
-            tile = min(case.tiling.tile, case.size)
-            predictor(source.read(Window(0, 0, tile, tile)).values[None])
+            tile = plan_grid(case.size, case.size, case.tiling, footprint(predictor.spec)).tile
+            predictor(source.read(Window(0, 0, *tile)).values[None])
         output = place / "classes.tif"
         began = time.perf_counter()
         result = segment(image, predictor, output, tiling=case.tiling, overwrite=True)
@@ -67,16 +74,6 @@ def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timin
         network = _network(image, predictor, result.plan)
         yield Timing("network alone, same tiles", network, case.megapixels)
         yield Timing("writing alone", _writing(output, place / "copy.tif"), case.megapixels)
-
-
-@contextmanager
-def _folder(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="tilesegm-bench-") as name:
-        yield Path(name)
 
 
 def _reading(path: Path) -> float:
@@ -101,26 +98,11 @@ def _network(path: Path, predictor: Predictor, plan: Plan) -> float:
 
 def _writing(classes: Path, copy: Path) -> float:
     with rasterio.open(classes) as source:
-        profile = {
-            "driver": "GTiff",
-            "height": source.height,
-            "width": source.width,
-            "count": 1,
-            "dtype": source.dtypes[0],
-            "tiled": True,
-            "blockxsize": 512,
-            "blockysize": 512,
-            "compress": "deflate",
-            "zlevel": 3,
-            "num_threads": "all_cpus",
-            "BIGTIFF": "IF_SAFER",
-            "crs": source.crs,
-            "transform": source.transform,
-        }
         values = source.read(1)
+        place = {"crs": source.crs, "transform": source.transform}
+    profile = geotiff(*values.shape, count=1, dtype=values.dtype, zlevel=3, **place)
     began = time.perf_counter()
     with rasterio.open(copy, "w", **profile) as target:
-        for row in range(0, values.shape[0], 512):
-            rows = values[row : row + 512]
-            target.write(rows, 1, window=RasterWindow(0, row, rows.shape[1], rows.shape[0]))
+        for rows in Window(0, 0, *values.shape).tiles(512, values.shape[1]):
+            target.write(values[rows.slices], 1, window=RasterWindow.from_slices(*rows.slices))
     return time.perf_counter() - began

@@ -10,15 +10,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Quiet, Seed, Size
+from tilesegm.cli.training_tables import EpochProgress
 
 __all__ = ["demo"]
 
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder of all files.")] = Path("demo"),
-    size: Size = 6144,
+    size: Size = 5120,
     seed: Seed = 0,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -29,15 +29,14 @@ def demo(
     """
     from tilesegm.demo.run import run_demo
 
-    with ProgressBar(quiet or as_json) as progress:
+    if not (quiet or as_json):
+        typer.echo(f"the demo takes about 3 minutes on two cores; its files: {folder}", err=True)
+    with EpochProgress(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
+        files = ("image", "labels", "model", "class_map", "quicklook")
         facts = {
-            "image": str(result.image),
-            "labels": str(result.labels),
-            "model": str(result.model),
-            "class_map": str(result.class_map),
-            "quicklook": str(result.quicklook),
+            **{name: str(getattr(result, name)) for name in files},
             "mean_iou": result.mean_iou,
             "class_iou": dict(result.class_iou),
             "seconds": dict(result.seconds),

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +14,16 @@ from rich.console import Console
 
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Quiet
+from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet
 from tilesegm.errors import SettingsError
+from tilesegm.events import Noted
 from tilesegm.files import write_file
 
 if TYPE_CHECKING:
     from tilesegm.data.settings import LabelSettings
     from tilesegm.evaluation.evaluate import EvaluationOptions
     from tilesegm.evaluation.inputs import MapPair
+    from tilesegm.evaluation.pairing import FolderPairs
     from tilesegm.events import OnEvent
     from tilesegm.metrics.evaluation import Evaluation
     from tilesegm.report.comparison import Comparison
@@ -52,6 +57,21 @@ def evaluate(
     ignore: Annotated[
         str | None, typer.Option(help="Ids of the truth to leave out, such as 0,255.")
     ] = None,
+    values: Annotated[
+        str | None,
+        typer.Option(help="Values of the truth in the order of classes, such as 1,2,5 or 0,255."),
+    ] = None,
+    nodata: Nodata = None,
+    split: Annotated[
+        Path | None,
+        typer.Option(help="split.json of a training run: score the pixels alone that it held out."),
+    ] = None,
+    fold: Annotated[
+        int | None, typer.Option(help="Fold of --split; that of the run beside it, or 0.")
+    ] = None,
+    test: Annotated[
+        bool, typer.Option("--test", help="Score the test pixels of --split in place of a fold.")
+    ] = False,
     aoi: Aoi = None,
     confidence: Annotated[
         str | None, typer.Option(help="Raster of confidence (kind top), for calibration.")
@@ -99,10 +119,13 @@ def evaluate(
     from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate_many
     from tilesegm.evaluation.report import ReportOptions, check_image, write_evaluation_report
     from tilesegm.metrics.measures import Measures
+    from tilesegm.source.open import parse_nodata
 
     options = EvaluationOptions(
         classes=_classes(classes),
         ignore=_ids("ignore", ignore),
+        values=_ids("values", values),
+        nodata=parse_nodata(nodata),
         labels=_label_settings(labels),
         measures=Measures(
             borders=borders,
@@ -119,16 +142,20 @@ def evaluate(
             f"--report {report}: a report is one .html file, so name it "
             f"{report.with_suffix('.html')}; --json-file writes all scores as JSON"
         )
-    pairs = _pairs(prediction, truth, aoi, confidence, scores)
-    rivals = {path: _pairs(path, truth, aoi, None, None) for path in against or ()}
+    part = _part(split, fold, test)
+    pairs, notes = _pairs(prediction, truth, part, (aoi, confidence, scores))
+    rivals = {path: _pairs(path, truth, part, (aoi, None, None))[0] for path in against or ()}
     if image is not None:
         if report is None or len(pairs) > 1:
             raise SettingsError(
                 "--image is shown in the --report of a single map; give both or neither"
             )
         check_image(image, pairs[0])
-    with ProgressBar(quiet or as_json) as progress:
+    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+        for note in notes:
+            progress(Noted(note))
         evaluation = evaluate_many(pairs, options, progress)
+        evaluation = replace(evaluation, notes=(*notes, *evaluation.notes))
         comparison = _compare(prediction, evaluation, rivals, options, progress)
         if report is not None:
             shown = ReportOptions(image, comparison)
@@ -151,7 +178,7 @@ def evaluate(
 def _compare(
     prediction: str,
     evaluation: Evaluation,
-    rivals: dict[str, list[MapPair]],
+    rivals: dict[str, Sequence[MapPair]],
     options: EvaluationOptions,
     on_event: OnEvent,
 ) -> Comparison | None:
@@ -169,20 +196,59 @@ def _compare(
     return Comparison.of(dict(zip(names, [evaluation, *others], strict=True)))
 
 
+_Part = Callable[[Sequence["MapPair"]], "FolderPairs"]
+
+
+def _part(split: Path | None, fold: int | None, test: bool) -> _Part | None:
+    """Return what keeps the held-out part of maps; None keeps all."""
+    if split is None:
+        if fold is not None or test:
+            raise SettingsError("--fold and --test choose a part of a --split; give it too")
+        return None
+    from tilesegm.evaluation.held_out import take_held_out
+
+    held_out = _fold_of(split) if fold is None else fold
+    return partial(take_held_out, path=split, fold=held_out, test=test)
+
+
+def _fold_of(split: Path) -> int:
+    """Return the fold that the run beside a split holds out; 0 where there is no run."""
+    try:
+        settings = json.loads((split.parent / "settings.json").read_text("utf-8"))
+        return int(settings["split"]["fold"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return 0
+
+
 def _pairs(
-    prediction: str, truth: str, area: str | None, confidence: str | None, scores: str | None
-) -> list[MapPair]:
-    """Pair the maps of two folders, or take one map and its truth."""
+    prediction: str,
+    truth: str,
+    part: _Part | None,
+    beside: tuple[str | None, str | None, str | None],
+) -> tuple[Sequence[MapPair], tuple[str, ...]]:
+    """Pair the maps of two folders, or take one map and its truth, with notes on what is left out.
+
+    Args:
+        prediction: map or folder.
+        truth: likewise.
+        part: keeps a part of the pixels.
+        beside: area of interest, confidence and scores of a single map.
+    """
     from tilesegm.evaluation.inputs import MapPair
-    from tilesegm.evaluation.pairing import is_folder_of_maps, pair_folders
+    from tilesegm.evaluation.pairing import FolderPairs, is_folder_of_maps, match_folders
 
     if not is_folder_of_maps(prediction):
-        return [MapPair(prediction, truth, area, confidence, scores)]
-    if confidence or scores or area:
+        found = FolderPairs((MapPair(prediction, truth, *beside),), ())
+    elif any(beside):
         raise SettingsError(
             f"{prediction} is a folder; --confidence, --scores and --aoi go with a single map"
         )
-    return pair_folders(prediction, truth)
+    else:
+        found = match_folders(prediction, truth)
+    if part is None:
+        return found.pairs, found.notes
+    kept = part(found.pairs)
+    return kept.pairs, (*found.notes, *kept.notes)
 
 
 def _label_settings(path: Path | None) -> LabelSettings | None:

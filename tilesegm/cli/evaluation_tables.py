@@ -30,7 +30,8 @@ def score_tables(summary: dict[str, Any], width: int) -> list[Table]:
         "expected_calibration_error",
     ):
         if name in summary:
-            overall.add_row(name.replace("_", " "), _text(summary[name]))
+            over = _classes_of(summary, name)
+            overall.add_row(name.replace("_", " "), _text(summary[name]) + over)
     overall.add_row("pixels", f"{summary['pixels']:,}")
     tables = [overall, *_class_tables(summary["classes"], width)]
     for key, title in (
@@ -106,6 +107,13 @@ def comparison_tables(comparisons: Sequence[dict[str, Any]]) -> list[Table]:
             table.add_row(row["metric"].replace("_", " "), *numbers, difference, ends)
         tables.append(table)
     return tables
+
+
+def _classes_of(summary: dict[str, Any], name: str) -> str:
+    """Say over how many classes a mean is taken, where not all of them have the score."""
+    counted = summary.get(f"{name.replace('dice', 'iou')}_classes")
+    every = len(summary["classes"])
+    return "" if counted in (None, every) else f" ({counted} of {every} classes)"
 
 
 def _text(value: Any) -> str:

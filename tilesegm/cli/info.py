@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.shared import AsJson, Bands, Level, Nodata
+from tilesegm.cli.shared import AsJson, Bands, Level, Nodata, Unscale
 from tilesegm.cli.values import parse_bands
 
+if TYPE_CHECKING:
+    from tilesegm.source.base import Source
+
 __all__ = ["info"]
+
+_COUNTED = 2**24
+"""Pixels up to which the values of a raster are counted."""
+_LABELS = 32
+"""Values up to which a raster looks like labels."""
 
 
 def info(
@@ -23,6 +31,7 @@ def info(
     bands: Bands = None,
     nodata: Nodata = None,
     level: Level = 0,
+    unscale: Unscale = False,
     as_json: AsJson = False,
 ) -> None:
     """Describe an image or a model bundle, without loading a network.
@@ -32,7 +41,9 @@ def info(
     from tilesegm.model.open import read_spec
 
     spec = read_spec(path) if Path(path).is_dir() else None
-    facts = _about_image(path, bands, nodata, level) if spec is None else _about_model(spec)
+    facts = (
+        _about_image(path, bands, nodata, level, unscale) if spec is None else _about_model(spec)
+    )
     if as_json:
         typer.echo(json.dumps(facts))
         return
@@ -43,11 +54,16 @@ def info(
     Console().print(table)
 
 
-def _about_image(path: str, bands: str | None, nodata: float | None, level: int) -> dict[str, Any]:
+def _about_image(
+    path: str, bands: str | None, nodata: str | None, level: int, unscale: bool
+) -> dict[str, Any]:
+    from tilesegm.source.hidden import find_hidden
     from tilesegm.source.open import open_source
 
-    with open_source(path, bands=parse_bands(bands), nodata=nodata, level=level) as source:
-        image = source.info
+    chosen = parse_bands(bands)
+    with open_source(path, bands=chosen, nodata=nodata, level=level, unscale=unscale) as source:
+        image, hidden = source.info, find_hidden(source)
+        values = _about_values(source)
     place = image.georeference
     return {
         "image": image.uri,
@@ -60,13 +76,30 @@ def _about_image(path: str, bands: str | None, nodata: float | None, level: int)
         "block": list(image.block),
         "nodata": None if image.nodata is None else str(image.nodata),
         "missing_pixels_possible": image.masked,
+        "hidden": [one.text for one in hidden],
+        "hidden_pixels": {one.reason: one.pixels for one in hidden},
+        "values": values,
         "crs": _crs_name(place.crs or place.gcp_crs),
         "transform": place.transform and list(place.transform),
         "ground_control_points": len(place.gcps) or None,
         "rpc": bool(place.rpcs) or None,
         "pixel_size_micrometres": place.pixel_size and list(place.pixel_size),
+        "scale": sorted({scale for scale, _ in image.scaling}),
+        "offset": sorted({offset for _, offset in image.scaling}),
+        "notes": list(image.notes),
         "bytes": image.pixels * image.bands * image.dtype.itemsize,
     }
+
+
+def _about_values(source: Source) -> str | None:
+    """Say what the values of a small raster of one band would mean as labels."""
+    from tilesegm.data.labels.values import count_values, explain
+
+    info = source.info
+    if info.bands != 1 or info.dtype.kind not in "iu" or info.pixels > _COUNTED:
+        return None
+    counts = count_values(source).counts
+    return explain(counts) if len(counts) <= _LABELS else None
 
 
 def _about_model(spec: Any) -> dict[str, Any]:
@@ -95,6 +128,8 @@ def _crs_name(wkt: str | None) -> str | None:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {number:,}" for name, number in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

@@ -18,7 +18,7 @@ from tilesegm.cli.info import info
 from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
 from tilesegm.cli.predict import predict
-from tilesegm.cli.quiet import silence_tensorflow
+from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow
 from tilesegm.cli.train import train_app
 from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import TilesegmError
@@ -88,6 +88,8 @@ def _common(
 
 def main() -> None:
     """Run the command line."""
+    print_anywhere()
+    silence_gdal()
     silence_tensorflow()
     interrupted: list[int] = []
 

@@ -13,8 +13,10 @@ from tilesegm.cli.shared import (
     Bands,
     BlendChoice,
     ConfidenceChoice,
+    Head,
     Level,
     Memory,
+    NetworkOutputs,
     Nodata,
     Normalise,
     Overlap,
@@ -22,6 +24,7 @@ from tilesegm.cli.shared import (
     ScoresChoice,
     Stack,
     Tile,
+    Unscale,
 )
 from tilesegm.cli.values import (
     parse_augment,
@@ -33,13 +36,15 @@ from tilesegm.cli.values import (
 from tilesegm.errors import SettingsError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.segmentation.options import Options
+from tilesegm.source.open import parse_nodata
 
 __all__ = ["InferenceOptions", "SegmentationOptions", "make_tiling", "with_option_groups"]
 
 
-def make_tiling(tile: int, overlap: str, blend: str) -> Tiling:
+def make_tiling(tile: int | None, overlap: str | None, blend: str) -> Tiling:
     """Make a tiling from the words of the command line."""
-    return Tiling(tile=tile, overlap=parse_overlap(overlap), blend=blend)  # type: ignore[arg-type]
+    pixels = None if overlap is None else parse_overlap(overlap)
+    return Tiling(tile=tile, overlap=pixels, blend=blend)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +52,16 @@ class InferenceOptions:
     """Options of every command that runs a network over the tiles of an image."""
 
     stack: Stack = False
-    tile: Tile = 1024
-    overlap: Overlap = "128"
+    tile: Tile = None
+    overlap: Overlap = None
     blend: BlendChoice = "hann"
     bands: Bands = None
     nodata: Nodata = None
     level: Level = 0
+    unscale: Unscale = False
     normalise: Normalise = None
+    network_outputs: NetworkOutputs = "auto"
+    head: Head = None
     precision: PrecisionChoice = "float32"
     tta: Augment = None
 
@@ -75,9 +83,12 @@ class InferenceOptions:
         """All other options, and ``more`` that one command alone has."""
         return Options(
             bands=parse_bands(self.bands),
-            nodata=self.nodata,
+            nodata=parse_nodata(self.nodata),
             level=self.level,
+            unscale=self.unscale,
             normalisation=parse_normalisation(self.normalise),
+            network_outputs=self.network_outputs,  # type: ignore[arg-type]
+            head=self.head,
             precision=self.precision,  # type: ignore[arg-type]
             augment=parse_augment(self.tta),
             **more,

@@ -45,12 +45,14 @@ def predict(
 
     Example: tilesegm predict city.tif --model city_model -o city_classes.tif
     """
+    from tilesegm.segmentation.folders import expand_folders
     from tilesegm.segmentation.many import segment_many
     from tilesegm.segmentation.segment import segment
 
     tiling, options = segmentation.tiling, segmentation.options(area=aoi, compress=compress)
-    to_folder = not segmentation.stack and _to_folder(images, output)
-    with ProgressBar(quiet or as_json) as progress:
+    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+        images = expand_folders(images, progress)
+        to_folder = not segmentation.stack and _to_folder(images, output)
         if to_folder:
             report = segment_many(
                 images,

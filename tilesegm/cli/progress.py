@@ -1,31 +1,45 @@
-"""Shows progress on a terminal: pixels, rate, and time left."""
+"""Shows progress: a bar on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Self
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from tilesegm.events import (
-    Event,
-    PixelsDone,
-    RunStarted,
-    StageProgress,
-    StageStarted,
-)
+from tilesegm.closing import Closing
+from tilesegm.events import Event, Noted, PixelsDone, RunStarted, StageProgress, StageStarted
 
 __all__ = ["ProgressBar"]
 
+_PAUSES = (10.0, 30.0, 60.0)
+"""Seconds before the first line of a log, before the second, and before each further one."""
 
-class ProgressBar:
-    """Draws events of a run on standard error; silent if ``quiet`` or not on a terminal."""
 
-    def __init__(self, quiet: bool = False) -> None:
+class ProgressBar(Closing):
+    """Reports events of a run on standard error.
+
+    On a terminal it draws a bar; in a file, pipe or batch system it prints a line with time,
+    percentage, rate and time left, at first after 10 s, later once per minute.
+
+    Args:
+        quiet: whether no progress is reported.
+        notes: whether notes are printed; when not given, unless ``quiet``.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        quiet: bool = False,
+        *,
+        notes: bool | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._notes = not quiet if notes is None else notes
         console = Console(stderr=True)
-        self._progress = Progress(
+        self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f}%  {task.fields[rate]}"),
@@ -33,45 +47,66 @@ class ProgressBar:
             console=console,
             disable=quiet or not console.is_terminal,
         )
+        self._logs = not quiet and not console.is_terminal
+        self._clock = clock
         self._task: TaskID | None = None
-        self._began = 0.0
-        self._pixels = 0
+        self._name = ""
+        self._total = self._start = self._completed = 0.0
+        self._began = self._due = 0.0
+        self._lines = 0
 
     def __call__(self, event: Event) -> None:
-        """Show an event of the engine."""
+        """Report an event of the engine."""
         match event:
             case RunStarted():
                 self._begin(event.uri, event.pixels, event.resumed)
             case PixelsDone():
-                self._pixels += event.pixels
-                rate = self._pixels / 1e6 / max(time.monotonic() - self._began, 1e-9)
-                self._update(advance=event.pixels, rate=f"{rate:.1f} MP/s")
+                self._completed += event.pixels
+                self._update(f"{self._per_second() / 1e6:.1f} MP/s")
             case StageStarted():
                 self._begin(event.name, 1, 0)
             case StageProgress():
-                self._update(completed=event.fraction)
+                self._completed = event.fraction
+                self._update("")
+            case Noted() if self._notes:
+                self.say(f"note: {event.text}")
+
+    def close(self) -> None:
+        """Leave the terminal to others."""
+        self._bar.stop()
+
+    def __enter__(self) -> ProgressBar:
+        self._bar.start()
+        return self
+
+    def say(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def _begin(self, name: str, total: float, completed: float) -> None:
         if self._task is not None:
-            self._progress.remove_task(self._task)
-        self._task = self._progress.add_task(name, total=total, rate="")
-        self._progress.update(self._task, completed=completed)
-        self._began, self._pixels = time.monotonic(), 0
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(name, total=total, completed=int(completed), rate="")
+        self._name, self._total, self._start, self._completed = name, total, completed, completed
+        self._began = self._clock()
+        self._due, self._lines = self._began + _PAUSES[0], 0
 
-    def _update(
-        self, *, advance: float | None = None, completed: float | None = None, rate: str = ""
-    ) -> None:
-        if self._task is not None:
-            self._progress.update(self._task, advance=advance, completed=completed, rate=rate)
+    def _update(self, rate: str) -> None:
+        if self._task is None:
+            return
+        self._bar.update(self._task, completed=self._completed, rate=rate)
+        if self._logs and self._clock() >= self._due:
+            self._lines += 1
+            self._due = self._clock() + _PAUSES[min(self._lines, len(_PAUSES) - 1)]
+            self.say(self._line(rate))
 
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
+    def _line(self, rate: str) -> str:
+        parts = [f"{self._completed / self._total:.0%}", rate]
+        if speed := self._per_second():
+            left = timedelta(seconds=round((self._total - self._completed) / speed))
+            parts.append(f"{left} left")
+        now = datetime.now().astimezone().isoformat(" ", "seconds")
+        return f"{now}  {self._name}: {', '.join(filter(None, parts))}"
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._progress.stop()
+    def _per_second(self) -> float:
+        return (self._completed - self._start) / max(self._clock() - self._began, 1e-9)

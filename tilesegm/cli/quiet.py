@@ -1,12 +1,13 @@
-"""Keeps TensorFlow's greeting off the terminal.
+"""Keeps TensorFlow's messages off the terminal, and makes every terminal take every character.
 
-Its C++ core writes to standard error before it reads its own log level, so the level alone does not
-silence it. Only the import is silenced; if it fails, its output is shown.
+TensorFlow's C++ core writes to standard error before it reads its own log level, so the level alone
+does not silence it: the import is silenced too. If the import fails, its output is shown.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import io
 import os
 import sys
 import tempfile
@@ -16,14 +17,34 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-__all__ = ["silence_tensorflow"]
+__all__ = ["LOUD", "print_anywhere", "silence_gdal", "silence_tensorflow"]
+
+
+LOUD = "TILESEGM_TENSORFLOW_LOG"
+"""Environment variable: when it is set, TensorFlow logs as it would without us."""
+
+
+def silence_gdal() -> None:
+    """Keep GDAL's debugging lines off the terminal, whatever the environment says."""
+    os.environ["CPL_DEBUG"] = "OFF"
 
 
 def silence_tensorflow() -> None:
-    """Silence the import of TensorFlow, unless `TF_CPP_MIN_LOG_LEVEL` is set."""
-    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+    """Silence TensorFlow, whatever ``TF_CPP_MIN_LOG_LEVEL`` is, unless `LOUD` is set."""
+    if LOUD not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        sys.meta_path.insert(0, _Finder())
+        if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+            sys.meta_path.insert(0, _Finder())
+
+
+def print_anywhere() -> None:
+    """Print a replacement for characters that a terminal, file or pipe cannot take.
+
+    Windows pipes are often cp1252 and the C locale is ASCII; names of files and classes are not.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class _Finder(MetaPathFinder):

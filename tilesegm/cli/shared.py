@@ -15,10 +15,12 @@ __all__ = [
     "BlendChoice",
     "Changes",
     "ConfidenceChoice",
+    "Head",
     "Images",
     "Level",
     "Memory",
     "Model",
+    "NetworkOutputs",
     "Nodata",
     "Normalise",
     "Overlap",
@@ -32,6 +34,7 @@ __all__ = [
     "Size",
     "Stack",
     "Tile",
+    "Unscale",
 ]
 
 Images = Annotated[
@@ -44,12 +47,15 @@ Model = Annotated[
         "-m", "--model", help="Bundle folder, .keras file or SavedModel folder.", show_default=False
     ),
 ]
-Tile = Annotated[int, typer.Option(help="Side of a tile in pixels.")]
+Tile = Annotated[
+    int | None,
+    typer.Option(help="Side of a tile in pixels: 1024, or the only size that the network takes."),
+]
 Overlap = Annotated[
-    str,
+    str | None,
     typer.Option(
-        help="Overlap of neighbouring tiles in pixels, or 'exact' to make the result equal to one "
-        "pass over the whole image.",
+        help="Overlap of neighbouring tiles in pixels: 128, or a quarter of smaller tiles; 'exact' "
+        "makes the result equal to one pass over the whole image.",
         metavar="PX|exact",
     ),
 ]
@@ -58,16 +64,28 @@ BlendChoice = Annotated[
 ]
 Bands = Annotated[str | None, typer.Option(help="Bands to read, counted from 1, such as 3,2,1.")]
 Nodata = Annotated[
-    float | None,
-    typer.Option(help="Value of missing pixels, in place of the image's own; may be nan."),
+    str | None,
+    typer.Option(
+        metavar="VALUE",
+        help="Value of missing pixels, in place of the file's own: a number, nan or none.",
+    ),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
+Unscale = Annotated[
+    bool,
+    typer.Option(
+        "--unscale", help="Apply the scale and offset that the image tells to its stored values."
+    ),
+]
 Stack = Annotated[
     bool, typer.Option("--stack", help="Read all images as the bands of one image on one grid.")
 ]
 Aoi = Annotated[
     str | None,
-    typer.Option(help="Area of interest: polygon file in any CRS, or mask raster."),
+    typer.Option(
+        help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
+        "or mask raster."
+    ),
 ]
 Normalise = Annotated[
     str | None,
@@ -77,6 +95,17 @@ Normalise = Annotated[
 ]
 PrecisionChoice = Annotated[
     str, typer.Option("--precision", help="Precision of the network: float32, bfloat16 or auto.")
+]
+NetworkOutputs = Annotated[
+    str,
+    typer.Option(
+        "--network-outputs",
+        help="What the outputs of the network are: logits or probabilities; auto to find out.",
+    ),
+]
+Head = Annotated[
+    str | None,
+    typer.Option("--head", help="Output to use of a network with several: its name or number."),
 ]
 Augment = Annotated[
     str | None,

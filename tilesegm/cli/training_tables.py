@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.events import EpochEnded, Event, Noted
+from tilesegm.events import EpochEnded, Event
 from tilesegm.plain import plain
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["EpochProgress", "show_dry_run", "show_result", "summarise"]
 
 
 class EpochProgress(ProgressBar):
-    """Also writes a line an epoch, and notes, on standard error."""
+    """Also prints a line per epoch on standard error."""
 
     def __init__(self, quiet: bool = False) -> None:
         super().__init__(quiet)
@@ -28,24 +28,21 @@ class EpochProgress(ProgressBar):
         """Take an event of a run."""
         super().__call__(event)
         match event:
-            case EpochEnded():
+            case EpochEnded() if not self._quiet:
                 score = "" if event.score is None else f", score {event.score:.4f}"
-                self._say(
+                self.say(
                     f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
                     f"{event.seconds:.1f} s"
                 )
-            case Noted():
-                self._say(f"note: {event.text}")
-
-    def _say(self, line: str) -> None:
-        if not self._quiet:
-            self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_dry_run(console: Console, dry: dict[str, Any]) -> None:
     """Print the summary of a dry run."""
+    unlabelled = dry["pixels"] - sum(row["pixels"] for row in dry["classes"])
     rows = {
         "scenes": f"{dry['scenes']}, {dry['pixels'] / 1e6:,.1f} MP",
+        "unlabelled": f"{unlabelled:,} px ({unlabelled / dry['pixels']:.1%}): missing in image or "
+        "labels, ignored, or outside the area",
         "bands": f"{len(dry['bands'])} of {dry['dtype']}: {', '.join(dry['bands'])}",
         "split": f"{dry['split']}, fold {dry['fold']} of {dry['folds']} held out, "
         f"buffer {dry['buffer']} px",

@@ -11,7 +11,9 @@ from tilesegm.data.file_names import find_path
 from tilesegm.data.pattern import Pattern, natural
 from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.names import file_of, stem_of
 from tilesegm.source.remote import is_remote
+from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["SceneFiles", "find_scenes"]
 
@@ -52,8 +54,17 @@ def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
     for image, times in images.items():
         if times > 1:
             shown = image if isinstance(image, str) else image[0]
+            roles = {files.role for files in scenes if files.image == image}
+            advice = (
+                ": for roles within an image put the polygons of all of them into one file, and "
+                "let split.strategy 'blocks' hold places out, with a buffer that keeps the network "
+                "from seeing them; or cut the image into a file per role"
+                if len(roles) > 1
+                else ""
+            )
             raise SettingsError(
-                f"image {shown} is found {times} times; each may stand in one scene of data.scenes"
+                f"image {shown} is found {times} times; each may stand in one scene of "
+                f"data.scenes{advice}"
             )
     names = Counter(files.name for files in scenes)
     return tuple(files if names[files.name] == 1 else _rename(files, folder) for files in scenes)
@@ -78,7 +89,7 @@ def _resolve(scene: SceneSettings, first: str, values: dict[str, str], folder: P
         return None if text is None else _locate(Pattern(text).fill(values), what, folder)
 
     image = tuple(_locate(Pattern(text).fill(values), "image", folder) for text in scene.images)
-    name = "/".join(values.values()) if values else Path(Pattern(first).fill({})).stem
+    name = "/".join(values.values()) if values else stem_of(Pattern(first).fill({}))
     group = None if scene.group is None else Pattern(scene.group).fill(values)
     labels = scene.labels if scene.labels == INSTANCES else fill(scene.labels, "labels")
     assert labels is not None
@@ -97,14 +108,17 @@ def _locate(path: str, what: str, folder: Path) -> str:
     """Return the full path of what must exist."""
     if is_remote(path):
         return path
-    full = folder / path
+    file = str(VectorAddress.parse(path).path) if is_vector(path) else file_of(path)
+    full = folder / file  # of a layer or a page
     there = find_path(full)
     if there is None and what == "instances" and glob.has_magic(full.name):
         inside = find_path(full.parent)
         there = inside / full.name if inside is not None and inside.is_dir() else None
     if there is None:
         raise SourceError(f"{what} {full}: no such file; check the path or its pattern")
-    return str(there)
+    if is_vector(path):
+        return f"{there}{VectorAddress.parse(path).stated}"
+    return f"{path.removesuffix(file)}{there}"
 
 
 def _rename(files: SceneFiles, folder: Path) -> SceneFiles:

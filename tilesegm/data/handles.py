@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
-__all__ = ["Closable", "Handles"]
+from tilesegm.closing import Closing
 
+__all__ = ["Handles"]
 
-class Closable(Protocol):
-    """Something that is open."""
-
-    def close(self) -> None:
-        """Let go of files."""
-        ...
-
-
-T = TypeVar("T", bound=Closable)
+T = TypeVar("T", bound=Closing)
 
 
 class Handles(Generic[T]):
@@ -43,7 +36,9 @@ class Handles(Generic[T]):
         try:
             yield opened
         finally:
-            self._put_back(number, opened)
+            with self._lock:
+                self._idle.append((number, opened))
+            self._close_surplus()
 
     def close(self) -> None:
         """Close what is not lent now; the rest is closed when it is given back."""
@@ -56,11 +51,6 @@ class Handles(Generic[T]):
                 if self._idle[place][0] == number:
                     return self._idle.pop(place)[1]
         return None
-
-    def _put_back(self, number: int, opened: T) -> None:
-        with self._lock:
-            self._idle.append((number, opened))
-        self._close_surplus()
 
     def _close_surplus(self) -> None:
         with self._lock:

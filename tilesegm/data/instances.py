@@ -21,8 +21,8 @@ from tilesegm.data.border_weights import (
 from tilesegm.data.file_names import is_shown
 from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.labels.open import open_on_grid
-from tilesegm.data.labels.raster import strips
 from tilesegm.data.labels.table import ValueTable
+from tilesegm.data.labels.values import strips
 from tilesegm.data.settings import BorderWeightSettings, LabelSettings
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
@@ -133,7 +133,8 @@ def write_border_weights(
     # 1 and 10 are height and width of the other slope of Falk's weights.
     height, width = settings.ridge
     margin = math.ceil(max(ridge_reach(height, width), ridge_reach(1.0, 10.0)))
-    balance = balancing_weights(whole.pixels, _count_objects(instances, whole))
+    objects = sum(int(np.count_nonzero(instances.read(strip))) for strip in strips(whole, 1))
+    balance = balancing_weights(whole.pixels, objects)
     for block in whole.tiles(_BLOCK):
         near = block.widen(margin).intersect(whole) or block
         ids = instances.read(near)
@@ -142,10 +143,6 @@ def write_border_weights(
         else:
             ridges = ronneberger_weights(ids, w0=height, sigma=width, class_weights=balance)
         weights[block.slices] = ridges[block.shift(-near.row, -near.col).slices]
-
-
-def _count_objects(instances: Instances, window: Window) -> int:
-    return sum(int(np.count_nonzero(instances.read(strip))) for strip in strips(window, 1))
 
 
 def _join_masks(files: list[Path], info: ImageInfo) -> NDArray[np.int32]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
-from typing import Any
 
 from tilesegm.data.find import SceneFiles
 from tilesegm.data.instances import InstanceLabels, Instances
@@ -47,33 +47,32 @@ def _open(
     files: SceneFiles, settings: DataSettings, border: BorderWeightSettings | None
 ) -> OpenScene:
     """Open the files of a scene; with ``border`` objects that touch are drawn apart."""
-    image = open_source(files.image, bands=settings.bands, nodata=settings.nodata)
-    opened: list[Any] = [image]
-    try:
+    with ExitStack() as opened:
+        image = open_source(
+            files.image,
+            bands=settings.bands,
+            nodata=settings.nodata,
+            unscale=bool(settings.unscale),
+        )
+        opened.callback(image.close)
         instances = None
         drawn = files.labels == INSTANCES
         if files.instances is not None:
             instances = Instances(
                 files.instances, image.info, separate=border is not None and drawn
             )
-            opened.append(instances)
+            opened.callback(instances.close)
         labels: Labels
         if drawn and instances is not None:
             labels = InstanceLabels(instances, settings.labels, image.info)
         else:
             labels = open_labels(files.labels, settings.labels, image.info)
-        opened.append(labels)
+        opened.callback(labels.close)
         area = None if files.area is None else open_area(files.area, image.info)
-    except BaseException:
-        for each in opened:
-            each.close()
-        raise
+        opened.pop_all()
+    meaning = _label_identity(settings, border)
     return OpenScene(
-        image=image,
-        labels=labels,
-        label_identity=_label_identity(settings, border),
-        area=area,
-        instances=instances,
+        image=image, labels=labels, label_identity=meaning, area=area, instances=instances
     )
 
 
@@ -88,5 +87,6 @@ def _label_identity(settings: DataSettings, border: BorderWeightSettings | None)
         labels.all_touched,
         labels.background,
         border,
+        *(() if labels.nodata is None else (labels.nodata,)),
     )
     return (("labels mean", repr(decisive)),)

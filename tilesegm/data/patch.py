@@ -41,12 +41,5 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class SampleBatch:
-    """Samples of one step, stacked."""
-
-    pixels: NDArray[np.float32]
-    """``(N, size, size, bands)``."""
-    labels: NDArray[np.int32]
-    """``(N, size, size)``."""
-    weights: NDArray[np.float32]
-    """``(N, size, size)``."""
+class SampleBatch(Sample):
+    """Samples of one step, stacked along an axis in front of the others."""

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.patch import IGNORE
+from tilesegm.data.scenes import Scenes
+from tilesegm.data.split import SceneView
+from tilesegm.data.statistics import SceneStatistics
 from tilesegm.data.statistics.seams import border_pixels
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.grid.window import Window
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
-    from tilesegm.data.split import SceneView
-    from tilesegm.data.statistics import SceneStatistics
 
 __all__ = ["Place", "Places"]
 
@@ -111,14 +108,11 @@ class Places:
         """Return trainable labels and border pixels of a cell."""
         info, cell = self._scenes.infos[scene], self._cells[scene]
         whole = Window(0, 0, info.height, info.width)
-        around = Window(row * cell, col * cell, cell, cell).widen(1).intersect(whole) or whole
-        top, left = around.row, around.col
+        window = Window(row * cell, col * cell, cell, cell)
+        around = window.widen(1).intersect(whole) or whole
         labels = self._scenes.read_labels(scene, around)
         labels = np.where(self._views[scene].trainable(around), labels, np.int32(IGNORE))
-        inner = (
-            slice(row * cell - top, row * cell - top + cell),
-            slice(col * cell - left, col * cell - left + cell),
-        )
+        inner = window.shift(-around.row, -around.col).slices
         return labels[inner], border_pixels(labels)[inner]
 
     def draw_balanced(self, random: np.random.Generator) -> Place:

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.closing import Closing
 from tilesegm.data.instances import InstanceLabels, Instances
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.labels.raster import RasterLabels
+from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.patch import IGNORE
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.base import Source
+from tilesegm.source.hidden import find_hidden
 from tilesegm.source.identity import Identity
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["OpenScene", "SceneEntry", "SceneInfo"]
 
@@ -37,7 +41,7 @@ class SceneInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenScene:
+class OpenScene(Closing):
     """Open files of a scene, for one thread at a time."""
 
     image: Source
@@ -60,6 +64,11 @@ class OpenScene:
         return isinstance(self.labels, InstanceLabels)
 
     @property
+    def reading(self) -> Reading | None:
+        """What is to be told of the vector file of the labels."""
+        return self.labels.reading if isinstance(self.labels, VectorLabels) else None
+
+    @property
     def identity(self) -> Identity:
         """Names and values that differ when one of the files or the meaning of labels does."""
         parts = {"image": self.image.info.identity, "labels": self.labels.identity}
@@ -76,6 +85,15 @@ class OpenScene:
         if self.area is not None:
             labels[~self.area.mask(window)] = IGNORE
         return labels
+
+    def hidden(self) -> tuple[str, ...]:
+        """Say how many pixels tags of image and labels hide, and which settings read them."""
+        image = tuple(
+            f"image {self.image.info.uri}: {found.settings_text}"
+            for found in find_hidden(self.image)
+            if found.pixels or found.doubtful
+        )
+        return image + (self.labels.hidden() if isinstance(self.labels, RasterLabels) else ())
 
     def close(self) -> None:
         """Close all files."""

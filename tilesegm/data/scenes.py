@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from tilesegm.classes import ClassInfo
+from tilesegm.closing import Closing
 from tilesegm.data.copies import Copies
 from tilesegm.data.handles import Handles
 from tilesegm.data.instances import write_border_weights
-from tilesegm.data.labels.raster import strips
+from tilesegm.data.labels.values import strips
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
 from tilesegm.data.settings import BorderWeightSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
+from tilesegm.source.vector.reading import Reading, tell, tell_bare
 
 __all__ = ["Scenes"]
 
 _OPEN = 32
 """Scenes that stay open while nobody reads them."""
 
+_LOOKED_AT = 16
+"""Scenes whose tags are looked at before a run, of all that there are."""
+
 _COPIED_BYTES = 4 * 2**30
 """Most bytes of decoded images and labels to copy into the temporary folder."""
+
+_Array = NDArray[Any]
+_Fill = Callable[[int, _Array], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +84,7 @@ def _image_bytes(image: ImageInfo) -> int:
     return image.pixels * (image.bands * image.dtype.itemsize + 1)
 
 
-class Scenes:
+class Scenes(Closing):
     """Images with labels on one grid each; close it, or use it as a context manager.
 
     Images whose format decodes from the first row only (PNG, JPEG, GIF, WebP) are decoded once
@@ -90,6 +98,8 @@ class Scenes:
     """Facts about each scene."""
     images: tuple[ImageInfo, ...]
     """Facts about the image of each scene, its georeference among them."""
+    notes: tuple[str, ...]
+    """What one should know of the polygons that were read, in a line each."""
 
     def __init__(
         self,
@@ -105,7 +115,8 @@ class Scenes:
             border: weights of the borders between objects, for scenes that have instances.
 
         Raises:
-            SourceError: there is no scene, a file cannot be read, or images differ in their bands.
+            SourceError: there is no scene, a file cannot be read, images differ in their bands, or
+                the polygons of a file touch no image.
         """
         if not entries:
             raise SourceError("there is no scene; name at least one image with its labels")
@@ -113,15 +124,20 @@ class Scenes:
         self._handles = Handles(lambda number: entries[number].open(), _OPEN)
         self._copies = Copies()
         self._scenes: list[_Scene] = []
+        labels: list[Reading] = []
+        areas: list[Reading] = []
         room = _COPIED_BYTES
         try:
             for number, entry in enumerate(entries):
                 with self._handles.lend(number) as opened:
                     scene = _Scene.of(entry, opened, room)
+                    labels += filter(None, [opened.reading])
+                    areas += filter(None, [opened.area.reading] if opened.area else [])
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)
             _check_alike(self.images)
+            self.notes = (*tell(labels), *tell_bare(labels), *tell(areas))
         except BaseException:
             self.close()
             raise
@@ -185,21 +201,38 @@ class Scenes:
                 labels[~valid] = IGNORE
         return labels
 
+    def hidden(self) -> tuple[str, ...]:
+        """Say what tags hide of the first scene that has any, and of how many others."""
+        step = -(-len(self) // _LOOKED_AT)
+        numbers = range(0, len(self), step)
+        notes: list[tuple[str, ...]] = []
+        for number in numbers:
+            with self._handles.lend(number) as opened:
+                notes += filter(None, [opened.hidden()])
+        if not notes:
+            return ()
+        more = f" (and the like of {len(notes) - 1} more of {len(numbers)} scenes looked at)"
+        return tuple(note + (more if len(notes) > 1 else "") for note in notes[0])
+
     def _pixels(self, scene: int, window: Window) -> Pixels:
         self._check(scene, window)
         if not self._scenes[scene].copies_image:
             with self._handles.lend(scene) as opened:
                 return opened.image.read(window)
         info = self.images[scene]
-        shape = (info.height, info.width)
-        copy = partial(self._copies.get, fill=partial(self._copy_pixels, scene))
-        values = copy((scene, "values"), (*shape, info.bands), info.dtype)
+        copy = self._copy(scene, "values", info.dtype, self._copy_pixels, info.bands)
+        values = np.array(copy[window.slices])
         if not info.masked:
-            return Pixels(np.array(values[window.slices]), None)
-        valid = np.array(copy((scene, "valid"), shape, bool)[window.slices])
-        return Pixels(np.array(values[window.slices]), None if valid.all() else valid)
+            return Pixels(values, None)
+        valid = np.array(self._copy(scene, "valid", bool, self._copy_pixels)[window.slices])
+        return Pixels(values, None if valid.all() else valid)
 
-    def _copy_pixels(self, scene: int, target: NDArray[Any]) -> None:
+    def _copy(self, scene: int, part: str, dtype: DTypeLike, fill: _Fill, *bands: int) -> _Array:
+        """Return all of a part of a scene, which ``fill`` makes the first time."""
+        shape = (self.images[scene].height, self.images[scene].width, *bands)
+        return self._copies.get((scene, part), shape, dtype, partial(fill, scene))
+
+    def _copy_pixels(self, scene: int, target: _Array) -> None:
         with self._handles.lend(scene) as opened:
             info = opened.image.info
             for strip in strips(info.window, info.block[0]):
@@ -214,13 +247,11 @@ class Scenes:
         if not self._scenes[scene].copies_labels:
             with self._handles.lend(scene) as opened:
                 return opened.read_labels(window)
-        info = self.images[scene]
         small = np.int8 if len(self.classes) <= 127 else np.int32
-        fill = partial(self._copy_labels, scene)
-        labels = self._copies.get((scene, "labels"), (info.height, info.width), small, fill)
+        labels = self._copy(scene, "labels", small, self._copy_labels)
         return np.array(labels[window.slices], np.int32)
 
-    def _copy_labels(self, scene: int, target: NDArray[Any]) -> None:
+    def _copy_labels(self, scene: int, target: _Array) -> None:
         with self._handles.lend(scene) as opened:
             for strip in strips(self.images[scene].window, 1):
                 target[strip.slices] = opened.read_labels(strip)
@@ -228,21 +259,13 @@ class Scenes:
     def _weights(self, scene: int, window: Window) -> NDArray[np.float32] | None:
         if self._border is None or not self._scenes[scene].has_instances:
             return None
-        info = self.images[scene]
-        weights = self._copies.get(
-            (scene, "weights"),
-            (info.height, info.width),
-            np.float32,
-            partial(self._compute_weights, scene, self._border),
-        )
+        weights = self._copy(scene, "weights", np.float32, self._compute_weights)
         return np.array(weights[window.slices])
 
-    def _compute_weights(
-        self, scene: int, border: BorderWeightSettings, target: NDArray[np.float32]
-    ) -> None:
+    def _compute_weights(self, scene: int, target: _Array) -> None:
         with self._handles.lend(scene) as opened:
-            if opened.instances is not None:
-                write_border_weights(opened.instances, border, target)
+            if opened.instances is not None and self._border is not None:
+                write_border_weights(opened.instances, self._border, target)
 
     def _check(self, scene: int, window: Window) -> None:
         image = self.images[scene]
@@ -253,12 +276,6 @@ class Scenes:
         """Close all files, those that a thread reads just now when it is done; delete copies."""
         self._handles.close()
         self._copies.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
 
 
 def _check_alike(images: Sequence[ImageInfo]) -> None:

@@ -124,12 +124,15 @@ class LabelSettings:
     classes: tuple[ClassSettings, ...]
     ignore: tuple[int | str, ...] = ()
     """Further values that occur and are not learnt from; a raster's nodata always is one."""
+    nodata: float | Literal["none"] | None = None
+    """Value of a raster that is not learnt from, in place of its own nodata; ``none`` to read
+    the nodata value as any other, such as that of a mask whose background is declared nodata."""
     unknown: Literal["error", "ignore"] = "error"
     """What becomes of values that are neither a class nor ignored; they are counted either way."""
     attribute: str | None = None
     """Attribute of a vector file that holds the class."""
     layer: str | None = None
-    """Layer of a vector file; the first when not given."""
+    """Layer of vector files; when not given all of a file that have polygons with the attribute."""
     all_touched: bool = False
     """Whether a polygon covers every pixel that it touches, or those whose centre it holds."""
     background: str | None = None
@@ -165,8 +168,11 @@ class DataSettings:
     labels: LabelSettings
     bands: tuple[int, ...] | None = None
     """Bands to use, counted from 1; all when not given."""
-    nodata: float | None = None
-    """Value of missing pixels, in place of what the image says."""
+    nodata: float | Literal["none"] | None = None
+    """Value of missing pixels, in place of what the image says; ``none``: no value."""
+    unscale: bool | None = None
+    """Whether the scale and offset that images tell are applied to their stored values; not when
+    nothing is given."""
 
     def __post_init__(self) -> None:
         if not self.scenes:
@@ -313,7 +319,4 @@ class BorderWeightSettings:
     def ridge(self) -> tuple[float, float]:
         """Height and width that are meant."""
         height, width = (50.0, 6.0) if self.kind == "falk" else (10.0, 5.0)
-        return (
-            height if self.w0 is None else self.w0,
-            width if self.sigma is None else self.sigma,
-        )
+        return (height if self.w0 is None else self.w0, width if self.sigma is None else self.sigma)

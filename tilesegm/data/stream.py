@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.data.augment import Augmenter
-from tilesegm.data.cutting import cut
+from tilesegm.data.augment.augmenter import Augmenter
+from tilesegm.data.cutting import cut, window_around
 from tilesegm.data.hardness import Hardness
 from tilesegm.data.patch import IGNORE, Patch, Sample, SampleBatch
 from tilesegm.data.sampling import Place, Places
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings
 from tilesegm.data.training_data import TrainingData
-from tilesegm.data.window_around import window_around
 from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
 
@@ -81,12 +80,8 @@ class SampleStream:
         self._offset = np.asarray(normalisation.offset, np.float32)
         self._scale = np.asarray(normalisation.scale, np.float32)
         self._class_weights = None if class_weights is None else np.asarray(class_weights, "f4")
-        rarity = np.divide(
-            1.0,
-            self.places.counts,
-            where=self.places.counts > 0,
-            out=np.zeros(len(self.places.counts)),
-        )
+        counts = self.places.counts
+        rarity = np.divide(1.0, counts, where=counts > 0, out=np.zeros(len(counts)))
         self._rarity = rarity / rarity.sum()
 
     @property
@@ -108,11 +103,8 @@ class SampleStream:
         count = self.settings.batch // parts
         first = index * self.settings.batch + part * count
         samples = [self.sample(number) for number in range(first, first + count)]
-        return SampleBatch(
-            np.stack([sample.pixels for sample in samples]),
-            np.stack([sample.labels for sample in samples]),
-            np.stack([sample.weights for sample in samples]),
-        )
+        names = ("pixels", "labels", "weights")
+        return SampleBatch(*(np.stack([getattr(each, name) for each in samples]) for name in names))
 
     def place(self, index: int) -> Place:
         """Return the pixel that a sample lies around, without reading the image."""

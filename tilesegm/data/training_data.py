@@ -6,17 +6,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.split import SceneView, Split, band_statistics, scene_counts
 from tilesegm.data.statistics import BandStatistics, SceneStatistics
 from tilesegm.model.normalisation import Normalisation
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["TrainingData"]
 
@@ -49,14 +47,9 @@ class TrainingData:
         Raises:
             SettingsError: the split has no such fold, or leaves nothing to learn from.
         """
-        views = split.views(fold)
-        return cls(
-            scenes=scenes,
-            split=split,
-            views=views,
-            statistics=tuple(statistics),
-            bands=band_statistics(statistics, views),
-        )
+        views, statistics = split.views(fold), tuple(statistics)
+        bands = band_statistics(statistics, views)
+        return cls(scenes=scenes, split=split, views=views, statistics=statistics, bands=bands)
 
     @cached_property
     def scene_counts(self) -> NDArray[np.int64]:

@@ -62,33 +62,35 @@ class Light:
         self._shore = ((inside - outside) * reduced).astype(np.float32)
 
     def strip(self, top: int, bottom: int) -> NDArray[np.uint8]:
-        """Return rows ``top`` to ``bottom`` of the image, ``(rows, W, 3)``."""
-        # One more row on either side, so that the lens blurs across the edges of strips.
+        """Return rows ``top`` to ``bottom`` of the image, ``(3, rows, W)``."""
+        # Two more rows on either side, so that the lens blurs across the edges of strips.
         low, high = max(top - 2, 0), min(bottom + 2, self._size)
         rows = slice(low, high)
         cover, shadow = self._cover[rows], self._shadow[rows]
-        pixels = self._colours[rows].astype(np.float32)
+        pixels = np.moveaxis(self._colours[rows], -1, 0).astype(np.float32, order="C")
         grain, tufts, patches = (self._field(scale, low, high) for scale in (1.2, 5.0, 24.0))
-        amount = self._texture[cover]
-        light = 1 + amount[..., 0] * grain + amount[..., 1] * tufts + amount[..., 2] * patches
+        light = 1 + sum(
+            amount[cover] * noise
+            for amount, noise in zip(self._texture.T, (grain, tufts, patches), strict=True)
+        )
         light += self._furrows(low, high, patches)
         light *= 1 - ndimage.gaussian_filter(shadow.astype(np.float32), 0.8) / 255
         light *= 1 + 0.045 * self._stretch(self._sky, low, high)
-        shore = self._stretch(self._shore, low, high)
-        pixels = self._wet(pixels, cover == Cover.WATER, shore, patches)
+        self._wet(pixels, cover, self._stretch(self._shore, low, high), patches)
         # Grass dries in patches: warmer where it is lighter.
-        dry = np.where(cover == Cover.MEADOW, patches, 0)[..., None]
-        pixels += dry * _rgb((7, 2, -2))
+        dry = np.where(cover == Cover.MEADOW, patches, 0)
         # Shadows are lit by the sky alone, which is blue.
-        blue = (shadow > 0)[..., None] * _rgb((0.94, 1.0, 1.12)) + (shadow == 0)[..., None]
-        pixels *= light[..., None] * blue
-        pixels = ndimage.gaussian_filter(pixels, (0.7, 0.7, 0))
+        shaded = shadow > 0
+        for band, warmth, blue in zip(pixels, (7, 2, -2), _rgb((0.94, 1.0, 1.12)), strict=True):
+            band += dry * warmth
+            band *= light * np.where(shaded, blue, np.float32(1))
+            ndimage.gaussian_filter(band, 0.7, output=band)
         # Haze pales colours and lifts the dark; then the sensor's noise.
-        grey = pixels.mean(-1, keepdims=True)
-        pixels = 9 + (grey + (pixels - grey) * np.float32(0.8)) * _rgb((0.97, 0.98, 1.0))
-        for band in range(3):
-            pixels[..., band] += 2.2 * self._field(0.0, low + 701 * band, high + 701 * band)
-        return np.asarray(np.clip(pixels[top - low : bottom - low], 0, 255), np.uint8)
+        grey = pixels.mean(0)
+        for number, (band, haze) in enumerate(zip(pixels, _rgb((0.97, 0.98, 1.0)), strict=True)):
+            band[:] = 9 + (grey + (band - grey) * np.float32(0.8)) * haze
+            band += 2.2 * self._field(0.0, low + 701 * number, high + 701 * number)
+        return np.asarray(np.clip(pixels[:, top - low : bottom - low], 0, 255), np.uint8)
 
     def _field(self, scale: float, low: int, high: int) -> Field:
         rows, cols = np.arange(low, high) % _NOISE, np.arange(self._size) % _NOISE
@@ -112,22 +114,19 @@ class Light:
         rows = field[top] * (1 - down) + field[top + 1] * down
         return np.asarray(rows[:, left] * (1 - right) + rows[:, left + 1] * right)
 
-    def _wet(
-        self,
-        pixels: Field,
-        water: NDArray[np.bool_],
-        shore: Field,
-        patches: Field,
-    ) -> Field:
+    def _wet(self, pixels: Field, cover: NDArray[np.uint8], shore: Field, patches: Field) -> None:
         """Deepen the water away from its shore and lay sand and reeds beside it."""
-        shallow, deep = _rgb((112, 122, 96)), _rgb((38, 66, 82))
-        depth = 1 - np.exp(-np.maximum(shore, 0) / np.float32(26))
-        colour = shallow + (deep - shallow) * depth[..., None]
-        pixels = np.where(water[..., None], colour, pixels)
-        reach = 9 + 6 * patches
-        beach = np.clip((shore + reach) / 5, 0, 1) * ~water * 0.75
-        beach *= np.abs(pixels[..., 0] - pixels[..., 1]) > 6  # only on what grows
-        return np.asarray(pixels + (_rgb((172, 160, 124)) - pixels) * beach[..., None], np.float32)
+        water = cover == Cover.WATER
+        depth = 1 - np.exp(-np.maximum(shore[water], 0) / np.float32(26))
+        for band, shallow, deep in zip(
+            pixels, _rgb((112, 122, 96)), _rgb((38, 66, 82)), strict=True
+        ):
+            band[water] = shallow + (deep - shallow) * depth
+        beach = np.clip((shore + 9 + 6 * patches) / 5, 0, 1) * ~water * 0.75
+        beach *= np.abs(pixels[0] - pixels[1]) > 6  # only on what grows
+        sandy = beach > 0
+        for band, sand in zip(pixels, _rgb((172, 160, 124)), strict=True):
+            band[sandy] += (sand - band[sandy]) * beach[sandy]
 
 
 def _rgb(values: tuple[float, float, float]) -> Field:

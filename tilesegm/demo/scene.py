@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,29 +19,37 @@ from tilesegm.demo.countryside import plan_countryside
 from tilesegm.demo.drawing import draw_countryside
 from tilesegm.demo.light import Light
 from tilesegm.errors import SettingsError
+from tilesegm.events import OnEvent, StageProgress, ignore
 
-__all__ = ["Scene", "render_scene"]
+__all__ = ["RenderedScene", "render_scene"]
 
 _STRIP = 256
 _CRS, _LEFT, _TOP, _METRES = "EPSG:32633", 603_000.0, 5_411_500.0, 0.25
 _SMALLEST = 512
+_JPEG = {"compress": "jpeg", "photometric": "ycbcr", "jpeg_quality": 92}
+_SMALL_BLOCKS = {"blockxsize": 64, "blockysize": 64, "photometric": "rgb", "interleave": "pixel"}
+"""Training reads small windows in random order."""
 
 
 @dataclass(frozen=True)
-class Scene:
-    """Files of a rendered scene."""
+class RenderedScene:
+    """Files of a rendered scene: all of it, and its western half to learn from."""
 
     image: Path
-    """RGB GeoTIFF, uint8, EPSG:32633, 0.25 m a pixel."""
+    """RGB GeoTIFF, uint8, EPSG:32633, 0.25 m per pixel."""
     labels: Path
-    """Class ids on the same grid, in the order of :data:`~tilesegm.demo.classes.CLASSES`."""
+    """Class ids on the same grid, in the order of `CLASSES`."""
+    west_image: Path
+    west_labels: Path
 
 
-def render_scene(folder: Path, *, size: int = 6144, seed: int = 0) -> Scene:
+def render_scene(
+    folder: Path, *, size: int = 5120, seed: int = 0, on_event: OnEvent = ignore
+) -> RenderedScene:
     """Render a scene of ``size`` x ``size`` pixels into ``folder``.
 
     Raises:
-        SettingsError: If ``size`` leaves no room for a village, a river and fields.
+        SettingsError: ``size`` leaves no room for a village, a river and fields.
     """
     if size < _SMALLEST:
         raise SettingsError(f"a scene of {size} px has no room; pass a size of {_SMALLEST} or more")
@@ -49,22 +58,44 @@ def render_scene(folder: Path, *, size: int = 6144, seed: int = 0) -> Scene:
     layers = draw_countryside(plan, random).layers()
     light = Light(layers, plan.parcels, random)
     folder.mkdir(parents=True, exist_ok=True)
-    scene = Scene(folder / "scene.tif", folder / "labels.tif")
-    grid = {
-        "driver": "GTiff", "height": size, "width": size, "dtype": "uint8", "crs": _CRS,
+    names = ("scene.tif", "labels.tif", "west.tif", "west_labels.tif")
+    scene = RenderedScene(*(folder / name for name in names))
+    with ExitStack() as opened:
+        images = [
+            (opened.enter_context(_create_image(path, size, width, **options)), width)
+            for path, width, options in (
+                (scene.image, size, _JPEG),
+                (scene.west_image, size // 2, _SMALL_BLOCKS),
+            )
+        ]
+        for top, strip in _strips(light, size):
+            for file, width in images:
+                window = RasterWindow(0, top, width, strip.shape[1])
+                file.write(strip[..., :width], window=window)
+            on_event(StageProgress((top + strip.shape[1]) / size))
+    for path, width in ((scene.labels, size), (scene.west_labels, size // 2)):
+        _write_labels(path, layers[1][:, :width])
+    return scene
+
+
+def _create_image(path: Path, height: int, width: int, **options: Any) -> Any:
+    return rasterio.open(path, "w", **(_grid(height, width) | options), count=3)
+
+
+def _write_labels(path: Path, cover: NDArray[np.uint8]) -> None:
+    grid = _grid(*cover.shape)
+    with rasterio.open(path, "w", **grid, count=1, nodata=255, compress="deflate") as file:
+        file.write(cover, 1)
+        file.write_colormap(1, {i: (*info.colour, 255) for i, info in enumerate(CLASSES)})
+        file.update_tags(1, **{f"class_{i}": info.name for i, info in enumerate(CLASSES)})
+
+
+def _grid(height: int, width: int) -> dict[str, Any]:
+    return {
+        "driver": "GTiff", "height": height, "width": width, "dtype": "uint8", "crs": _CRS,
         "transform": rasterio.Affine(_METRES, 0, _LEFT, 0, -_METRES, _TOP),
         "tiled": True, "blockxsize": 256, "blockysize": 256,
     }  # fmt: skip
-    jpeg = {"compress": "jpeg", "photometric": "ycbcr", "jpeg_quality": 92}
-    with rasterio.open(scene.image, "w", **grid, count=3, **jpeg) as file:
-        for top, strip in _strips(light, size):
-            window = RasterWindow(0, top, size, strip.shape[0])
-            file.write(np.moveaxis(strip, -1, 0), window=window)
-    with rasterio.open(scene.labels, "w", **grid, count=1, nodata=255, compress="deflate") as file:
-        file.write(layers[1], 1)
-        file.write_colormap(1, {i: (*info.colour, 255) for i, info in enumerate(CLASSES)})
-        file.update_tags(1, **{f"class_{i}": info.name for i, info in enumerate(CLASSES)})
-    return scene
 
 
 def _strips(light: Light, size: int) -> Iterator[tuple[int, NDArray[Any]]]:

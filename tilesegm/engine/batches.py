@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.grid.axis import Axis
 from tilesegm.grid.tiles import TileGrid
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.missing import count_infinite
 
 __all__ = ["Batch", "Reading", "RowEnd", "read_batches", "read_tiles"]
 
@@ -38,6 +38,8 @@ class RowEnd:
     """Pixels to be classified, for all rows that the tiles of this row decide; None for all."""
     skipped: int
     """Tiles of this row that hold no wanted pixel and were not handed out."""
+    infinite: NDArray[np.int64]
+    """Infinite pixels, which are missing, in each row of the window that is finished now."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,11 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
         reading,
         first_row=rows.spans[row_numbers[0]].start,
         cols=(cols.spans[col_numbers[0]].start, cols.spans[col_numbers[-1]].start + cols.tile),
+        counted=(window.col, window.stop_col),
     )
     for row in row_numbers:
         strip.advance(rows.spans[row].start, rows.tile)
-        low, high = _decided(rows, row)
+        low, high = rows.spans[row].first, min(rows.spans[row].last, rows.size)
         kept = [
             col
             for col in col_numbers
@@ -83,13 +86,8 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
             row,
             strip.wanted_rows(low, high, window.col, window.stop_col),
             len(col_numbers) - len(kept),
+            strip.infinite_rows(low, rows.finished(row)),
         )
-
-
-def _decided(axis: Axis, number: int) -> tuple[int, int]:
-    """Rows that a row of the grid contributes to."""
-    span = axis.spans[number]
-    return span.first, min(span.last, axis.size)
 
 
 def read_tiles(reading: Reading, row: int, col: int) -> NDArray[Any]:
@@ -106,7 +104,13 @@ class _Strip:
     rows below.
     """
 
-    def __init__(self, reading: Reading, first_row: int, cols: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        first_row: int,
+        cols: tuple[int, int],
+        counted: tuple[int, int] = (0, 0),
+    ) -> None:
         self._reading = reading
         info = reading.source.info
         self._left = cols[0]
@@ -119,6 +123,8 @@ class _Strip:
         self._fill = _fill(reading.fill, info)
         masked = info.masked or reading.area is not None
         self._wanted = np.empty((capacity, self._width), bool) if masked else None
+        self._counted = slice(counted[0] - self._left, counted[1] - self._left)
+        self._infinite = np.zeros(capacity, np.int64)
         self._top = first_row
         self._stop = first_row
 
@@ -127,6 +133,7 @@ class _Strip:
         kept = self._stop - row
         moved = slice(row - self._top, self._stop - self._top)
         self._values[:kept] = self._values[moved]
+        self._infinite[:kept] = self._infinite[moved]
         if self._wanted is not None:
             self._wanted[:kept] = self._wanted[moved]
         self._top = row
@@ -140,6 +147,7 @@ class _Strip:
         pixels = self._reading.source.read(window)
         place = slice(self._stop - self._top, stop - self._top)
         self._values[place] = pixels.values
+        self._infinite[place] = count_infinite(pixels, self._counted)
         if pixels.valid is not None:
             self._values[place][~pixels.valid] = self._fill
         if self._wanted is not None:
@@ -158,6 +166,10 @@ class _Strip:
             return None
         view = self._view(low, high, left, right)
         return None if view.all() else view.copy()
+
+    def infinite_rows(self, low: int, high: int) -> NDArray[np.int64]:
+        """Return the number of infinite pixels in each of these rows."""
+        return self._infinite[low - self._top : high - self._top].copy()
 
     def _view(self, low: int, high: int, left: int, right: int) -> NDArray[np.bool_]:
         assert self._wanted is not None

@@ -68,15 +68,12 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
     if decision.confidence or decision.scores:
         probabilities = scores if decision.probabilities else _softmax(scores, best)
         if decision.confidence:
-            results["confidence"] = PROBABILITY.encode(
-                _confidence(probabilities, decision.confidence)
-            )
-        if decision.scores:
-            results["scores"] = (
-                PROBABILITY.encode(probabilities)
-                if decision.scores == "uint8"
-                else probabilities.astype(decision.scores)
-            )
+            confidence = _confidence(probabilities, decision.confidence)
+            results["confidence"] = PROBABILITY.encode(confidence)
+        if decision.scores == "uint8":
+            results["scores"] = PROBABILITY.encode(probabilities)
+        elif decision.scores:
+            results["scores"] = probabilities.astype(decision.scores)
     return results
 
 

@@ -47,10 +47,6 @@ class Needs:
         return self.info.bands * self.info.dtype.itemsize
 
     @property
-    def _result_bytes(self) -> int:
-        return sum(layer.planes * layer.dtype.itemsize for layer in self.layers)
-
-    @property
     def column_bytes(self) -> int:
         """Bytes for one more column of a panel."""
         tile, block = self.grid.rows.tile, min(self.info.block[0], self.info.height)
@@ -58,8 +54,8 @@ class Needs:
         shared = max((a.last - b.first for a, b in pairwise(self.grid.rows.spans)), default=0)
         carried = 2 * shared * self.classes * 4
         # Bands: one being made, one waiting, one being regrouped; regions: one made, one written.
-        results = (3 * tile + 2 * self.chunk) * self._result_bytes
-        return strip + carried + results
+        result_bytes = sum(layer.planes * layer.dtype.itemsize for layer in self.layers)
+        return strip + carried + (3 * tile + 2 * self.chunk) * result_bytes
 
     def batch_bytes(self, batch: int) -> int:
         """Bytes of all batches under way: four of pixels, three of scores, one in the network."""

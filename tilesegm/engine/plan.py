@@ -85,8 +85,7 @@ class Plan:
             numbers = cols.cover(panel[0].window.col, panel[0].window.stop_col)
             left = cols.spans[numbers[0]].start
             right = min(cols.spans[numbers[-1]].start + cols.tile, self.info.width)
-            for top in range(0, rows.size, block):
-                yield Window(top, left, min(block, rows.size - top), right - left)
+            yield from Window(0, left, rows.size, right - left).tiles(block, right - left)
 
 
 def footprint(spec: ModelSpec) -> Footprint:
@@ -168,10 +167,19 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
             layer.name: f"{layer.dtype} x {layer.planes}, scale {layer.scale:.6g}"
             for layer in plan.decision.layers
         }
-        | {"confidence of": plan.decision.confidence or "nothing"},
+        | {"confidence of": plan.decision.confidence or "nothing"}
+        | _network_outputs(plan),
         "area": dict(area.identity) if area else {},
         "tilesegm": {"version": _RESULTS},
     }
+
+
+def _network_outputs(plan: Plan) -> dict[str, str]:
+    """Say what the outputs are where it changes what is written and the weights do not tell."""
+    decision = plan.decision
+    if not plan.spec.overruled or not (decision.confidence or decision.scores):
+        return {}
+    return {"network outputs": "probabilities" if decision.probabilities else "logits"}
 
 
 def _mb(size: int) -> str:

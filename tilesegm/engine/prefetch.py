@@ -12,11 +12,6 @@ __all__ = ["prefetch"]
 T = TypeVar("T")
 
 
-class _Failure:
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
 _END = object()
 
 
@@ -33,6 +28,7 @@ def prefetch(items: Iterator[T], depth: int = 1) -> Generator[T]:
     """
     waiting: queue.Queue[object] = queue.Queue(maxsize=depth)
     stop = threading.Event()
+    failures: list[BaseException] = []
 
     def put(item: object) -> bool:
         while not stop.is_set():
@@ -48,25 +44,20 @@ def prefetch(items: Iterator[T], depth: int = 1) -> Generator[T]:
             for item in items:
                 if not put(item):
                     break
-            else:
-                put(_END)
         except BaseException as error:
-            put(_Failure(error))
-        finally:
-            close = getattr(items, "close", None)
-            if close is not None:
-                close()
+            failures.append(error)
+        put(_END)
+        close = getattr(items, "close", None)
+        if close is not None:
+            close()
 
     thread = threading.Thread(target=work, name="tilesegm-stage", daemon=True)
     thread.start()
     try:
-        while True:
-            item = waiting.get()
-            if item is _END:
-                return
-            if isinstance(item, _Failure):
-                raise item.error
+        while (item := waiting.get()) is not _END:
             yield item  # type: ignore[misc]
+        for failure in failures:
+            raise failure
     finally:
         stop.set()
         thread.join()

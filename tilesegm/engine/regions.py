@@ -43,12 +43,6 @@ def pending_runs(
 ) -> Iterator[tuple[Region, ...]]:
     """Yield runs of neighbouring regions that are still to be computed, panel by panel."""
     for panel in panels:
-        run: list[Region] = []
-        for region in panel:
-            if region.number not in done:
-                run.append(region)
-            elif run:
+        for finished, run in itertools.groupby(panel, key=lambda region: region.number in done):
+            if not finished:
                 yield tuple(run)
-                run = []
-        if run:
-            yield tuple(run)

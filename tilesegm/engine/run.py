@@ -21,6 +21,8 @@ class TileCounts:
 
     computed: int
     skipped: int
+    infinite: int = 0
+    """Pixels that are missing because they are infinite."""
 
 
 def run_regions(
@@ -55,6 +57,7 @@ def run_regions(
     return TileCounts(
         computed=sum(facts["computed"] for facts in facts_of_all),
         skipped=sum(facts["skipped"] for facts in facts_of_all),
+        infinite=sum(facts.get("infinite", 0) for facts in facts_of_all),
     )
 
 
@@ -72,6 +75,8 @@ def _run(
                 for name, values in finished.results.items():
                     staging.write(name, window, values)
                 facts = {"computed": finished.computed, "skipped": finished.skipped}
+                if finished.infinite:
+                    facts["infinite"] = finished.infinite
                 staging.commit(finished.region.number, facts)
                 trim_heap()
                 on_event(PixelsDone(window.pixels))

@@ -96,7 +96,7 @@ def _check(reading: Reading, predictor: Predictor, row: int, col: int) -> SeamCh
     return SeamCheck(
         window,
         _blended_classes(reading, predictor, window) != shifted.argmax(axis=0),
-        np.minimum.outer(_distance(rows, top, bottom), _distance(cols, left, right)),
+        np.minimum.outer(rows.seam_distance(top, bottom), cols.seam_distance(left, right)),
     )
 
 
@@ -105,11 +105,7 @@ def _blended_classes(reading: Reading, predictor: Predictor, window: Window) -> 
     rows, cols = reading.grid.rows, reading.grid.cols
     classes = np.empty((window.height, window.width), np.intp)
     blend = OverlapAdd(
-        rows,
-        cols,
-        classes=len(predictor.spec.classes),
-        left=window.col,
-        right=window.stop_col,
+        rows, cols, classes=len(predictor.spec.classes), left=window.col, right=window.stop_col
     )
     for row in rows.cover(window.row, window.stop_row):
         for col in cols.cover(window.col, window.stop_col):
@@ -140,9 +136,3 @@ def _inner(axis: Axis, start: int) -> tuple[int, int]:
     first = start + quarter if start > 0 else 0
     last = start + axis.tile - quarter if start < axis.spans[-1].start else axis.size
     return first, min(last, axis.size)
-
-
-def _distance(axis: Axis, start: int, stop: int) -> NDArray[np.float64]:
-    centres = np.arange(start, stop) + 0.5
-    distance: NDArray[np.float64] = np.abs(centres[:, None] - axis.seams)
-    return np.asarray(distance.min(axis=1, initial=np.inf))

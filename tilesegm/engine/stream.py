@@ -45,6 +45,8 @@ class Finished:
     """Tiles that were computed since the region before."""
     skipped: int
     """Tiles that held nothing of interest."""
+    infinite: int
+    """Pixels of the region that are missing because they are infinite."""
 
 
 def stream(job: Job, run: tuple[Region, ...]) -> Generator[Finished]:
@@ -85,6 +87,8 @@ class _Band:
     height: int
     computed: int
     skipped: int
+    infinite: NDArray[np.int64]
+    """Infinite pixels of each row."""
 
 
 def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowEnd]:
@@ -117,11 +121,7 @@ def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
 def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Iterator[_Band]:
     grid = job.reading.grid
     blend = OverlapAdd(
-        grid.rows,
-        grid.cols,
-        classes=job.decision.classes,
-        left=window.col,
-        right=window.stop_col,
+        grid.rows, grid.cols, classes=job.decision.classes, left=window.col, right=window.stop_col
     )
     columns = grid.cols.cover(window.col, window.stop_col)
     arrived: dict[int, NDArray[np.float32]] = {}
@@ -140,7 +140,7 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
 
     for item in items:
         if not results:
-            height = _finished_rows(job, item.row)
+            height = grid.rows.finished(item.row) - grid.rows.spans[item.row].first
             results = _empty(job.decision.layers, height, window.width)
         if isinstance(item, _Scored):
             arrived.update(zip(item.cols, _writable(item.scores), strict=True))
@@ -149,19 +149,14 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
         finish(item.row, None)
         _mask(results, job.decision.layers, item.wanted)
         first = grid.rows.spans[item.row].first
-        yield _Band(first, results, height, len(columns) - item.skipped, item.skipped)
+        computed = len(columns) - item.skipped
+        yield _Band(first, results, height, computed, item.skipped, item.infinite)
         blend.end_row()
         pending, results = iter(columns), {}
 
 
 def _writable(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return scores if scores.flags.writeable else scores.copy()
-
-
-def _finished_rows(job: Job, row: int) -> int:
-    rows = job.reading.grid.rows
-    following = rows.spans[row + 1].first if row + 1 < len(rows.spans) else rows.size
-    return following - rows.spans[row].first
 
 
 def _empty(layers: tuple[Layer, ...], height: int, width: int) -> Results:
@@ -193,7 +188,7 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
     regions = iter(run)
     region = next(regions)
     results = _empty(job.decision.layers, region.window.height, region.window.width)
-    computed = skipped = 0
+    computed = skipped = infinite = 0
     for band in bands:
         computed, skipped = computed + band.computed, skipped + band.skipped
         while True:
@@ -204,10 +199,11 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
                     results[name][..., first - rows.row : last - rows.row, :] = values[
                         ..., first - band.first : last - band.first, :
                     ]
+                infinite += int(band.infinite[first - band.first : last - band.first].sum())
             if band.first + band.height < rows.stop_row:
                 break
-            yield Finished(region, results, computed, skipped)
-            computed = skipped = 0
+            yield Finished(region, results, computed, skipped, infinite)
+            computed = skipped = infinite = 0
             following = next(regions, None)
             if following is None:
                 return

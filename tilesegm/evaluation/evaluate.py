@@ -18,8 +18,17 @@ import numpy as np
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
-from tilesegm.evaluation.reader import PairReader, inspect_pair
-from tilesegm.events import OnEvent, PixelsDone, RunEnded, RunStarted, ignore
+from tilesegm.evaluation.reader import PairReader, count_pair, hidden_labels, inspect_pair
+from tilesegm.evaluation.reading import IdReading, decide_reading
+from tilesegm.events import (
+    Noted,
+    OnEvent,
+    PixelsDone,
+    RunEnded,
+    RunStarted,
+    StageStarted,
+    ignore,
+)
 from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import count_confidence, count_scores
 from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
@@ -27,6 +36,7 @@ from tilesegm.metrics.map_counts import Block, MapCounts, count_blocks, count_me
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.objects import ObjectPart, cut_objects, join_objects
 from tilesegm.metrics.seams import count_seams
+from tilesegm.source.options import Nodata
 
 __all__ = ["EvaluationOptions", "block_side", "evaluate", "evaluate_many"]
 
@@ -48,7 +58,13 @@ class EvaluationOptions:
     """Names of classes in the order of their ids, or their number; from the prediction's own tags
     when not given."""
     ignore: tuple[int, ...] = ()
-    """Ids of the truth that are not counted, beside its nodata."""
+    """Values of the truth that are not counted, beside its nodata."""
+    values: tuple[int, ...] = ()
+    """Values of the truth in the order of classes; when not given they count from 0, and a mask of
+    0 and 255 (or -1, or 65535) is background and foreground."""
+    nodata: Nodata | None = None
+    """Value of missing pixels of the truth, in place of its own; ``"none"`` to read the nodata
+    values of both maps as ids."""
     labels: LabelSettings | None = None
     """For a truth of polygons or colours; a raster of ids needs none."""
     measures: Measures = field(default_factory=Measures)
@@ -60,6 +76,8 @@ class EvaluationOptions:
             raise SettingsError(f"workers is {self.workers}; give 0 for one per core, or a number")
         if isinstance(self.classes, int) and self.classes < 1:
             raise SettingsError(f"classes is {self.classes}; there must be at least one")
+        if len(set(self.values)) < len(self.values):
+            raise SettingsError(f"values is {self.values}; each may stand for one class")
 
 
 def evaluate(
@@ -109,27 +127,49 @@ def evaluate_many(
     """
     began = time.monotonic()
     options = options or EvaluationOptions()
-    names: tuple[str, ...] | None = None
-    images = []
-    measures = options.measures
-    for pair in pairs:
-        inspected = inspect_pair(pair, options.classes, options.labels)
-        if names not in (None, inspected.classes):
-            raise InputError(
-                f"{inspected.name} has classes {', '.join(inspected.classes)} and maps before it "
-                f"{', '.join(names or ())}; evaluate maps of other classes apart"
-            )
-        names = inspected.classes
-        measures.check_classes(len(names))
-        on_event(RunStarted(inspected.name, inspected.height * inspected.width, 0))
-        started = time.monotonic()
-        images.append(_Run(inspected, options).evaluate(on_event))
-        on_event(RunEnded(inspected.name, time.monotonic() - started))
-    if names is None:
+    inspected = [
+        inspect_pair(pair, options.classes, options.labels, options.nodata) for pair in pairs
+    ]
+    if not inspected:
         raise InputError(
             "there is nothing to evaluate; give at least one prediction with its truth"
         )
-    return Evaluation(names, measures, tuple(images), time.monotonic() - began)
+    names, measures = inspected[0].classes, options.measures
+    for pair in inspected:
+        if names != pair.classes:
+            raise InputError(
+                f"{pair.name} has classes {', '.join(pair.classes)} and maps before it "
+                f"{', '.join(names)}; evaluate maps of other classes apart"
+            )
+    measures.check_classes(len(names))
+    on_event(StageStarted("looking at all values"))
+    reading, notes = decide_reading(
+        inspected, IdReading(ignore=options.ignore, values=options.values), count_pair
+    )
+    hidden = next(filter(None, map(hidden_labels, inspected)), ())
+    opened = dict.fromkeys(note for pair in inspected for note in pair.notes)
+    notes = (*opened, *notes, *hidden)
+    for note in notes:
+        on_event(Noted(note))
+    images = []
+    for pair in inspected:
+        on_event(RunStarted(pair.name, pair.height * pair.width, 0))
+        started = time.monotonic()
+        images.append(_Run(pair, reading, options).evaluate(on_event))
+        on_event(RunEnded(pair.name, time.monotonic() - started))
+    evaluation = Evaluation(
+        names,
+        measures,
+        tuple(images),
+        time.monotonic() - began,
+        notes=notes,
+        truth_values=reading.truth,
+        predicted_values=reading.prediction,
+    )
+    left = np.flatnonzero(evaluation.class_scores.true)
+    if hidden and len(left) < min(2, len(names)):
+        raise InputError(f"one true class is left, {names[left[0]]!r}: {'; '.join(hidden)}")
+    return evaluation
 
 
 @dataclass(frozen=True)
@@ -144,10 +184,10 @@ class _Part:
 class _Run:
     """Windows of one pair, counted by threads that each open the files for themselves."""
 
-    def __init__(self, pair: InspectedPair, options: EvaluationOptions) -> None:
+    def __init__(self, pair: InspectedPair, reading: IdReading, options: EvaluationOptions) -> None:
         self._pair = pair
         self._measures = options.measures
-        self._ignore = options.ignore
+        self._reading = reading
         self._workers = options.workers or os.cpu_count() or 1
         self._own = threading.local()
         self._files = ExitStack()
@@ -199,7 +239,7 @@ class _Run:
     def _reader(self) -> PairReader:
         reader: PairReader | None = getattr(self._own, "reader", None)
         if reader is None:
-            reader = self._own.reader = PairReader(self._pair, self._ignore)
+            reader = self._own.reader = PairReader(self._pair, self._reading)
             with self._lock:
                 self._files.callback(reader.close)
         return reader

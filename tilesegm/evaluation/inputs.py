@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.data.settings import LabelSettings
+from tilesegm.grid.window import Window
 from tilesegm.metrics.seams import SeamMap
 from tilesegm.source.base import ImageInfo
+from tilesegm.source.options import Nodata
 
 __all__ = ["InspectedPair", "MapPair"]
 
@@ -23,6 +25,8 @@ class MapPair:
     area: str | Path | None = None
     confidence: Any = None
     scores: Any = None
+    windows: tuple[Window, ...] | None = None
+    """Parts of the map that count, such as those that were held out; None: all of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +41,12 @@ class InspectedPair:
     """Where tiles met, if the prediction tells."""
     labels: LabelSettings | None
     """How the truth is read, if it is no raster of ids."""
+    nodata: Nodata | None = None
+    """Value of missing pixels of the truth in place of its own; ``"none"`` holds for both maps."""
+    own: bool = False
+    """Whether the prediction tells its classes, so that its ids need no guess."""
+    notes: tuple[str, ...] = ()
+    """What one should know before trusting scores, in a line each."""
 
     @property
     def name(self) -> str:

@@ -1,46 +1,132 @@
-"""Pairs of maps and their truth by the names of their files."""
+"""Pairs of maps and their truth by the names of their images."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
-from tilesegm.source.open import is_zarr
+from tilesegm.source.names import is_zarr
+from tilesegm.source.vector.address import is_vector
 
-__all__ = ["is_folder_of_maps", "pair_folders", "short_names"]
+__all__ = [
+    "FolderPairs",
+    "image_name",
+    "is_folder_of_maps",
+    "match_folders",
+    "pair_folders",
+    "short_names",
+]
 
-_SUFFIXES = (".tif", ".png", ".zarr")
+_MAPS = (".tif", ".tiff", ".png", ".zarr", ".bmp", ".gif", ".jp2", ".img", ".vrt")
+_TRUTHS = (*_MAPS, ".jpg", ".jpeg")
+
+_ENDINGS = (
+    "classes", "class", "map", "pred", "prediction", "predicted",
+    "mask", "masks", "label", "labels", "gt", "truth", "groundtruth", "ground_truth", "manual1",
+    "annotation", "annotations", "seg", "segmentation", "gtfine_labelids", "gtfine_labeltrainids",
+    "leftimg8bit", "image", "img", "sat",
+)  # fmt: skip
+"""What names of maps, truths and images add to the name of their image, behind ``_``, ``-`` or
+``.``, or before it."""
+_EXTRAS = ("_confidence", "_scores")
+"""What `segment` adds to the name of a map for the results beside it."""
+
+_END = re.compile(rf"(.+?)[-_. ](?:{'|'.join(sorted(_ENDINGS, key=len, reverse=True))})", re.I)
+_START = re.compile(r"(?:mask|label|gt|truth|pred)[-_. ](.+)", re.I)
+
+
+@dataclass(frozen=True)
+class FolderPairs:
+    """The maps of a folder with their truths in another one, and what has no partner."""
+
+    pairs: tuple[MapPair, ...]
+    notes: tuple[str, ...]
+    """What was left out, with its number and names."""
 
 
 def pair_folders(predictions: str | Path, truths: str | Path) -> list[MapPair]:
-    """Pair the maps of a folder with the files of the same names in another one.
+    """Pair the maps of a folder with the files of the same images in another one.
 
     Args:
-        predictions: folder of ``.tif``, ``.png`` and ``.zarr`` class maps.
+        predictions: folder of class maps.
         truths: folder of their truth; further files do no harm.
 
     Returns:
         The pairs, sorted by name.
 
     Raises:
-        SettingsError: the first folder holds no maps, or the second one lacks a name.
+        SettingsError: the first folder holds no maps, a map has no truth or several, or two maps
+            have the same one.
+    """
+    return list(match_folders(predictions, truths).pairs)
+
+
+def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
+    """Pair the maps of a folder as `pair_folders` does, and tell what was left out.
+
+    A truth belongs to a map if it has the same name, whatever the suffix; else if it has the name
+    of the map's image, ``a`` for ``a_classes.tif``; else if only words such as ``mask`` or
+    ``label`` stand beside the image's name, as in ``a_mask.png``.
     """
     predictions, truths = Path(predictions), Path(truths)
     if not is_folder_of_maps(predictions):
         raise SettingsError(
             f"{predictions} is no folder of maps; expected .tif, .png or .zarr in it"
         )
-    maps = sorted(path for path in predictions.iterdir() if path.suffix.lower() in _SUFFIXES)
-    missing = [path.name for path in maps if not (truths / path.name).exists()]
+    if not is_folder_of_maps(truths):
+        raise SettingsError(f"{predictions} is a folder and {truths} is none; give two folders")
+    maps, others = _maps(predictions)
     if not maps:
         raise SettingsError(
             f"folder {predictions} holds no maps; expected .tif, .png or .zarr files"
         )
+    candidates = [
+        path
+        for path in _sorted(truths)
+        if path.suffix.lower() in _TRUTHS or (is_vector(path) and path.suffix.lower() != ".json")
+    ]
+    found = {path: _truth_of(path, candidates) for path in maps}
+    missing = [path.name for path, truth in found.items() if truth is None]
     if missing:
-        raise SettingsError(f"{truths} holds no {missing[0]}; give the truth the names of the maps")
-    return [MapPair(str(path), str(truths / path.name)) for path in maps]
+        raise SettingsError(
+            f"{truths} holds no {missing[0]} nor another file of image {image_name(missing[0])!r}; "
+            f"{len(missing)} of {len(maps)} maps have no truth: {_listed(missing)}; name truths "
+            "as the images, or take these maps away"
+        )
+    owners: dict[Path, Path] = {}
+    for path, truth in found.items():
+        assert truth is not None
+        if truth in owners:
+            raise SettingsError(
+                f"{owners[truth].name} and {path.name} would both be compared with {truth}; "
+                "leave one map of each image in the folder"
+            )
+        owners[truth] = path
+    unused = [path.name for path in candidates if path not in owners]
+    return FolderPairs(
+        tuple(MapPair(str(path), str(truth)) for path, truth in found.items()),
+        tuple(
+            f"{len(names)} files of {folder} {why}: {_listed(names)}"
+            for names, folder, why in (
+                (others, predictions, "are no maps"),
+                (unused, truths, "belong to no map"),
+            )
+            if names
+        ),
+    )
+
+
+def image_name(name: str) -> str:
+    """Return the name of the image that a map or a truth belongs to: ``a`` of ``a_mask.png``."""
+    stem = _stem(name)
+    while match := _END.fullmatch(stem) or _START.fullmatch(stem):
+        stem = match[1].removesuffix(".ome")
+    return stem
 
 
 def is_folder_of_maps(path: str | Path) -> bool:
@@ -54,3 +140,56 @@ def short_names(paths: Sequence[str]) -> list[str]:
     return [
         name if names.count(name) == 1 else path for name, path in zip(names, paths, strict=True)
     ]
+
+
+def _maps(folder: Path) -> tuple[list[Path], list[str]]:
+    """Return the maps of a folder, without the results that stand beside them, and other names."""
+    files = _sorted(folder)
+    stems = {path.stem for path in files}
+    maps = [
+        path
+        for path in files
+        if path.suffix.lower() in _MAPS
+        and not any(path.stem.removesuffix(end) in stems - {path.stem} for end in _EXTRAS)
+    ]
+    beside = tuple(f"{path.name}." for path in maps)
+    others = [p.name for p in files if p not in maps and not p.name.startswith(beside)]
+    return maps, others
+
+
+def _truth_of(path: Path, truths: Sequence[Path]) -> Path | None:
+    """Return the truth of a map, the closest name first.
+
+    Raises:
+        SettingsError: several are as close.
+    """
+    same = [truth for truth in truths if truth.name == path.name]
+    stem, image = _stem(path.name), image_name(path.name)
+    levels = (
+        same,
+        [truth for truth in truths if _stem(truth.name) == stem],
+        [truth for truth in truths if _stem(truth.name) == image],
+        [truth for truth in truths if image_name(truth.name) == image],
+    )
+    for level in levels:
+        if len(level) > 1:
+            raise SettingsError(
+                f"{path} may belong to {level[0].name} or {level[1].name} of {level[0].parent}; "
+                "leave one truth of each image in the folder"
+            )
+        if level:
+            return level[0]
+    return None
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"(\.ome)?\.[^.]+$", "", name, flags=re.I)
+
+
+def _sorted(folder: Path) -> list[Path]:
+    visible = (path for path in folder.iterdir() if not path.name.startswith("."))
+    return sorted(visible, key=lambda path: natural(path.name))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

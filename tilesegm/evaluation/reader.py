@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.classes import Meaning
 from tilesegm.data.labels.open import open_labels, open_on_grid
+from tilesegm.data.labels.raster import RasterLabels
+from tilesegm.data.labels.table import ValueTable
+from tilesegm.data.labels.values import Census, count_values
+from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.settings import LabelSettings
+from tilesegm.data.split import SceneView
 from tilesegm.errors import InputError, SourceError
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
+from tilesegm.evaluation.reading import IdReading
 from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import STEPS
 from tilesegm.metrics.pair import WindowPair, make_pair
@@ -21,17 +28,24 @@ from tilesegm.metrics.seams import SeamMap
 from tilesegm.sink.layer import PROBABILITY
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
-from tilesegm.source.base import ImageInfo, Pixels, Source
+from tilesegm.source.base import ImageInfo, Pixels, Source, same_place
+from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
+from tilesegm.source.options import Nodata
+from tilesegm.source.vector.address import is_vector
+from tilesegm.source.vector.reading import tell
 
-__all__ = ["Levels", "PairReader", "inspect_pair"]
+__all__ = ["Levels", "PairReader", "count_pair", "hidden_labels", "inspect_pair"]
 
 _CACHE_BYTES = 128 << 20
 """Decoded blocks kept, so that those that windows share are decoded once."""
 
 
 def inspect_pair(
-    given: MapPair, classes: tuple[str, ...] | int | None, labels: LabelSettings | None
+    given: MapPair,
+    classes: tuple[str, ...] | int | None,
+    labels: LabelSettings | None,
+    nodata: Nodata | None = None,
 ) -> InspectedPair:
     """Find out the grid and the classes of a pair, and check that its parts fit each other.
 
@@ -39,6 +53,7 @@ def inspect_pair(
         given: prediction and truth.
         classes: names or number of classes; from ``labels`` or the prediction when not given.
         labels: how the truth is read, if it is no raster of ids.
+        nodata: value of missing pixels of the truth, in place of its own.
 
     Raises:
         InputError: a part cannot be read or does not fit the prediction, or classes are neither
@@ -47,8 +62,6 @@ def inspect_pair(
     with open_source(given.prediction) as source:
         info = source.info
     facts = read_map_facts(given.prediction)
-    if facts.georeference.transform is not None:
-        info = replace(info, georeference=facts.georeference)
     if classes is None and labels is not None:
         classes = tuple(label.name for label in labels.classes)
     inspected = InspectedPair(
@@ -56,10 +69,24 @@ def inspect_pair(
         info=info,
         classes=_class_names(info.uri, classes, facts),
         seams=SeamMap.of_layout(facts.layout, info.height, info.width) if facts.layout else None,
-        labels=labels,
+        labels=labels if nodata is None else labels and replace(labels, nodata=nodata),
+        nodata=nodata,
+        own=bool(facts.classes),
     )
-    PairReader(inspected, ()).close()
-    return inspected
+    with closing(PairReader(inspected)) as reader:
+        return replace(inspected, notes=reader.notes)
+
+
+def count_pair(pair: InspectedPair) -> tuple[Census | None, Census | None]:
+    """Count the values of truth and prediction; None where these tell their classes themselves."""
+    truth = predicted = None
+    if pair.labels is None:
+        with closing(_open_truth(pair)) as source:
+            truth = count_values(source)
+    if not pair.own:
+        with _open_prediction(pair) as source:
+            predicted = count_values(source)
+    return truth, predicted
 
 
 def _class_names(
@@ -72,8 +99,17 @@ def _class_names(
     if facts.classes:
         return tuple(info.name for info in facts.classes)
     raise InputError(
-        f"{uri} does not tell its classes; give their number or names in the order of ids"
+        f"{uri} does not tell its classes; give their number or names in the order of ids, such "
+        "as --classes 3 or --classes water,road,tree"
     )
+
+
+def hidden_labels(pair: InspectedPair) -> tuple[str, ...]:
+    """Say what tags hide of a truth that settings of labels describe."""
+    if pair.labels is None:
+        return ()
+    with closing(_open_truth(pair)) as labels:
+        return labels.hidden() if isinstance(labels, RasterLabels) else ()
 
 
 @dataclass(frozen=True)
@@ -91,17 +127,30 @@ class Levels:
 class PairReader:
     """The open files of a pair, for one thread."""
 
-    def __init__(self, pair: InspectedPair, ignore: tuple[int, ...]) -> None:
-        self._pair = pair
-        self._ignore = np.array(ignore, np.int64)
+    def __init__(self, pair: InspectedPair, reading: IdReading | None = None) -> None:
+        self._pair, self._reading = pair, reading or IdReading()
+        self._table = ValueTable({value: n for n, value in enumerate(self._reading.values)})
+        parts = pair.given.windows
+        self._parts = parts and SceneView(pair.name, pair.height, pair.width, held_out=parts)
         with ExitStack() as files:
-            self._prediction = files.enter_context(_open(pair.given.prediction))
+            self._prediction = files.enter_context(_open_prediction(pair))
             _check_ids(self._prediction.info)
             self._truth = files.enter_context(closing(_open_truth(pair)))
             self._area = open_area(pair.given.area, pair.info) if pair.given.area else None
             self._confidence = self._open_scores(files, pair.given.confidence, 1)
             self._scores = self._open_scores(files, pair.given.scores, len(pair.classes))
             self._files = files.pop_all()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed or left out when the maps were opened, in a line each."""
+        opened = (self._prediction, self._truth)
+        infos = [source.info for source in opened if isinstance(source, ImageSource)]
+        truth = self._truth.reading if isinstance(self._truth, VectorLabels) else None
+        lines = tell(filter(None, [truth, self._area.reading if self._area else None]))
+        if truth is not None and truth.elsewhere:
+            lines.append(f"{truth.elsewhere}; all of it counts as background")
+        return (*(f"{info.uri}: {note}" for info in infos for note in info.notes), *lines)
 
     def _open_scores(self, files: ExitStack, image: Any, bands: int) -> Source | None:
         if image is None:
@@ -119,37 +168,75 @@ class PairReader:
         """Read truth and prediction of ``window``, and ``halo`` pixels around it."""
         around = window.widen(halo).intersect(self._pair.info.window)
         assert around is not None
-        truth = self._truth.read(around)
-        if isinstance(truth, Pixels):
-            truth = _ids(truth, self._truth.info)
-        predicted = _ids(self._prediction.read(around), self._prediction.info)
-        known = None if self._area is None else self._area.mask(around)
-        if self._ignore.size:
-            wanted = ~np.isin(truth, self._ignore)
-            known = wanted if known is None else known & wanted
-        if self._pair.labels is None:
-            self._refuse_strays(truth, known)
         inner = window.shift(-around.row, -around.col).slices
-        return make_pair(truth, predicted, len(self._pair.classes), known, inner)
+        classes, known = len(self._pair.classes), self._counted(around)
+        if known is not None and not known.any():
+            nothing = np.zeros(known.shape, np.uint8)
+            return make_pair(nothing, nothing, classes, known, inner)
+        truth, known = self._read_truth(around, known)
+        return make_pair(truth, self.read_prediction(around), classes, known, inner)
 
-    def _refuse_strays(self, truth: NDArray[Any], known: NDArray[np.bool_] | None) -> None:
-        """Refuse ids that are no class: most likely they count from another number.
+    def read_prediction(self, window: Window) -> NDArray[Any]:
+        """Return ``(height, width)`` predicted ids; those that are no class are missing."""
+        ids, present = _ids(self._prediction.read(window), self._prediction.info)
+        ids = _with_foreground(ids, self._reading.prediction)
+        if present is not None:
+            if ids.dtype.kind == "u" and len(self._pair.classes) > np.iinfo(ids.dtype).max:
+                ids = ids.astype(np.int32)
+            ids = ids.copy()
+            ids[~present] = np.iinfo(ids.dtype).max if ids.dtype.kind == "u" else -1
+        return ids
+
+    def _counted(self, window: Window) -> NDArray[np.bool_] | None:
+        """Tell which pixels may count; None if all may."""
+        known = None if self._area is None else self._area.mask(window)
+        if self._parts:
+            inside = ~self._parts.visible(window)
+            known = inside if known is None else known & inside
+        return known
+
+    def _read_truth(
+        self, window: Window, known: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+        """Return true ids, and which pixels count."""
+        pixels, reading = self._truth.read(window), self._reading
+        if isinstance(pixels, Pixels):
+            ids, present = _ids(pixels, self._truth.info)
+        else:
+            ids, present = pixels, None
+        unlabelled = (*reading.ignore, *reading.truth.unlabelled)
+        if unlabelled:
+            labelled = ~np.isin(ids, np.array(unlabelled, object).astype(np.int64))
+            present = labelled if present is None else present & labelled
+        if present is not None:
+            known = present if known is None else known & present
+        if self._pair.labels is not None:
+            return ids, known
+        truth = self._table.look_up(ids) if reading.values else _with_foreground(ids, reading.truth)
+        self._refuse_strays(ids, truth, known)
+        return truth, known
+
+    def _refuse_strays(
+        self, values: NDArray[Any], ids: NDArray[Any], known: NDArray[np.bool_] | None
+    ) -> None:
+        """Refuse values that are no class: most likely they count from another number.
 
         Raises:
-            SourceError: there is one. The greatest number of an unsigned type and -1 say everywhere
-                that a pixel has no label.
+            SourceError: there is one.
         """
-        classes, missing = len(self._pair.classes), np.iinfo(truth.dtype).max
-        if not truth.size or int(truth.max()) < classes:
+        classes = len(self._pair.classes)
+        if not ids.size or (int(ids.max()) < classes and int(ids.min()) >= 0):
             return
-        strays = (truth >= classes) & (truth != missing)
+        strays = (ids >= classes) | (ids < 0)
         if known is not None:
             strays &= known
         if strays.any():
+            found = int(values[strays].min())
             raise SourceError(
-                f"{self._truth.info.uri} holds id {int(truth[strays].min())}, and the classes of "
-                f"the prediction are 0 to {classes - 1}; say what its ids mean by the settings of "
-                "a training run (--labels), or leave it out (--ignore)"
+                f"{self._truth.info.uri} holds id {found}, and the classes of the prediction are "
+                f"0 to {classes - 1}; say which values its classes have (--values, in their order, "
+                "or --labels, the settings of a training run), or leave it out (--ignore "
+                f"{found})"
             )
 
     def scores(self, window: Window) -> Levels | None:
@@ -168,8 +255,12 @@ class PairReader:
         self._files.close()
 
 
-def _open(image: Any) -> Source:
-    return open_source(image, cache_bytes=_CACHE_BYTES)
+def _open(image: Any, nodata: Nodata | None = None) -> Source:
+    return open_source(image, nodata=nodata, cache_bytes=_CACHE_BYTES)
+
+
+def _open_prediction(pair: InspectedPair) -> Source:
+    return _open(pair.given.prediction, "none" if pair.nodata == "none" else None)
 
 
 def _open_truth(pair: InspectedPair) -> Any:
@@ -177,11 +268,13 @@ def _open_truth(pair: InspectedPair) -> Any:
     truth, grid = pair.given.truth, pair.info
     if pair.labels is not None:
         return open_labels(os.fspath(truth), pair.labels, grid)
-    if not isinstance(truth, str | os.PathLike):
-        source = _open(truth)
-        _check_size(source.info, grid)
-    else:
-        source = open_on_grid(os.fspath(truth), grid)
+    if isinstance(truth, str | os.PathLike) and is_vector(os.fspath(truth)):
+        raise SourceError(
+            f"{truth} holds polygons; give --labels with the settings of a training run, which say "
+            "what their attribute means (`tilesegm train init IMAGE --labels "
+            f"{truth} -o run.yaml` writes them)"
+        )
+    source = open_on_grid(truth, grid, pair.nodata)
     _check_ids(source.info)
     return source
 
@@ -189,8 +282,9 @@ def _open_truth(pair: InspectedPair) -> Any:
 def _check_ids(info: ImageInfo) -> None:
     if info.bands != 1:
         raise SourceError(
-            f"{info.uri} has {info.bands} bands; expected one band of class ids (a mask of "
-            "colours takes settings of labels)"
+            f"{info.uri} has {info.bands} bands; expected one band of class ids; for a truth of "
+            "colours give --labels with the settings of a training run (`tilesegm train init IMAGE "
+            f"--labels {info.uri} -o run.yaml` writes them)"
         )
 
 
@@ -200,26 +294,31 @@ def _check_size(info: ImageInfo, grid: ImageInfo) -> None:
             f"{info.uri} has {info.height} x {info.width} pixels and {grid.uri} {grid.height} x "
             f"{grid.width}; they must be of one size"
         )
+    if not same_place(info.georeference, grid.georeference, grid.height, grid.width):
+        raise SourceError(f"{info.uri} lies elsewhere than {grid.uri}; give that of the same map")
 
 
-def _ids(pixels: Pixels, info: ImageInfo) -> NDArray[Any]:
-    """Class ids ``(height, width)``; missing pixels get an id that no class has."""
-    ids = pixels.values[..., 0]
-    missing = None if pixels.valid is None else ~pixels.valid
+def _ids(pixels: Pixels, info: ImageInfo) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Return whole ids ``(height, width)``, and which pixels have one; None if all have."""
+    ids, present = pixels.values[..., 0], pixels.valid
     if ids.dtype.kind == "f":
-        whole = np.rint(np.where(np.isfinite(ids), ids, -1))
-        strange = np.isfinite(ids) & (whole != ids)
-        if missing is not None:
-            strange &= ~missing
+        finite = np.isfinite(ids)
+        present = finite if present is None else finite & present
+        whole = np.rint(np.where(present, ids, -1))
+        strange = present & (whole != ids)
         if strange.any():
             raise SourceError(
                 f"{info.uri}: {ids[strange][0]} is no class id; expected whole numbers"
             )
         ids = whole.astype(np.int64)
-    if missing is not None and missing.any():
-        ids = ids.copy()
-        ids[missing] = np.iinfo(ids.dtype).max if ids.dtype.kind == "u" else -1
-    return ids
+    return ids, present
+
+
+def _with_foreground(ids: NDArray[Any], meaning: Meaning) -> NDArray[Any]:
+    """Return ids in which 1 stands in place of the foreground's value."""
+    if meaning.foreground is None:
+        return ids
+    return np.where(ids == meaning.foreground, ids.dtype.type(1), ids)
 
 
 def _levels(source: Source, window: Window) -> Levels:

@@ -16,6 +16,7 @@ from tilesegm.evaluation.evaluate import EvaluationOptions, block_side
 from tilesegm.evaluation.inputs import MapPair
 from tilesegm.evaluation.pairing import short_names
 from tilesegm.evaluation.reader import PairReader, inspect_pair
+from tilesegm.evaluation.reading import IdReading
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
 from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
@@ -77,18 +78,26 @@ def write_evaluation_report(
     overviews: dict[str, Overview] = {}
     windows: dict[int, ShownWindow] = {}
     on_event(StageStarted(f"drawing {Path(path).name}"))
+    reading = IdReading(
+        ignore=options.ignore,
+        values=options.values,
+        truth=evaluation.truth_values,
+        prediction=evaluation.predicted_values,
+    )
     drawn = [
         drawing
         for drawing in maps
         if drawing in worst or any(drawing.image is image for image, _ in blocks)
     ]
     for done, drawing in enumerate(drawn, 1):
-        inspected = inspect_pair(drawing.pair, options.classes, options.labels)
+        inspected = inspect_pair(drawing.pair, options.classes, options.labels, options.nodata)
         side = block_side(inspected, options.measures.block)
-        with closing(PairReader(inspected, options.ignore)) as reader:
+        with closing(PairReader(inspected, reading)) as reader:
             read = partial(reader.read, halo=0)
             if drawing in worst:
-                overviews[drawing.name] = survey(read, inspected.height, inspected.width, classes)
+                overviews[drawing.name] = survey(
+                    read, reader.read_prediction, inspected.info.window, classes
+                )
             for rank, (image, block) in enumerate(blocks):
                 if image is drawing.image:
                     square = Window(block.row, block.col, side, side)

@@ -59,10 +59,22 @@ class Axis:
         """Where neighbouring tiles change over: the middle of the pixels both contribute to."""
         return np.array([(late.first + early.last) / 2 for early, late in pairwise(self.spans)])
 
+    def finished(self, number: int) -> int:
+        """Return the pixel up to which all is final once this span and those before are added."""
+        return self.spans[number + 1].first if number + 1 < len(self.spans) else self.size
+
     def cover(self, start: int, stop: int) -> range:
         """Numbers of the spans that contribute to pixels ``[start, stop)``."""
         touching = [n for n, s in enumerate(self.spans) if s.first < stop and s.last > start]
         return range(touching[0], touching[-1] + 1)
+
+    def seam_distance(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Distance of the centres of pixels ``[start, stop)`` from the nearest seam, if any."""
+        centres = np.arange(start, stop) + 0.5
+        distance = np.full(stop - start, np.inf)
+        for seam in self.seams:
+            np.minimum(distance, np.abs(centres - seam), out=distance)
+        return distance
 
 
 def plan_axis(
@@ -102,14 +114,11 @@ def plan_axis(
     total = np.zeros(last + tile)
     for start, window in zip(starts, windows, strict=True):
         total[start : start + tile] += window
-    return Axis(
-        size=size,
-        tile=tile,
-        spans=tuple(
-            _span(start, window / total[start : start + tile])
-            for start, window in zip(starts, windows, strict=True)
-        ),
+    spans = (
+        _span(start, window / total[start : start + tile])
+        for start, window in zip(starts, windows, strict=True)
     )
+    return Axis(size, tile, tuple(spans))
 
 
 def _rise(tile: int, margin: int, fade: int, blend: Blend) -> NDArray[np.float64]:

@@ -1,15 +1,18 @@
-"""The tiles of an image: two axes, and the numbers that follow from them."""
+"""The tiles of an image: two axes, the numbers that follow from them, and those to lay them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tilesegm.errors import ModelError, SettingsError
-from tilesegm.grid.axis import Axis
-from tilesegm.grid.layout import TileLayout
-from tilesegm.grid.tiling import Tiling
+from tilesegm.grid.axis import Axis, plan_axis
+from tilesegm.grid.tiling import Blend, Tiling
 
-__all__ = ["Footprint", "TileGrid", "plan_grid"]
+__all__ = ["SEAM_DISTANCES", "Footprint", "TileGrid", "TileLayout", "plan_grid"]
+
+
+_TILE = 1024
+_OVERLAP = 128
 
 
 @dataclass(frozen=True)
@@ -54,11 +57,41 @@ class TileGrid:
         return computed / (self.rows.size * self.cols.size)
 
 
+SEAM_DISTANCES = (4, 8, 16, 32, 64, 128)
+"""Upper ends, in pixels, of the bins of distance from a seam; a last bin holds what is beyond."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileLayout:
+    """What a tiling and a network come to: the numbers that the tiles of an image follow from."""
+
+    tile: tuple[int, int]
+    """Height and width of every tile in pixels."""
+    overlap: int
+    """Least number of pixels that neighbours share."""
+    margin: int
+    """Pixels at a tile's inner edges that are computed for context only."""
+    blend: Blend
+    stride: int = 1
+    """Total stride of the network. Where it is unknown, 1 misplaces the last seam by less than the
+    stride."""
+
+    def axes(self, height: int, width: int) -> tuple[Axis, Axis]:
+        """Lay the tiles over the rows and the columns of an image."""
+        return self._axis(height, self.tile[0]), self._axis(width, self.tile[1])
+
+    def _axis(self, size: int, tile: int) -> Axis:
+        shared = min(self.overlap, tile - 1)
+        inner = min(self.margin, shared // 2)
+        return plan_axis(size, tile, shared, stride=self.stride, margin=inner, blend=self.blend)
+
+
 def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> TileGrid:
     """Lay tiles over ``height`` x ``width`` pixels.
 
     An image smaller than a tile gets one tile of its own size, rounded up to the stride. Where
-    the network accepts one size only, that size is taken and the rest is filled.
+    the network accepts one size only, that size is taken and the rest is filled. A size that is
+    not given is rounded up to the stride.
 
     Raises:
         SettingsError: the tile is no multiple of the stride, or the receptive field leaves
@@ -66,16 +99,17 @@ def plan_grid(height: int, width: int, tiling: Tiling, network: Footprint) -> Ti
         ModelError: an exact result was asked for and the network allows none.
     """
     stride = network.stride
-    tile = network.tile or (tiling.tile, tiling.tile)
-    for side in tile:
-        if side % stride:
+    side = tiling.tile or -(-_TILE // stride) * stride
+    tile = network.tile or (side, side)
+    for length in tile:
+        if length % stride:
             raise SettingsError(
-                f"tile is {side} pixels and the network halves its input down to 1/{stride}; "
-                f"tile must be a multiple of {stride}, such as {-(-side // stride) * stride}"
+                f"tile is {length} pixels and the network halves its input down to 1/{stride}; "
+                f"tile must be a multiple of {stride}, such as {-(-length // stride) * stride}"
             )
     overlap, margin = _overlap(tiling, network, min(tile))
     if not network.tile:
-        rows, cols = (min(tiling.tile, -(-size // stride) * stride) for size in (height, width))
+        rows, cols = (min(side, -(-size // stride) * stride) for size in (height, width))
         tile = rows, cols
     layout = TileLayout(
         tile=tile, overlap=overlap, margin=margin, blend=tiling.blend, stride=stride
@@ -96,9 +130,19 @@ def _overlap(tiling: Tiling, network: Footprint, tile: int) -> tuple[int, int]:
                 "give an overlap in pixels"
             )
         wanted = 2 * network.halo
+    elif tiling.overlap is None:
+        quarter = max(tile // (4 * network.stride), 1) * network.stride
+        wanted = _OVERLAP if tile > _OVERLAP else quarter
     else:
         wanted = tiling.overlap
     overlap = -(-wanted // network.stride) * network.stride
+    if overlap >= tile and tiling.overlap is None:
+        overlap = 0
+    if overlap >= tile and network.tile:
+        raise SettingsError(
+            f"overlap is {overlap} pixels and this network takes tiles of {network.tile[0]} x "
+            f"{network.tile[1]} pixels only; give an overlap below {tile}, such as {tile // 4}"
+        )
     if overlap >= tile:
         raise SettingsError(
             f"overlap is {overlap} pixels for this network and tile is {tile}; "

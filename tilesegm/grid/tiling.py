@@ -25,15 +25,17 @@ class Tiling:
         Tiling(tile=512, overlap='exact', blend='hann')
     """
 
-    tile: int = 1024
-    """Side of a tile in pixels; a multiple of the network's total stride."""
-    overlap: int | Literal["exact"] = 128
-    """Pixels shared by neighbouring tiles, or ``"exact"`` to take what the receptive field asks."""
+    tile: int | None = None
+    """Side of a tile in pixels, a multiple of the network's total stride. None: the only size that
+    the network accepts, otherwise 1024."""
+    overlap: int | Literal["exact"] | None = None
+    """Pixels shared by neighbouring tiles, or ``"exact"`` to take what the receptive field asks.
+    None: 128, or a quarter of a tile that is not larger than that."""
     blend: Blend = "hann"
     """Shape of the fade between neighbours; ``"crop"`` cuts in the middle of the overlap."""
 
     def __post_init__(self) -> None:
-        if self.tile < 1:
+        if self.tile is not None and self.tile < 1:
             raise SettingsError(f"tile is {self.tile} pixels; it must be at least 1")
         if self.blend not in get_args(Blend):
             raise SettingsError(
@@ -44,8 +46,10 @@ class Tiling:
                 raise SettingsError(
                     f"overlap is {self.overlap!r}; it must be a number of pixels or 'exact'"
                 )
-        elif not 0 <= self.overlap < self.tile:
+        elif self.overlap is not None and (
+            self.overlap < 0 or (self.tile is not None and self.overlap >= self.tile)
+        ):
             raise SettingsError(
-                f"overlap is {self.overlap} and tile is {self.tile}; overlap must be at least 0 "
-                "and smaller than the tile"
+                f"overlap is {self.overlap} and tile is {self.tile or 'not given'}; overlap must "
+                "be at least 0 and smaller than the tile"
             )

@@ -57,10 +57,7 @@ class Window:
     def widen(self, margin: int) -> Window:
         """Return the window with ``margin`` more pixels on every side; it may leave the image."""
         return Window(
-            self.row - margin,
-            self.col - margin,
-            self.height + 2 * margin,
-            self.width + 2 * margin,
+            self.row - margin, self.col - margin, self.height + 2 * margin, self.width + 2 * margin
         )
 
     def tiles(self, height: int, width: int | None = None) -> Iterator[Window]:

@@ -1,5 +1,8 @@
 """Losses for segmentation: one contract, three backends, XLA-safe; see `SegmentationLoss`."""
 
+from typing import Any
+
+from tilesegm.errors import InputError
 from tilesegm.losses.active_boundary import ActiveBoundary
 from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
 from tilesegm.losses.base import Compound, SegmentationLoss
@@ -24,16 +27,15 @@ from tilesegm.losses.hausdorff import HausdorffDT
 from tilesegm.losses.lovasz import Lovasz, LovaszHinge
 from tilesegm.losses.mcc import MCC
 from tilesegm.losses.ms_ssim import MSSSIM
+from tilesegm.losses.names import check_arguments, find
 from tilesegm.losses.poly import Poly1
 from tilesegm.losses.pyramid import Pyramid
-from tilesegm.losses.recipes import RECIPES, recipe
-from tilesegm.losses.registry import LOSSES, get
+from tilesegm.losses.recipes import RECIPES, UNet3PlusHybrid, recipe
 from tilesegm.losses.relaxation import BoundaryRelaxation
 from tilesegm.losses.running import RunningDice
 from tilesegm.losses.skeleton_recall import SkeletonRecall
 from tilesegm.losses.top_k import TopK
 from tilesegm.losses.tversky import FocalTversky, Jaccard, Tversky
-from tilesegm.losses.unet3plus import UNet3PlusHybrid
 
 __all__ = [
     "LOSSES",
@@ -78,3 +80,66 @@ __all__ = [
     "number_blobs",
     "recipe",
 ]
+
+LOSSES: dict[str, type[SegmentationLoss]] = {
+    cls.__name__: cls
+    for cls in (
+        CrossEntropy,
+        BorderSmoothing,
+        Focal,
+        Poly1,
+        TopK,
+        BoundaryRelaxation,
+        ExpLogCrossEntropy,
+        AsymmetricFocal,
+        Dice,
+        GeneralizedDice,
+        Jaccard,
+        Tversky,
+        FocalTversky,
+        ExpLogDice,
+        AsymmetricFocalTversky,
+        Lovasz,
+        LovaszHinge,
+        MCC,
+        BorderWeighted,
+        Boundary,
+        HausdorffDT,
+        BoundaryDoU,
+        ActiveBoundary,
+        ClDice,
+        SkeletonRecall,
+        BlobLoss,
+        DeepSupervision,
+        Pyramid,
+        MSSSIM,
+        UNet3PlusHybrid,
+    )
+}
+"""Every loss class by its name, in the order of the documentation."""
+
+_AROUND_ANOTHER = ("DeepSupervision", "Pyramid")
+
+
+def get(name: str, /, **arguments: Any) -> SegmentationLoss:
+    """Make a loss, or a recipe of losses, by its name.
+
+    Args:
+        name: a name of `LOSSES` or `RECIPES`; case, hyphens and underscores do not matter, so
+            ``"focal_tversky"`` is ``FocalTversky``.
+        **arguments: the arguments of the class, or of `recipe`. ``DeepSupervision`` and ``Pyramid``
+            are made around ``Dice`` if ``base`` is not given.
+
+    Raises:
+        InputError: there is no such loss, or it has no such argument; the message proposes the
+            nearest name.
+    """
+    key = find(name, [*LOSSES, *RECIPES], "loss")
+    if key in _AROUND_ANOTHER and "base" not in arguments:
+        common = {k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments}
+        arguments["base"] = Dice(**common)
+    check_arguments(recipe if key in RECIPES else LOSSES[key], arguments)
+    try:
+        return recipe(key, **arguments) if key in RECIPES else LOSSES[key](**arguments)
+    except TypeError as error:
+        raise InputError(f"{key} cannot be made: {error}") from error

@@ -3,77 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import ClassVar, Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
-from tilesegm.losses.base import Common, SegmentationLoss, with_current_names
+from tilesegm.checks import in_range
+from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.edt import squared_distance_to
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.morphology import contour, dilate
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor, sides
 
-__all__ = ["ActiveBoundary", "active_boundary", "predicted_border"]
+__all__ = ["ActiveBoundary", "predicted_border"]
 
 _AROUND = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
 _NEVER = -1e9
 _FAR = 1e9
-
-
-def active_boundary(
-    target: Tensor,
-    log_probability: Tensor,
-    weight: Tensor,
-    *,
-    theta: float = 20.0,
-    fraction: float = 0.01,
-    label_smoothing: float = 0.2,
-) -> Tensor:
-    """Return the mean cross-entropy of the directions in which predicted borders should move.
-
-    For a pixel on the predicted border, ``KL(p_j || p)`` over its eight neighbours j are the logits
-    of a direction. The label is the neighbour nearest to the true contour; the factor is
-    ``min(d, theta) / theta`` with d the distance to that contour. No gradient passes through the
-    probabilities of neighbours.
-
-    The loss is computed for all pixels and then masked, so shapes stay static. Weights act in the
-    mean, not in the choice of predicted borders, except that pixels without weight are never
-    borders. An image without a true contour contributes nothing.
-
-    Args:
-        target: ``(N, H, W, C)`` fractions of the classes.
-        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        theta: distance to the true contour, in pixels, beyond which the factor is 1.
-        fraction: see `predicted_border`.
-        label_smoothing: fraction of each direction label that is spread over all directions.
-    """
-    valid = weight > 0
-    edge = contour(target, weight)
-    squared = squared_distance_to(edge)
-    inside = [_shift(ops.cast(valid, "float32"), step, 0.0) > 0.0 for step in _AROUND]
-    ahead = [
-        ops.where(present, _shift(squared, step, _FAR), _FAR)
-        for present, step in zip(inside, _AROUND, strict=True)
-    ]
-    allowed = ops.cast(ops.stack(inside, axis=-1), "float32")
-    direction = ops.one_hot(ops.argmin(ops.stack(ahead, axis=-1), axis=-1), 8, dtype="float32")
-    spread = allowed / ops.maximum(ops.sum(allowed, axis=-1, keepdims=True), 1.0)
-    label = (1.0 - label_smoothing) * direction + label_smoothing * spread
-
-    lent = ops.stop_gradient(log_probability)
-    contrast = [_divergence(_shift(lent, step, 0.0), log_probability) for step in _AROUND]
-    logits = ops.where(allowed > 0.0, ops.stack(contrast, axis=-1), _NEVER)
-    likelihood = ops.where(allowed > 0.0, ops.log_softmax(logits, axis=-1), 0.0)
-    loss = -ops.sum(label * likelihood, axis=-1)
-
-    factor = ops.minimum(ops.sqrt(squared), theta) / theta
-    border = predicted_border(log_probability, weight, fraction=fraction)
-    counts = ops.logical_and(border, ops.any(edge, axis=(1, 2), keepdims=True))
-    return weighted_mean(factor * loss, weight * ops.cast(counts, "float32"))
 
 
 def predicted_border(log_probability: Tensor, weight: Tensor, *, fraction: float = 0.01) -> Tensor:
@@ -120,20 +67,24 @@ def _shift(maps: Tensor, step: tuple[int, int], fill: float) -> Tensor:
 class ActiveBoundary(SegmentationLoss):
     """Active boundary loss (Wang et al. 2022, AAAI), in a form with static shapes.
 
-    ``min(d, theta) / theta`` times the cross-entropy of the direction in which a predicted border
-    should move, see `active_boundary`. It corrects borders that exist already: add it to
-    cross-entropy late in training, with a small weight. On images without a true border it is 0,
-    with zero gradient.
+    For a pixel on the predicted border, ``KL(p_j || p)`` over its eight neighbours j are the logits
+    of a direction to move in. The label is the neighbour nearest to the true contour; the factor is
+    ``min(d, theta) / theta`` with d the distance to that contour. No gradient passes through the
+    probabilities of neighbours. Weights act in the mean, not in the choice of predicted borders,
+    except that pixels without weight are never borders.
+
+    It corrects borders that exist already: add it to cross-entropy late in training, with a small
+    weight. On images without a true border it is 0, with zero gradient.
 
     Args:
         theta: distance in pixels beyond which a misplaced border counts fully.
-        fraction: greatest fraction of the pixels of an image on predicted borders.
-        label_smoothing: label smoothing of the directions.
+        fraction: greatest fraction of the pixels of an image on predicted borders; see
+            `predicted_border`.
+        label_smoothing: label smoothing of the directions, in ``[0, 1)``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
+
+    earlier_names: ClassVar = {"reach": "theta", "smoothing": "label_smoothing"}
 
     def __init__(
         self,
@@ -144,36 +95,37 @@ class ActiveBoundary(SegmentationLoss):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        if not theta > 0.0 or not 0.0 < fraction <= 1.0 or not 0.0 <= label_smoothing < 1.0:
-            raise SettingsError(
-                f"theta is {theta}, fraction {fraction} and label_smoothing {label_smoothing};"
-                " expected theta above 0, fraction in (0, 1] and label_smoothing in [0, 1)"
-            )
+        in_range("theta", theta, 0, ends="(]", what="pixels")
+        in_range("fraction", fraction, 0, 1, "(]")
+        in_range("label_smoothing", label_smoothing, 0, 1, "[)")
         self.theta = theta
         self.fraction = fraction
         self.label_smoothing = label_smoothing
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `active_boundary` of the batch."""
-        return active_boundary(
-            batch.classes,
-            batch.log_probability,
-            batch.weight,
-            theta=self.theta,
-            fraction=self.fraction,
-            label_smoothing=self.label_smoothing,
-        )
+        """Return the mean cross-entropy of the directions of predicted borders."""
+        # Computed for all pixels and then masked, so shapes stay static.
+        log_probability, weight = batch.log_probability, batch.weight
+        valid = weight > 0
+        edge = contour(batch.classes, weight)
+        squared = squared_distance_to(edge)
+        inside = [_shift(ops.cast(valid, "float32"), step, 0.0) > 0.0 for step in _AROUND]
+        ahead = [
+            ops.where(present, _shift(squared, step, _FAR), _FAR)
+            for present, step in zip(inside, _AROUND, strict=True)
+        ]
+        allowed = ops.cast(ops.stack(inside, axis=-1), "float32")
+        direction = ops.one_hot(ops.argmin(ops.stack(ahead, axis=-1), axis=-1), 8, dtype="float32")
+        spread = allowed / ops.maximum(ops.sum(allowed, axis=-1, keepdims=True), 1.0)
+        label = (1.0 - self.label_smoothing) * direction + self.label_smoothing * spread
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            **super().get_config(),
-            "theta": self.theta,
-            "fraction": self.fraction,
-            "label_smoothing": self.label_smoothing,
-        }
+        lent = ops.stop_gradient(log_probability)
+        contrast = [_divergence(_shift(lent, step, 0.0), log_probability) for step in _AROUND]
+        logits = ops.where(allowed > 0.0, ops.stack(contrast, axis=-1), _NEVER)
+        likelihood = ops.where(allowed > 0.0, ops.log_softmax(logits, axis=-1), 0.0)
+        loss = -ops.sum(label * likelihood, axis=-1)
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> ActiveBoundary:
-        """Rebuild the loss."""
-        return cls(**with_current_names(config, reach="theta", smoothing="label_smoothing"))
+        factor = ops.minimum(ops.sqrt(squared), self.theta) / self.theta
+        border = predicted_border(log_probability, weight, fraction=self.fraction)
+        counts = ops.logical_and(border, ops.any(edge, axis=(1, 2), keepdims=True))
+        return weighted_mean(factor * loss, weight * ops.cast(counts, "float32"))

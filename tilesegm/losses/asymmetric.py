@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.focal import miss
@@ -16,33 +17,7 @@ from tilesegm.losses.region import RegionLoss, RegionOptions, overlap
 from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.tversky import power_of_loss, tversky
 
-__all__ = ["AsymmetricFocal", "AsymmetricFocalTversky", "asymmetric_focal"]
-
-
-def asymmetric_focal(
-    target: Tensor,
-    log_probability: Tensor,
-    weight: Tensor,
-    *,
-    delta: float = 0.6,
-    gamma: float = 0.5,
-) -> Tensor:
-    """Return cross-entropy of the foreground plus focal loss of the background, a scalar.
-
-    The weighted mean over pixels of
-    ``-delta sum_{c>0} t_c log p_c - (1 - delta) t_0 (1 - p_0)^gamma log p_0``.
-
-    Args:
-        target: ``(N, H, W, C)`` fractions of the classes, background first.
-        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        delta: weight of the foreground.
-        gamma: focus; how strongly background pixels that are already right lose weight.
-    """
-    pixels = -target * log_probability
-    fade = miss(log_probability[..., 0]) ** gamma
-    background = (1.0 - delta) * fade * pixels[..., 0]
-    return weighted_mean(background + delta * ops.sum(pixels[..., 1:], axis=-1), weight)
+__all__ = ["AsymmetricFocal", "AsymmetricFocalTversky"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -56,31 +31,22 @@ class AsymmetricFocal(SegmentationLoss):
         delta: weight of the foreground, in ``[0, 1]``.
         gamma: focus; how strongly background pixels that are already right lose weight; >= 0.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, delta: float = 0.6, gamma: float = 0.5, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if not 0.0 <= delta <= 1.0 or gamma < 0.0:
-            raise SettingsError(f"delta is {delta}, gamma {gamma}; expected 0 to 1 and >= 0")
+        in_range("delta", delta, 0, 1)
+        in_range("gamma", gamma, 0)
         self.delta = delta
         self.gamma = gamma
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `asymmetric_focal` of the batch."""
-        return asymmetric_focal(
-            batch.classes,
-            batch.log_probability,
-            batch.weight,
-            delta=self.delta,
-            gamma=self.gamma,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "delta": self.delta, "gamma": self.gamma}
+        """Return the weighted mean over pixels."""
+        pixels = -batch.classes * batch.log_probability
+        fade = miss(batch.log_probability[..., 0]) ** self.gamma
+        background = (1.0 - self.delta) * fade * pixels[..., 0]
+        foreground = self.delta * ops.sum(pixels[..., 1:], axis=-1)
+        return weighted_mean(background + foreground, batch.weight)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -95,17 +61,14 @@ class AsymmetricFocalTversky(RegionLoss):
         gamma: focus on foreground classes that are nearly right, in ``[0, 1)``.
         **region: ``pool`` and ``absent`` as for every `RegionLoss`; ``from_logits``, ``ignore``,
             ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(
         self, *, delta: float = 0.6, gamma: float = 0.5, **region: Unpack[RegionOptions]
     ) -> None:
         super().__init__(**region)
-        if not 0.0 <= delta <= 1.0 or not 0.0 <= gamma < 1.0:
-            raise SettingsError(f"delta is {delta}, gamma {gamma}; expected 0 to 1, and below 1")
+        in_range("delta", delta, 0, 1)
+        in_range("gamma", gamma, 0, 1, "[)")
         if not self.background:
             raise SettingsError("background is False; this loss treats it unlike the other classes")
         self.delta = delta
@@ -123,7 +86,3 @@ class AsymmetricFocalTversky(RegionLoss):
         losses = tversky(count, alpha=1.0 - self.delta, beta=self.delta)
         focus = power_of_loss(losses[:, 1:], 1.0 - self.gamma)
         return ops.concatenate([losses[:, :1], focus], axis=-1)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "delta": self.delta, "gamma": self.gamma}

@@ -10,11 +10,11 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from tilesegm.losses import LOSSES, get
 from tilesegm.losses.audit_cases import CASES, AuditCase, make_tile
 from tilesegm.losses.base import SegmentationLoss
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.gradients import differentiate
-from tilesegm.losses.registry import LOSSES, get
 
 __all__ = ["AuditCell", "AuditRow", "audit_losses"]
 

@@ -20,6 +20,8 @@ sample_weight  one number per pixel ``(N, H, W)``, or per image ``(N,)`` or ``(N
   a compiled graph, label ids out of range; outside a graph those are an `InputError`.
 * **Nothing left.** A batch in which every pixel is ignored gives 0 with zero gradient.
 * **Absent classes** follow an argument of the loss, documented with its gradient.
+* **Arguments** of losses and weighting rules are checked when one is made: a `SettingsError` names
+  the one that is out of range.
 * **Shapes are static** and no operation depends on values, so XLA compiles every loss.
 """
 
@@ -28,16 +30,17 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
+from tilesegm.losses.configured import Configured
 from tilesegm.losses.inputs import LossInputs, prepare_inputs
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["Common", "Compound", "SegmentationLoss", "with_current_names"]
+__all__ = ["Common", "Compound", "SegmentationLoss"]
 
 
 class Common(TypedDict, total=False):
@@ -48,21 +51,11 @@ class Common(TypedDict, total=False):
     name: str | None
 
 
-def with_current_names(config: dict[str, Any], **current: str) -> dict[str, Any]:
-    """Rename keys of a config: models saved by earlier versions hold arguments by their old names.
-
-    Args:
-        config: what `get_config` returned, in this version or an earlier one.
-        **current: today's name of an argument, by its old name.
-    """
-    return {current.get(key, key): value for key, value in config.items()}
-
-
-class SegmentationLoss(keras.losses.Loss):  # type: ignore[misc]
+class SegmentationLoss(Configured, keras.losses.Loss):  # type: ignore[misc]
     """Base of all losses: brings a batch into one form, then asks `compute` for the value.
 
-    A subclass is short. It keeps its own arguments, returns them from `get_config`, and implements
-    `compute` by a pure function of tensors in the same module::
+    A subclass is short. It keeps each of its arguments under its name, by which models are saved,
+    and implements `compute`; what other losses can use is a pure function of tensors::
 
         @keras.saving.register_keras_serializable(package="tilesegm")
         class Dice(SegmentationLoss):
@@ -72,9 +65,6 @@ class SegmentationLoss(keras.losses.Loss):  # type: ignore[misc]
 
             def compute(self, batch):
                 return dice(batch.target, batch.probability, batch.weight, smooth=self.smooth)
-
-            def get_config(self):
-                return {**super().get_config(), "smooth": self.smooth}
 
     The base class takes care of pixels without weight and of batches without pixels, so `compute`
     only has to apply the weights: ``batch.weight`` must multiply every sum, also in denominators.
@@ -126,10 +116,6 @@ class SegmentationLoss(keras.losses.Loss):  # type: ignore[misc]
             )
             value = self.compute(batch)
             return ops.where(ops.any(batch.weight > 0), value, 0.0)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {"from_logits": self.from_logits, "ignore": self.ignore, "name": self.name}
 
     def __add__(self, other: SegmentationLoss) -> Compound:
         """Add two losses: ``CrossEntropy() + Dice()``."""
@@ -227,14 +213,3 @@ class Compound(SegmentationLoss):
         """Return the sum as a formula."""
         pairs = zip(self.weights, self.terms, strict=True)
         return " + ".join(f"{weight:g} * {type(term).__name__}" for weight, term in pairs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        terms = [keras.saving.serialize_keras_object(term) for term in self.terms]
-        return {"terms": terms, "weights": list(self.weights), "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Compound:
-        """Rebuild the sum, its terms included."""
-        terms = [keras.saving.deserialize_keras_object(term) for term in config["terms"]]
-        return cls(terms, config["weights"], config["name"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Any, ClassVar, Unpack
 
 import keras
 import numpy as np
@@ -10,8 +10,9 @@ import numpy.typing as npt
 from keras import ops
 from scipy import ndimage
 
+from tilesegm.checks import in_range
 from tilesegm.errors import InputError, SettingsError
-from tilesegm.losses.base import Common, SegmentationLoss, with_current_names
+from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs, prepare_inputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor
@@ -117,6 +118,8 @@ class BlobLoss(SegmentationLoss):
             ``global_loss``.
     """
 
+    earlier_names: ClassVar = {"beside": "global_loss"}
+
     def __init__(
         self,
         *,
@@ -133,8 +136,7 @@ class BlobLoss(SegmentationLoss):
                 )
             common = {**common, **shared}  # type: ignore[typeddict-item]
         super().__init__(**common)
-        if limit < 1:
-            raise SettingsError(f"limit is {limit}; expected 1 object or more")
+        in_range("limit", limit, 1, what="a number of objects")
         self.global_loss = global_loss
         self.limit = limit
         self.background = background
@@ -143,16 +145,10 @@ class BlobLoss(SegmentationLoss):
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
     ) -> Tensor:
-        """Return the loss of one batch, a float32 scalar.
+        """Return the loss of one batch, as every `SegmentationLoss` does.
 
-        Args:
-            y_true: ``(N, H, W)`` or ``(N, H, W, 1)`` numbered or plain labels, or ``(N, H, W, K)``
-                one-hot or soft labels, each class one object.
-            y_pred: ``(N, H, W, K)`` scores.
-            sample_weight: weight of each pixel ``(N, H, W)`` or image ``(N,)``.
-
-        Raises:
-            InputError: shapes, labels or weights do not fit; see `prepare_inputs`.
+        ``y_true`` holds numbered or plain labels; of one-hot or soft labels each class is one
+        object.
         """
         labels, blobs = _split(ops.convert_to_tensor(y_true))
         with keras.name_scope(self.name):
@@ -176,23 +172,6 @@ class BlobLoss(SegmentationLoss):
         if blobs is None:
             blobs = ops.zeros_like(batch.weight, "int32")
         return blob_dice(target, probability, batch.weight, blobs, limit=self.limit)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        global_loss = self.global_loss
-        if global_loss is not None:
-            global_loss = keras.saving.serialize_keras_object(global_loss)
-        own = {"global_loss": global_loss, "limit": self.limit, "background": self.background}
-        return {**super().get_config(), **own}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> BlobLoss:
-        """Rebuild the loss, its global loss included."""
-        config = with_current_names(config, beside="global_loss")
-        global_loss = config.pop("global_loss")
-        if global_loss is not None:
-            global_loss = keras.saving.deserialize_keras_object(global_loss)
-        return cls(global_loss=global_loss, **config)
 
 
 def _split(labels: Tensor) -> tuple[Tensor, Tensor | None]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import cross_entropy
 from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.morphology import blur
 from tilesegm.losses.tensors import Tensor
 
 __all__ = ["BorderSmoothing", "smooth_borders"]
@@ -37,18 +38,9 @@ def smooth_borders(target: Tensor, valid: Tensor, *, sigma: float = 1.0, radius:
     around = sum(line) ** 2 - 1.0
     total = 2.0 * around
     mask = valid[..., None]
-    blurred = _blur(target * mask, line) + (around - 1.0) * target * mask
-    share = _blur(mask, line) + (around - 1.0) * mask
+    blurred = blur(target * mask, line) + (around - 1.0) * target * mask
+    share = blur(mask, line) + (around - 1.0) * mask
     return mask * blurred / ops.maximum(share, 1e-6 * total)
-
-
-def _blur(maps: Tensor, line: list[float]) -> Tensor:
-    """Correlate maps ``(N, H, W, C)`` with the outer product of ``line``, zeros outside."""
-    radius = len(line) // 2
-    height, width = maps.shape[1], maps.shape[2]
-    padded = ops.pad(maps, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
-    rows = sum(tap * padded[:, i : i + height] for i, tap in enumerate(line))
-    return sum(tap * rows[:, :, i : i + width] for i, tap in enumerate(line))
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -63,15 +55,12 @@ class BorderSmoothing(SegmentationLoss):
         sigma: standard deviation of the kernel in pixels.
         radius: half-width of the kernel, which has ``2 * radius + 1`` pixels per side.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``sigma`` or ``radius`` is not positive.
     """
 
     def __init__(self, *, sigma: float = 1.0, radius: int = 1, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if sigma <= 0.0 or radius < 1:
-            raise SettingsError(f"sigma is {sigma}, radius {radius}; expected both above 0")
+        in_range("sigma", sigma, 0, ends="(]", what="pixels")
+        in_range("radius", radius, 1, what="pixels")
         self.sigma = sigma
         self.radius = radius
 
@@ -80,7 +69,3 @@ class BorderSmoothing(SegmentationLoss):
         valid = ops.cast(batch.weight > 0, "float32")
         soft = smooth_borders(batch.classes, valid, sigma=self.sigma, radius=self.radius)
         return cross_entropy(soft, batch.log_probability, batch.weight)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "sigma": self.sigma, "radius": self.radius}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
@@ -15,35 +15,7 @@ from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor, sides
 
-__all__ = ["Boundary", "boundary", "check_radius", "length_unit"]
-
-
-def boundary(
-    target: Tensor,
-    probability: Tensor,
-    weight: Tensor,
-    *,
-    radius: float | None = None,
-    normalise: bool = True,
-) -> Tensor:
-    """Return the weighted mean of ``phi * p`` over pixels and classes, a scalar.
-
-    ``phi`` is the signed distance to the boundary of each class, positive outside
-    (`signed_distance`).
-
-    Args:
-        target: ``(N, H, W, K)`` fractions of the classes; a pixel belongs to a class if its
-            fraction is above 1/2.
-        probability: ``(N, H, W, K)``.
-        weight: ``(N, H, W)`` pixel weights.
-        radius: distance in pixels at which ``phi`` is clipped; None for exact distances.
-        normalise: whether to divide ``phi`` by its greatest possible value, so that it lies in
-            [-1, 1].
-    """
-    phi = signed_distance(target > 0.5, (weight > 0)[..., None], radius)
-    if normalise:
-        phi = phi / length_unit(target, radius)
-    return weighted_mean(ops.mean(phi * probability, axis=-1), weight)
+__all__ = ["Boundary", "check_radius", "length_unit"]
 
 
 def length_unit(maps: Tensor, radius: float | None) -> float:
@@ -66,7 +38,8 @@ def check_radius(radius: float | None) -> None:
 class Boundary(SegmentationLoss):
     """Boundary loss, the mean of ``phi * p`` (Kervadec et al. 2019, MIDL).
 
-    ``phi`` is the signed distance to the true boundary, and the gradient of the loss with respect
+    ``phi`` is the signed distance to the true boundary (`signed_distance`; a pixel belongs to a
+    class if its fraction is above 1/2), and the gradient of the loss with respect
     to p: it pulls probability back to the true object from far away, on an almost empty tile as
     strongly as on a full one. The loss is **negative** for good predictions. Add a region loss,
     Dice or cross-entropy, and let the weight of the boundary loss grow over the epochs.
@@ -81,9 +54,6 @@ class Boundary(SegmentationLoss):
         normalise: whether to divide ``phi`` by ``radius``, or without a radius by the diagonal of
             the tile. False leaves pixels as the unit, as in the paper.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``radius`` is not above 0.
     """
 
     minimum = -math.inf
@@ -97,15 +67,8 @@ class Boundary(SegmentationLoss):
         self.normalise = normalise
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `boundary` of the batch."""
-        return boundary(
-            batch.target,
-            batch.probability,
-            batch.weight,
-            radius=self.radius,
-            normalise=self.normalise,
-        )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "radius": self.radius, "normalise": self.normalise}
+        """Return the weighted mean of ``phi * p`` over pixels and classes."""
+        phi = signed_distance(batch.target > 0.5, (batch.weight > 0)[..., None], self.radius)
+        if self.normalise:
+            phi = phi / length_unit(batch.target, self.radius)
+        return weighted_mean(ops.mean(phi * batch.probability, axis=-1), batch.weight)

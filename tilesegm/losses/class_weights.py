@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,7 +36,7 @@ def class_balanced_weights(counts: ArrayLike, beta: float = 0.9999) -> tuple[flo
     effective = -np.expm1(n[seen] * np.log(beta)) if beta else np.ones(int(seen.sum()))
     weights = np.zeros_like(n)
     weights[seen] = (1.0 - beta) / effective
-    return _as_tuple(weights * seen.sum() / weights.sum())
+    return tuple((weights * seen.sum() / weights.sum()).tolist())
 
 
 def inverse_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
@@ -60,7 +58,7 @@ def inverse_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
     seen = n > 0
     weights = np.zeros_like(n)
     weights[seen] = 1.0 / n[seen]
-    return _as_tuple(weights * seen.sum() / weights.sum())
+    return tuple((weights * seen.sum() / weights.sum()).tolist())
 
 
 def median_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
@@ -86,7 +84,7 @@ def median_frequency_weights(counts: ArrayLike) -> tuple[float, ...]:
     frequency = per_class[seen] / shown[seen]
     weights = np.zeros_like(per_class)
     weights[seen] = np.median(frequency) / frequency
-    return _as_tuple(weights)
+    return tuple(weights.tolist())
 
 
 def _counts(counts: ArrayLike, ranks: tuple[int, ...]) -> NDArray[np.float64]:
@@ -97,7 +95,3 @@ def _counts(counts: ArrayLike, ranks: tuple[int, ...]) -> NDArray[np.float64]:
     if not n.any():
         raise InputError("counts are all zero; count the pixels of the training labels first")
     return n
-
-
-def _as_tuple(weights: NDArray[Any]) -> tuple[float, ...]:
-    return tuple(float(w) for w in weights)

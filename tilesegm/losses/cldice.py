@@ -2,54 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.reductions import divide
-from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
+from tilesegm.losses.region import RegionLoss, RegionOptions, pixel_sum
 from tilesegm.losses.skeleton import soft_skeleton
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["ClDice", "cl_dice"]
-
-
-def cl_dice(
-    target: Tensor,
-    probability: Tensor,
-    weight: Tensor,
-    *,
-    iterations: int = 10,
-    smooth: float = 1.0,
-    pool: Pool = "batch",
-) -> Tensor:
-    """Return one minus the harmonic mean of topology precision and sensitivity, for each class.
-
-    Precision is the fraction of the predicted skeleton inside the true mask, sensitivity the
-    fraction of the true skeleton inside the predicted mask. Weights weigh the pixels of these sums;
-    skeletons depend on weights only in that pixels of weight 0 are left out.
-
-    Args:
-        target: ``(N, H, W, K)`` fractions of the classes.
-        probability: ``(N, H, W, K)``.
-        weight: ``(N, H, W)`` pixel weights.
-        iterations: number of erosions of the soft skeleton, more than the largest half-width in
-            pixels.
-        smooth: added to numerators and denominators, in pixels.
-        pool: over the whole batch or over each image.
-
-    Returns:
-        ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images.
-    """
-    valid = (weight > 0)[..., None]
-    predicted = soft_skeleton(probability, valid, iterations)
-    true = soft_skeleton(target, valid, iterations)
-    inside = pixel_sum(predicted * target, weight, pool) + smooth
-    precision = divide(inside, pixel_sum(predicted, weight, pool) + smooth)
-    covered = pixel_sum(true * probability, weight, pool) + smooth
-    sensitivity = divide(covered, pixel_sum(true, weight, pool) + smooth)
-    return 1.0 - divide(2.0 * precision * sensitivity, precision + sensitivity)
+__all__ = ["ClDice"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -60,7 +23,8 @@ class ClDice(RegionLoss):
     S the fraction of the true skeleton inside the predicted mask. A gap of one pixel in a road
     hardly changes Dice, but here it costs a piece of skeleton. The loss is blind to the width of
     objects: add Dice or cross-entropy (in the paper clDice has at most half of the weight). The
-    time grows with ``iterations``.
+    time grows with ``iterations``. Weights weigh the pixels of the fractions; skeletons depend on
+    weights only in that pixels of weight 0 are left out.
 
     Args:
         iterations: number of erosions of the soft skeleton; more than the largest half-width in
@@ -69,9 +33,6 @@ class ClDice(RegionLoss):
         **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`, except that
             ``background`` is False by default: the skeleton of the background means nothing.
             ``from_logits``, ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -79,25 +40,20 @@ class ClDice(RegionLoss):
     ) -> None:
         region.setdefault("background", False)
         super().__init__(**region)
-        if iterations < 1 or smooth < 0.0:
-            raise SettingsError(
-                f"iterations is {iterations} and smooth {smooth}; expected iterations >= 1 and"
-                " smooth >= 0"
-            )
+        in_range("iterations", iterations, 1)
+        in_range("smooth", smooth, 0)
         self.iterations = iterations
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return `cl_dice` of each group and class, ``(G, K)``."""
-        return cl_dice(
-            target,
-            probability,
-            weight,
-            iterations=self.iterations,
-            smooth=self.smooth,
-            pool=self.pool,
-        )
+        """Return the loss of each group and class, ``(G, K)``, in [0, 1]."""
+        valid = (weight > 0)[..., None]
+        predicted = soft_skeleton(probability, valid, self.iterations)
+        true = soft_skeleton(target, valid, self.iterations)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "iterations": self.iterations, "smooth": self.smooth}
+        def inside(skeleton: Tensor, mask: Tensor) -> Tensor:
+            covered = pixel_sum(skeleton * mask, weight, self.pool) + self.smooth
+            return divide(covered, pixel_sum(skeleton, weight, self.pool) + self.smooth)
+
+        precision, sensitivity = inside(predicted, target), inside(true, probability)
+        return 1.0 - divide(2.0 * precision * sensitivity, precision + sensitivity)

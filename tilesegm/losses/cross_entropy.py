@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
@@ -93,9 +94,6 @@ class CrossEntropy(SegmentationLoss):
         class_weights: one weight per class, background first; see `class_balanced_weights`.
         label_smoothing: fraction of each label, in ``[0, 1)``, that is spread over all classes.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``label_smoothing`` or a class weight is out of range.
     """
 
     def __init__(
@@ -106,8 +104,7 @@ class CrossEntropy(SegmentationLoss):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        if not 0.0 <= label_smoothing < 1.0:
-            raise SettingsError(f"label_smoothing is {label_smoothing}; expected 0 <= e < 1")
+        in_range("label_smoothing", label_smoothing, 0, 1, "[)")
         if class_weights is not None and min(class_weights, default=-1.0) < 0.0:
             raise SettingsError(f"class_weights is {class_weights}; expected numbers >= 0")
         self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
@@ -122,11 +119,3 @@ class CrossEntropy(SegmentationLoss):
             class_weights=self.class_weights,
             label_smoothing=self.label_smoothing,
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            **super().get_config(),
-            "class_weights": self.class_weights,
-            "label_smoothing": self.label_smoothing,
-        }

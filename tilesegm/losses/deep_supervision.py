@@ -94,17 +94,6 @@ class DeepSupervision(SegmentationLoss):
         """Return the loss of a single output in the form of `LossInputs`."""
         return self.base.compute(batch)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        base = keras.saving.serialize_keras_object(self.base)
-        return {"base": base, "weights": self.weights, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> DeepSupervision:
-        """Rebuild the loss, its base included."""
-        base = keras.saving.deserialize_keras_object(config["base"])
-        return cls(base, weights=config["weights"], name=config["name"])
-
 
 def output_weights(outputs: int, weights: str | Sequence[float] = "halving") -> list[float]:
     """Return the weight of each output, finest first; their sum is 1.

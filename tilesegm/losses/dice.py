@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, overlap, pixel_sum
@@ -84,11 +85,7 @@ class Dice(RegionLoss):
         power: k, 1 or 2. With 1, soft labels have their optimum at p = g because the overlap is
             ``min(p, g)``; with 2 the product has it there too.
         smooth: added to numerator and denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
-            ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
+        **region: the arguments of every `RegionLoss`.
     """
 
     def __init__(
@@ -97,8 +94,7 @@ class Dice(RegionLoss):
         super().__init__(**region)
         if power not in (1, 2):
             raise SettingsError(f"power is {power}; expected 1 or 2")
-        if smooth < 0.0:
-            raise SettingsError(f"smooth is {smooth}; expected a number >= 0")
+        in_range("smooth", smooth, 0)
         self.power = power
         self.smooth = smooth
 
@@ -107,7 +103,3 @@ class Dice(RegionLoss):
         return dice(
             target, probability, weight, power=self.power, smooth=self.smooth, pool=self.pool
         )
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "power": self.power, "smooth": self.smooth}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import cross_entropy
 from tilesegm.losses.edt import squared_distance_to
@@ -60,15 +60,12 @@ class BorderWeighted(SegmentationLoss):
         w0: additional weight on a border; a border pixel counts ``1 + w0`` times.
         sigma: width of the Gaussian in pixels.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``w0`` is negative, or ``sigma`` is not above 0.
     """
 
     def __init__(self, *, w0: float = 10.0, sigma: float = 5.0, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if w0 < 0.0 or sigma <= 0.0:
-            raise SettingsError(f"w0 is {w0} and sigma {sigma}; expected w0 >= 0 and sigma > 0")
+        in_range("w0", w0, 0)
+        in_range("sigma", sigma, 0, ends="(]", what="pixels")
         self.w0 = w0
         self.sigma = sigma
 
@@ -76,7 +73,3 @@ class BorderWeighted(SegmentationLoss):
         """Return the cross-entropy under `distance_weights` of the labels."""
         near = distance_weights(batch.classes, batch.weight, w0=self.w0, sigma=self.sigma)
         return cross_entropy(batch.classes, batch.log_probability, batch.weight * near)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "w0": self.w0, "sigma": self.sigma}

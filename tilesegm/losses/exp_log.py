@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import class_weight_map, pixel_cross_entropy
 from tilesegm.losses.dice import dice
@@ -28,21 +28,17 @@ class ExpLogDice(RegionLoss):
     """Mean over classes of ``(-log Dice) ** gamma`` (Wong et al. 2018, MICCAI).
 
     Args:
-        gamma: exponent; below 1, classes that are nearly right get more weight.
+        gamma: exponent above 0; below 1, classes that are nearly right get more weight.
         smooth: added to numerator and denominator of Dice, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
-            ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
+        **region: the arguments of every `RegionLoss`.
     """
 
     def __init__(
         self, *, gamma: float = 0.3, smooth: float = 1.0, **region: Unpack[RegionOptions]
     ) -> None:
         super().__init__(**region)
-        if gamma <= 0.0 or smooth < 0.0:
-            raise SettingsError(f"gamma is {gamma}, smooth {smooth}; expected > 0 and >= 0")
+        in_range("gamma", gamma, 0, ends="(]")
+        in_range("smooth", smooth, 0)
         self.gamma = gamma
         self.smooth = smooth
 
@@ -51,23 +47,16 @@ class ExpLogDice(RegionLoss):
         loss = dice(target, probability, weight, smooth=self.smooth, pool=self.pool)
         return power_of_loss(-ops.log1p(-ops.minimum(loss, _LARGEST_LOSS)), self.gamma)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "gamma": self.gamma, "smooth": self.smooth}
-
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class ExpLogCrossEntropy(SegmentationLoss):
     """Weighted mean over pixels of ``(-log p_t) ** gamma`` (Wong et al. 2018, MICCAI).
 
     Args:
-        gamma: exponent; 1 gives cross-entropy.
+        gamma: exponent above 0; 1 gives cross-entropy.
         class_weights: one weight per class, background first; the paper takes the square root of
             the number of all pixels over the pixels of the class.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``gamma`` is not above 0.
     """
 
     def __init__(
@@ -78,8 +67,7 @@ class ExpLogCrossEntropy(SegmentationLoss):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        if gamma <= 0.0:
-            raise SettingsError(f"gamma is {gamma}; expected a number above 0")
+        in_range("gamma", gamma, 0, ends="(]")
         self.gamma = gamma
         self.class_weights = None if class_weights is None else [float(w) for w in class_weights]
 
@@ -90,8 +78,3 @@ class ExpLogCrossEntropy(SegmentationLoss):
             weight = weight * class_weight_map(batch.classes, self.class_weights)
         pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
         return weighted_mean(power_of_loss(pixels, self.gamma), weight)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        own = {"gamma": self.gamma, "class_weights": self.class_weights}
-        return {**super().get_config(), **own}

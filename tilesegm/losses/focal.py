@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["Focal", "focal", "miss"]
+__all__ = ["Focal", "miss"]
 
 _SMALLEST_MISS = 1e-7
 
@@ -25,38 +26,6 @@ def miss(log_probability: Tensor) -> Tensor:
     The floor keeps the gradient of ``(1 - p) ** gamma`` finite for any gamma; at the floor it is 0.
     """
     return ops.maximum(-ops.expm1(log_probability), _SMALLEST_MISS)
-
-
-def focal(
-    target: Tensor,
-    log_probability: Tensor,
-    weight: Tensor,
-    *,
-    gamma: float = 2.0,
-    alpha: Sequence[float] | None = None,
-) -> Tensor:
-    """Return the weighted mean of ``-sum_c alpha_c t_c (1 - p_c)^gamma log p_c``, a scalar.
-
-    Args:
-        target: ``(N, H, W, C)`` fractions of the classes.
-        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        gamma: focus; how strongly pixels that are already right lose weight; 0 gives cross-entropy.
-        alpha: one factor per class, C in all. Unlike with class weights, the mean is not divided by
-            it.
-
-    Raises:
-        SettingsError: ``alpha`` does not have C numbers.
-    """
-    pixels = -target * miss(log_probability) ** gamma * log_probability
-    if alpha is not None:
-        if len(alpha) != int(target.shape[-1]):
-            raise SettingsError(
-                f"alpha has {len(alpha)} numbers for {int(target.shape[-1])} classes; pass one"
-                " per class, or a single number for the foreground of a binary problem"
-            )
-        pixels = pixels * ops.convert_to_tensor(alpha, dtype="float32")
-    return weighted_mean(ops.sum(pixels, axis=-1), weight)
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -70,9 +39,6 @@ class Focal(SegmentationLoss):
         alpha: one factor per class, background first; a single number a in ``[0, 1]`` is the factor
             of the foreground of a two-class problem and means ``(1 - a, a)``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``gamma`` or ``alpha`` is out of range.
     """
 
     def __init__(
@@ -83,8 +49,7 @@ class Focal(SegmentationLoss):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        if gamma < 0.0:
-            raise SettingsError(f"gamma is {gamma}; expected a number >= 0")
+        in_range("gamma", gamma, 0)
         if isinstance(alpha, int | float):
             alpha = (1.0 - alpha, float(alpha))
         if alpha is not None and min(alpha, default=-1.0) < 0.0:
@@ -93,11 +58,20 @@ class Focal(SegmentationLoss):
         self.alpha = None if alpha is None else [float(a) for a in alpha]
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `focal` of the batch."""
-        return focal(
-            batch.classes, batch.log_probability, batch.weight, gamma=self.gamma, alpha=self.alpha
-        )
+        """Return the weighted mean of ``-sum_c alpha_c t_c (1 - p_c)^gamma log p_c``.
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "gamma": self.gamma, "alpha": self.alpha}
+        Unlike with class weights, the mean is not divided by ``alpha``.
+
+        Raises:
+            SettingsError: ``alpha`` does not have one number per class.
+        """
+        target, log_probability = batch.classes, batch.log_probability
+        pixels = -target * miss(log_probability) ** self.gamma * log_probability
+        if self.alpha is not None:
+            if len(self.alpha) != int(target.shape[-1]):
+                raise SettingsError(
+                    f"alpha has {len(self.alpha)} numbers for {int(target.shape[-1])} classes; pass"
+                    " one per class, or a single number for the foreground of a binary problem"
+                )
+            pixels = pixels * ops.convert_to_tensor(self.alpha, dtype="float32")
+        return weighted_mean(ops.sum(pixels, axis=-1), batch.weight)

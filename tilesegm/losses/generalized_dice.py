@@ -2,50 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import one_of
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide, weighted_mean
 from tilesegm.losses.region import Pool, overlap, pixel_sum
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["GeneralizedDice", "generalized_dice"]
-
-
-def generalized_dice(
-    target: Tensor, probability: Tensor, weight: Tensor, *, pool: Pool = "batch"
-) -> Tensor:
-    """Return ``1 - 2 sum_c w_c |P G| / sum_c w_c (|P| + |G|)`` with ``w_c = 1 / |G|^2``.
-
-    The weight of an absent class would be infinite; it gets the largest weight of the classes that
-    are present, so that predicting it still costs. For a group without any class (an empty tile of
-    a binary problem) the loss is the mean probability.
-
-    Args:
-        target: ``(N, H, W, K)`` fractions of the classes.
-        probability: ``(N, H, W, K)`` predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        pool: whether to sum over the whole batch or over each image.
-
-    Returns:
-        ``(G, 1)`` losses in ``[0, 1]``, with G = 1 for the batch and N for images.
-    """
-    count = overlap(target, probability, weight, pool)
-    area = ops.maximum(pixel_sum(ops.ones_like(target), weight, pool), 1e-7)
-    # Sizes as parts of the area keep the squares within float32 for tiles of any size.
-    size = pixel_sum(target, weight, pool) / area
-    some = size > 0.0
-    finite = ops.where(some, 1.0 / ops.square(ops.where(some, size, 1.0)), 0.0)
-    class_weight = ops.where(some, finite, ops.max(finite, axis=-1, keepdims=True))
-    errors = ops.sum(class_weight * (count.fp + count.fn), axis=-1, keepdims=True)
-    shared = ops.sum(class_weight * 2.0 * count.tp, axis=-1, keepdims=True)
-    wrong = ops.mean(count.fp / area, axis=-1, keepdims=True)
-    return ops.where(ops.any(some, axis=-1, keepdims=True), divide(errors, shared + errors), wrong)
+__all__ = ["GeneralizedDice"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -57,26 +26,33 @@ class GeneralizedDice(SegmentationLoss):
     and the loss jumps when it appears or vanishes. Prefer the mean of `Dice` over classes, except
     for comparisons.
 
+    The weight of an absent class would be infinite; it gets the largest weight of the classes that
+    are present, so that predicting it still costs. For a group without any class (an empty tile of
+    a binary problem) the loss is the mean probability.
+
     Args:
         pool: one ratio for all pixels of the ``"batch"``, or one for each ``"image"``.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``pool`` is unknown.
     """
 
     def __init__(self, *, pool: Pool = "batch", **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if pool not in ("batch", "image"):
-            raise SettingsError(f"pool is {pool!r}; expected 'batch' or 'image'")
+        one_of("pool", pool, Pool)
         self.pool = pool
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `generalized_dice`, averaged over groups by their weight."""
-        losses = generalized_dice(batch.target, batch.probability, batch.weight, pool=self.pool)
-        area = pixel_sum(ops.ones_like(batch.target[..., :1]), batch.weight, self.pool)
-        return weighted_mean(losses, area)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "pool": self.pool}
+        """Return the loss, averaged over groups by their weight."""
+        target, probability, weight = batch.target, batch.probability, batch.weight
+        count = overlap(target, probability, weight, self.pool)
+        area = ops.maximum(pixel_sum(ops.ones_like(target), weight, self.pool), 1e-7)
+        # Sizes as fractions of the area keep the squares within float32 for tiles of any size.
+        size = pixel_sum(target, weight, self.pool) / area
+        some = size > 0.0
+        finite = ops.where(some, 1.0 / ops.square(ops.where(some, size, 1.0)), 0.0)
+        class_weight = ops.where(some, finite, ops.max(finite, axis=-1, keepdims=True))
+        errors = ops.sum(class_weight * (count.fp + count.fn), axis=-1)
+        shared = ops.sum(class_weight * 2.0 * count.tp, axis=-1)
+        wrong = ops.mean(count.fp / area, axis=-1)
+        losses = ops.where(ops.any(some, axis=-1), divide(errors, shared + errors), wrong)
+        pixels = pixel_sum(ops.ones_like(target[..., :1]), weight, self.pool)[..., 0]
+        return weighted_mean(losses, pixels)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.boundary import check_radius, length_unit
 from tilesegm.losses.edt import bounded, parts, squared_distance_to
@@ -15,36 +15,7 @@ from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["HausdorffDT", "boundary_field", "hausdorff_dt"]
-
-
-def hausdorff_dt(
-    target: Tensor,
-    probability: Tensor,
-    weight: Tensor,
-    *,
-    alpha: float = 2.0,
-    radius: float | None = None,
-    one_sided: bool = False,
-) -> Tensor:
-    """Return the weighted mean of ``(p - g)² (d_g^alpha + d_p^alpha)``, distances in pixels.
-
-    d_g and d_p are the distances to the boundaries of the true and of the predicted mask. No
-    gradient passes through them.
-
-    Args:
-        target: ``(N, H, W, K)`` fractions of the classes.
-        probability: ``(N, H, W, K)``; the predicted mask of a class is where it exceeds 0.5.
-        weight: ``(N, H, W)`` pixel weights.
-        alpha: power of the distances.
-        radius: distance in pixels at which distances are clipped; None for exact distances.
-        one_sided: whether to leave out d_p, and with it half of the distance transforms.
-    """
-    valid = (weight > 0)[..., None]
-    field = boundary_field(target > 0.5, valid, alpha=alpha, radius=radius)
-    if not one_sided:
-        field = field + boundary_field(probability > 0.5, valid, alpha=alpha, radius=radius)
-    return weighted_mean(ops.mean(ops.square(probability - target) * field, axis=-1), weight)
+__all__ = ["HausdorffDT", "boundary_field"]
 
 
 def boundary_field(
@@ -72,25 +43,23 @@ class HausdorffDT(SegmentationLoss):
     """Hausdorff distance loss by distance transforms (Karimi and Salcudean 2019, IEEE TMI).
 
     The mean of ``(p - g)² (d_g^alpha + d_p^alpha)``, with the distances d to the true and to the
-    predicted boundary: a single pixel far outside costs more than many on a border that is a pixel
-    off. With ``normalise`` it lies in [0, 2] whatever the size of tiles; it is small if errors are
-    near a boundary compared with ``radius``, so pass a radius or a larger weight.
+    predicted boundary (of p > 0.5), through which no gradient passes: a single pixel far outside
+    costs more than many on a border that is a pixel off. With ``normalise`` it lies in [0, 2]
+    whatever the size of tiles; it is small if errors are near a boundary compared with ``radius``,
+    so pass a radius or a larger weight.
 
     A class without a boundary in an image, because it is absent or fills the image, has d = 0. If
     truth and prediction both have no boundary there is neither loss nor gradient, right or wrong:
     add another loss, such as cross-entropy.
 
     Args:
-        alpha: power of the distances; the paper found 2 best.
+        alpha: power of the distances, above 0; the paper found 2 best.
         radius: distance in pixels at which distances are clipped, which also bounds the work.
         normalise: whether to divide distances by ``radius``, or without a radius by the diagonal
             of the tile. False gives powers of pixels, as in the paper.
         one_sided: whether to use only the distance to the true boundary: cheaper, but blind to
             errors far inside the predicted mask.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``alpha`` or ``radius`` is not above 0.
     """
 
     def __init__(
@@ -104,32 +73,19 @@ class HausdorffDT(SegmentationLoss):
     ) -> None:
         super().__init__(**common)
         check_radius(radius)
-        if not alpha > 0.0:
-            raise SettingsError(f"alpha is {alpha}; expected a power above 0")
+        in_range("alpha", alpha, 0, ends="(]", what="a power")
         self.alpha = alpha
         self.radius = radius
         self.normalise = normalise
         self.one_sided = one_sided
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `hausdorff_dt` of the batch, normalised if asked for."""
-        value = hausdorff_dt(
-            batch.target,
-            batch.probability,
-            batch.weight,
-            alpha=self.alpha,
-            radius=self.radius,
-            one_sided=self.one_sided,
-        )
+        """Return the weighted mean of ``(p - g)² (d_g^alpha + d_p^alpha)``."""
+        valid = (batch.weight > 0)[..., None]
+        field = boundary_field(batch.target > 0.5, valid, alpha=self.alpha, radius=self.radius)
+        if not self.one_sided:
+            predicted = batch.probability > 0.5
+            field = field + boundary_field(predicted, valid, alpha=self.alpha, radius=self.radius)
+        pixels = ops.mean(ops.square(batch.probability - batch.target) * field, axis=-1)
         unit = length_unit(batch.target, self.radius) if self.normalise else 1.0
-        return value / unit**self.alpha
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            **super().get_config(),
-            "alpha": self.alpha,
-            "radius": self.radius,
-            "normalise": self.normalise,
-            "one_sided": self.one_sided,
-        }
+        return weighted_mean(pixels, batch.weight) / unit**self.alpha

@@ -63,8 +63,7 @@ class Lovasz(RegionLoss):
     sort of all pixels per class. ``absent="skip"`` is ``classes="present"`` in the paper.
 
     Args:
-        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
-            ``ignore``, ``name``.
+        **region: the arguments of every `RegionLoss`.
     """
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:

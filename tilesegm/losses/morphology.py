@@ -1,4 +1,4 @@
-"""Morphology of soft and hard masks by pooling, and the contours of label maps.
+"""Morphology of soft and hard masks by pooling, their blur, and the contours of label maps.
 
 Pixels outside the tile, and pixels that are not ``valid``, are neutral: they neither erode nor
 dilate, so a road that leaves the tile is not eroded at the edge of the tile.
@@ -6,11 +6,13 @@ dilate, so a road that leaves the tile is not eroded at the edge of the tile.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from keras import ops
 
-from tilesegm.losses.tensors import Tensor
+from tilesegm.losses.tensors import Tensor, sides
 
-__all__ = ["contour", "dilate", "dilate_cross", "erode_cross"]
+__all__ = ["blur", "contour", "dilate", "dilate_cross", "erode_cross"]
 
 
 def dilate(maps: Tensor, valid: Tensor) -> Tensor:
@@ -38,6 +40,15 @@ def erode_cross(maps: Tensor, valid: Tensor) -> Tensor:
 
 def _maximum(maps: Tensor, window: tuple[int, int]) -> Tensor:
     return ops.max_pool(maps, window, strides=1, padding="same", data_format="channels_last")
+
+
+def blur(maps: Tensor, line: Sequence[float]) -> Tensor:
+    """Correlate ``(N, H, W, C)`` with the outer product of ``line``, zeros outside the tile."""
+    half = len(line) // 2
+    H, W = sides(maps)
+    padded = ops.pad(maps, ((0, 0), (half, half), (half, half), (0, 0)))
+    rows = sum(tap * padded[:, i : i + H] for i, tap in enumerate(line))
+    return sum(tap * rows[:, :, i : i + W] for i, tap in enumerate(line))
 
 
 def contour(classes: Tensor, weight: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
@@ -12,11 +12,12 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
+from tilesegm.losses.morphology import blur
 from tilesegm.losses.pyramid import pooled
 from tilesegm.losses.reductions import divide, weighted_mean
 from tilesegm.losses.tensors import Tensor, sides
 
-__all__ = ["MSSSIM", "ms_ssim", "similarity"]
+__all__ = ["MSSSIM", "similarity"]
 
 _POWERS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _LUMINANCE, _CONTRAST = 0.01**2, 0.03**2
@@ -47,7 +48,7 @@ def similarity(
     # Variances do not move with the origin; from the middle of the range they lose fewer digits.
     g, p = target - 0.5, probability - 0.5
     moments = (g, p, ops.square(g), ops.square(p), g * p)
-    blurred = _blur(ops.concatenate([weight, *(weight * m for m in moments)], axis=-1), line)
+    blurred = blur(ops.concatenate([weight, *(weight * m for m in moments)], axis=-1), line)
     means = divide(blurred[..., 1:], blurred[..., :1])
     g, p, gg, pp, gp = ops.split(means, 5, axis=-1)
     # Rounding can leave a variance a little below 0.
@@ -58,66 +59,24 @@ def similarity(
     return luminance, contrast
 
 
-def ms_ssim(batch: LossInputs, *, powers: Sequence[float] = _POWERS, window: int = 11) -> Tensor:
-    """Return one minus the multi-scale SSIM, in [0, 1], averaged over images and classes.
-
-    SSIM is ``prod_i ((c_i + 1) / 2)^b_i`` over resolutions i, each half the previous one, with c_i
-    the weighted mean over the tile of the contrast-structure term, at the last resolution times
-    luminance (Wang et al. 2003). The shift by one, which avoids powers of negative numbers, is the
-    "normalised" form.
-
-    Args:
-        batch: labels, scores and weights.
-        powers: b_i, one per resolution; by default those of the paper. Resolutions at which the
-            smaller side of the tile is shorter than the window are left out, and the other powers
-            scaled to the same sum.
-        window: side of the Gaussian window in pixels, odd.
-    """
-    used = [float(b) for b in powers[: _levels(batch, len(powers), window)]]
-    used = [b * sum(powers) / sum(used) for b in used]
-    product = 1.0
-    level = pooled(batch, 1)
-    for i, power in enumerate(used):
-        level = pooled(level, 2) if i else level
-        luminance, contrast = similarity(
-            level.target, level.probability, level.weight, window=window
-        )
-        terms = luminance * contrast if i == len(used) - 1 else contrast
-        area = ops.sum(level.weight, axis=(1, 2))[:, None]
-        mean = divide(ops.sum(level.weight[..., None] * terms, axis=(1, 2)), area)
-        # The floor keeps the gradient finite where truth and prediction are exact opposites.
-        product = product * ops.maximum((mean + 1.0) / 2.0, 1e-6) ** power
-    loss = ops.mean(ops.relu(1.0 - product), axis=-1)
-    return weighted_mean(loss, ops.sum(batch.weight, axis=(1, 2)))
-
-
-def _levels(batch: LossInputs, most: int, window: int) -> int:
-    side = min(sides(batch.weight))
-    return min(most, 1 + max(0, int(math.log2(max(side / window, 1.0)))))
-
-
-def _blur(maps: Tensor, line: Sequence[float]) -> Tensor:
-    """Correlate ``(N, H, W, C)`` with the outer product of ``line``, zeros outside."""
-    half = len(line) // 2
-    H, W = sides(maps)
-    padded = ops.pad(maps, ((0, 0), (half, half), (half, half), (0, 0)))
-    rows = sum(tap * padded[:, i : i + H] for i, tap in enumerate(line))
-    return sum(tap * rows[:, :, i : i + W] for i, tap in enumerate(line))
-
-
 @keras.saving.register_keras_serializable(package="tilesegm")
 class MSSSIM(SegmentationLoss):
     """Multi-scale structural similarity as a loss, in the normalised form.
 
-    ``1 - prod_i ((c_i + 1) / 2)^b_i`` (Wang et al. 2003), see `ms_ssim`. It rewards the same
-    structure at each resolution, and so sharp, well-placed borders. In flat regions, where neither
-    truth nor prediction vary, only the luminance of the coarsest resolution has a gradient: add
-    cross-entropy or focal loss. Windows at the edge of a tile count too; the usual form leaves 5
-    pixels out, times 16 at the fifth resolution.
+    ``1 - prod_i ((c_i + 1) / 2)^b_i`` over resolutions i, each half the previous one, with c_i the
+    weighted mean over the tile of the contrast-structure term, at the last resolution times
+    luminance (Wang et al. 2003). The shift by one, which avoids powers of negative numbers, is the
+    "normalised" form.
+
+    It rewards the same structure at each resolution, and so sharp, well-placed borders. In flat
+    regions, where neither truth nor prediction vary, only the luminance of the coarsest resolution
+    has a gradient: add cross-entropy or focal loss. Windows at the edge of a tile count too; the
+    usual form leaves 5 pixels out, times 16 at the fifth resolution.
 
     Args:
-        powers: exponents b of the resolutions, finest first; by default those of the paper. Tiles
-            smaller than ``window * 2 ** (len(powers) - 1)`` use fewer.
+        powers: exponents b of the resolutions, finest first; by default those of the paper.
+            Resolutions at which the smaller side of the tile is shorter than the window are left
+            out, and the other powers scaled to the same sum.
         window: side of the Gaussian window (sigma 1.5) in pixels, odd.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
 
@@ -138,9 +97,21 @@ class MSSSIM(SegmentationLoss):
         self.window = window
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `ms_ssim` of the batch."""
-        return ms_ssim(batch, powers=self.powers, window=self.window)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "powers": self.powers, "window": self.window}
+        """Return one minus the multi-scale SSIM, in [0, 1], averaged over images and classes."""
+        halvings = math.log2(max(min(sides(batch.weight)) / self.window, 1.0))
+        used = self.powers[: 1 + int(halvings)]
+        used = [power * sum(self.powers) / sum(used) for power in used]
+        product = 1.0
+        level = pooled(batch, 1)
+        for i, power in enumerate(used):
+            level = pooled(level, 2) if i else level
+            luminance, contrast = similarity(
+                level.target, level.probability, level.weight, window=self.window
+            )
+            terms = luminance * contrast if i == len(used) - 1 else contrast
+            area = ops.sum(level.weight, axis=(1, 2))[:, None]
+            mean = divide(ops.sum(level.weight[..., None] * terms, axis=(1, 2)), area)
+            # The floor keeps the gradient finite where truth and prediction are exact opposites.
+            product = product * ops.maximum((mean + 1.0) / 2.0, 1e-6) ** power
+        loss = ops.mean(ops.relu(1.0 - product), axis=-1)
+        return weighted_mean(loss, ops.sum(batch.weight, axis=(1, 2)))

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 
 from tilesegm.errors import InputError
 
-__all__ = ["check_arguments", "find"]
+__all__ = ["argument_names", "check_arguments", "find"]
 
 
 def find(name: str, choices: Iterable[str], kind: str) -> str:
@@ -39,7 +39,7 @@ def check_arguments(make: Callable[..., Any], arguments: Iterable[str]) -> None:
     Raises:
         InputError: there is no such argument; the message proposes the nearest.
     """
-    names = _argument_names(make)
+    names = argument_names(make)
     for argument in arguments:
         if argument not in names:
             # Arguments are short: a lower bound would propose 'beta' for 'extra'.
@@ -47,16 +47,26 @@ def check_arguments(make: Callable[..., Any], arguments: Iterable[str]) -> None:
             raise InputError(f"{make.__name__} has no argument {argument!r}; {proposal}")
 
 
-def _argument_names(make: Callable[..., Any]) -> list[str]:
-    function = make.__init__ if isinstance(make, type) else make  # type: ignore[misc]
-    hints = get_type_hints(function)
+def argument_names(make: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that a function or the constructor of a class takes.
+
+    Arguments behind ``**`` are those of its ``Unpack``; without one, those of the base class.
+    """
+    functions = [make]
+    if isinstance(make, type):
+        functions = [vars(each)["__init__"] for each in make.__mro__ if "__init__" in vars(each)]
     names: list[str] = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            (options,) = get_args(hints[parameter.name])
-            names += options.__annotations__
-        elif parameter.kind is not parameter.POSITIONAL_ONLY and parameter.name != "self":
-            names.append(parameter.name)
+    for function in functions:
+        rest = None
+        for parameter in inspect.signature(function).parameters.values():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                rest = parameter.name
+            elif parameter.kind is not parameter.POSITIONAL_ONLY and parameter.name != "self":
+                names.append(parameter.name)
+        options = get_args(get_type_hints(function).get(rest)) if rest else ()
+        names += options[0].__annotations__ if options else ()
+        if options or not rest:
+            break
     return names
 
 

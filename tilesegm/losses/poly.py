@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import pixel_cross_entropy
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import weighted_mean
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["Poly1", "poly1"]
-
-
-def poly1(
-    target: Tensor, log_probability: Tensor, weight: Tensor, *, epsilon: float = 1.0
-) -> Tensor:
-    """Return the weighted mean of ``-log p_t + epsilon (1 - p_t)``, a scalar.
-
-    Args:
-        target: ``(N, H, W, C)`` fractions of the classes.
-        log_probability: ``(N, H, W, C)`` logarithms of the predicted probabilities.
-        weight: ``(N, H, W)`` pixel weights.
-        epsilon: added to the first coefficient of the series; 0 gives cross-entropy.
-    """
-    wrong = -ops.sum(target * ops.expm1(log_probability), axis=-1)
-    return weighted_mean(pixel_cross_entropy(target, log_probability) + epsilon * wrong, weight)
+__all__ = ["Poly1"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -41,21 +26,15 @@ class Poly1(SegmentationLoss):
     Args:
         epsilon: added to the first coefficient; at least -1, where that vanishes.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``epsilon`` is below -1, which would reward wrong answers.
     """
 
     def __init__(self, *, epsilon: float = 1.0, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if epsilon < -1.0:
-            raise SettingsError(f"epsilon is {epsilon}; expected a number >= -1")
+        in_range("epsilon", epsilon, -1)
         self.epsilon = epsilon
 
     def compute(self, batch: LossInputs) -> Tensor:
-        """Return `poly1` of the batch."""
-        return poly1(batch.classes, batch.log_probability, batch.weight, epsilon=self.epsilon)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "epsilon": self.epsilon}
+        """Return the weighted mean of ``-log p_t + epsilon (1 - p_t)``."""
+        pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
+        wrong = -ops.sum(batch.classes * ops.expm1(batch.log_probability), axis=-1)
+        return weighted_mean(pixels + self.epsilon * wrong, batch.weight)

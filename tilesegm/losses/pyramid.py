@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import SegmentationLoss
+from tilesegm.losses.deep_supervision import output_weights
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide
 from tilesegm.losses.tensors import Tensor, sides
@@ -50,15 +50,11 @@ class Pyramid(SegmentationLoss):
         super().__init__(from_logits=base.from_logits, ignore=base.ignore, name=name)
         if not scales or min(scales) < 1:
             raise SettingsError(f"scales is {scales}; expected integers of at least 1")
-        raw = [1.0] * len(scales) if weights is None else [float(w) for w in weights]
-        if len(raw) != len(scales) or min(raw) < 0.0 or sum(raw) <= 0.0:
-            raise SettingsError(
-                f"weights is {weights} for scales {scales}; expected one number >= 0 per scale,"
-                " not all of them 0"
-            )
+        if weights is not None and len(weights) != len(scales):
+            raise SettingsError(f"weights is {weights} for scales {scales}; pass one per scale")
         self.base = base
         self.scales = [int(s) for s in scales]
-        self.weights = [w / sum(raw) for w in raw]
+        self.weights = output_weights(len(scales), "equal" if weights is None else weights)
         self.minimum = base.minimum
 
     def compute(self, batch: LossInputs) -> Tensor:
@@ -66,21 +62,6 @@ class Pyramid(SegmentationLoss):
         levels = zip(self.weights, self.scales, strict=True)
         values = [weight * self.base.compute(pooled(batch, scale)) for weight, scale in levels]
         return ops.sum(ops.stack(values))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            "base": keras.saving.serialize_keras_object(self.base),
-            "scales": self.scales,
-            "weights": self.weights,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Pyramid:
-        """Rebuild the loss, its base included."""
-        base = keras.saving.deserialize_keras_object(config.pop("base"))
-        return cls(base, **config)
 
 
 def pooled(batch: LossInputs, scale: int) -> LossInputs:

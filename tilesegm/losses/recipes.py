@@ -5,16 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Unpack
 
+import keras
+
 from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
 from tilesegm.losses.base import Common, Compound
 from tilesegm.losses.cross_entropy import CrossEntropy
 from tilesegm.losses.dice import Dice
 from tilesegm.losses.exp_log import ExpLogCrossEntropy, ExpLogDice
 from tilesegm.losses.focal import Focal
+from tilesegm.losses.ms_ssim import MSSSIM
 from tilesegm.losses.names import find
 from tilesegm.losses.top_k import TopK
+from tilesegm.losses.tversky import Jaccard
 
-__all__ = ["RECIPES", "recipe"]
+__all__ = ["RECIPES", "UNet3PlusHybrid", "recipe"]
+
+
+@keras.saving.register_keras_serializable(package="tilesegm")
+class UNet3PlusHybrid(Compound):
+    """``Focal() + MSSSIM() + Jaccard()`` (Huang et al. 2020, ICASSP).
+
+    Focal loss judges pixels, MS-SSIM patches and Jaccard whole masks. The paper applies the sum to
+    every output of the decoder: ``DeepSupervision(UNet3PlusHybrid())``.
+
+    Args:
+        **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
+    """
+
+    def __init__(self, **common: Unpack[Common]) -> None:
+        name = common.pop("name", None) or "unet3plus_hybrid"
+        super().__init__([Focal(**common), MSSSIM(**common), Jaccard(**common)], name=name)
 
 
 def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
@@ -43,37 +63,14 @@ def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
     return Compound(total.terms, total.weights, name=title)
 
 
-def _dice_ce(common: Common) -> Compound:
-    return CrossEntropy(**common) + Dice(**common)
-
-
-def _dice_topk(common: Common) -> Compound:
-    return TopK(**common) + Dice(**common)
-
-
-def _dice_focal(common: Common) -> Compound:
-    return Focal(**common) + Dice(**common)
-
-
-def _combo(common: Common) -> Compound:
-    return Compound([CrossEntropy(**common), Dice(smooth=1.0, **common)], [0.25, 0.5])
-
-
-def _exp_log(common: Common) -> Compound:
-    return Compound([ExpLogDice(**common), ExpLogCrossEntropy(**common)], [0.8, 0.2])
-
-
-def _unified_focal(common: Common) -> Compound:
-    terms = [AsymmetricFocal(**common), AsymmetricFocalTversky(**common)]
-    return Compound(terms, [0.5, 0.5])
-
-
 RECIPES: dict[str, Callable[[Common], Compound]] = {
-    "dice_ce": _dice_ce,
-    "dice_topk": _dice_topk,
-    "dice_focal": _dice_focal,
-    "combo": _combo,
-    "exp_log": _exp_log,
-    "unified_focal": _unified_focal,
+    "dice_ce": lambda common: CrossEntropy(**common) + Dice(**common),
+    "dice_topk": lambda common: TopK(**common) + Dice(**common),
+    "dice_focal": lambda common: Focal(**common) + Dice(**common),
+    "combo": lambda common: CrossEntropy(**common) * 0.25 + Dice(smooth=1.0, **common) * 0.5,
+    "exp_log": lambda common: ExpLogDice(**common) * 0.8 + ExpLogCrossEntropy(**common) * 0.2,
+    "unified_focal": lambda common: (
+        AsymmetricFocal(**common) * 0.5 + AsymmetricFocalTversky(**common) * 0.5
+    ),
 }
 """The recipes by name; see `recipe`."""

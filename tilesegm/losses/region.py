@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, Unpack, get_args
+from typing import Literal, Unpack
 
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import one_of
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.reductions import divide, weighted_mean
@@ -108,9 +108,6 @@ class RegionLoss(SegmentationLoss):
         absent: see above.
         background: whether class 0 counts if K > 1.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``pool`` or ``absent`` is unknown.
     """
 
     def __init__(
@@ -122,9 +119,8 @@ class RegionLoss(SegmentationLoss):
         **common: Unpack[Common],
     ) -> None:
         super().__init__(**common)
-        for name, value, allowed in (("pool", pool, Pool), ("absent", absent, Absent)):
-            if value not in get_args(allowed):
-                raise SettingsError(f"{name} is {value!r}; expected one of {get_args(allowed)}")
+        one_of("pool", pool, Pool)
+        one_of("absent", absent, Absent)
         self.pool = pool
         self.absent = absent
         self.background = background
@@ -155,12 +151,3 @@ class RegionLoss(SegmentationLoss):
             return weighted_mean(losses, area * ops.cast(defined, "float32"))
         wrong = divide(pixel_sum(ops.abs(probability - target), weight, self.pool), area)
         return weighted_mean(ops.where(defined, losses, wrong), area)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {
-            **super().get_config(),
-            "pool": self.pool,
-            "absent": self.absent,
-            "background": self.background,
-        }

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
+from tilesegm.losses.configured import Configured
 from tilesegm.losses.dice import dice_sums
 from tilesegm.losses.inputs import prepare_inputs
 from tilesegm.losses.reductions import divide, shortfall, weighted_mean
@@ -44,7 +43,7 @@ def running_dice(
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
-class RunningDice(keras.layers.Layer):  # type: ignore[misc]
+class RunningDice(Configured, keras.layers.Layer):  # type: ignore[misc]
     """Dice over decaying sums of batches, for classes that are absent from most batches.
 
     It is a Keras layer, not a ``Loss``: state inside a loss silently stops changing on JAX, while
@@ -67,9 +66,6 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
         from_logits: whether ``y_pred`` are logits rather than probabilities.
         ignore: label id whose pixels are ignored.
         name: name of the layer.
-
-    Raises:
-        SettingsError: ``channels`` or ``decay`` is out of range.
     """
 
     def __init__(
@@ -82,8 +78,8 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
         name: str | None = None,
     ) -> None:
         super().__init__(name=name, dtype="float32")
-        if channels < 1 or not 0.0 <= decay < 1.0:
-            raise SettingsError(f"channels is {channels}, decay {decay}; expected >= 1 and 0 to 1")
+        in_range("channels", channels, 1)
+        in_range("decay", decay, 0, 1, "[)")
         self.channels = channels
         self.decay = decay
         self.from_logits = from_logits
@@ -113,13 +109,3 @@ class RunningDice(keras.layers.Layer):  # type: ignore[misc]
         wrong = divide(pixel_sum(ops.abs(batch.probability - batch.target), batch.weight), area)
         # A numerator above 0 means that some batch had a pixel of the class.
         return weighted_mean(ops.where(after[:1] > 0.0, losses, wrong), area)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this layer."""
-        return {
-            "channels": self.channels,
-            "decay": self.decay,
-            "from_logits": self.from_logits,
-            "ignore": self.ignore,
-            "name": self.name,
-        }

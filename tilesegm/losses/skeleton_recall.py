@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.morphology import dilate_cross
 from tilesegm.losses.reductions import divide
-from tilesegm.losses.region import Pool, RegionLoss, RegionOptions, pixel_sum
+from tilesegm.losses.region import RegionLoss, RegionOptions, pixel_sum
 from tilesegm.losses.skeleton import thin
 from tilesegm.losses.tensors import Tensor
 
-__all__ = ["SkeletonRecall", "skeleton_recall", "skeleton_tube"]
+__all__ = ["SkeletonRecall", "skeleton_tube"]
 
 
 def skeleton_tube(target: Tensor, valid: Tensor, *, width: int = 2) -> Tensor:
@@ -36,27 +36,6 @@ def skeleton_tube(target: Tensor, valid: Tensor, *, width: int = 2) -> Tensor:
     return ops.stop_gradient(tube * ops.cast(mask, "float32"))
 
 
-def skeleton_recall(
-    target: Tensor, probability: Tensor, weight: Tensor, *, width: int = 2, pool: Pool = "batch"
-) -> Tensor:
-    """Return the fraction of the true skeleton tube t that is missed, ``1 - sum(p t) / sum(t)``.
-
-    Args:
-        target: ``(N, H, W, K)`` fractions of the classes.
-        probability: ``(N, H, W, K)``.
-        weight: ``(N, H, W)`` pixel weights; they weigh the pixels of the sums. The skeleton depends
-            on them only in that pixels of weight 0 are left out.
-        width: see `skeleton_tube`.
-        pool: whether to sum over the whole batch or over each image.
-
-    Returns:
-        ``(G, K)`` losses in [0, 1], with G = 1 for the batch and N for images; 0 without a tube.
-    """
-    tube = skeleton_tube(target, (weight > 0)[..., None], width=width)
-    missed = pixel_sum((1.0 - probability) * tube, weight, pool)
-    return divide(missed, pixel_sum(tube, weight, pool))
-
-
 @keras.saving.register_keras_serializable(package="tilesegm")
 class SkeletonRecall(RegionLoss):
     """Skeleton recall loss (Kirchhoff et al. 2024, ECCV) for thin, connected structures.
@@ -71,23 +50,17 @@ class SkeletonRecall(RegionLoss):
         **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`, except that by
             default ``background`` is False and ``absent`` is ``"skip"``, since an absent class has
             no skeleton. ``from_logits``, ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, width: int = 2, **region: Unpack[RegionOptions]) -> None:
         region.setdefault("background", False)
         region.setdefault("absent", "skip")
         super().__init__(**region)
-        if width < 0:
-            raise SettingsError(f"width is {width}; expected 0 or more")
+        in_range("width", width, 0)
         self.width = width
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
-        """Return `skeleton_recall` of each group and class, ``(G, K)``."""
-        return skeleton_recall(target, probability, weight, width=self.width, pool=self.pool)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "width": self.width}
+        """Return the fraction of the tube that is missed, ``(G, K)``; 0 without a tube."""
+        tube = skeleton_tube(target, (weight > 0)[..., None], width=self.width)
+        missed = pixel_sum((1.0 - probability) * tube, weight, self.pool)
+        return divide(missed, pixel_sum(tube, weight, self.pool))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range
 from tilesegm.losses.base import Common, SegmentationLoss
 from tilesegm.losses.cross_entropy import pixel_cross_entropy
 from tilesegm.losses.inputs import LossInputs
@@ -46,22 +46,14 @@ class TopK(SegmentationLoss):
     Args:
         fraction: fraction of the pixel weight that counts, in ``(0, 1]``; 1 gives cross-entropy.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
-
-    Raises:
-        SettingsError: ``fraction`` is out of range.
     """
 
     def __init__(self, *, fraction: float = 0.1, **common: Unpack[Common]) -> None:
         super().__init__(**common)
-        if not 0.0 < fraction <= 1.0:
-            raise SettingsError(f"fraction is {fraction}; expected 0 < fraction <= 1")
+        in_range("fraction", fraction, 0, 1, "(]")
         self.fraction = fraction
 
     def compute(self, batch: LossInputs) -> Tensor:
         """Return `hardest_mean` of the pixels' cross-entropy."""
         pixels = pixel_cross_entropy(batch.classes, batch.log_probability)
         return hardest_mean(pixels, batch.weight, self.fraction)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "fraction": self.fraction}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import ClassVar, Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
-from tilesegm.losses.base import with_current_names
 from tilesegm.losses.reductions import shortfall
 from tilesegm.losses.region import Overlap, RegionLoss, RegionOptions, overlap
 from tilesegm.losses.tensors import Tensor
@@ -76,12 +76,10 @@ class Tversky(RegionLoss):
         alpha: weight of false positives.
         beta: weight of false negatives; above ``alpha`` it favours recall.
         smooth: added to numerator and denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
-            ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: an argument is out of range.
+        **region: the arguments of every `RegionLoss`.
     """
+
+    earlier_names: ClassVar = {"extra": "alpha", "missed": "beta"}
 
     def __init__(
         self,
@@ -106,16 +104,6 @@ class Tversky(RegionLoss):
         count = overlap(target, probability, weight, self.pool)
         return tversky(count, alpha=self.alpha, beta=self.beta, smooth=self.smooth)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        own = {"alpha": self.alpha, "beta": self.beta, "smooth": self.smooth}
-        return {**super().get_config(), **own}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Tversky:
-        """Rebuild the loss."""
-        return cls(**with_current_names(config, extra="alpha", missed="beta"))
-
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 class FocalTversky(Tversky):
@@ -126,26 +114,18 @@ class FocalTversky(Tversky):
     prediction, where the plain power gives NaN.
 
     Args:
-        gamma: focus; 1 gives `Tversky`, the paper takes 4/3.
+        gamma: focus, above 0; 1 gives `Tversky`, the paper takes 4/3.
         **tversky: the arguments of `Tversky`.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(self, *, gamma: float = 4.0 / 3.0, **tversky: Unpack[TverskyOptions]) -> None:
         super().__init__(**tversky)
-        if gamma <= 0.0:
-            raise SettingsError(f"gamma is {gamma}; expected a number above 0")
+        in_range("gamma", gamma, 0, ends="(]")
         self.gamma = gamma
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
         """Return ``(1 - TI) ** (1 / gamma)`` of each group and class, ``(G, K)``."""
         return power_of_loss(super().per_class(target, probability, weight), 1.0 / self.gamma)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "gamma": self.gamma}
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -156,24 +136,15 @@ class Jaccard(RegionLoss):
 
     Args:
         smooth: added to numerator and denominator, in pixels.
-        **region: ``pool``, ``absent``, ``background`` as for every `RegionLoss`; ``from_logits``,
-            ``ignore``, ``name``.
-
-    Raises:
-        SettingsError: ``smooth`` is negative.
+        **region: the arguments of every `RegionLoss`.
     """
 
     def __init__(self, *, smooth: float = 1e-5, **region: Unpack[RegionOptions]) -> None:
         super().__init__(**region)
-        if smooth < 0.0:
-            raise SettingsError(f"smooth is {smooth}; expected a number >= 0")
+        in_range("smooth", smooth, 0)
         self.smooth = smooth
 
     def per_class(self, target: Tensor, probability: Tensor, weight: Tensor) -> Tensor:
         """Return one minus intersection over union of each group and class, ``(G, K)``."""
         count = overlap(target, probability, weight, self.pool)
         return tversky(count, alpha=1.0, beta=1.0, smooth=self.smooth)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this loss."""
-        return {**super().get_config(), "smooth": self.smooth}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import AccuracyByBin, Counts
+from tilesegm.metrics.counts import AccuracyByBin, Counts, histogram, ratio
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["DEPTHS", "BandCounts", "border_depth", "count_bands", "count_depths"]
 
 DEPTHS = (1, 2, 4, 8, 16)
 """Upper ends, in pixels, of the bins of distance from a border of the truth."""
-
-_Pick = Callable[..., NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -31,10 +29,11 @@ class BandCounts(Counts):
 
     @property
     def iou(self) -> NDArray[np.float64]:
-        """``(K,)`` boundary IoU (Cheng et al. 2021); NaN for a class that has no border at all."""
-        either = self.true + self.predicted - self.both
-        nothing = np.full(len(self.both), np.nan)
-        return np.asarray(np.divide(self.both, either, out=nothing, where=either > 0))
+        """``(K,)`` boundary IoU (Cheng et al. 2021); NaN for a class without a border in the truth.
+
+        Where the truth has no border there is none to be found, and 0 would blame the map for it.
+        """
+        return ratio(self.both, self.true + self.predicted - self.both, where=self.true > 0)
 
 
 def border_depth(labels: NDArray[Any], radii: Sequence[int]) -> NDArray[np.uint8]:
@@ -70,7 +69,7 @@ def border_depth(labels: NDArray[Any], radii: Sequence[int]) -> NDArray[np.uint8
     return depth
 
 
-def _widen(values: NDArray[Any], step: int, pick: _Pick) -> NDArray[Any]:
+def _widen(values: NDArray[Any], step: int, pick: np.ufunc) -> NDArray[Any]:
     """Take the extreme of each pixel and those ``step`` away, or at the edge, along both axes."""
     for _ in range(2):
         values = values.T
@@ -93,9 +92,9 @@ def count_bands(pair: WindowPair, radius: int) -> BandCounts:
     near_predicted = border_depth(pair.predicted, [radius])[pair.inner] == 0
     shared = near_true & near_predicted & (core.truth == core.predicted)
     return BandCounts(
-        _count(core.truth[shared], pair.classes),
-        _count(core.truth[near_true], pair.classes),
-        _count(core.predicted[near_predicted], pair.classes),
+        histogram(core.truth[shared], pair.classes),
+        histogram(core.truth[near_true], pair.classes),
+        histogram(core.predicted[near_predicted], pair.classes),
     )
 
 
@@ -104,11 +103,5 @@ def count_depths(pair: WindowPair) -> AccuracyByBin:
     core = pair.core
     depth = border_depth(pair.truth, DEPTHS)[pair.inner]
     known = core.truth != pair.unknown
-    size = len(DEPTHS) + 1
-    return AccuracyByBin(
-        _count(depth[known & (core.truth == core.predicted)], size), _count(depth[known], size)
-    )
-
-
-def _count(ids: NDArray[Any], size: int) -> NDArray[np.int64]:
-    return np.bincount(ids.ravel(), minlength=size)[:size].astype(np.int64)
+    right = known & (core.truth == core.predicted)
+    return AccuracyByBin(*(histogram(depth[part], len(DEPTHS) + 1) for part in (right, known)))

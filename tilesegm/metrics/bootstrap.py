@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import InputError
+from tilesegm.metrics.counts import ratio
 from tilesegm.metrics.evaluation import Evaluation
 
 __all__ = ["Difference", "compare"]
 
 _CHUNK = 64
 """Resamples that are summed at once."""
-
-_Sums = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -108,10 +107,7 @@ def _blocks(evaluation: Evaluation) -> NDArray[np.float64]:
 
 
 def _check_same(
-    first: Evaluation,
-    other: Evaluation,
-    base: NDArray[np.float64],
-    theirs: NDArray[np.float64],
+    first: Evaluation, other: Evaluation, base: NDArray[np.float64], theirs: NDArray[np.float64]
 ) -> None:
     places = [
         [(n, block.row, block.col) for n, image in enumerate(one.images) for block in image.blocks]
@@ -136,8 +132,7 @@ def _check_same(
 def _scores(times: NDArray[np.float64], blocks: NDArray[np.float64]) -> NDArray[np.float64]:
     """``(draws, 2 + K)`` accuracy, mean IoU and IoU, of blocks taken ``(draws, blocks)`` times."""
     right, true, predicted = np.moveaxis(np.tensordot(times, blocks, axes=1), 1, 0)
-    either = true + predicted - right
-    iou = np.divide(right, either, out=np.full(either.shape, np.nan), where=either > 0)
+    iou = ratio(right, true + predicted - right)
     there = ~np.isnan(iou)
     mean = np.where(there, iou, 0).sum(1) / np.maximum(there.sum(1), 1)
     accuracy = right.sum(1) / true.sum(1)

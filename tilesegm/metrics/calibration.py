@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import AccuracyByBin, Counts
+from tilesegm.metrics.counts import AccuracyByBin, Counts, histogram, ratio
 
 __all__ = ["STEPS", "ConfidenceCounts", "Curve", "ScoreCounts", "count_confidence", "count_scores"]
 
@@ -32,17 +32,12 @@ class ConfidenceCounts(AccuracyByBin):
         steps = len(self.all) - 1
         level = np.arange(steps + 1)
         bin_of = np.maximum(-(-level * bins // steps) - 1, 0)
-        pixels = np.bincount(bin_of, self.all, bins)
-        sums = np.stack(
-            [
-                np.bincount(bin_of, self.all * (level / steps), bins),
-                np.bincount(bin_of, self.right, bins),
-            ],
-            axis=1,
+        pixels, confidence, right = (
+            np.bincount(bin_of, weights, bins)
+            for weights in (self.all, self.all * (level / steps), self.right)
         )
-        there = pixels[:, None] > 0
-        means = np.divide(sums, pixels[:, None], out=np.full(sums.shape, np.nan), where=there)
-        return np.column_stack([means, pixels / max(pixels.sum(), 1)])
+        share = pixels / max(pixels.sum(), 1)
+        return np.column_stack([ratio(confidence, pixels), ratio(right, pixels), share])
 
     def expected_calibration_error(self, bins: int = 15) -> float:
         """Mean distance of confidence from accuracy over bins (Naeini 2015; Guo 2017)."""
@@ -91,15 +86,10 @@ class ScoreCounts(Counts):
         right = self.positive[number, ::-1].cumsum()[::-1]
         wrong = self.negative[number, ::-1].cumsum()[::-1]
         true = self.positive[number].sum()
-
-        def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-            nothing = np.full(len(part), np.nan)
-            return np.asarray(np.divide(part, whole, out=nothing, where=whole > 0))
-
         return Curve(
             np.arange(steps + 1) / steps,
             precision=ratio(right, right + wrong),
-            recall=ratio(right, np.full(steps + 1, true)),
+            recall=ratio(right, true),
             f1=ratio(2 * right, right + wrong + true),
             iou=ratio(right, wrong + true),
         )
@@ -109,9 +99,8 @@ def count_confidence(
     levels: NDArray[Any], right: NDArray[np.bool_], known: NDArray[np.bool_], steps: int
 ) -> ConfidenceCounts:
     """Count pixels by confidence; all arrays are ``(height, width)``, levels run to ``steps``."""
-    return ConfidenceCounts(
-        right=_histogram(levels[known & right], steps), all=_histogram(levels[known], steps)
-    )
+    parts = known & right, known
+    return ConfidenceCounts(*(histogram(levels[part], steps + 1) for part in parts))
 
 
 def count_scores(
@@ -125,14 +114,7 @@ def count_scores(
         known: ``(height, width)``, False where pixels are not counted.
         steps: the level that stands for 1.
     """
-    rows = [
-        (_histogram(levels[known & own, n], steps), _histogram(levels[known & ~own, n], steps))
-        for n in range(levels.shape[2])
-        for own in (truth == n,)
-    ]
-    positive, negative = zip(*rows, strict=True)
+    numbers = range(levels.shape[2])
+    positive = [histogram(levels[known & (truth == n), n], steps + 1) for n in numbers]
+    negative = [histogram(levels[known & (truth != n), n], steps + 1) for n in numbers]
     return ScoreCounts(np.stack(positive), np.stack(negative))
-
-
-def _histogram(levels: NDArray[Any], steps: int) -> NDArray[np.int64]:
-    return np.bincount(levels.ravel(), minlength=steps + 1)[: steps + 1].astype(np.int64)

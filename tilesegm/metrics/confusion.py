@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.metrics.counts import ratio
 from tilesegm.metrics.pair import clip_ids
 
 __all__ = ["Scores", "count_confusion", "count_pairs", "mean"]
@@ -97,27 +98,27 @@ class Scores:
     @property
     def accuracy(self) -> float:
         """Fraction of pixels classified correctly; also micro precision and recall over classes."""
-        return _ratio(self.right.sum(), self.pixels)
+        return float(ratio(self.right.sum(), self.pixels))
 
     @property
     def iou(self) -> NDArray[np.float64]:
         """``(K,)`` intersection over union (Jaccard index)."""
-        return _ratios(self.right, self.true + self.predicted - self.right)
+        return ratio(self.right, self.true + self.predicted - self.right)
 
     @property
     def dice(self) -> NDArray[np.float64]:
         """``(K,)`` Dice coefficient, which is the F1 score of pixels."""
-        return _ratios(2 * self.right, self.true + self.predicted)
+        return ratio(2 * self.right, self.true + self.predicted)
 
     @property
     def precision(self) -> NDArray[np.float64]:
         """``(K,)`` fraction of the pixels predicted as a class that belong to it."""
-        return _ratios(self.right, self.predicted)
+        return ratio(self.right, self.predicted)
 
     @property
     def recall(self) -> NDArray[np.float64]:
         """``(K,)`` fraction of the pixels of a class that are predicted as it."""
-        return _ratios(self.right, self.true)
+        return ratio(self.right, self.true)
 
     @property
     def mean_iou(self) -> float:
@@ -132,17 +133,17 @@ class Scores:
     @property
     def micro_iou(self) -> float:
         """IoU of counts summed over classes: large classes decide."""
-        return _ratio(self.right.sum(), (self.true + self.predicted - self.right).sum())
+        return float(ratio(self.right.sum(), (self.true + self.predicted - self.right).sum()))
 
     @property
     def micro_dice(self) -> float:
         """Dice of counts summed over classes; equals accuracy when every pixel is predicted."""
-        return _ratio(2 * self.right.sum(), (self.true + self.predicted).sum())
+        return float(ratio(2 * self.right.sum(), (self.true + self.predicted).sum()))
 
     @property
     def frequency_weighted_iou(self) -> float:
         """IoU weighted by the share of each class in the truth."""
-        return _ratio((np.nan_to_num(self.iou) * self.true).sum(), self.pixels)
+        return float(ratio((np.nan_to_num(self.iou) * self.true).sum(), self.pixels))
 
     @property
     def kappa(self) -> float:
@@ -151,18 +152,10 @@ class Scores:
         if not n:
             return float("nan")
         chance = float((self.true / n * (self.predicted / n)).sum())
-        return _ratio(self.accuracy - chance, 1 - chance)
+        return float(ratio(self.accuracy - chance, 1 - chance))
 
 
 def mean(values: NDArray[np.float64]) -> float:
     """Mean of what is not NaN; NaN when nothing is left."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")
-
-
-def _ratios(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    return np.asarray(np.divide(part, whole, out=np.full(len(part), np.nan), where=whole > 0))
-
-
-def _ratio(part: Any, whole: Any) -> float:
-    return float(part / whole) if whole else float("nan")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["AccuracyByBin", "Counts"]
+__all__ = ["AccuracyByBin", "Counts", "histogram", "ratio"]
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,26 @@ class AccuracyByBin(Counts):
     @property
     def accuracy(self) -> NDArray[np.float64]:
         """``(bins,)`` fraction of pixels classified correctly; NaN without pixels."""
-        nothing = np.full(len(self.all), np.nan)
-        return np.asarray(np.divide(self.right, self.all, out=nothing, where=self.all > 0))
+        return ratio(self.right, self.all)
 
     @property
     def share(self) -> NDArray[np.float64]:
         """``(bins,)`` fraction of all pixels."""
         return np.asarray(self.all / max(self.all.sum(), 1))
+
+
+def ratio(
+    part: ArrayLike,
+    whole: ArrayLike,
+    otherwise: float = np.nan,
+    where: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """``part / whole`` where asked for or the whole is above 0, and ``otherwise`` elsewhere."""
+    counted = np.asarray(whole) > 0 if where is None else where
+    out = np.full(np.shape(part), float(otherwise))
+    return np.asarray(np.divide(part, whole, out=out, where=counted))
+
+
+def histogram(numbers: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """Count how often each number below ``size`` occurs; greater ones are left out."""
+    return np.bincount(numbers.ravel(), minlength=size)[:size].astype(np.int64)

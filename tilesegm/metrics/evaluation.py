@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
 
 import numpy as np
 
-from tilesegm.grid.layout import SEAM_DISTANCES
+from tilesegm.classes import Meaning
+from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.confusion import Scores, mean
 from tilesegm.metrics.map_counts import Block, MapCounts
@@ -19,6 +20,12 @@ from tilesegm.metrics.measures import Measures
 from tilesegm.plain import plain
 
 __all__ = ["Evaluation", "ImageEvaluation"]
+
+_OVERALL = (
+    *("pixels", "accuracy", "kappa", "mean_iou", "mean_dice"),
+    *("micro_iou", "micro_dice", "frequency_weighted_iou"),
+)
+"""Scores over all classes, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,11 @@ class Evaluation:
     measures: Measures
     images: tuple[ImageEvaluation, ...]
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    """What was assumed of values, and what hides pixels of the truth."""
+    truth_values: Meaning = field(default_factory=Meaning)
+    """What values of the truths beside ids were read as."""
+    predicted_values: Meaning = field(default_factory=Meaning)
 
     @cached_property
     def total(self) -> MapCounts:
@@ -81,6 +93,7 @@ class Evaluation:
             **self._calibration(),
             "measures": asdict(self.measures),
             "images": images,
+            "notes": list(self.notes),
             "seconds": self.seconds,
         }
         facts: dict[str, Any] = plain(said, infinity="inf")
@@ -96,10 +109,7 @@ class Evaluation:
             "name": self.classes,
             "true_pixels": scores.true,
             "predicted_pixels": scores.predicted,
-            "iou": scores.iou,
-            "dice": scores.dice,
-            "precision": scores.precision,
-            "recall": scores.recall,
+            **{name: getattr(scores, name) for name in ("iou", "dice", "precision", "recall")},
         }
         if total.bands:
             columns["boundary_iou"] = total.bands.iou
@@ -120,15 +130,10 @@ class Evaluation:
                 rows[number]["cldice"] = total.skeletons.cldice[n]
                 rows[number]["skeleton_unfinished_pixels"] = total.skeletons.unfinished[n]
         if total.objects:
-            objects = total.objects
+            names = ("true", "predicted", "matched", "f1", "panoptic_quality")
+            parts = {name: getattr(total.objects, name) for name in names}
             for n, number in enumerate(self.measures.objects):
-                rows[number]["objects"] = {
-                    "true": objects.true[n],
-                    "predicted": objects.predicted[n],
-                    "matched": objects.matched[n],
-                    "f1": objects.f1[n],
-                    "panoptic_quality": objects.panoptic_quality[n],
-                }
+                rows[number]["objects"] = {name: part[n] for name, part in parts.items()}
         return rows
 
     def _by_distance(self) -> dict[str, Any]:
@@ -157,16 +162,9 @@ class Evaluation:
 
 def _overall(counts: MapCounts) -> dict[str, Any]:
     scores = counts.class_scores
-    values = {
-        "pixels": scores.pixels,
-        "accuracy": scores.accuracy,
-        "kappa": scores.kappa,
-        "mean_iou": scores.mean_iou,
-        "mean_dice": scores.mean_dice,
-        "micro_iou": scores.micro_iou,
-        "micro_dice": scores.micro_dice,
-        "frequency_weighted_iou": scores.frequency_weighted_iou,
-    }
+    values = {name: getattr(scores, name) for name in _OVERALL}
+    values["mean_iou_classes"] = int(np.isfinite(scores.iou).sum())
     if counts.bands:
         values["mean_boundary_iou"] = mean(counts.bands.iou)
+        values["mean_boundary_iou_classes"] = int(np.isfinite(counts.bands.iou).sum())
     return values

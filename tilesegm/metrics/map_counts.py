@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.grid.window import Window
 from tilesegm.metrics.bands import BandCounts, count_bands, count_depths
 from tilesegm.metrics.calibration import ConfidenceCounts, ScoreCounts
 from tilesegm.metrics.confusion import Scores, count_pairs
@@ -83,10 +84,8 @@ def count_measures(
 def count_blocks(pair: WindowPair, row: int, col: int, side: int) -> Iterator[Block]:
     """Count confusion by blocks of ``side`` pixels; the window begins at ``row``, ``col``."""
     core = pair.core
-    height, width = core.truth.shape
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            part = slice(top, top + side), slice(left, left + side)
-            counts = count_pairs(core.truth[part], core.predicted[part], pair.classes)
-            if counts.any():
-                yield Block(row + top, col + left, counts)
+    for block in Window(row, col, *core.truth.shape).tiles(side):
+        part = block.shift(-row, -col).slices
+        counts = count_pairs(core.truth[part], core.predicted[part], pair.classes)
+        if counts.any():
+            yield Block(block.row, block.col, counts)

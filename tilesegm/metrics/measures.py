@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.metrics.bands import DEPTHS
 
@@ -37,16 +38,11 @@ class Measures:
     """Side of the blocks whose counts are kept, to resample them."""
 
     def __post_init__(self) -> None:
-        for name in ("band", "cap", "rounds", "block"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.cap > 1024:
-            raise SettingsError(f"cap is {self.cap} pixels; it must be at most 1024")
+        for name in ("band", "rounds", "block"):
+            in_range(name, getattr(self, name), 1)
+        in_range("cap", self.cap, 1, 1024, what="pixels")
         for tolerance in self.tolerances:
-            if not 0 <= tolerance <= self.cap:
-                raise SettingsError(
-                    f"tolerance is {tolerance:g} pixels; it must be from 0 to the cap, {self.cap}"
-                )
+            in_range("tolerance", tolerance, 0, self.cap, what="a distance within the cap,")
 
     @property
     def halo(self) -> int:

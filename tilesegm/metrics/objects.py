@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.counts import Counts, ratio
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["ObjectCounts", "ObjectPart", "cut_objects", "join_objects"]
@@ -31,17 +31,13 @@ class ObjectCounts(Counts):
 
     @property
     def f1(self) -> NDArray[np.float64]:
-        """``(len(classes),)`` F1 score of objects; NaN for a class without any."""
-        total = self.true + self.predicted
-        nothing = np.full(len(total), np.nan)
-        return np.asarray(np.divide(2 * self.matched, total, out=nothing, where=total > 0))
+        """``(len(classes),)`` F1 score of objects; NaN for a class without any in the truth."""
+        return ratio(2 * self.matched, self.true + self.predicted, where=self.true > 0)
 
     @property
     def panoptic_quality(self) -> NDArray[np.float64]:
         """``(len(classes),)`` F1 times the mean IoU of matched pairs (Kirillov et al. 2019)."""
-        total = self.true + self.predicted
-        nothing = np.full(len(total), np.nan)
-        return np.asarray(np.divide(2 * self.quality, total, out=nothing, where=total > 0))
+        return ratio(2 * self.quality, self.true + self.predicted, where=self.true > 0)
 
 
 @dataclass(frozen=True)
@@ -106,13 +102,9 @@ def join_objects(windows: Mapping[tuple[int, int], tuple[ObjectPart, ...]]) -> O
     """
     classes = len(next(iter(windows.values())))
     rows = [_match({at: parts[n] for at, parts in windows.items()}) for n in range(classes)]
-    true, predicted, matched, quality = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return ObjectCounts(
-        np.asarray(true, np.int64),
-        np.asarray(predicted, np.int64),
-        np.asarray(matched, np.int64),
-        np.asarray(quality, np.float64),
-    )
+    table = np.array(rows, np.float64).reshape(classes, 4)
+    true, predicted, matched = table[:, :3].T.astype(np.int64)
+    return ObjectCounts(true, predicted, matched, table[:, 3])
 
 
 def _match(windows: dict[tuple[int, int], ObjectPart]) -> tuple[int, int, int, float]:
@@ -148,12 +140,12 @@ def _join(
         offsets[at], total = total - 1, total + side.areas.size
     touching = []
     for (row, col), side in windows.items():
-        below, beside = windows.get((row + 1, col)), windows.get((row, col + 1))
-        for other, at, mine, yours in (
-            (below, (row + 1, col), side.bottom, below.top if below else None),
-            (beside, (row, col + 1), side.right, beside.left if beside else None),
+        for at, mine, edge in (
+            ((row + 1, col), side.bottom, "top"),
+            ((row, col + 1), side.right, "left"),
         ):
-            if other is not None and yours is not None:
+            if at in windows:
+                yours = getattr(windows[at], edge)
                 both = (mine > 0) & (yours > 0)
                 ends = mine[both] + offsets[row, col], yours[both] + offsets[at]
                 touching.append(np.unique(np.stack(ends).astype(np.int64), axis=1))

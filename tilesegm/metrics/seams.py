@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.grid.axis import Axis
-from tilesegm.grid.layout import SEAM_DISTANCES, TileLayout
-from tilesegm.metrics.counts import AccuracyByBin
+from tilesegm.grid.tiles import SEAM_DISTANCES, TileLayout
+from tilesegm.metrics.counts import AccuracyByBin, histogram
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SeamMap", "count_seams"]
@@ -29,16 +28,8 @@ class SeamMap:
         Neighbours change over in the middle of what both contribute to: that is the seam, cut or
         blended.
         """
-        return cls(*map(_bins, layout.axes(height, width)))
-
-
-def _bins(axis: Axis) -> NDArray[np.uint8]:
-    """Bin of each pixel along an axis."""
-    centres = np.arange(axis.size) + 0.5
-    distance = np.full(axis.size, np.inf)
-    for seam in axis.seams:
-        np.minimum(distance, np.abs(centres - seam), out=distance)
-    return np.searchsorted(SEAM_DISTANCES, distance).astype(np.uint8)
+        distances = (axis.seam_distance(0, axis.size) for axis in layout.axes(height, width))
+        return cls(*(np.searchsorted(SEAM_DISTANCES, each).astype(np.uint8) for each in distances))
 
 
 def count_seams(pair: WindowPair, seams: SeamMap, row: int, col: int) -> AccuracyByBin:
@@ -49,5 +40,4 @@ def count_seams(pair: WindowPair, seams: SeamMap, row: int, col: int) -> Accurac
     known = core.truth != core.unknown
     right = known & (core.truth == core.predicted)
     size = len(SEAM_DISTANCES) + 1
-    counts = (np.bincount(bins[part], minlength=size).astype(np.int64) for part in (right, known))
-    return AccuracyByBin(*counts)
+    return AccuracyByBin(*(histogram(bins[part], size) for part in (right, known)))

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.counts import Counts, ratio
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SkeletonCounts", "count_skeletons", "skeletonise"]
@@ -41,16 +41,12 @@ class SkeletonCounts(Counts):
         """``(len(classes),)`` centre line Dice (Shit et al. 2021).
 
         Harmonic mean of the parts of both skeletons that lie inside the other map's class. NaN
-        for a class in neither map; 0 for one in a single map.
+        for a class that is not in the truth; 0 for one that is there alone.
         """
-        zeros = np.zeros(len(self.true))
-        recall = np.divide(self.true_found, self.true, out=zeros.copy(), where=self.true > 0)
-        right = np.divide(
-            self.predicted_right, self.predicted, out=zeros.copy(), where=self.predicted > 0
-        )
-        both = recall + right
-        score = np.divide(2 * recall * right, both, out=zeros, where=both > 0)
-        return np.where(self.true + self.predicted > 0, score, np.nan)
+        recall = ratio(self.true_found, self.true, otherwise=0)
+        right = ratio(self.predicted_right, self.predicted, otherwise=0)
+        score = ratio(2 * recall * right, recall + right, otherwise=0)
+        return np.where(self.true > 0, score, np.nan)
 
 
 def count_skeletons(pair: WindowPair, classes: tuple[int, ...], rounds: int) -> SkeletonCounts:
@@ -76,9 +72,7 @@ def count_skeletons(pair: WindowPair, classes: tuple[int, ...], rounds: int) -> 
 
 
 def skeletonise(
-    mask: NDArray[np.bool_],
-    rounds: int,
-    inner: tuple[slice, slice] = (slice(None), slice(None)),
+    mask: NDArray[np.bool_], rounds: int, inner: tuple[slice, slice] = (slice(None), slice(None))
 ) -> tuple[NDArray[np.bool_], int]:
     """Thin a mask to 8-connected lines one pixel wide (Guo and Hall 1989, algorithm A1).
 

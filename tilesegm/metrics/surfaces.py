@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.metrics.counts import Counts
+from tilesegm.metrics.counts import Counts, histogram, ratio
 from tilesegm.metrics.pair import WindowPair
 
 __all__ = ["SurfaceCounts", "border", "count_surfaces", "squared_distances"]
@@ -39,35 +39,35 @@ class SurfaceCounts(Counts):
     def boundary_f1(self, tolerance: float) -> NDArray[np.float64]:
         """``(K,)`` harmonic mean of the parts of both borders within ``tolerance`` of the other.
 
-        Csurka et al. 2013. NaN for a class without borders in both maps; 0 for one that has
-        them in a single map.
+        Csurka et al. 2013. NaN for a class without borders in the truth; 0 for one that has
+        them there alone.
         """
         near, length = self._within(tolerance)
-        parts = np.divide(near, length, out=np.zeros(near.shape), where=length > 0)
-        total = parts.sum(0)
-        f1 = np.divide(2 * parts.prod(0), total, out=np.zeros(len(total)), where=total > 0)
-        return np.where(length.sum(0) > 0, f1, np.nan)
+        parts = ratio(near, length, otherwise=0)
+        f1 = ratio(2 * parts.prod(0), parts.sum(0), otherwise=0)
+        return np.where(length[0] > 0, f1, np.nan)
 
     def surface_dice(self, tolerance: float) -> NDArray[np.float64]:
         """``(K,)`` fraction of border pixels within ``tolerance`` of the other map's border.
 
-        Known as normalised surface distance (Nikolov et al. 2018), counted in border pixels.
+        Known as normalised surface distance (Nikolov et al. 2018), counted in border pixels. NaN
+        for a class without borders in the truth.
         """
         near, length = self._within(tolerance)
-        empty = np.full(near.shape[1], np.nan)
-        return np.asarray(np.divide(near.sum(0), length.sum(0), out=empty, where=length.any(0)))
+        return ratio(near.sum(0), length.sum(0), where=length[0] > 0)
 
     def hausdorff(self, percentile: float = 95) -> NDArray[np.float64]:
         """``(K,)`` the greater of both directions' percentile of distances, in pixels.
 
-        Infinite where it is above the cap, or the class has borders in one map only; NaN where it
-        has none in both. Between two distances the percentile is interpolated linearly.
+        Infinite where it is above the cap, or the class has borders in the truth only; NaN where
+        it has none there. Between two distances the percentile is interpolated linearly.
         """
         ends = [
             [_percentile(row, percentile) for row in side] for side in (self.true, self.predicted)
         ]
-        one_sided = (self.true.sum(1) > 0) != (self.predicted.sum(1) > 0)
-        return np.where(one_sided, np.inf, np.fmax(*np.asarray(ends, np.float64)))
+        known, found = self.true.any(1), self.predicted.any(1)
+        distance = np.where(found, np.fmax(*np.asarray(ends, np.float64)), np.inf)
+        return np.where(known, distance, np.nan)
 
     def _within(self, tolerance: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """``(2, K)`` border pixels of truth and prediction: those that are near, and all."""
@@ -113,7 +113,7 @@ def count_surfaces(pair: WindowPair, cap: int) -> SurfaceCounts:
     inside[pair.inner] = True
     # Most border pixels of a good map lie on the other's: no need to search for those.
     shared = edges[0] & edges[1] & (pair.truth == pair.predicted)
-    at_once = np.bincount(pair.truth[shared & inside].ravel(), minlength=pair.classes)
+    at_once = histogram(pair.truth[shared & inside], pair.classes)
     rest = inside & ~shared
     sides = []
     for mine, my_edge, other, other_edge in (
@@ -121,29 +121,19 @@ def count_surfaces(pair: WindowPair, cap: int) -> SurfaceCounts:
         (pair.predicted, edges[1], pair.truth, edges[0]),
     ):
         counts = np.zeros((pair.classes, cap * cap + 2), np.int64)
-        counts[:, 0] = at_once[: pair.classes]
+        counts[:, 0] = at_once
         places = np.nonzero(my_edge & rest)
         ids = mine[places]
         for number in np.unique(ids[ids < pair.classes]):
             rows, cols = (axis[ids == number] for axis in places)
-            found = _search(rows, cols, (other, other_edge, int(number)), cap)
-            counts[number] += np.bincount(found, minlength=cap * cap + 2)
+            # The part of the other map that can be reached from these pixels is searched.
+            top, left = max(int(rows.min()) - cap, 0), max(int(cols.min()) - cap, 0)
+            part = slice(top, int(rows.max()) + cap + 1), slice(left, int(cols.max()) + cap + 1)
+            target = (other[part] == number) & other_edge[part]
+            found = squared_distances(target, rows - top, cols - left, cap)
+            counts[number] += histogram(found, cap * cap + 2)
         sides.append(counts)
     return SurfaceCounts(*sides)
-
-
-def _search(
-    rows: NDArray[np.intp],
-    cols: NDArray[np.intp],
-    other: tuple[NDArray[Any], NDArray[np.bool_], int],
-    cap: int,
-) -> NDArray[np.int32]:
-    """Search a class's border around some pixels, in the part of the map that they can reach."""
-    labels, edge, number = other
-    top, left = max(int(rows.min()) - cap, 0), max(int(cols.min()) - cap, 0)
-    part = slice(top, int(rows.max()) + cap + 1), slice(left, int(cols.max()) + cap + 1)
-    target = (labels[part] == number) & edge[part]
-    return squared_distances(target, rows - top, cols - left, cap)
 
 
 def squared_distances(

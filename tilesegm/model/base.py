@@ -35,8 +35,16 @@ class ModelSpec:
     """Why a tiled result cannot equal one pass over the whole image; empty when it can."""
     probabilities: bool = False
     """Whether scores are probabilities already; otherwise they are logits."""
+    probed: str = ""
+    """Evidence for it from noise, as the end of a sentence; empty where none was needed."""
+    overruled: bool = False
+    """Whether it is not the answer of the last layer, which for unknown layers is logits."""
     tile: tuple[int, int] | None = None
     """The only height and width that the network accepts; None when it takes any."""
+    batch: int | None = None
+    """The only number of tiles that the network takes at a time; None when it takes any."""
+    integers: str | None = None
+    """Integer type of the values that the network takes, such as ``uint8``; None for float."""
     fill: tuple[float, ...] = (0.0,)
     """Pixel value that is zero after normalisation, one for all bands or one per band. It stands
     for missing pixels, which then look to the network like the outside of the image."""

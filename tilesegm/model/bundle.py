@@ -101,13 +101,14 @@ def save_bundle(
         ModelError: the model is no segmentation, or ``info`` does not fit it.
         OutputError: the folder exists, or cannot be written.
     """
-    from tilesegm.model.keras_model import describe
+    from tilesegm.model.keras_model import as_graph, describe
 
     target = Path(path)
     if target.exists() and not (overwrite and is_bundle(target)):
         hint = "pass overwrite=True" if is_bundle(target) else "choose a name that is free"
         raise OutputError(f"{target} exists; {hint}")
     info = info or BundleInfo()
+    model = as_graph(model, None)
     spec = describe(model, target.name)
     _check_fit(info, spec)
     with replacing(target) as draft:

@@ -15,7 +15,9 @@ from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.planes import check_planes, check_tiles, planes_of_scores
+from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, state, with_probe
+from tilesegm.model.planes import check_planes, check_tiles, planes_of_scores, two_planes
+from tilesegm.model.reason import reason_of
 
 __all__ = ["CallablePredictor"]
 
@@ -23,12 +25,13 @@ __all__ = ["CallablePredictor"]
 class CallablePredictor:
     """Scores tiles with a function ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
 
-    Scores are an array or a tensor of TensorFlow, JAX or Torch, taken as logits.
+    Scores are an array or a tensor of TensorFlow, JAX or Torch, or a dict or list of them.
 
     Args:
-        function: the function; it is called once on zeros to learn the number of classes.
+        function: the function; it is called on zeros to learn the number of classes, and on noise
+            where results depend on what its scores mean.
         bands: bands of the image.
-        tile: height and width of the tiles.
+        outputs: what is said of its outputs.
         normalisation: what pixel values go through first.
 
     Raises:
@@ -41,22 +44,29 @@ class CallablePredictor:
         self,
         function: Callable[[Any], Any],
         bands: int,
-        tile: tuple[int, int],
+        outputs: Outputs,
         normalisation: Normalisation,
     ) -> None:
         self._function = function
         self._normalisation = normalisation
+        self._head = outputs.head
         self._name = _name(function)
-        zeros = np.zeros((1, *tile, bands), np.float32)
-        classes = self._planes(zeros).shape[1]
+        side, channels, fixed = self._try_out(bands)
+        classes = max(channels, 2)
         spec = ModelSpec(
             name=self._name,
             bands=bands,
             classes=default_classes(classes),
             inexact=("a function has no layers to look at",),
+            tile=(side, side) if fixed else None,
             bytes_per_pixel=4 * (bands + 2 * classes),
-            identity=(("model", self._name), ("code", _code(function))),
+            identity=(("model", self._name), ("code", _code(function)), *outputs.identity),
         )
+        if outputs.probes(channels):
+            shape = (side, side, bands)
+            probe = probe_outputs(lambda tile: np.moveaxis(self._planes(tile), 1, -1), shape)
+            spec = with_probe(spec, probe, channels)
+        spec = state(spec, outputs.meaning)
         self._spec = with_settings(spec, normalisation, self.precision)
 
     @property
@@ -67,11 +77,36 @@ class CallablePredictor:
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`."""
         check_tiles(self._spec, tiles)
-        planes = check_planes(self._spec, tiles.shape, self._planes(tiles))
+        planes = self._planes(tiles)
+        if planes.shape[1] == 1:
+            planes = two_planes(planes, self._spec.probabilities)
+        planes = check_planes(self._spec, tiles.shape, planes)
         if planes.base is not None:
             # It may be memory that the function keeps, and blending works in place.
             planes.flags.writeable = False
         return planes
+
+    def _try_out(self, bands: int) -> tuple[int, int, bool]:
+        """Return a side of tiles that it takes, its channels, and whether it takes no other one."""
+        failed = None
+        for side in SIDES:
+            try:
+                channels = self._channels(side, bands)
+            except ModelError as error:
+                failed = failed or error
+                continue
+            fixed = False
+            if failed is not None:
+                try:
+                    self._channels(2 * side, bands)
+                except ModelError:
+                    fixed = True
+            return side, channels, fixed
+        assert failed is not None
+        raise failed
+
+    def _channels(self, side: int, bands: int) -> int:
+        return int(self._planes(np.zeros((1, side, side, bands), np.float32)).shape[1])
 
     def _planes(self, tiles: NDArray[Any]) -> NDArray[Any]:
         values = tiles.astype(np.float32)
@@ -79,15 +114,25 @@ class CallablePredictor:
             values -= np.asarray(self._normalisation.offset, np.float32)
             values *= np.asarray(self._normalisation.scale, np.float32)
         try:
-            scores = _to_array(self._function(values))
-        except MemoryError:
+            given = self._function(_as_taken(self._function, values))
+            scores = _to_array(choose_head(self._name, given, self._head))
+        except (MemoryError, ModelError):
             raise
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise ModelError(
-                f"{self._name} fails on float32 values of shape {tiles.shape}: {reason}"
+                f"{self._name} fails on float32 values of shape {tiles.shape}: "
+                f"{type(error).__name__}: {reason_of(error)}"
             ) from error
         return planes_of_scores(self._name, tiles.shape, scores)
+
+
+def _as_taken(function: Any, values: NDArray[np.float32]) -> Any:
+    """Return values as the function takes them: graphs of TensorFlow refuse arrays."""
+    if not type(function).__module__.startswith("tensorflow."):
+        return values
+    import tensorflow as tf
+
+    return tf.constant(values)
 
 
 def _to_array(scores: Any) -> NDArray[Any]:
@@ -105,4 +150,8 @@ def _name(function: Any) -> str:
 def _code(function: Any) -> str:
     """Digest of what a Python function does; what it reads from outside it remains unseen."""
     code = getattr(function, "__code__", getattr(type(function).__call__, "__code__", None))
-    return hashlib.sha256(marshal.dumps(code)).hexdigest() if code else ""
+    digest = hashlib.sha256(marshal.dumps(code) if code else b"")
+    # Layers of Keras and graphs of TensorFlow have the code of their class; their weights differ.
+    for weight in getattr(function, "variables", ()):
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest() if code else ""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tilesegm.errors import ModelError
+from tilesegm.model.foreign_file import refuse_folder, refuse_foreign
+from tilesegm.model.reason import reason_of
 
 __all__ = ["import_keras", "load_keras"]
+
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def import_keras() -> ModuleType:
@@ -29,7 +34,7 @@ def import_keras() -> ModuleType:
 
 
 def load_keras(path: Path) -> Any:
-    """Load a ``.keras`` file.
+    """Load a ``.keras`` file, or the HDF5 file that Keras 2 wrote under whatever name.
 
     Raises:
         ModelError: it is missing, of another format, damaged, or uses code that is not at hand.
@@ -37,22 +42,53 @@ def load_keras(path: Path) -> Any:
     if not path.exists():
         raise ModelError(f"{path} does not exist; pass a bundle folder, .keras file or SavedModel")
     if path.is_dir():
-        raise ModelError(f"{path} is a folder but neither a bundle nor a SavedModel")
-    if path.suffix in (".h5", ".hdf5"):
-        raise ModelError(
-            f"{path} is in the old HDF5 format, which loses custom layers; save it again with "
-            f"keras.models.load_model({path.name!r}).save({path.stem + '.keras'!r})"
-        )
-    if path.suffix != ".keras":
-        raise ModelError(f"{path} is no model; pass a bundle folder, .keras file or SavedModel")
-    if not zipfile.is_zipfile(path):
-        raise ModelError(f"{path} is damaged: a .keras file is a zip archive; copy it again")
+        raise refuse_folder(path)
+    with path.open("rb") as file:
+        begins = file.read(len(_HDF5))
+    is_hdf5 = begins == _HDF5 or path.suffix in (".h5", ".hdf5")
+    if not is_hdf5 and (path.suffix != ".keras" or not zipfile.is_zipfile(path)):
+        raise refuse_foreign(path)
     keras = import_keras()
     try:
+        if is_hdf5:
+            from tilesegm.model.hdf5_file import load_hdf5
+
+            return load_hdf5(path)
         return keras.saving.load_model(path, compile=False)
+    except ModelError:
+        raise
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(
-            f"{path} cannot be loaded: {reason}; if it uses your own layers or Lambda, load it "
-            "in Python and pass the model"
-        ) from error
+        raise _refuse(path, error) from error
+
+
+def _refuse(path: Path, error: Exception) -> ModelError:
+    """Return the refusal of a file that Keras fails on, with the advice that fits its reason."""
+    reason = reason_of(error)
+    if "`Lambda` layer" in reason:
+        advice = f"keras.models.load_model({path.name!r}, safe_mode=False)"
+        return ModelError(
+            f"{path} cannot be loaded: it has a Lambda layer, which may run any code; if you trust "
+            f"it, load it in Python and pass the model: {advice}"
+        )
+    advice = (
+        "load it in Python with your own layers and pass the model: "
+        f"keras.models.load_model({path.name!r}, custom_objects={{...}})"
+    )
+    if _version(path).startswith("2"):
+        advice = (
+            f"Keras {_version(path)} wrote it: pip install tf_keras, in Python "
+            f"tf_keras.models.load_model({path.name!r}).export({path.stem!r}), and pass that folder"
+        )
+    return ModelError(f"{path} cannot be loaded: {reason}; {advice}")
+
+
+def _version(path: Path) -> str:
+    """Version of Keras that wrote a file; empty where it does not say."""
+    if not zipfile.is_zipfile(path):
+        import h5py
+
+        with h5py.File(path) as file:
+            return str(file.attrs.get("keras_version", ""))
+    with zipfile.ZipFile(path) as archive:
+        text = archive.read("metadata.json") if "metadata.json" in archive.namelist() else b"{}"
+    return str(json.loads(text).get("keras_version", ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,24 +20,50 @@ from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.layer_graph import trace
 from tilesegm.model.memory import bytes_per_pixel
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.outputs import (
+    SIDES,
+    Outputs,
+    choose_head,
+    probe_outputs,
+    refuse_several,
+    state,
+)
+from tilesegm.model.planes import channels_first, check_dtype
 from tilesegm.model.precision import choose_precision, in_precision
+from tilesegm.model.reason import reason_of
 from tilesegm.model.receptive_field import receptive_field
 
-__all__ = ["as_graph", "describe", "hash_of_model", "predictor_of", "uses_xla"]
+__all__ = [
+    "as_graph",
+    "describe",
+    "hash_of_model",
+    "limits_of",
+    "predictor_of",
+    "stated",
+    "uses_xla",
+]
 
 
-def as_graph(model: Any, bands: int | None) -> Any:
-    """Return a model written as a class as one layer of a Functional model.
+def as_graph(model: Any, bands: int | None, head: str | int | None = None) -> Any:
+    """Return a model as a graph of layers with one output.
 
-    Functional and built Sequential models are returned as they are.
+    A model written as a class becomes one layer of a Functional model, and a network that is
+    wrapped for training is taken out. Functional and built Sequential models of one output are
+    returned as they are.
 
     Args:
         model: a Keras model.
         bands: bands of the image; needed where the model does not say.
+        head: name or number of the output to use; None where there is one.
 
     Raises:
-        ModelError: the model cannot be called on an image of any size.
+        ModelError: the model cannot be called on an image of any size, or has several outputs.
     """
+    return _with_one_output(_graph_of(model, bands), head)
+
+
+def _graph_of(model: Any, bands: int | None) -> Any:
+    model = getattr(model, "inference_network", model)
     if getattr(model, "inputs", None):
         return model
     if bands is None:
@@ -47,14 +74,31 @@ def as_graph(model: Any, bands: int | None) -> Any:
     try:
         return keras.Model(image, model(image), name=model.name)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"{model.name} cannot be called on an image of {bands} bands and any size: {reason}"
+            f"{model.name} cannot be called on an image of {bands} bands and any size: "
+            f"{reason_of(error)}"
         ) from error
+
+
+def _with_one_output(model: Any, head: str | int | None) -> Any:
+    # A built Sequential holds its graph as a Functional model of its own.
+    function = getattr(model, "_functional", None) or model
+    outputs = function.output
+    if isinstance(outputs, dict) and head is None:
+        raise refuse_several(model.name, outputs, list(outputs))
+    chosen = choose_head(model.name, outputs, head, getattr(function, "output_names", ()))
+    if chosen is outputs:
+        return model
+    import keras
+
+    inputs = model.inputs[0] if len(model.inputs) == 1 else model.inputs
+    return keras.Model(inputs, chosen, name=model.name)
 
 
 def describe(model: Any, name: str) -> ModelSpec:
     """Work out from its layers all that is known about a Keras model, apart from its identity.
+
+    Where the last layer does not tell what the scores are, noise does.
 
     Raises:
         ModelError: it is not built, has several inputs or outputs, or is no segmentation.
@@ -63,14 +107,12 @@ def describe(model: Any, name: str) -> ModelSpec:
     channels = _channels_of(model, name)
     field = receptive_field(model)
     if field.misfit:
-        raise ModelError(
-            f"{name} is not a dense segmentation: {field.misfit}; use padding='same' so that "
-            f"every pixel gets a score"
-        )
+        raise ModelError(f"{name} is not a dense segmentation: {field.misfit}")
     if tile and (tile[0] % field.stride or tile[1] % field.stride):
         raise ModelError(f"{name} takes tiles of {tile}, no multiple of its stride {field.stride}")
     classes = 2 if channels == 1 else channels
-    return ModelSpec(
+    told = gives_probabilities(model)
+    spec = ModelSpec(
         name=name,
         bands=bands,
         classes=default_classes(classes),
@@ -78,10 +120,59 @@ def describe(model: Any, name: str) -> ModelSpec:
         radius=field.radius,
         halo=field.halo,
         inexact=field.inexact,
-        probabilities=gives_probabilities(model),
+        probabilities=bool(told),
         tile=tile,
         bytes_per_pixel=bytes_per_pixel(model, classes),
+        **limits_of(model),
     )
+    return _probed(model, spec) if told is None else spec
+
+
+def limits_of(model: Any) -> dict[str, Any]:
+    """Return what the input of a Keras model asks for that a bundle does not say."""
+    image = model.inputs[0]
+    return {"batch": image.shape[0], "integers": image.dtype if "int" in image.dtype else None}
+
+
+def _probed(model: Any, spec: ModelSpec) -> ModelSpec:
+    from keras import ops
+
+    def score(tile: Any) -> Any:
+        tiles = np.repeat(tile, spec.batch or 1, axis=0)
+        try:
+            return ops.convert_to_numpy(ops.cast(model(tiles, training=False), "float32"))[:1]
+        except Exception as error:
+            raise ModelError(
+                f"{spec.name} fails on tiles of shape {tiles.shape}: {reason_of(error)}"
+            ) from error
+
+    side = -(-SIDES[0] // spec.stride) * spec.stride
+    shape = (*(spec.tile or (side, side)), spec.bands or 3)
+    try:
+        probe = probe_outputs(score, shape, spec.integers)
+    except ModelError:
+        return spec  # it says so itself when it meets an image
+    if probe.ids:
+        raise ModelError(
+            f"{spec.name} gives one score per pixel, and its outputs {probe.finding}; leave the "
+            "arg-max out"
+        )
+    return replace(
+        spec,
+        probabilities=probe.probabilities,
+        overruled=probe.probabilities,
+        probed=probe.finding,
+    )
+
+
+def stated(model: Any, spec: ModelSpec, outputs: Outputs) -> ModelSpec:
+    """Return the spec of a Keras model whose outputs are what the user says of them."""
+    spec = state(spec, outputs.meaning)
+    identity = (*spec.identity, *outputs.identity)
+    if spec.overruled and model.outputs[0].shape[-1] == 1:
+        # The plane of the other class depends on it, so class maps do.
+        identity += (("outputs", "probabilities" if spec.probabilities else "logits"),)
+    return replace(spec, identity=identity)
 
 
 def predictor_of(
@@ -156,10 +247,21 @@ def uses_xla(model: Any, spec: ModelSpec) -> bool:
 def _input_of(model: Any, name: str) -> tuple[int | None, tuple[int, int] | None]:
     inputs = model.inputs
     if len(inputs) > 1:
-        raise ModelError(f"{name} has {len(inputs)} inputs; a segmentation takes one image")
+        names = ", ".join(each.name for each in inputs)
+        raise ModelError(
+            f"{name} has {len(inputs)} inputs ({names}); a segmentation takes one image: stack them"
+            " as its bands, and in Python pass a function that splits it, such as "
+            "lambda x: net([x[..., :3], x[..., 3:]])"
+        )
     shape = tuple(inputs[0].shape)
     if len(shape) != 4:
         raise ModelError(f"{name} takes inputs of shape {shape}, expected (N, H, W, bands)")
+    if channels_first(shape):
+        raise ModelError(
+            f"{name} takes images with channels first, {shape}; in Python, pass "
+            f"keras.Sequential([keras.Input(({shape[2]}, {shape[3]}, {shape[1]})), "
+            "keras.layers.Permute((3, 1, 2)), net, keras.layers.Permute((2, 3, 1))])"
+        )
     height, width = shape[1], shape[2]
     if (height is None) != (width is None):
         raise ModelError(f"{name} fixes one side of its input {shape}; fix both or neither")
@@ -172,7 +274,13 @@ def _channels_of(model: Any, name: str) -> int:
         raise ModelError(
             f"{name} has {len(outputs)} outputs; choose one: keras.Model(m.inputs, m.outputs[0])"
         )
+    check_dtype(name, outputs[0].dtype)
     shape = tuple(outputs[0].shape)
+    if len(shape) == 4 and channels_first(shape):
+        raise ModelError(
+            f"{name} gives its scores with channels first, {shape}; in Python, pass "
+            "keras.Sequential([net, keras.layers.Permute((2, 3, 1))])"
+        )
     if len(shape) != 4 or not shape[3]:
         raise ModelError(
             f"{name} is not a segmentation: its scores have the shape {shape}, "

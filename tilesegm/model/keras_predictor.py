@@ -13,7 +13,8 @@ from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.compile import ArrayFunction, compile_function
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.planes import check_planes, check_tiles
+from tilesegm.model.planes import check_integers, check_planes, check_tiles
+from tilesegm.model.reason import reason_of
 
 __all__ = ["KerasPredictor", "with_settings"]
 
@@ -25,7 +26,8 @@ class KerasPredictor:
     """Scores tiles with a Keras network.
 
     Casting, normalising, the network, a second plane for networks of one channel, and the
-    transpose to class planes are one compiled program for each shape and dtype of tiles.
+    transpose to class planes are one compiled program for each shape and dtype of tiles. A network
+    of fixed batch gets the tiles in batches of that size, the last one filled up.
 
     Args:
         network: turns a float32 tensor ``(N, H, W, bands)`` of the running Keras backend into
@@ -59,28 +61,39 @@ class KerasPredictor:
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`. The scores may be a read-only array."""
         check_tiles(self._spec, tiles)
+        check_integers(self._spec, tiles, self._normalisation)
         if tiles.dtype.name not in _CAST_IN_GRAPH or not tiles.dtype.isnative:
             tiles = tiles.astype(np.float32)
         try:
-            scores = self._run(np.ascontiguousarray(tiles))
+            scores = self._run_in_batches(np.ascontiguousarray(tiles))
         except MemoryError:
             raise
         except Exception as error:
-            reason = _reason(error)
             raise ModelError(
-                f"{self._spec.name} fails on tiles of shape {tiles.shape}: {reason}"
+                f"{self._spec.name} fails on tiles of shape {tiles.shape}: {reason_of(error)}"
             ) from error
         return check_planes(self._spec, tiles.shape, scores)
+
+    def _run_in_batches(self, tiles: NDArray[Any]) -> NDArray[Any]:
+        batch, count = self._spec.batch, len(tiles)
+        if batch in (None, count):
+            return self._run(tiles)
+        filled = np.concatenate([tiles, np.repeat(tiles[-1:], -count % batch, axis=0)])
+        parts = [self._run(filled[at : at + batch]) for at in range(0, len(filled), batch)]
+        return np.concatenate(parts)[:count]
 
     def _score(self, pixels: Any) -> Any:
         """Turn a tensor of pixels into a tensor of class planes; runs while tracing."""
         from keras import ops
 
-        values = ops.cast(pixels, "float32")
-        if not self._normalisation.is_identity:
+        integers = self._spec.integers
+        if self._normalisation.is_identity:
+            values = ops.cast(pixels, integers or "float32")
+        else:
             offset = np.asarray(self._normalisation.offset, np.float32)
             scale = np.asarray(self._normalisation.scale, np.float32)
-            values = (values - offset) * scale
+            values = (ops.cast(pixels, "float32") - offset) * scale
+            values = ops.cast(ops.round(values), integers) if integers else values
         scores = ops.cast(self._network(values), "float32")
         if scores.shape[-1] == 1:
             other = 1.0 - scores if self._spec.probabilities else ops.zeros_like(scores)
@@ -101,12 +114,3 @@ def with_settings(spec: ModelSpec, normalisation: Normalisation, precision: str)
         )
     settings = (("normalisation", repr(normalisation)), ("precision", precision))
     return replace(spec, fill=normalisation.offset, identity=(*spec.identity, *settings))
-
-
-def _reason(error: Exception) -> str:
-    """Return what an error says in one line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if lines and lines[0].startswith("in user code"):
-        # TensorFlow puts the trace of what it traced before the error itself.
-        lines = lines[-1:]
-    return " ".join(lines)[:300]

@@ -12,8 +12,16 @@ from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.bundle import is_bundle, read_bundle, sha256_of
 from tilesegm.model.callable_predictor import CallablePredictor
 from tilesegm.model.keras_file import load_keras
-from tilesegm.model.keras_model import as_graph, describe, hash_of_model, predictor_of
+from tilesegm.model.keras_model import (
+    as_graph,
+    describe,
+    hash_of_model,
+    limits_of,
+    predictor_of,
+    stated,
+)
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.outputs import Outputs, state
 from tilesegm.model.precision import check_precision
 from tilesegm.model.saved_model import is_saved_model, open_saved_model
 from tilesegm.model.tta import AugmentedPredictor, parse_augment
@@ -29,8 +37,8 @@ def open_model(
     normalisation: Normalisation | None = None,
     precision: str = "float32",
     augment: Sequence[str | float] = (),
+    outputs: Outputs | None = None,
     bands: int | None = None,
-    tile: tuple[int, int] = (64, 64),
 ) -> Predictor:
     """Open a network for prediction.
 
@@ -44,8 +52,8 @@ def open_model(
             agrees with float32 on the first batch. Only layers can be rebuilt: anything but a
             bundle or a Keras model stays float32, and refuses ``"bfloat16"``.
         augment: test-time augmentation: ``"flips"``, ``"rotations"``, ``"scales"``, or numbers.
-        bands: bands of the image, for models that do not say: a function is tried on zeros.
-        tile: height and width of those zeros.
+        outputs: what is known of its outputs; None to find out whether they are probabilities.
+        bands: bands of the image, for models that do not say: a function is tried on noise.
 
     Raises:
         ModelError: the model cannot be opened or is no segmentation.
@@ -54,69 +62,82 @@ def open_model(
     variants = parse_augment(augment)
     check_precision(precision)
     predictor: Predictor
+    said = outputs or Outputs()
     if isinstance(model, str | Path):
-        predictor = _open_path(Path(model), normalisation, precision, bands)
+        predictor = _open_path(Path(model), normalisation, precision, said, bands)
     elif isinstance(getattr(model, "spec", None), ModelSpec):
-        if normalisation is not None or precision != "float32" or augment:
+        chosen = said.meaning != "auto" or said.head is not None
+        if normalisation or precision != "float32" or augment or chosen:
             raise SettingsError(
-                "a predictor is used as it is; give normalisation, precision and augment when "
-                "opening the model"
+                "a predictor is used as it is; give normalisation, precision, augment and outputs "
+                "when opening the model"
             )
         return model  # type: ignore[return-value]
     elif _is_keras(model):
-        graph = as_graph(model, bands)
-        predictor = _open_object(graph, normalisation or Normalisation(), precision)
+        graph = as_graph(model, bands, said.head)
+        spec = describe(graph, graph.name)
+        spec = replace(spec, identity=(("model", hash_of_model(graph)),))
+        spec = stated(graph, spec, said)
+        predictor = predictor_of(graph, spec, normalisation or Normalisation(), precision)
     elif callable(model):
         _refuse_bfloat16(precision, "a function")
         if bands is None:
             raise SettingsError(
                 "a function says nothing of its bands; pass bands=, as in the image"
             )
-        predictor = CallablePredictor(model, bands, tile, normalisation or Normalisation())
+        predictor = CallablePredictor(model, bands, said, normalisation or Normalisation())
     else:
         raise ModelError(f"{model!r:.80} is no model; pass {_KINDS}, a Keras model or a function")
     return AugmentedPredictor(predictor, variants) if len(variants) > 1 else predictor
 
 
-def read_spec(path: str | Path) -> ModelSpec | None:
+def read_spec(path: str | Path, outputs: Outputs | None = None) -> ModelSpec | None:
     """Return what is known about a network without opening it; None where only opening tells.
 
     Only bundles tell, and they need no Keras.
+
+    Args:
+        path: whatever `open_model` opens.
+        outputs: what is known of its outputs beside.
 
     Raises:
         ModelError: the bundle is damaged or of a newer version.
     """
     folder = Path(path)
-    return read_bundle(folder).spec if is_bundle(folder) else None
+    if not is_bundle(folder):
+        return None
+    return state(read_bundle(folder).spec, (outputs or Outputs()).meaning)
 
 
 def _open_path(
-    path: Path, normalisation: Normalisation | None, precision: str, bands: int | None
+    path: Path,
+    normalisation: Normalisation | None,
+    precision: str,
+    outputs: Outputs,
+    bands: int | None,
 ) -> Predictor:
     if is_bundle(path):
-        return _open_bundle(path, normalisation, precision)
+        return _open_bundle(path, normalisation, precision, outputs)
     normalisation = normalisation or Normalisation()
     if is_saved_model(path):
         _refuse_bfloat16(precision, "a SavedModel")
-        return open_saved_model(path, normalisation)
-    model = as_graph(load_keras(path), bands)
+        return open_saved_model(path, normalisation, outputs, bands)
+    model = as_graph(load_keras(path), bands, outputs.head)
     spec = replace(describe(model, path.name), identity=(("model", sha256_of(path)),))
-    return predictor_of(model, spec, normalisation, precision)
+    return predictor_of(model, stated(model, spec, outputs), normalisation, precision)
 
 
-def _open_bundle(path: Path, normalisation: Normalisation | None, precision: str) -> Predictor:
+def _open_bundle(
+    path: Path, normalisation: Normalisation | None, precision: str, outputs: Outputs
+) -> Predictor:
     bundle = read_bundle(path)
     if normalisation not in (None, bundle.info.normalisation):
         raise SettingsError(f"{path} brings its own normalisation; leave normalisation out")
     bundle.verify()
-    model = load_keras(bundle.weights)
-    return predictor_of(model, bundle.spec, bundle.info.normalisation, precision)
-
-
-def _open_object(model: Any, normalisation: Normalisation, precision: str) -> Predictor:
-    spec = describe(model, model.name)
-    spec = replace(spec, identity=(("model", hash_of_model(model)),))
-    return predictor_of(model, spec, normalisation, precision)
+    model = as_graph(load_keras(bundle.weights), bundle.spec.bands, outputs.head)
+    spec = replace(bundle.spec, **limits_of(model))
+    spec = stated(model, spec, outputs)
+    return predictor_of(model, spec, bundle.info.normalisation, precision)
 
 
 def _is_keras(model: Any) -> bool:

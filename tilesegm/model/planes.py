@@ -9,8 +9,18 @@ from numpy.typing import NDArray
 
 from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
+from tilesegm.model.normalisation import Normalisation
 
-__all__ = ["check_planes", "check_tiles", "planes_of_scores"]
+__all__ = [
+    "channels_first",
+    "check_dtype",
+    "check_integers",
+    "check_planes",
+    "check_tiles",
+    "enlarging",
+    "planes_of_scores",
+    "two_planes",
+]
 
 
 def check_tiles(spec: ModelSpec, tiles: NDArray[Any]) -> None:
@@ -40,6 +50,63 @@ def check_tiles(spec: ModelSpec, tiles: NDArray[Any]) -> None:
         )
 
 
+def check_integers(spec: ModelSpec, tiles: NDArray[Any], normalisation: Normalisation) -> None:
+    """Refuse values that would be cut or wrapped by the integer type that the network takes.
+
+    Normalised values are rounded to it, unless those of the image's whole range would all become
+    the same few.
+
+    Raises:
+        ModelError: the values do not fit.
+    """
+    kind = spec.integers
+    if kind is None or (normalisation.is_identity and np.can_cast(tiles.dtype, kind)):
+        return
+    limits = np.iinfo(kind)
+    takes = f"{spec.name} takes {kind} values, whole numbers from {limits.min} to {limits.max}"
+    if normalisation.is_identity:
+        if tiles.dtype.kind == "f" and not (tiles == np.rint(tiles)).all():
+            raise ModelError(
+                f"{takes}, and the image has fractions such as "
+                f"{float(tiles[tiles != np.rint(tiles)][0]):.3g}; give --normalise with the values "
+                f"that become 0 and 1, such as 0:{1 / min(limits.max, 255):.6g} for an image of 0 "
+                "to 1"
+            )
+        low, high = float(tiles.min()), float(tiles.max())
+    else:
+        ends = [np.asarray(f(tiles, axis=(0, 1, 2)), float) for f in (np.min, np.max)]
+        values = (np.array(ends) - normalisation.offset) * normalisation.scale
+        low, high = float(np.rint(values.min())), float(np.rint(values.max()))
+        if tiles.dtype.kind in "iu":
+            range_ = np.iinfo(tiles.dtype)
+            steps = (float(range_.max) - range_.min) * np.abs(normalisation.scale).max()
+            if steps < 2:
+                raise ModelError(
+                    f"{takes}, and the normalisation leaves all values of a {tiles.dtype} image "
+                    f"within {steps:.3g}; leave --normalise out"
+                )
+    if low < limits.min or high > limits.max:
+        raise ModelError(
+            f"{takes}, and the values of the image reach from {low:g} to {high:g}; give "
+            "--normalise with the values that become 0 and 1, such as 0:257 to bring 0 to 65535 "
+            "to 0 to 255"
+        )
+
+
+def check_dtype(name: str, dtype: Any) -> None:
+    """Refuse scores of an integer type.
+
+    Raises:
+        ModelError: they are class ids of an arg-max, or were quantised.
+    """
+    if str(dtype).startswith(("int", "uint", "bool")):
+        raise ModelError(
+            f"{name} gives {dtype} values, as the class ids of an arg-max, and scores are expected;"
+            " leave the arg-max out, or return its result as one plane per class: "
+            "keras.ops.one_hot(ids, classes)"
+        )
+
+
 def check_planes(
     spec: ModelSpec, tiles: tuple[int, ...], planes: NDArray[Any]
 ) -> NDArray[np.float32]:
@@ -50,30 +117,59 @@ def check_planes(
     """
     expected = (tiles[0], len(spec.classes), tiles[1], tiles[2])
     if planes.shape != expected:
+        advice = enlarging((tiles[1], tiles[2]), planes.shape[2:4])
         raise ModelError(
             f"{spec.name} gives scores of shape {planes.shape} (N, classes, height, width) for "
-            f"tiles of shape {tiles}, expected {expected}: a segmentation scores every pixel"
+            f"tiles of shape {tiles}, expected {expected}: a segmentation scores every pixel; "
+            f"{advice}"
         )
     return np.ascontiguousarray(planes, dtype=np.float32)
 
 
 def planes_of_scores(name: str, tiles: tuple[int, ...], scores: NDArray[Any]) -> NDArray[Any]:
-    """Return scores ``(N, height, width, classes)`` as a view ``(N, classes, height, width)``.
+    """Return scores ``(N, height, width, channels)`` as a view ``(N, channels, height, width)``.
 
     Raises:
-        ModelError: the scores do not have one vector of at least two classes a pixel.
+        ModelError: the scores do not have one vector a pixel, or are integers.
     """
-    if scores.ndim != 4 or scores.shape[:3] != tiles[:3]:
+    check_dtype(name, scores.dtype)
+    if scores.ndim != 4 or scores.shape[:3] != tiles[:3] or not scores.shape[3]:
+        advice = ""
+        if scores.ndim == 4 and scores.shape[2:] == tiles[1:3]:
+            advice = "; they have channels first: move them last by np.moveaxis(scores, 1, -1)"
+        elif scores.ndim == 4:
+            advice = f"; {enlarging((tiles[1], tiles[2]), scores.shape[1:3])}"
         raise ModelError(
             f"{name} gives scores of shape {scores.shape} for tiles of shape {tiles}; expected "
-            f"({tiles[0]}, {tiles[1]}, {tiles[2]}, classes), a score vector for every pixel"
-        )
-    if scores.shape[3] < 2:
-        raise ModelError(
-            f"{name} gives one score per pixel, which may be a logit or a probability; "
-            f"return one for each class, such as (1 - p, p)"
+            f"({tiles[0]}, {tiles[1]}, {tiles[2]}, classes), a score vector for every pixel{advice}"
         )
     return np.moveaxis(scores, 3, 1)
+
+
+def two_planes(planes: NDArray[Any], probabilities: bool) -> NDArray[Any]:
+    """Return the planes of two classes for one plane ``(N, 1, height, width)`` of the second."""
+    other = 1 - planes if probabilities else np.zeros_like(planes)
+    return np.concatenate([other, planes], axis=1)
+
+
+def enlarging(tile: tuple[int, int], scores: tuple[int, ...]) -> str:
+    """Say how scores of another size than the tile come to score every pixel."""
+    ratios = {a / b for a, b in zip(tile, scores, strict=True) if b}
+    ratio = ratios.pop()
+    if not ratios and ratio.is_integer() and ratio > 1:
+        return (
+            f"enlarge them {ratio:g} times so that every pixel gets a score: "
+            f'keras.layers.UpSampling2D({ratio:g}, interpolation="bilinear")(scores)'
+        )
+    return "use padding='same' so that every pixel gets a score"
+
+
+def channels_first(shape: tuple[int | None, ...]) -> bool:
+    """Tell whether the shape of an image's input or scores has channels before rows and columns."""
+    _, first, *others = shape
+    if first is None or first > 64:
+        return False
+    return all(other is None or other >= 2 * first for other in others)
 
 
 def _by(size: tuple[int, int]) -> str:

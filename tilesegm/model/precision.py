@@ -8,6 +8,7 @@ from typing import Any
 from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.device import native_bfloat16
 from tilesegm.model.layer_graph import Key, LayerGraph, Step, trace
+from tilesegm.model.reason import reason_of
 
 __all__ = ["check_precision", "choose_precision", "in_precision"]
 
@@ -59,9 +60,9 @@ def in_precision(model: Any, precision: str) -> Any:
     try:
         return _rebuild(model, graph, wanted)
     except Exception as error:
-        reason = " ".join(str(error).split())[:200]
         raise ModelError(
-            f"{model.name} cannot be rebuilt in {precision}: {reason}; use precision='float32'"
+            f"{model.name} cannot be rebuilt in {precision}: {reason_of(error, 200)}; use "
+            "precision='float32'"
         ) from error
 
 

@@ -8,14 +8,15 @@ stride.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Crop", "Interpolate", "Pad", "Reach", "Repeat", "Resampling", "Slide", "Spread"]
+__all__ = ["Enlarge", "Pad", "Reach", "Resampling", "Slide", "Spread"]
 
 _FAR = np.int64(1) << 40
 
@@ -76,143 +77,104 @@ class Reach:
         return max(left, right)
 
 
-class Resampling(Protocol):
+class Resampling(ABC):
     """What a layer does along one axis."""
 
     @property
     def scale(self) -> Fraction:
         """Length of the output per length of the input, apart from edges."""
-        ...
+        return Fraction(1)
 
     def apply(self, reach: Reach) -> Reach:
         """Carry a reach from the layer's input to its output."""
-        ...
+        return reach.gather(self._taps(len(reach)))
+
+    @abstractmethod
+    def _taps(self, length: int) -> NDArray[np.int64]:
+        """Positions of an input of ``length`` that each position of the output reads, in a row."""
 
 
 @dataclass(frozen=True)
-class Slide:
+class _Kernel(Resampling):
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    same: bool = True
+
+    @property
+    def _span(self) -> int:
+        return (self.kernel - 1) * self.dilation + 1
+
+    @property
+    def _offsets(self) -> NDArray[np.int64]:
+        return np.arange(self.kernel, dtype=np.int64) * self.dilation
+
+
+class Slide(_Kernel):
     """A window that slides: convolution and pooling."""
 
-    kernel: int
-    stride: int = 1
-    dilation: int = 1
-    same: bool = True
-
     @property
     def scale(self) -> Fraction:
-        """See `Resampling`."""
+        """Shrinks by the stride."""
         return Fraction(1, self.stride)
 
-    def apply(self, reach: Reach) -> Reach:
-        """See `Resampling`."""
-        span = (self.kernel - 1) * self.dilation + 1
+    def _taps(self, length: int) -> NDArray[np.int64]:
         if self.same:
-            length = -(-len(reach) // self.stride)
+            count = -(-length // self.stride)
             # The odd pixel of padding goes after the end, as in TensorFlow.
-            before = max((length - 1) * self.stride + span - len(reach), 0) // 2
+            before = max((count - 1) * self.stride + self._span - length, 0) // 2
         else:
-            length, before = max((len(reach) - span) // self.stride + 1, 0), 0
-        starts = np.arange(length, dtype=np.int64)[:, None] * self.stride - before
-        return reach.gather(starts + np.arange(self.kernel)[None] * self.dilation)
+            count, before = max((length - self._span) // self.stride + 1, 0), 0
+        return np.arange(count)[:, None] * self.stride - before + self._offsets
 
 
-@dataclass(frozen=True)
-class Spread:
+class Spread(_Kernel):
     """A window that spreads: transposed convolution."""
 
-    kernel: int
-    stride: int = 1
-    dilation: int = 1
-    same: bool = True
-
     @property
     def scale(self) -> Fraction:
-        """See `Resampling`."""
+        """Grows by the stride."""
         return Fraction(self.stride)
 
-    def apply(self, reach: Reach) -> Reach:
-        """See `Resampling`."""
-        span = (self.kernel - 1) * self.dilation + 1
-        surplus = max(span - self.stride, 0)
-        length = len(reach) * self.stride + (0 if self.same else surplus)
+    def _taps(self, length: int) -> NDArray[np.int64]:
+        surplus = max(self._span - self.stride, 0)
+        count = length * self.stride + (0 if self.same else surplus)
         before = surplus // 2 if self.same else 0
-        positions = np.arange(length, dtype=np.int64)[:, None] + before
-        sources = positions - np.arange(self.kernel)[None] * self.dilation
-        return reach.gather(np.where(sources % self.stride == 0, sources // self.stride, -1))
+        sources = np.arange(count)[:, None] + before - self._offsets
+        return np.where(sources % self.stride == 0, sources // self.stride, -1)
 
 
 @dataclass(frozen=True)
-class Repeat:
-    """Upsampling by repeating."""
-
-    factor: int
-
-    @property
-    def scale(self) -> Fraction:
-        """See `Resampling`."""
-        return Fraction(self.factor)
-
-    def apply(self, reach: Reach) -> Reach:
-        """See `Resampling`."""
-        return reach.gather(np.arange(len(reach) * self.factor)[:, None] // self.factor)
-
-
-@dataclass(frozen=True)
-class Interpolate:
-    """Upsampling by interpolating between pixel centres."""
+class Enlarge(Resampling):
+    """Upsampling by repeating, or by interpolating between pixel centres."""
 
     factor: int
     support: int
-    """Distance at which the kernel falls to zero: 1 for bilinear, 2 for bicubic."""
+    """Distance at which the kernel falls to zero: 1 for bilinear, 2 for bicubic; 0 repeats."""
 
     @property
     def scale(self) -> Fraction:
-        """See `Resampling`."""
+        """Grows by the factor."""
         return Fraction(self.factor)
 
-    def apply(self, reach: Reach) -> Reach:
-        """See `Resampling`."""
-        positions = np.arange(len(reach) * self.factor, dtype=np.int64)
+    def _taps(self, length: int) -> NDArray[np.int64]:
+        positions = np.arange(length * self.factor)
+        if not self.support:
+            return positions[:, None] // self.factor
         # In units of 1 / (2 factor) the centre of an output pixel is an integer.
         centres = 2 * positions + 1 - self.factor
         below = centres // (2 * self.factor)
-        taps = below[:, None] + np.arange(1 - self.support, self.support + 1)[None]
+        taps = below[:, None] + np.arange(1 - self.support, self.support + 1)
         distance = np.abs(taps * 2 * self.factor - centres[:, None])
-        return reach.gather(np.where(distance < self.support * 2 * self.factor, taps, -1))
+        return np.where(distance < self.support * 2 * self.factor, taps, -1)
 
 
 @dataclass(frozen=True)
-class Pad:
-    """Zeros added at the ends."""
+class Pad(Resampling):
+    """Zeros added at the ends; negative numbers take positions off."""
 
     before: int
     after: int
 
-    @property
-    def scale(self) -> Fraction:
-        """See `Resampling`."""
-        return Fraction(1)
-
-    def apply(self, reach: Reach) -> Reach:
-        """See `Resampling`."""
-        positions = np.arange(-self.before, len(reach) + self.after, dtype=np.int64)
-        return reach.gather(positions[:, None])
-
-
-@dataclass(frozen=True)
-class Crop:
-    """Positions taken off the ends."""
-
-    before: int
-    after: int
-
-    @property
-    def scale(self) -> Fraction:
-        """See `Resampling`."""
-        return Fraction(1)
-
-    def apply(self, reach: Reach) -> Reach:
-        """See `Resampling`."""
-        return reach.gather(
-            np.arange(self.before, len(reach) - self.after, dtype=np.int64)[:, None]
-        )
+    def _taps(self, length: int) -> NDArray[np.int64]:
+        return np.arange(-self.before, length + self.after)[:, None]

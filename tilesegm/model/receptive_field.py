@@ -15,6 +15,7 @@ from typing import Any
 
 from tilesegm.model.layer_graph import Key, LayerGraph, trace
 from tilesegm.model.layer_rules import Effect, effects_of
+from tilesegm.model.planes import enlarging
 from tilesegm.model.reach import Reach
 
 __all__ = ["ReceptiveField", "receptive_field"]
@@ -42,7 +43,7 @@ class ReceptiveField:
     inexact: tuple[str, ...]
     """Why a tiled result cannot equal one pass over the whole image; empty when it can."""
     misfit: str | None = None
-    """Why the output is not as large as the input; None when it is."""
+    """Why the output is not as large as the input, and how to mend it; None when it is."""
 
 
 def receptive_field(model: Any) -> ReceptiveField:
@@ -93,12 +94,16 @@ def _follow(
     for step, effect in zip(graph.steps, effects, strict=True):
         sources = [found for key in step.inputs if (found := maps[key]) is not None]
         if len({(len(rows), len(cols)) for rows, cols in sources}) > 1:
-            return None, f"layer '{step.layer.name}' joins maps of different sizes"
+            joins = f"layer '{step.layer.name}' joins maps of different sizes"
+            return None, f"{joins}; use padding='same' so that every pixel gets a score"
         maps.update(dict.fromkeys(step.outputs, _apply(effect, sources)))
     result = maps[graph.outputs[0]]
     if result is not None and (len(result[0]), len(result[1])) != (length, length):
-        size = f"{len(result[0])} x {len(result[1])}"
-        return None, f"its scores are {size} for {length} x {length} pixels"
+        size = (len(result[0]), len(result[1]))
+        advice = enlarging((length, length), size)
+        return None, (
+            f"its scores are {size[0]} x {size[1]} for {length} x {length} pixels; {advice}"
+        )
     return result, None
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
@@ -13,6 +16,9 @@ from tilesegm.model.bundle import sha256_of
 from tilesegm.model.keras_file import import_keras
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.outputs import SIDES, Outputs, choose_head, probe_outputs, state, with_probe
+from tilesegm.model.planes import channels_first, check_dtype, planes_of_scores
+from tilesegm.model.reason import reason_of
 
 __all__ = ["is_saved_model", "open_saved_model"]
 
@@ -24,11 +30,19 @@ def is_saved_model(path: Path) -> bool:
     return (path / "saved_model.pb").is_file()
 
 
-def open_saved_model(path: Path, normalisation: Normalisation) -> KerasPredictor:
-    """Open the signature ``serving_default`` of a SavedModel.
+def open_saved_model(
+    path: Path, normalisation: Normalisation, outputs: Outputs, bands: int | None
+) -> KerasPredictor:
+    """Open the signature ``serving_default`` of a SavedModel, or its only one.
 
-    Its layers cannot be looked at, so stride and receptive field are unknown, and scores are taken
-    as logits.
+    Its layers cannot be looked at, so stride and receptive field are unknown, and what its outputs
+    mean is found by a probe.
+
+    Args:
+        path: the folder.
+        normalisation: what pixel values go through first.
+        outputs: what is said of its outputs.
+        bands: bands of the image, for a signature that does not say.
 
     Raises:
         ModelError: the folder cannot be loaded, or its signature is no segmentation.
@@ -42,49 +56,121 @@ def open_saved_model(path: Path, normalisation: Normalisation) -> KerasPredictor
     try:
         loaded = tf.saved_model.load(str(path))
     except Exception as error:
-        reason = " ".join(str(error).split())[:300]
-        raise ModelError(f"{path} cannot be loaded as a SavedModel: {reason}") from error
-    if _SIGNATURE not in loaded.signatures:
-        names = ", ".join(loaded.signatures) or "none"
+        raise ModelError(f"{path} cannot be loaded as a SavedModel: {reason_of(error)}") from error
+    names = list(loaded.signatures)
+    if not names:
         raise ModelError(
-            f"{path} has no signature {_SIGNATURE!r} (it has: {names}); export it again"
+            f"{path} has no signature; in Python, pass the function "
+            f"tf.saved_model.load({path.name!r})"
         )
-    signature = loaded.signatures[_SIGNATURE]
-    inputs = signature.structured_input_signature[1]
-    spec = _describe(path, [i.shape for i in inputs.values()], signature.output_shapes)
-    ((name, given),) = inputs.items()
+    if _SIGNATURE not in names and len(names) > 1:
+        raise ModelError(
+            f"{path} has no signature {_SIGNATURE!r} but {', '.join(names)}; in Python, pass the "
+            f"function tf.saved_model.load({path.name!r}).signatures[{names[0]!r}]"
+        )
+    key = _SIGNATURE if _SIGNATURE in names else names[0]
+    signature = loaded.signatures[key]
+    scores_of = choose_head(path.name, signature.structured_outputs, outputs.head)
+    check_dtype(path.name, scores_of.dtype.name)
+    output = next(k for k, v in signature.structured_outputs.items() if v is scores_of)
+    name, given = _input_of(path, loaded, key, output)
+    _check_scores(path, tuple(scores_of.shape))
 
     def network(values: Any) -> Any:
         # The signature does not keep the object that owns its variables alive: this closure does.
-        (scores,) = loaded.signatures[_SIGNATURE](**{name: tf.cast(values, given.dtype)}).values()
-        return scores
+        return loaded.signatures[key](**{name: tf.cast(values, given.dtype)})[output]
 
-    return KerasPredictor(network, with_settings(spec, normalisation, "float32"), normalisation)
+    spec, channels = _describe(path, given, network, outputs, bands)
+    spec = with_settings(spec, normalisation, "float32")
+    return KerasPredictor(
+        lambda values: tf.ensure_shape(network(values), (None, None, None, channels)),
+        spec,
+        normalisation,
+    )
 
 
-def _describe(path: Path, inputs: list[Any], outputs: Any) -> ModelSpec:
-    """Say what the shapes of a signature tell."""
-    shapes = [tuple(shape) for shape in (*inputs, *outputs.values())]
-    if len(inputs) != 1 or len(shapes) != 2 or any(len(shape) != 4 for shape in shapes):
+def _input_of(path: Path, loaded: Any, key: str, output: str) -> tuple[str, Any]:
+    """Return the name and the tensor of the image that a signature takes."""
+    inputs: dict[str, Any] = loaded.signatures[key].structured_input_signature[1]
+    shapes = [tuple(each.shape) for each in inputs.values()]
+    if len(inputs) != 1 or len(shapes[0]) != 4:
         raise ModelError(
-            f"{path} is not a segmentation: its inputs and outputs have the shapes {shapes}; "
-            "expected one image (N, H, W, bands) and its scores (N, H, W, classes)"
+            f"{path} is not a segmentation: its inputs are {', '.join(inputs)} of the shapes "
+            f"{shapes}; expected one image (N, H, W, bands)"
         )
-    (_, height, width, bands), (*_, channels) = shapes
-    if channels is None or channels < 2:
+    if channels_first(shapes[0]):
         raise ModelError(
-            f"{path} gives {channels or 'an unknown number of'} scores per pixel; export it with "
-            "one for each class, such as (1 - p, p)"
+            f"{path} takes images with channels first, {shapes[0]}; in Python, f = "
+            f"tf.saved_model.load({path.name!r}).signatures[{key!r}], and pass the function lambda "
+            f"x: np.moveaxis(f(tf.constant(np.moveaxis(x, -1, 1)))[{output!r}], 1, -1)"
         )
-    return ModelSpec(
+    ((name, given),) = inputs.items()
+    return name, given
+
+
+def _check_scores(path: Path, shape: tuple[int | None, ...]) -> None:
+    if len(shape) != 4:
+        raise ModelError(
+            f"{path} is not a segmentation: its scores have the shape {shape}, expected (N, H, W, "
+            "classes)"
+        )
+
+
+def _describe(
+    path: Path,
+    given: Any,
+    network: Callable[[Any], Any],
+    outputs: Outputs,
+    image_bands: int | None,
+) -> tuple[ModelSpec, int]:
+    """Say what the signature of a SavedModel and a probe tell, and its number of channels."""
+    batch, height, width, bands = given.shape
+    tile = (height, width) if height and width else None
+    bands = bands or image_bands
+    if bands is None:
+        raise ModelError(f"{path} does not say how many bands it takes; pass bands=")
+    integers = given.dtype.name if given.dtype.is_integer else None
+
+    def score(values: Any) -> Any:
+        try:
+            scores = np.asarray(network(np.repeat(values, batch or 1, axis=0)))[:1]
+        except Exception as error:
+            raise ModelError(
+                f"{path.name} fails on tiles of shape {values.shape}: {reason_of(error)}"
+            ) from error
+        return np.moveaxis(planes_of_scores(path.name, values.shape, scores), 1, -1)
+
+    shape, channels = _try_out(score, tile, bands)
+    classes = max(channels, 2)
+    spec = ModelSpec(
         name=path.name,
         bands=bands,
-        classes=default_classes(channels),
+        classes=default_classes(classes),
         inexact=("the layers of a SavedModel cannot be looked at",),
-        tile=(height, width) if height and width else None,
-        bytes_per_pixel=4 * ((bands or 1) + 2 * channels),
-        identity=(("model", _hash_of_folder(path)),),
+        tile=tile,
+        batch=batch,
+        integers=integers,
+        bytes_per_pixel=4 * (bands + 2 * classes),
+        identity=(("model", _hash_of_folder(path)), *outputs.identity),
     )
+    if outputs.probes(channels):
+        spec = with_probe(spec, probe_outputs(score, shape, integers), channels)
+    return state(spec, outputs.meaning), channels
+
+
+def _try_out(
+    score: Any, tile: tuple[int, int] | None, bands: int
+) -> tuple[tuple[int, int, int], int]:
+    """Return a shape of tiles that a network takes, and its number of channels."""
+    failed = None
+    for size in [tile] if tile else [(side, side) for side in SIDES]:
+        shape = (*size, bands)
+        try:
+            return shape, score(np.zeros((1, *shape), np.float32)).shape[-1]
+        except ModelError as error:
+            failed = failed or error
+    assert failed is not None
+    raise failed
 
 
 def _hash_of_folder(path: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from tilesegm.errors import SettingsError
-from tilesegm.networks.aspp import atrous_pyramid
+from tilesegm.networks.blocks import atrous_pyramid
 from tilesegm.networks.decoders import (
     decode_unet,
     decode_unet3_plus,

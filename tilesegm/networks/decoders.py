@@ -7,10 +7,9 @@ from typing import Any
 
 import keras
 
-from tilesegm.networks.attention import gate
 from tilesegm.networks.blocks import convolve, level
 from tilesegm.networks.settings import ModelSettings
-from tilesegm.networks.upsampling import upsample
+from tilesegm.networks.upsampling import Bilinear, upsample
 
 __all__ = ["decode_unet", "decode_unet3_plus", "decode_unet_plus_plus", "descend"]
 
@@ -40,7 +39,7 @@ def decode_unet(maps: Sequence[Any], settings: ModelSettings) -> list[Any]:
     for index in reversed(range(len(skips))):
         filters, skip = settings.filters << index, skips[index]
         if settings.attention:
-            skip = gate(skip, x, filters, f"gate{index}")
+            skip = _gate(skip, x, filters, f"gate{index}")
         x = upsample(x, filters, settings.upsampling or "transpose", 2, f"up{index}")
         x = keras.layers.Concatenate(name=f"join{index}")([skip, x])
         x = level(x, filters, settings, f"level{index}")
@@ -106,6 +105,34 @@ def decode_unet3_plus(maps: Sequence[Any], settings: ModelSettings) -> list[Any]
         x = keras.layers.Concatenate(name=f"join{index}")(parts)
         decoded.insert(0, _rectified(x, settings.filters * len(parts), settings, f"level{index}"))
     return decoded
+
+
+def _gate(skip: Any, coarse: Any, filters: int, name: str) -> Any:
+    """Weigh a skip connection by additive attention.
+
+    ``a = sigmoid(psi(relu(theta(skip) + phi(coarse))))`` is computed on the coarse grid, with
+    theta a 2 x 2 convolution of stride 2 and phi and psi 1 x 1 convolutions, then interpolated;
+    the result is ``a * skip``.
+
+    Source: Oktay et al.: Attention U-Net: Learning Where to Look for the Pancreas, MIDL 2018,
+    equations 1 and 2.
+
+    Args:
+        skip: map ``(N, 2 H, 2 W, C)``.
+        coarse: map ``(N, H, W, D)`` of the next coarser level of the decoder.
+        filters: number of bands in which the two maps are compared.
+        name: prefix of the names of the layers.
+
+    Returns:
+        Map ``(N, 2 H, 2 W, C)``.
+    """
+    theta = keras.layers.Conv2D(filters, 2, strides=2, use_bias=False, name=f"{name}_theta")(skip)
+    phi = keras.layers.Conv2D(filters, 1, name=f"{name}_phi")(coarse)
+    x = keras.layers.Add(name=f"{name}_add")([theta, phi])
+    x = keras.layers.ReLU(name=f"{name}_relu")(x)
+    x = keras.layers.Conv2D(1, 1, activation="sigmoid", name=f"{name}_psi")(x)
+    x = Bilinear(2, name=f"{name}_up")(x)
+    return keras.layers.Multiply(name=f"{name}_multiply")([skip, x])
 
 
 def _rectified(x: Any, filters: int, settings: ModelSettings, name: str) -> Any:

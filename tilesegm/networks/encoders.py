@@ -31,18 +31,20 @@ class _Network:
     """Name of the first convolution."""
     ends: tuple[str, ...]
     """Layers whose inputs are the maps of stride 2, 4, 8, 16 and 32; empty for the last output."""
-    offset: tuple[float, float, float]
+    offset: tuple[float, float, float] = (127.5, 127.5, 127.5)
     """Input that the ImageNet weights expect: ``(value - offset) / unit`` of 8-bit values."""
-    unit: tuple[float, float, float]
+    unit: tuple[float, float, float] = (127.5, 127.5, 127.5)
     reversed: bool = False
     """Whether the ImageNet weights expect blue first."""
 
 
+_MOBILENET = "expanded_conv_{}_expand".format
+_EFFICIENTNET = (*(f"block{block}a_expand_conv" for block in (2, 3, 4, 6)), "top_conv")
 _NETWORKS = {
     "resnet50": _Network(
         "ResNet50",
         "conv1_conv",
-        ("pool1_pad", "conv3_block1_1_conv", "conv4_block1_1_conv", "conv5_block1_1_conv", ""),
+        ("pool1_pad", *(f"conv{block}_block1_1_conv" for block in (3, 4, 5)), ""),
         (123.68, 116.779, 103.939),
         (1.0, 1.0, 1.0),
         reversed=True,
@@ -50,54 +52,20 @@ _NETWORKS = {
     "mobilenet_v3_small": _Network(
         "MobileNetV3Small",
         "conv",
-        (
-            "expanded_conv_depthwise_pad",
-            "expanded_conv_1_expand",
-            "expanded_conv_3_expand",
-            "expanded_conv_8_expand",
-            "conv_1",
-        ),
-        (127.5, 127.5, 127.5),
-        (127.5, 127.5, 127.5),
+        ("expanded_conv_depthwise_pad", *map(_MOBILENET, (1, 3, 8)), "conv_1"),
     ),
     "mobilenet_v3_large": _Network(
-        "MobileNetV3Large",
-        "conv",
-        (
-            "expanded_conv_1_expand",
-            "expanded_conv_3_expand",
-            "expanded_conv_6_expand",
-            "expanded_conv_12_expand",
-            "conv_1",
-        ),
-        (127.5, 127.5, 127.5),
-        (127.5, 127.5, 127.5),
+        "MobileNetV3Large", "conv", (*map(_MOBILENET, (1, 3, 6, 12)), "conv_1")
     ),
     "efficientnet_v2_b0": _Network(
         "EfficientNetV2B0",
         "stem_conv",
-        (
-            "block2a_expand_conv",
-            "block3a_expand_conv",
-            "block4a_expand_conv",
-            "block6a_expand_conv",
-            "top_conv",
-        ),
+        _EFFICIENTNET,
         (0.485 * 255, 0.456 * 255, 0.406 * 255),
         _DEVIATION,
     ),
     "efficientnet_v2_s": _Network(
-        "EfficientNetV2S",
-        "stem_conv",
-        (
-            "block2a_expand_conv",
-            "block3a_expand_conv",
-            "block4a_expand_conv",
-            "block6a_expand_conv",
-            "top_conv",
-        ),
-        (128.0, 128.0, 128.0),
-        (128.0, 128.0, 128.0),
+        "EfficientNetV2S", "stem_conv", _EFFICIENTNET, (128.0, 128.0, 128.0), (128.0, 128.0, 128.0)
     ),
 }
 

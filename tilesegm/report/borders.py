@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tilesegm.grid.layout import SEAM_DISTANCES
+from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.counts import AccuracyByBin
 from tilesegm.metrics.evaluation import Evaluation
 from tilesegm.report.charts import lines
 from tilesegm.report.page import Page
 
-__all__ = ["add_borders", "add_seams"]
+__all__ = ["add_borders", "add_seams", "distance_lines"]
 
 
 def add_borders(page: Page, evaluation: Evaluation) -> None:
@@ -27,19 +26,18 @@ def add_borders(page: Page, evaluation: Evaluation) -> None:
         f"Boundary IoU compares bands {measures.band} pixels wide. Boundary F1 and surface Dice "
         "let borders differ by the pixels that stand behind them.",
     )
-    columns: dict[str, NDArray[np.float64]] = {"boundary IoU": total.bands.iou}
+    columns: dict[str, Iterable[object]] = {
+        "class": evaluation.classes,
+        "boundary IoU": total.bands.iou,
+    }
     for tolerance in measures.tolerances:
         columns[f"F1, {tolerance:g}\u00a0px"] = total.surfaces.boundary_f1(tolerance)
     for tolerance in measures.tolerances:
         columns[f"surface Dice, {tolerance:g}\u00a0px"] = total.surfaces.surface_dice(tolerance)
-    columns["Hausdorff 95,\u00a0px"] = total.surfaces.hausdorff()
-    page.table(
-        ["class", *columns],
-        [
-            [name, *(_shown(float(values[n]), measures.cap) for values in columns.values())]
-            for n, name in enumerate(evaluation.classes)
-        ],
+    columns["Hausdorff 95,\u00a0px"] = (
+        f"> {measures.cap}" if np.isinf(end) else end for end in total.surfaces.hausdorff()
     )
+    page.columns(columns)
     _add_distances(page, total.depths, DEPTHS, "a border of the truth")
 
 
@@ -52,24 +50,24 @@ def add_seams(page: Page, evaluation: Evaluation) -> None:
 
 
 def _add_distances(page: Page, counts: AccuracyByBin, ends: Sequence[int], line: str) -> None:
-    names = [*(f"≤ {end}" for end in ends), f"> {ends[-1]}"]
     page.figure(
-        lines(
-            {"accuracy": (range(len(names)), counts.accuracy)},
-            x=f"pixels from {line}",
-            y="accuracy",
-            names=names,
-        ),
-        f"Accuracy by distance from {line}",
+        distance_lines({"accuracy": counts}, ends, line), f"Accuracy by distance from {line}"
     )
     page.table(
-        [f"pixels from {line}", *names],
+        [f"pixels from {line}", *_bins(ends)],
         [
-            ["accuracy", *map(float, counts.accuracy)],
+            ["accuracy", *counts.accuracy],
             ["share of pixels", *(f"{100 * part:.1f} %" for part in counts.share)],
         ],
     )
 
 
-def _shown(value: float, cap: int) -> float | str:
-    return f"> {cap}" if np.isinf(value) else value
+def distance_lines(counts: Mapping[str, AccuracyByBin], ends: Sequence[int], line: str) -> str:
+    """Draw accuracy of each map by distance from a line; bins end at ``ends``."""
+    names = _bins(ends)
+    series = {name: (range(len(names)), each.accuracy) for name, each in counts.items()}
+    return lines(series, x=f"pixels from {line}", y="accuracy", names=names)
+
+
+def _bins(ends: Sequence[int]) -> list[str]:
+    return [*(f"≤ {end}" for end in ends), f"> {ends[-1]}"]

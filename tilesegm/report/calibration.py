@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tilesegm.metrics.calibration import ConfidenceCounts, ScoreCounts
 from tilesegm.metrics.evaluation import Evaluation
@@ -60,35 +59,20 @@ def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> 
     page.table(
         ["class", "average precision", "best threshold", "F1 there", "IoU there"],
         [
-            [
-                names[n],
-                curve.average_precision,
-                *(float(values[curve.best]) for values in (curve.threshold, curve.f1, curve.iou)),
-            ]
+            [names[n], curve.average_precision]
+            + [values[curve.best] for values in (curve.threshold, curve.f1, curve.iou)]
             for n, curve in curves.items()
         ],
     )
     # More curves than colours could not be told apart: the most frequent classes are drawn.
     common = sorted(sorted(curves, key=lambda n: -int(true[n]))[: len(COLOURS)])
-
-    def part(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return values[:: max(len(values) // _POINTS, 1)]
-
-    page.figure(
-        lines(
-            {names[n]: (part(curves[n].threshold), part(curves[n].f1)) for n in common},
-            x="threshold",
-            y="F1",
-            limits=(0, 1),
-        ),
-        "F1 at each threshold",
-    )
-    page.figure(
-        lines(
-            {names[n]: (part(curves[n].recall), part(curves[n].precision)) for n in common},
-            x="recall",
-            y="precision",
-            limits=(0, 1),
-        ),
-        "Precision and recall",
-    )
+    part = slice(None, None, max(counts.positive.shape[1] // _POINTS, 1))
+    for x, y, title in (
+        ("threshold", "F1", "F1 at each threshold"),
+        ("recall", "precision", "Precision and recall"),
+    ):
+        series = {
+            names[n]: (getattr(curves[n], x)[part], getattr(curves[n], y.lower())[part])
+            for n in common
+        }
+        page.figure(lines(series, x=x, y=y, limits=(0, 1)), title)

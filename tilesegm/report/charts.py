@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tilesegm.metrics.counts import ratio
+
 __all__ = ["COLOURS", "bars", "heat_map", "intervals", "lines"]
 
 COLOURS = ("#2458a6", "#c8553d", "#3c8d5a", "#8a5fb0", "#b88a1e", "#3a9bb0", "#7a7a7a", "#d06a9a")
@@ -84,30 +86,24 @@ def lines(
     return _svg(parts + legend, (_WIDTH, height))
 
 
-def bars(
-    values: Mapping[str, float],
-    *,
-    colours: Sequence[str] = (),
-    high: float = 1.0,
-    width: int = 500,
-) -> str:
-    """Draw one horizontal bar per name, from 0 to ``high``; NaN is shown as absent."""
+def bars(values: Mapping[str, float], *, colours: Sequence[str] = ()) -> str:
+    """Draw one horizontal bar per name, from 0 to 1; NaN is shown as absent."""
     label, row = 150, 24
     parts = []
     for index, (name, value) in enumerate(values.items()):
         top = row * index
         colour = colours[index] if colours else COLOURS[0]
-        parts.append(f'<text x="{label - 8}" y="{top + 16}" text-anchor="end">{_cut(name)}</text>')
+        parts.append(_text(label - 8, top + 16, _cut(name), "end"))
         if math.isnan(value):
-            parts.append(f'<text x="{label}" y="{top + 16}">absent</text>')
+            parts.append(_text(label, top + 16, "absent"))
             continue
-        length = max(0.0, min(value / high, 1.0)) * (width - label - 60)
+        length = max(0.0, min(value, 1.0)) * (_WIDTH - label - 60)
         parts.append(
             f'<rect x="{label}" y="{top + 4}" width="{length:.1f}" height="{row - 8}" '
             f'fill="{colour}" stroke="#0003"/>'
-            f'<text x="{label + length + 6:.1f}" y="{top + 16}">{value:.3f}</text>'
+            + _text(label + length + 6, top + 16, f"{value:.3f}")
         )
-    return _svg(parts, (width, row * max(len(values), 1)))
+    return _svg(parts, (_WIDTH, row * max(len(values), 1)))
 
 
 def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> str:
@@ -127,13 +123,13 @@ def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> st
         stroke = "#eee" if abs(value) > 1e-12 * reach else "#888"
         parts.append(
             f'<path d="M{across(value):.1f} 0V{foot}" stroke="{stroke}"/>'
-            f'<text x="{across(value):.1f}" y="{foot + 16}" text-anchor="middle">{value:g}</text>'
+            + _text(across(value), foot + 16, f"{value:g}", "middle")
         )
     for index, (name, (low, middle, high)) in enumerate(values.items()):
         y = row * index + 14
-        parts.append(f'<text x="{label - 8}" y="{y + 4}" text-anchor="end">{_cut(name)}</text>')
+        parts.append(_text(label - 8, y + 4, _cut(name), "end"))
         if not all(map(math.isfinite, (low, middle, high))):
-            parts.append(f'<text x="{across(0) + 8:.1f}" y="{y + 4}">absent</text>')
+            parts.append(_text(across(0) + 8, y + 4, "absent"))
             continue
         colour = COLOURS[6] if low <= 0 <= high else COLOURS[2] if low > 0 else COLOURS[1]
         parts.append(
@@ -141,42 +137,30 @@ def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> st
             f'stroke-width="3" stroke-linecap="round"/>'
             f'<circle cx="{across(middle):.1f}" cy="{y}" r="4.5" fill="{colour}"/>'
         )
-    parts.append(
-        f'<text x="{across(0):.1f}" y="{foot + 34}" text-anchor="middle">{html.escape(x)}</text>'
-    )
+    parts.append(_text(across(0), foot + 34, x, "middle"))
     return _svg(parts, (_WIDTH, foot + 40))
 
 
-def heat_map(
-    table: ArrayLike, names: Sequence[str], *, x: str = "predicted", y: str = "true"
-) -> str:
+def heat_map(table: ArrayLike, names: Sequence[str]) -> str:
     """Draw a confusion matrix, each row as shares of its sum.
 
     Args:
         table: ``(rows, columns)`` counts.
         names: name of each column; rows have the first of them.
-        x: name of the columns.
-        y: name of the rows.
     """
     counts = np.asarray(table, float)
-    sums = counts.sum(1, keepdims=True)
-    shares = np.divide(counts, sums, out=np.zeros_like(counts), where=sums > 0)
+    shares = ratio(counts, counts.sum(1, keepdims=True), otherwise=0)
     cell = 52 if len(names) <= 12 else 26
     left, top = 150, 90
     parts = []
     for j, name in enumerate(names):
-        parts.append(
-            f'<text transform="translate({left + cell * (j + 0.5) + 4:.0f} {top - 8}) '
-            f'rotate(-45)">{_cut(name)}</text>'
-        )
+        turned = f' transform="translate({left + cell * (j + 0.5) + 4:.0f} {top - 8}) rotate(-45)"'
+        parts.append(_text(0, 0, _cut(name), more=turned))
     for i, name in enumerate(names[: len(counts)]):
         middle = cell * i + cell / 2
-        parts.append(
-            f'<text x="{left - 8}" y="{top + middle + 4:.0f}" text-anchor="end">{_cut(name)}</text>'
-        )
+        parts.append(_text(left - 8, top + middle + 4, _cut(name), "end"))
         for j in range(len(names)):
             share = float(shares[i, j])
-            dark = share > 0.4
             parts.append(
                 f'<rect x="{left + cell * j}" y="{top + cell * i}" width="{cell}" height="{cell}" '
                 f'fill="{_blue(share)}" stroke="#fff">'
@@ -184,29 +168,23 @@ def heat_map(
                 f"{int(counts[i, j]):,} px</title></rect>"
             )
             if cell > 30:
-                parts.append(
-                    f'<text x="{left + cell * j + cell / 2}" y="{top + middle + 4:.0f}" '
-                    f'text-anchor="middle" style="fill:{"#fff" if dark else "#1b1f24"};'
-                    f'pointer-events:none">{100 * share:.1f}</text>'
-                )
-    parts.append(
-        f'<text x="8" y="16">rows: {html.escape(y)}, columns: {html.escape(x)}, % of a row</text>'
-    )
+                style = f"fill:{'#fff' if share > 0.4 else '#1b1f24'};pointer-events:none"
+                at = left + cell * (j + 0.5), top + middle + 4
+                parts.append(_text(*at, f"{100 * share:.1f}", "middle", f' style="{style}"'))
+    parts.append(_text(8, 16, "rows: true, columns: predicted, % of a row"))
     return _svg(parts, (left + cell * len(names) + 90, top + cell * len(counts) + 8))
 
 
 def _scale(
-    values: list[NDArray[np.float64]],
-    limits: tuple[float, float] | None,
-    first: float,
-    last: float,
+    values: list[NDArray[np.float64]], limits: tuple[float, float] | None, first: float, last: float
 ) -> _Scale:
     if limits is None:
         found = np.concatenate([part[np.isfinite(part)] for part in values] or [np.zeros(0)])
         limits = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
     low, high = limits
     if high <= low:
-        low, high = low - 0.5, high + 0.5
+        around = max(abs(low), 1.0) / 2  # beyond the steps between floats, however large the value
+        low, high = low - around, high + around
     return _Scale(low, high, first, last)
 
 
@@ -216,21 +194,16 @@ def _axes(across: _Scale, up: _Scale, x: str, y: str, below: Mapping[float, str]
     for value in up.ticks:
         parts.append(
             f'<path d="M{_LEFT} {up(value):.1f}H{end}" stroke="#eee"/>'
-            f'<text x="{_LEFT - 6}" y="{up(value) + 4:.1f}" text-anchor="end">{value:g}</text>'
+            + _text(_LEFT - 6, up(value) + 4, f"{value:g}", "end")
         )
-    for value, text in below.items():
-        parts.append(
-            f'<text x="{across(value):.1f}" y="{foot + 16}" text-anchor="middle">'
-            f"{html.escape(text)}</text>"
-        )
-    parts.append(
-        f'<path d="M{_LEFT} {_TOP}V{foot}H{end}" stroke="#888" fill="none"/>'
-        f'<text x="{(_LEFT + end) / 2:.0f}" y="{_HEIGHT - 8}" text-anchor="middle">'
-        f"{html.escape(x)}</text>"
-        f'<text transform="translate(13 {(_TOP + foot) / 2:.0f}) rotate(-90)" '
-        f'text-anchor="middle">{html.escape(y)}</text>'
-    )
-    return parts
+    parts += [_text(across(value), foot + 16, text, "middle") for value, text in below.items()]
+    turned = f' transform="translate(13 {(_TOP + foot) / 2:.0f}) rotate(-90)"'
+    return [
+        *parts,
+        f'<path d="M{_LEFT} {_TOP}V{foot}H{end}" stroke="#888" fill="none"/>',
+        _text((_LEFT + end) / 2, _HEIGHT - 8, x, "middle"),
+        _text(0, 0, y, "middle", turned),
+    ]
 
 
 def _legend(names: Sequence[str]) -> tuple[list[str], int]:
@@ -242,8 +215,7 @@ def _legend(names: Sequence[str]) -> tuple[list[str], int]:
             left, top = _LEFT, top + 18
         parts.append(
             f'<rect x="{left}" y="{top - 6}" width="14" height="4" '
-            f'fill="{COLOURS[index % len(COLOURS)]}"/>'
-            f'<text x="{left + 19}" y="{top}">{_cut(name)}</text>'
+            f'fill="{COLOURS[index % len(COLOURS)]}"/>' + _text(left + 19, top, _cut(name))
         )
         left += wide + 8
     return parts, top + 8
@@ -270,7 +242,12 @@ def _blue(share: float) -> str:
 
 
 def _cut(name: str) -> str:
-    return html.escape(name if len(name) <= 20 else name[:19] + "…")
+    return name if len(name) <= 20 else name[:19] + "…"
+
+
+def _text(x: float, y: float, text: str, anchor: str = "start", more: str = "") -> str:
+    place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}'
+    return f"<text {place}>{html.escape(text)}</text>"
 
 
 def _svg(parts: list[str], size: tuple[int, int]) -> str:

@@ -11,10 +11,13 @@ from tilesegm.metrics.bootstrap import Difference, compare
 from tilesegm.metrics.confusion import mean
 from tilesegm.metrics.evaluation import Evaluation
 from tilesegm.plain import plain
-from tilesegm.report.charts import intervals, lines
+from tilesegm.report.borders import distance_lines
+from tilesegm.report.charts import intervals
 from tilesegm.report.page import Page
 
 __all__ = ["Comparison", "add_comparison"]
+
+_FACTS = ("metric", "certain", "first", "other", "difference", "low", "high")
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,7 @@ class Comparison:
                 "first": first,
                 "other": name,
                 "differences": [
-                    {"metric": row.metric, "certain": row.certain}
-                    | {
-                        key: plain(getattr(row, key))
-                        for key in ("first", "other", "difference", "low", "high")
-                    }
-                    for row in differences
+                    plain({fact: getattr(row, fact) for fact in _FACTS}) for row in differences
                 ],
             }
             for name, differences in self.differences.items()
@@ -77,20 +75,14 @@ def add_comparison(page: Page, comparison: Comparison) -> None:
         )
         page.figure(
             intervals(
-                {_metric(d): (d.low, d.difference, d.high) for d in differences},
-                x="difference",
+                {_metric(d): (d.low, d.difference, d.high) for d in differences}, x="difference"
             ),
             f"{name} beside {first}: right of zero it is better; grey may be chance",
         )
     near = {name: one.total.depths for name, one in evaluations.items() if one.total.depths}
     if len(near) == len(evaluations):
         page.figure(
-            lines(
-                {name: (range(len(counts.all)), counts.accuracy) for name, counts in near.items()},
-                x="pixels from a border of the truth",
-                y="accuracy",
-                names=[*(f"≤ {end}" for end in DEPTHS), f"> {DEPTHS[-1]}"],
-            ),
+            distance_lines(near, DEPTHS, "a border of the truth"),
             "Accuracy by distance from a border",
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.metrics.confusion import mean
@@ -82,42 +83,51 @@ def evaluation_page(
 
 def _add_summary(page: Page, evaluation: Evaluation) -> None:
     scores, total = evaluation.class_scores, evaluation.total
+    over = _classes_of(scores.iou)
     rows: list[tuple[str, object]] = [
         ("accuracy", scores.accuracy),
-        ("mean IoU", scores.mean_iou),
-        ("mean Dice", scores.mean_dice),
+        (f"mean IoU{over}", scores.mean_iou),
+        (f"mean Dice{over}", scores.mean_dice),
         ("Cohen's kappa", scores.kappa),
         ("frequency-weighted IoU", scores.frequency_weighted_iou),
         ("IoU of summed counts", scores.micro_iou),
     ]
     if total.bands:
-        rows.append(("mean boundary IoU", mean(total.bands.iou)))
+        over = _classes_of(total.bands.iou)
+        rows.append((f"mean boundary IoU{over}", mean(total.bands.iou)))
     if total.confidence:
         rows.append(("expected calibration error", total.confidence.expected_calibration_error()))
     if len(evaluation.images) > 1:
         rows.append(("mean IoU, mean over images", evaluation.mean_iou_of_images))
     page.section("Scores")
     page.table(["score", "value"], [*rows, ("pixels with a true class", scores.pixels)])
+    for note in evaluation.notes:
+        page.text(f"{note[:1].upper()}{note[1:]}." if note[:1].islower() else f"{note}.")
+
+
+def _classes_of(values: NDArray[np.float64]) -> str:
+    """Say over how many classes a mean is taken, where not all of them have the score."""
+    counted = int(np.isfinite(values).sum())
+    return "" if counted == len(values) else f" over {counted} of {len(values)} classes"
 
 
 def _add_classes(page: Page, evaluation: Evaluation, classes: Sequence[ClassInfo]) -> None:
     scores = evaluation.class_scores
     page.section("Classes")
-    columns = (scores.iou, scores.dice, scores.precision, scores.recall)
-    page.table(
-        ["class", "IoU", "Dice", "precision", "recall", "true pixels", "predicted pixels"],
-        [
-            [
-                info.name,
-                *(float(values[n]) for values in columns),
-                int(scores.true[n]),
-                int(scores.predicted[n]),
-            ]
-            for n, info in enumerate(classes)
-        ],
+    names = [info.name for info in classes]
+    page.columns(
+        {
+            "class": names,
+            "IoU": scores.iou,
+            "Dice": scores.dice,
+            "precision": scores.precision,
+            "recall": scores.recall,
+            "true pixels": scores.true,
+            "predicted pixels": scores.predicted,
+        }
     )
     colours = [f"rgb{info.colour}" for info in classes]
-    iou = {info.name: float(scores.iou[n]) for n, info in enumerate(classes)}
+    iou = dict(zip(names, scores.iou.tolist(), strict=True))
     page.figure(bars(iou, colours=colours), "IoU of each class")
 
 
@@ -136,14 +146,9 @@ def _add_confusion(page: Page, evaluation: Evaluation) -> None:
     for true, predicted in zip(*np.unravel_index(order, wrong.shape), strict=True):
         pixels = int(wrong[true, predicted])
         if pixels:
-            rows.append(
-                [
-                    f"{names[true]} as {names[predicted]}",
-                    pixels,
-                    f"{100 * pixels / counts[true].sum():.2f} %",
-                    f"{100 * pixels / wrong.sum():.1f} %",
-                ]
-            )
+            of_class, of_all = (100 * pixels / part.sum() for part in (counts[true], wrong))
+            mistake = f"{names[true]} as {names[predicted]}"
+            rows.append([mistake, pixels, f"{of_class:.2f} %", f"{of_all:.1f} %"])
     if rows:
         page.table(["mistake", "pixels", "of the true class", "of all mistakes"], rows)
 
@@ -152,32 +157,25 @@ def _add_structures(page: Page, evaluation: Evaluation) -> None:
     """Add objects and thin structures."""
     total, measures, names = evaluation.total, evaluation.measures, evaluation.classes
     if total.objects:
-        objects = total.objects
         page.section("Objects", "Connected parts of a class; those match whose IoU is above 0.5.")
-        page.table(
-            ["class", "F1", "panoptic quality", "true", "predicted", "matched"],
-            [
-                [
-                    names[number],
-                    float(objects.f1[n]),
-                    float(objects.panoptic_quality[n]),
-                    *(int(part[n]) for part in (objects.true, objects.predicted, objects.matched)),
-                ]
-                for n, number in enumerate(measures.objects)
-            ],
+        page.columns(
+            {
+                "class": [names[number] for number in measures.objects],
+                "F1": total.objects.f1,
+                "panoptic quality": total.objects.panoptic_quality,
+                "true": total.objects.true,
+                "predicted": total.objects.predicted,
+                "matched": total.objects.matched,
+            }
         )
     if total.skeletons:
         page.section("Thin structures")
-        page.table(
-            ["class", "clDice", "pixels not thinned to a line"],
-            [
-                [
-                    names[number],
-                    float(total.skeletons.cldice[n]),
-                    int(total.skeletons.unfinished[n]),
-                ]
-                for n, number in enumerate(measures.thin)
-            ],
+        page.columns(
+            {
+                "class": [names[number] for number in measures.thin],
+                "clDice": total.skeletons.cldice,
+                "pixels not thinned to a line": total.skeletons.unfinished,
+            }
         )
 
 
@@ -188,13 +186,7 @@ def _add_images(page: Page, evaluation: Evaluation) -> None:
     page.table(
         ["prediction", "mean IoU", "accuracy", *evaluation.classes, "pixels"],
         [
-            [
-                image.prediction,
-                scores.mean_iou,
-                scores.accuracy,
-                *(float(value) for value in scores.iou),
-                scores.pixels,
-            ]
+            [image.prediction, scores.mean_iou, scores.accuracy, *scores.iou, scores.pixels]
             for image, scores in scored
         ],
     )

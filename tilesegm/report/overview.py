@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.grid.window import Window
+from tilesegm.metrics.counts import ratio
 from tilesegm.metrics.pair import WindowPair
+from tilesegm.pictures.colours import colour_classes
 from tilesegm.report.page import Page
-from tilesegm.report.pictures import colour_classes, picture
+from tilesegm.report.pictures import picture
 
 __all__ = ["Overview", "add_overview", "survey"]
 
@@ -31,6 +34,7 @@ class Overview:
     truth: NDArray[np.int64]
     """``(height, width)`` class id of a pixel in the middle; others are unknown."""
     predicted: NDArray[np.int64]
+    """Likewise, also where the truth is not known."""
     wrong: NDArray[np.float64]
     """``(height, width)`` fraction of known pixels that are wrong; NaN without known pixels."""
     colour: NDArray[np.float64]
@@ -49,22 +53,25 @@ class Overview:
 
 
 def survey(
-    read: Callable[[Window], WindowPair], height: int, width: int, classes: Sequence[ClassInfo]
+    read: Callable[[Window], WindowPair],
+    predicted_ids: Callable[[Window], NDArray[Any]],
+    whole: Window,
+    classes: Sequence[ClassInfo],
 ) -> Overview:
     """Look at every pixel of two maps, window by window, in bounded memory.
 
     Args:
         read: gives truth and prediction of a window, without a halo.
-        height: rows of the maps.
-        width: columns of the maps.
+        predicted_ids: gives predicted ids, also where the truth is not known.
+        whole: window of the maps.
         classes: names and colours by id.
     """
-    step = max(-(-max(height, width) // _SIDE), 1)
-    shape = -(-height // step), -(-width // step)
+    step = max(-(-max(whole.height, whole.width) // _SIDE), 1)
+    shape = -(-whole.height // step), -(-whole.width // step)
     truth, predicted = np.full(shape, -1), np.full(shape, -1)
     known, wrong, colour = np.zeros(shape), np.zeros(shape), np.zeros((*shape, 3))
     colours = np.array([info.colour for info in classes], np.float64)
-    for window in Window(0, 0, height, width).tiles(max(_WINDOW // step, 1) * step):
+    for window in whole.tiles(max(_WINDOW // step, 1) * step):
         pair = read(window)
         rows, cols = -(-window.height // step), -(-window.width // step)
         part = Window(window.row // step, window.col // step, rows, cols).slices
@@ -72,7 +79,8 @@ def survey(
             np.minimum(np.arange(count) * step + step // 2, size - 1)
             for count, size in zip((rows, cols), pair.truth.shape, strict=True)
         )
-        truth[part], predicted[part] = pair.truth[np.ix_(*middle)], pair.predicted[np.ix_(*middle)]
+        truth[part] = pair.truth[np.ix_(*middle)]
+        predicted[part] = predicted_ids(window)[np.ix_(*middle)]
         cell = np.add.outer(
             np.arange(window.height) // step * cols, np.arange(window.width) // step
         )
@@ -84,8 +92,8 @@ def survey(
         for band in range(3):
             sums = np.bincount(at, shades[:, band], rows * cols)
             colour[part][..., band] = sums.reshape(rows, cols)
-    share = np.divide(wrong, known, out=np.full(shape, np.nan), where=known > 0)
-    return Overview(step, truth, predicted, share, colour / np.maximum(wrong, 1)[..., None])
+    mean_colour = colour / np.maximum(wrong, 1)[..., None]
+    return Overview(step, truth, predicted, ratio(wrong, known), mean_colour)
 
 
 def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[ClassInfo]) -> None:
@@ -98,5 +106,4 @@ def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[Cl
         ", ".join(filter(None, (f"Errors of {name}", scale))),
     )
     for what, ids in (("Truth", overview.truth), ("Prediction", overview.predicted)):
-        small = picture(colour_classes(ids, classes), width=shown // 2, alt=what)
-        page.figure(small, what)
+        page.figure(picture(colour_classes(ids, classes), width=shown // 2, alt=what), what)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from tilesegm.files import write_file
 from tilesegm.version import __version__
@@ -71,6 +73,10 @@ class Page:
             f"<tbody>{body}</tbody></table></div>"
         )
 
+    def columns(self, columns: Mapping[str, Iterable[object]]) -> None:
+        """Add a table by its columns, the first of which names the rows."""
+        self.table([*columns], zip(*columns.values(), strict=True))
+
     def figure(self, drawing: str, caption: str = "") -> None:
         """Add a drawing of `tilesegm.report.charts` or `tilesegm.report.pictures`."""
         note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
@@ -104,6 +110,8 @@ class Page:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None or (isinstance(value, float) and value != value):
         return "–"
     if isinstance(value, float):

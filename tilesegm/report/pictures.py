@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from tilesegm.classes import ClassInfo
+from tilesegm.pictures.colours import colour_classes, colour_errors, stretch
+from tilesegm.pictures.png import encode_png
 
-__all__ = ["colour_classes", "error_picture", "picture", "stretch"]
-
-_ABSENT = (235, 235, 235)
+__all__ = ["comparison", "picture"]
 
 
 def picture(rgb: NDArray[np.uint8], *, width: int | None = None, alt: str = "") -> str:
@@ -24,13 +22,11 @@ def picture(rgb: NDArray[np.uint8], *, width: int | None = None, alt: str = "") 
 
     Args:
         rgb: ``(H, W, 3)``.
-        width: Width at which it is shown, in pixels; its own when not given. Pixels that are shown
-            larger stay squares.
-        alt: What it shows, for those who cannot see it.
+        width: width on the page in pixels; that of the picture when not given. Enlarged pixels
+            stay squares.
+        alt: text in place of the picture, for readers who cannot see it.
     """
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(buffer, "PNG", optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    data = base64.b64encode(encode_png(rgb)).decode("ascii")
     shown = width or rgb.shape[1]
     pixelated = ";image-rendering:pixelated" if shown > rgb.shape[1] else ""
     return (
@@ -39,40 +35,27 @@ def picture(rgb: NDArray[np.uint8], *, width: int | None = None, alt: str = "") 
     )
 
 
-def stretch(pixels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
-    """Turn pixels into something to look at.
-
-    The first three bands, or the first one as grey, between their 2nd and 98th percentile.
+def comparison(
+    truth: NDArray[np.integer],
+    predicted: NDArray[np.integer],
+    classes: Sequence[ClassInfo],
+    image: tuple[NDArray[Any], NDArray[np.bool_] | None] | None = None,
+    *,
+    width: int,
+) -> str:
+    """Return pictures of the image, if there is one, truth, prediction and errors, in a row.
 
     Args:
-        pixels: ``(H, W, bands)``.
-        valid: ``(H, W)``, False where a pixel is missing and drawn in light grey.
+        truth: ``(H, W)`` class ids; other values are unknown.
+        predicted: ``(H, W)`` class ids.
+        classes: names and colours by id.
+        image: pixels ``(H, W, bands)``, and where they are valid, ``(H, W)``; None for everywhere.
+        width: width of each picture on the page in pixels.
     """
-    shown = pixels[..., :3] if pixels.shape[-1] >= 3 else pixels[..., :1].repeat(3, -1)
-    values = shown.astype(np.float32)
-    seen = np.asarray(np.isfinite(values).all(-1) if valid is None else valid)
-    if not seen.any():
-        return np.full((*values.shape[:2], 3), _ABSENT, np.uint8)
-    low, high = np.percentile(values[seen], [2, 98], axis=0)
-    span = np.where(high > low, high - low, 1)
-    rgb = np.clip((values - low) / span * 255, 0, 255)
-    return np.where(seen[..., None], rgb, np.array(_ABSENT, np.float32)).astype(np.uint8)
-
-
-def colour_classes(ids: NDArray[np.integer], classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:
-    """Paint class ids ``(H, W)`` in the colours of the classes; other ids are light grey."""
-    table = np.array([info.colour for info in classes] + [_ABSENT], np.uint8)
-    known = (ids >= 0) & (ids < len(classes))
-    return table[np.where(known, ids, len(classes))]
-
-
-def error_picture(
-    truth: NDArray[np.integer], predicted: NDArray[np.integer], classes: Sequence[ClassInfo]
-) -> NDArray[np.uint8]:
-    """Show what is wrong: mistakes in the colour of the true class, the rest near to white."""
-    known = (truth >= 0) & (truth < len(classes))
-    rgb = np.full((*truth.shape, 3), 250, np.uint8)
-    rgb[~known] = _ABSENT
-    wrong = known & (truth != predicted)
-    rgb[wrong] = colour_classes(truth, classes)[wrong]
-    return rgb
+    panels = {"image": stretch(*image)} if image else {}
+    panels |= {
+        "truth": colour_classes(truth, classes),
+        "prediction": colour_classes(predicted, classes),
+        "errors": colour_errors(truth, predicted, classes),
+    }
+    return " ".join(picture(rgb, width=width, alt=name) for name, rgb in panels.items())

@@ -15,7 +15,7 @@ from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
 from tilesegm.metrics.map_counts import Block
 from tilesegm.metrics.pair import WindowPair
 from tilesegm.report.page import Page
-from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
+from tilesegm.report.pictures import comparison
 
 __all__ = ["ShownWindow", "add_worst_windows", "worst_blocks", "worst_window"]
 
@@ -70,15 +70,9 @@ def add_worst_windows(
         pair, window = shown.pair, shown.window
         known = pair.truth != pair.unknown
         wrong = int((known & (pair.truth != pair.predicted)).sum())
-        panels = [
-            colour_classes(pair.truth, classes),
-            colour_classes(pair.predicted, classes),
-            error_picture(pair.truth, pair.predicted, classes),
-        ]
-        if shown.pixels is not None:
-            panels.insert(0, stretch(shown.pixels, shown.valid))
+        image = None if shown.pixels is None else (shown.pixels, shown.valid)
         page.figure(
-            " ".join(picture(panel, width=_SHOWN) for panel in panels),
+            comparison(pair.truth, pair.predicted, classes, image, width=_SHOWN),
             f"{shown.name}, row {window.row}, column {window.col}, {window.height} x "
             f"{window.width} pixels: {100 * wrong / max(int(known.sum()), 1):.1f} % are wrong",
         )

@@ -13,7 +13,7 @@ from tilesegm.engine.plan import Plan
 from tilesegm.engine.seam_check import check_seams
 from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
-from tilesegm.grid.layout import SEAM_DISTANCES
+from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.grid.tiling import Tiling
 from tilesegm.plain import plain
 from tilesegm.segmentation.options import Options

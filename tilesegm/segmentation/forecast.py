@@ -13,7 +13,13 @@ from tilesegm.engine.seam_check import check_seams, expected_flips
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import (
+    notes_of,
+    open_image,
+    open_predictor,
+    outputs_of,
+    plan_for,
+)
 from tilesegm.sink.estimate import estimate_bytes
 
 __all__ = ["Forecast", "plan"]
@@ -78,6 +84,7 @@ class Forecast:
             "exact_overlap": None if plan.spec.inexact else plan.exact_overlap,
             "stride": plan.spec.stride,
             "expected_class_flips": self.flips,
+            "notes": [*plan.info.notes, *notes_of(plan)],
         }
 
 
@@ -119,7 +126,9 @@ def plan(
     options = options or Options()
     with open_image(image, options) as source:
         predictor: Predictor | None = None
-        spec = read_spec(model) if isinstance(model, str | Path) and not probe else None
+        spec = None
+        if isinstance(model, str | Path) and not probe:
+            spec = read_spec(model, outputs_of(options))
         if spec is None:
             predictor = open_predictor(model, source.info, options)
             spec = predictor.spec

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ from tilesegm.errors import ModelError, OutputError, SettingsError, TilesegmErro
 from tilesegm.events import OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.folders import expand_folders
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import Request, run_request
 from tilesegm.segmentation.setup import open_predictor
 from tilesegm.source.base import ImageInfo
+from tilesegm.source.names import stem_of
 
 __all__ = ["BatchItem", "segment_many"]
 
@@ -43,7 +46,7 @@ class BatchItem:
 
 
 def segment_many(
-    images: Iterable[str | Path],
+    images: Iterable[Any] | Mapping[str, Any],
     model: Any,
     folder: str | Path,
     *,
@@ -58,7 +61,9 @@ def segment_many(
     call skips finished images and resumes the unfinished one.
 
     Args:
-        images: paths or URLs.
+        images: paths, URLs or arrays, as in `segment`, where a folder stands for all images in
+            it; or a mapping of names to them. Arrays without a name are called ``image_0``,
+            ``image_1`` and so on, by their place.
         model: a model as in `segment`.
         folder: folder that gets ``NAME_classes.tif`` for each image; created when absent.
         tiling: size, overlap and blending of tiles.
@@ -67,7 +72,8 @@ def segment_many(
         on_event: called with the events of each image.
 
     Raises:
-        SettingsError: two images would get the same output.
+        SettingsError: two images would get the same output, images are one array, or a folder
+            holds no image.
         OutputError: the folder cannot be made.
         ModelError: the model's file cannot be opened.
 
@@ -82,9 +88,9 @@ def segment_many(
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
-    names = [str(image) for image in images]
+    named = _name_images(images, on_event)
     folder = Path(folder)
-    outputs = _name_outputs(names, folder)
+    outputs = _name_outputs([name for name, _ in named], folder)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
@@ -97,22 +103,40 @@ def segment_many(
         return opened[0]
 
     items = []
-    for image, output in zip(names, outputs, strict=True):
+    for (name, image), output in zip(named, outputs, strict=True):
         try:
             result = run_request(image, opener, output, request, on_event)
         except TilesegmError as error:
             if isinstance(error, ModelError) and isinstance(model, str | Path) and not opened:
                 raise  # a file that is no model suits no other image either
-            items.append(BatchItem(image=image, error=error))
+            items.append(BatchItem(image=name, error=error))
         else:
-            items.append(BatchItem(image=image, result=result))
+            items.append(BatchItem(image=name, result=result))
     return items
+
+
+def _name_images(images: Any, on_event: OnEvent) -> list[tuple[str, Any]]:
+    """Return each image with its name: its key, its path, or its place."""
+    if isinstance(images, Mapping):
+        return [(str(name), image) for name, image in images.items()]
+    single = hasattr(images, "__array__") and images.ndim < 4
+    if single or isinstance(images, str | os.PathLike):
+        raise SettingsError(
+            "segment_many takes several images; pass a list such as [image], or call segment"
+        )
+    named: list[tuple[str, Any]] = []
+    for number, image in enumerate(images):
+        if isinstance(image, str | os.PathLike):
+            named += [(path, path) for path in expand_folders([os.fspath(image)], on_event)]
+        else:
+            named.append((f"image_{number}", image))
+    return named
 
 
 def _name_outputs(images: list[str], folder: Path) -> list[Path]:
     outputs: dict[Path, str] = {}
     for image in images:
-        stem = Path(urlparse(image).path if "://" in image else image).stem
+        stem = stem_of(urlparse(image).path if "://" in image else image)
         output = folder / f"{stem}_classes.tif"
         if output in outputs:
             raise SettingsError(

@@ -9,6 +9,8 @@ from typing import Literal
 from tilesegm.checks import in_range, one_of
 from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.outputs import OutputKind
+from tilesegm.source.options import Nodata
 
 __all__ = ["Compression", "Options", "Precision"]
 
@@ -32,14 +34,21 @@ class Options:
 
     bands: tuple[int, ...] | None = None
     """Bands to read, counted from 1, in the order that the network expects; None: all."""
-    nodata: float | None = None
-    """Value of missing pixels, instead of the one that the image declares; may be NaN."""
+    nodata: Nodata | None = None
+    """Value of missing pixels, instead of the one that the image declares; may be NaN, and
+    ``"none"`` reads the declared one as a value."""
     level: int = 0
     """Resolution level of a multi-resolution image; 0 is the finest."""
+    unscale: bool = False
+    """Apply the scale and offset that the image tells, as xarray's ``mask_and_scale`` does."""
     area: str | Path | None = None
     """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
     normalisation: Normalisation | None = None
     """Applied to the pixels of a bare network; a bundle carries its own."""
+    network_outputs: OutputKind = "auto"
+    """Outputs of the network are ``"logits"`` or ``"probabilities"``; ``"auto"`` finds out."""
+    head: str | int | None = None
+    """Output to use of a network that has several, by name or number."""
     precision: Precision = "float32"
     """``"auto"`` takes bfloat16 where it is native and agrees with float32 on the first tiles."""
     augment: tuple[str | float, ...] = ()
@@ -55,6 +64,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
+            ("network_outputs", self.network_outputs, OutputKind),
             ("precision", self.precision, Precision),
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),

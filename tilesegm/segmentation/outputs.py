@@ -9,7 +9,7 @@ from typing import Any
 
 from tilesegm.engine.plan import Plan
 from tilesegm.events import OnEvent, StageProgress, StageStarted
-from tilesegm.grid.layout import TileLayout
+from tilesegm.grid.tiles import TileLayout
 from tilesegm.segmentation.options import Options
 from tilesegm.sink.check import check_output
 from tilesegm.sink.geotiff import TiffOptions, finish_geotiff

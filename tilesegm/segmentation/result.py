@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.engine.plan import Plan
+from tilesegm.segmentation.setup import notes_of
 
 __all__ = ["Segmentation"]
 
@@ -24,6 +25,8 @@ class Segmentation:
     """Tiles computed, by this run and those that it resumed."""
     skipped: int
     """Tiles that held no pixel of interest and were not computed."""
+    infinite: int = 0
+    """Pixels that are missing because a band is infinite."""
     resumed: int
     """Pixels that an earlier run had finished."""
     seconds: float
@@ -53,10 +56,12 @@ class Segmentation:
             "classes": len(plan.spec.classes),
             "tiles": self.tiles,
             "skipped": self.skipped,
+            "infinite_pixels": self.infinite,
             "redundancy": round(plan.redundancy, 3),
             "read_amplification": round(plan.read_amplification, 3),
             "exact": plan.exact,
             "inexact": list(plan.spec.inexact),
+            "notes": [*plan.info.notes, *notes_of(plan)],
             "resumed_pixels": self.resumed,
             "seconds": round(self.seconds, 3),
             "megapixels_per_second": round(self.megapixels_per_second, 3),

@@ -13,7 +13,7 @@ from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts, run_regions
 from tilesegm.engine.stream import Job
-from tilesegm.events import OnEvent, RunEnded, RunStarted, ignore
+from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.options import Options
@@ -25,15 +25,21 @@ from tilesegm.segmentation.outputs import (
     output_paths,
 )
 from tilesegm.segmentation.result import Segmentation
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.hidden import find_hidden
+from tilesegm.source.missing import infinite_note
+from tilesegm.source.vector.reading import tell
 
 __all__ = ["Request", "run_request", "segment"]
+
+_LOOKED_AT = 2**22
+"""Pixels up to which all of them are looked at before a run, and samples of larger images."""
 
 
 def segment(
@@ -108,13 +114,20 @@ def run_request(
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values(), image)
     with open_image(image, request.options) as source:
-        work = _plan_work(source, opener, request)
+        for note in source.info.notes:
+            on_event(Noted(f"{source.info.uri}: {note}"))
+        for hidden in find_hidden(source, _LOOKED_AT):
+            if hidden.doubtful:
+                on_event(Noted(f"{source.info.uri}: {hidden.text}"))
+        work = _plan_work(source, opener, request, on_event)
         info = work.plan.info
         finished = not request.overwrite and _is_finished(paths, work)
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
             tiles, resumed = _run(work, paths, request, on_event)
+    if tiles.infinite:
+        on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     seconds = time.monotonic() - began
     if not finished:
         on_event(RunEnded(info.uri, seconds))
@@ -124,6 +137,7 @@ def run_request(
         plan=work.plan,
         tiles=tiles.computed,
         skipped=tiles.skipped,
+        infinite=tiles.infinite,
         resumed=resumed,
         seconds=seconds,
     )
@@ -138,9 +152,16 @@ class _Work:
     fingerprint: dict[str, Any]
 
 
-def _plan_work(source: Source, opener: Callable[[ImageInfo], Predictor], request: Request) -> _Work:
+def _plan_work(
+    source: Source,
+    opener: Callable[[ImageInfo], Predictor],
+    request: Request,
+    on_event: OnEvent,
+) -> _Work:
     options = request.options
     area = open_area(options.area, source.info) if options.area else None
+    for line in tell(filter(None, [area.reading] if area else [])):
+        on_event(Noted(line))
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     reading = plan.reading(source, area)
@@ -190,6 +211,8 @@ def _run(
         regions = itertools.chain.from_iterable(plan.panels)
         resumed = sum(r.window.pixels for r in regions if r.number in staging.done)
         on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
+        for note in notes_of(plan):
+            on_event(Noted(note))
         try:
             tiles = run_regions(work.job, plan.panels, staging, on_event)
         except BaseException:

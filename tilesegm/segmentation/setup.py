@@ -6,20 +6,28 @@ from typing import Any
 
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.plan import Plan, make_plan
-from tilesegm.errors import ModelError, SourceError
+from tilesegm.errors import ModelError, SettingsError, SourceError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
+from tilesegm.model.checked_predictor import CheckedPredictor
+from tilesegm.model.outputs import Outputs
 from tilesegm.segmentation.options import Options
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 
-__all__ = ["open_image", "open_predictor", "plan_for"]
+__all__ = ["notes_of", "open_image", "open_predictor", "outputs_of", "plan_for"]
 
 
 def open_image(image: Any, options: Options) -> Source:
     """Open an image as the options say, and refuse one without pixels."""
-    source = open_source(image, bands=options.bands, nodata=options.nodata, level=options.level)
+    source = open_source(
+        image,
+        bands=options.bands,
+        nodata=options.nodata,
+        level=options.level,
+        unscale=options.unscale,
+    )
     if not source.info.pixels:
         source.close()
         raise SourceError(f"{source.info.uri} has no pixels")
@@ -30,20 +38,34 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
     """Open a model as the options say, and check that it takes the bands of the image."""
     from tilesegm.model.open import open_model
 
-    return open_model(
+    predictor = open_model(
         model,
         normalisation=options.normalisation,
         precision=options.precision,
         augment=options.augment,
+        outputs=outputs_of(options),
         bands=info.bands,
     )
+    checked = outputs_of(options).needed and predictor.spec.probed
+    return CheckedPredictor(predictor) if checked else predictor
+
+
+def outputs_of(options: Options) -> Outputs:
+    """Return what the options say of the network's outputs, and whether results depend on it."""
+    needed = options.confidence is not None or options.scores is not None
+    return Outputs(options.network_outputs, options.head, needed)
 
 
 def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
     """Refuse a network that expects other bands than an image has."""
     if spec.bands is not None and spec.bands != info.bands:
+        alpha = info.alpha if spec.bands == info.bands + 1 else None
         advice = (
-            f"choose {spec.bands} of them, e.g. --bands "
+            f"its band {alpha} is tagged alpha and taken as a mask; --bands "
+            + ",".join(str(band) for band in range(1, spec.bands + 1))
+            + " reads it as a band"
+            if alpha
+            else f"choose {spec.bands} of them, e.g. --bands "
             + ",".join(str(band) for band in range(1, spec.bands + 1))
             if spec.bands < info.bands
             else "give an image, or with --stack several, that has them all"
@@ -51,6 +73,36 @@ def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
         raise ModelError(
             f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; {advice}"
         )
+
+
+def _check_tile(spec: ModelSpec, tiling: Tiling) -> None:
+    """Refuse a size of tiles that is not the only one that a network takes."""
+    if spec.tile and tiling.tile is not None and spec.tile != (tiling.tile, tiling.tile):
+        raise SettingsError(
+            f"{spec.name} takes tiles of {spec.tile[0]} x {spec.tile[1]} pixels only and tile is "
+            f"{tiling.tile}; leave --tile out"
+        )
+
+
+def notes_of(plan: Plan) -> tuple[str, ...]:
+    """Say what was assumed about a network, and what follows from what it takes."""
+    spec, decision = plan.spec, plan.decision
+    notes = []
+    if spec.probed and (decision.confidence or decision.scores):
+        kinds = ("probabilities", "logits")
+        taken, other = kinds if spec.probabilities else kinds[::-1]
+        notes.append(
+            f"outputs of {spec.name} {spec.probed}: taken as {taken}; --network-outputs {other} "
+            "changes it"
+        )
+    if spec.tile and plan.grid.tiles > 1:
+        notes.append(
+            f"{spec.name} takes tiles of {spec.tile[0]} x {spec.tile[1]} pixels only; they overlap "
+            f"by {plan.grid.overlap} pixels, which --overlap changes"
+        )
+    if spec.batch:
+        notes.append(f"{spec.name} takes {spec.batch} tile{'s'[: spec.batch - 1]} at a time only")
+    return tuple(notes)
 
 
 def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options) -> Plan:
@@ -61,6 +113,7 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
         BudgetError: the work needs more memory than allowed.
     """
     _check_bands(spec, info)
+    _check_tile(spec, tiling)
     return make_plan(
         info,
         spec,

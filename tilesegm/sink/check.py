@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.request import url2pathname
 
 from tilesegm.errors import OutputError
+from tilesegm.source.names import file_of
 
 __all__ = ["SUFFIXES", "check_output", "check_space"]
 
@@ -58,7 +59,10 @@ def check_space(output: Path | str, needed: int) -> None:
 
 
 def _same(path: Path, source: str) -> bool:
+    """Tell whether a path is that of an image, or of the file or store that holds it."""
+    source = file_of(source)
     try:
-        return path.samefile(url2pathname(source[7:]) if source.startswith("file://") else source)
+        image = Path(url2pathname(source[7:]) if source.startswith("file://") else source)
+        return path.samefile(image) or path.resolve() in image.resolve().parents
     except (OSError, ValueError):
         return False

@@ -126,13 +126,13 @@ def _variable(layer: Layer, facts: MapFacts) -> dict[str, Any]:
 def _attributes(staging: Staging, layer: Layer, facts: MapFacts) -> dict[str, Any]:
     ome: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(staging, layer, facts)]}
     if layer.overview == "mode":
-        classes = list(enumerate(facts.classes))
-        colours = [(i, (*info.colour, 255)) for i, info in classes]
+        labels = [(i, [*info.colour, 255], info.name) for i, info in enumerate(facts.classes)]
         if layer.nodata is not None:
-            colours.append((int(layer.nodata), (0, 0, 0, 0)))
+            labels.append((int(layer.nodata), [0, 0, 0, 0], "no result"))
+        # NGFF wants the same values in both.
         ome["image-label"] = {
-            "colors": [{"label-value": i, "rgba": list(rgba)} for i, rgba in colours],
-            "properties": [{"label-value": i, "name": info.name} for i, info in classes],
+            "colors": [{"label-value": i, "rgba": rgba} for i, rgba, _ in labels],
+            "properties": [{"label-value": i, "name": name} for i, _, name in labels],
         }
     return {"ome": ome, "tilesegm": facts.zarr_attributes()}
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -15,11 +16,11 @@ import zarr
 
 from tilesegm.classes import ClassInfo, default_classes
 from tilesegm.errors import InputError, OutputError, SourceError
-from tilesegm.grid.layout import TileLayout
+from tilesegm.grid.tiles import TileLayout
 from tilesegm.grid.tiling import Blend
 from tilesegm.source.base import Georeference
 from tilesegm.source.gdal import Gdal, open_quietly
-from tilesegm.source.open import is_zarr
+from tilesegm.source.names import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
 
@@ -39,7 +40,7 @@ class MapFacts:
     """What a map tells about its pixels and its making; absent where it does not."""
 
     georeference: Georeference = field(default_factory=Georeference)
-    """Read from Zarr alone: rasters tell it as sources, which also know how pixels are turned."""
+    """Written only: sources read it."""
     classes: tuple[ClassInfo, ...] = ()
     """One entry per id, from 0; empty when ids have no names."""
     palette: Mapping[int, _Colour] = field(default_factory=dict, compare=False)
@@ -97,7 +98,6 @@ def read_map_facts(image: Any) -> MapFacts:
     tags, palette = stored.tags, stored.palette
     colours = [info.colour for info in default_classes(len(stored.class_names))]
     return MapFacts(
-        georeference=stored.georeference,
         classes=tuple(
             ClassInfo(name, palette.get(number, colours[number]))
             for number, name in enumerate(stored.class_names)
@@ -137,7 +137,6 @@ class _Stored:
     tags: Mapping[str, str] = field(default_factory=dict)
     class_names: tuple[str, ...] = ()
     palette: Mapping[int, _Colour] = field(default_factory=dict)
-    georeference: Georeference = field(default_factory=Georeference)
 
 
 def _stored(image: Any) -> _Stored:
@@ -153,9 +152,18 @@ def _stored(image: Any) -> _Stored:
     except (SourceError, OSError):
         return _Stored()
     try:
-        return _zarr_contents(node.attrs)
+        return _zarr_contents(_own_attributes(path, node))
     finally:
         node.store.close()
+
+
+def _own_attributes(path: str, node: Any) -> Any:
+    """Return the attributes of a map, by its full resolution or the array in it too."""
+    folder = re.fullmatch(r"(.*)/0(/\w+)?/?", path)
+    if "tilesegm" in node.attrs or folder is None or not is_zarr(folder[1]):
+        return node.attrs
+    with closing(open_zarr(folder[1]).store) as store:
+        return dict(zarr.open_group(store, mode="r").attrs)
 
 
 def _raster_contents(path: str) -> _Stored:
@@ -181,21 +189,14 @@ def _zarr_contents(attributes: Any) -> _Stored:
     own, ome = attributes.get("tilesegm", {}), attributes.get("ome", {})
     try:
         colours = ome.get("image-label", {}).get("colors", ())
-        place = {name: _tuples(part) for name, part in own.get("georeference", {}).items()}
         return _Stored(
             dict(own.get("tags", {})),
             tuple(own.get("class_names", ())),
             # What is transparent has no colour.
             {one["label-value"]: tuple(one["rgba"][:3]) for one in colours if one["rgba"][3]},
-            Georeference(**place),
         )
     except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's attributes
         return _Stored()
-
-
-def _tuples(value: Any) -> Any:
-    """Turn the lists of JSON into tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _tiling_text(layout: TileLayout) -> str:

@@ -46,20 +46,17 @@ class StagedArray:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         head = self.folder / ".zarray"
-        head.write_text(
-            json.dumps(
-                {
-                    "zarr_format": 2,
-                    "shape": self.shape,
-                    "chunks": (self.chunk, self.chunk),
-                    "dtype": self.dtype.str,
-                    "compressor": _CODEC.get_config(),
-                    "fill_value": "NaN" if np.isnan(self.fill) else self.fill,
-                    "order": "C",
-                    "filters": None,
-                }
-            )
-        )
+        description = {
+            "zarr_format": 2,
+            "shape": self.shape,
+            "chunks": (self.chunk, self.chunk),
+            "dtype": self.dtype.str,
+            "compressor": _CODEC.get_config(),
+            "fill_value": "NaN" if np.isnan(self.fill) else self.fill,
+            "order": "C",
+            "filters": None,
+        }
+        head.write_text(json.dumps(description))
         return head
 
     def write(self, row: int, col: int, values: NDArray[Any]) -> Iterator[Path]:
@@ -69,14 +66,14 @@ class StagedArray:
             The files as they are written.
         """
         size = self.chunk
-        for top in range(0, values.shape[0], size):
-            for left in range(0, values.shape[1], size):
-                chunk = values[top : top + size, left : left + size].astype(self.dtype, copy=False)
-                if chunk.shape != (size, size):
-                    chunk = self._padded(chunk)
-                file = self.folder / f"{(row + top) // size}.{(col + left) // size}"
-                file.write_bytes(_CODEC.encode(np.ascontiguousarray(chunk)))
-                yield file
+        for part in Window(row, col, *values.shape).tiles(size):
+            chunk = values[part.shift(-row, -col).slices].astype(self.dtype, copy=False)
+            if part.pixels < size * size:
+                beyond = (0, size - part.height), (0, size - part.width)
+                chunk = np.pad(chunk, beyond, constant_values=self.fill)
+            file = self.folder / f"{part.row // size}.{part.col // size}"
+            file.write_bytes(_CODEC.encode(np.ascontiguousarray(chunk)))
+            yield file
 
     def read(self, window: Window) -> NDArray[Any]:
         """Read ``(height, width)`` values; chunks that were never written read as the fill."""
@@ -100,8 +97,3 @@ class StagedArray:
     def stored_bytes(self) -> int:
         """Bytes of all chunks on disk."""
         return sum(file.stat().st_size for file in self.folder.iterdir())
-
-    def _padded(self, chunk: NDArray[Any]) -> NDArray[Any]:
-        whole = np.full((self.chunk, self.chunk), self.fill, self.dtype)
-        whole[: chunk.shape[0], : chunk.shape[1]] = chunk
-        return whole

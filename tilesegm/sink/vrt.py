@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-import numpy as np
-
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staged_array import StagedArray
@@ -37,7 +35,9 @@ def layer_vrt(staging: Staging, layer: Layer, facts: MapFacts) -> str:
     _add_georeference(root, facts.georeference)
     _add_metadata(root, _tags(layer, facts))
     for plane in range(layer.planes):
-        band = SubElement(root, "VRTRasterBand", dataType=_type(layer.dtype), band=str(plane + 1))
+        band = SubElement(
+            root, "VRTRasterBand", dataType=_TYPES[layer.dtype.str[1:]], band=str(plane + 1)
+        )
         if layer.overview == "mode":
             _add_classes(band, layer, facts)
         else:
@@ -54,10 +54,6 @@ def layer_vrt(staging: Staging, layer: Layer, facts: MapFacts) -> str:
         for array in overviews:
             _add_file(SubElement(band, "Overview"), array)
     return tostring(root, encoding="unicode")
-
-
-def _type(dtype: np.dtype[np.generic]) -> str:
-    return _TYPES[dtype.str[1:]]
 
 
 def _number(value: float) -> str:
@@ -99,11 +95,8 @@ def _add_georeference(root: Element, georeference: Georeference) -> None:
         points = SubElement(root, "GCPList", projection)
         for number, (row, col, x, y, z) in enumerate(georeference.gcps, 1):
             place = {"Pixel": col, "Line": row, "X": x, "Y": y, "Z": z}
-            SubElement(
-                points,
-                "GCP",
-                {"Id": str(number)} | {key: repr(float(value)) for key, value in place.items()},
-            )
+            texts = {key: repr(float(value)) for key, value in place.items()}
+            SubElement(points, "GCP", {"Id": str(number)} | texts)
     if georeference.rpcs:
         _add_metadata(root, dict(georeference.rpcs), "RPC")
 
@@ -138,7 +131,7 @@ def _add_source(band: Element, array: StagedArray) -> None:
         "SourceProperties",
         RasterXSize=width,
         RasterYSize=height,
-        DataType=_type(array.dtype),
+        DataType=_TYPES[array.dtype.str[1:]],
         BlockXSize=chunk,
         BlockYSize=chunk,
     )

@@ -14,14 +14,21 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo, same_place
 from tilesegm.source.gdal import open_quietly
+from tilesegm.source.identity import Identity
 from tilesegm.source.polygons import Polygons, read_polygons
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import VectorAddress, is_vector
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["Area", "MaskArea", "PolygonArea", "open_area"]
 
 
 class Area(Protocol):
     """An area of interest on the grid of an image."""
+
+    @property
+    def reading(self) -> Reading | None:
+        """What is to be told of a vector file."""
+        ...
 
     @property
     def identity(self) -> tuple[tuple[str, str], ...]:
@@ -36,10 +43,16 @@ class Area(Protocol):
 class PolygonArea:
     """Polygons on the grid of an image; a pixel counts when its centre is inside."""
 
-    def __init__(self, polygons: Polygons, identity: tuple[tuple[str, str], ...]) -> None:
+    def __init__(
+        self,
+        polygons: Polygons,
+        identity: tuple[tuple[str, str], ...],
+        reading: Reading | None = None,
+    ) -> None:
         self._polygons = polygons
         self._ones = np.ones(len(polygons), np.int32)
         self.identity = identity
+        self.reading = reading
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
         """Return ``(height, width)``, True where a pixel is of interest."""
@@ -52,6 +65,7 @@ class MaskArea:
     def __init__(self, path: Path, identity: tuple[tuple[str, str], ...]) -> None:
         self._dataset = open_quietly(str(path))
         self.identity = identity
+        self.reading: Reading | None = None
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
         """Return ``(height, width)``, True where a pixel is of interest."""
@@ -64,19 +78,30 @@ class MaskArea:
 def open_area(path: str | Path, info: ImageInfo) -> Area:
     """Open a polygon file in any coordinate system, or a mask raster on the image's grid.
 
+    Args:
+        path: of the file; of a polygon file also ``FILE|layername=NAME|crs=EPSG:CODE``.
+        info: of the image.
+
     Raises:
         SourceError: the file cannot be read, has another grid, or misses the image.
     """
-    path = Path(path)
-    if not path.exists():
-        raise SourceError(f"area of interest {path} does not exist")
-    identity = (("area", _hash(path)),)
     if not is_vector(path):
-        return _open_mask(path, info, identity)
+        path = Path(path)
+        if not path.exists():
+            raise SourceError(f"area of interest {path} does not exist")
+        return _open_mask(path, info, (("area", _hash(path)),))
+    address = VectorAddress.parse(path)
+    address.check_exists("area of interest")
     try:
-        return PolygonArea(read_polygons(path, info)[0], identity)
+        placed = read_polygons(address, info)
+        if placed.reading.elsewhere:
+            raise SourceError(placed.reading.elsewhere)
     except SourceError as error:
         raise SourceError(f"area of interest: {error}") from error
+    identity: Identity = (("area", _hash(address.path)),)
+    if len(placed.reading.layers) > 1 or address.stated:
+        identity += (("area as", repr((*placed.reading.layers, address.stated))),)
+    return PolygonArea(placed.polygons, identity, placed.reading)
 
 
 def _hash(path: Path) -> str:

@@ -8,10 +8,10 @@ import numpy as np
 
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.axes import find_axes
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.base import ImageInfo, scaling_of_bands
 from tilesegm.source.identity import array_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
+from tilesegm.source.labelled import Labelled, only_variable, unlabel
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 
@@ -22,7 +22,8 @@ class ArraySource(ImageSource):
     """A numpy, dask or xarray array of shape ``(H, W)`` or ``(H, W, bands)``.
 
     An xarray array may have its dimensions in any order if they have names such as ``y``, ``x``
-    and ``band``. Of a dask array, or of one that xarray wraps, no more than the chunks of a window
+    and ``band``; its coordinates and attributes tell its place. What a masked array hides is
+    missing. Of a dask array, or of one that xarray wraps, no more than the chunks of a window
     are computed at a time, and of these no more than hold the bands that are read.
     """
 
@@ -33,6 +34,8 @@ class ArraySource(ImageSource):
             SourceError: it is no array, or not one of such a shape and dtype.
             SettingsError: its dtype cannot hold the nodata value asked for, or a level is asked.
         """
+        if hasattr(array, "data_vars"):
+            array = only_variable(array)
         if not (hasattr(array, "shape") and hasattr(array, "dtype")):
             raise SourceError(
                 f"{type(array).__name__} is no image; pass a path, a URL, a list of paths or an "
@@ -42,8 +45,9 @@ class ArraySource(ImageSource):
         uri = f"<{kind} array>"
         if options.level:
             raise SettingsError(f"{uri}: level={options.level}, but an array has level 0 alone")
+        beside: Labelled = Labelled()
         if hasattr(array, "dims"):
-            array = _unlabelled(array, uri)
+            array, beside = unlabel(array, uri)
         if len(array.shape) not in (2, 3):
             raise SourceError(
                 f"{uri}: shape {tuple(array.shape)}; expected (H, W) or (H, W, bands)"
@@ -61,7 +65,8 @@ class ArraySource(ImageSource):
             array, columns = array[..., columns], None
         self._array, self._columns = array, columns
         dtype = array.dtype.newbyteorder("=")
-        missing = Missing.from_options(uri, dtype, options, (None,) * len(bands))
+        missing = Missing.from_options(uri, dtype, options, (beside.nodata,) * len(bands))
+        self._may_mask = _is_masked(array)
         info = ImageInfo(
             uri=uri,
             kind=kind,
@@ -70,32 +75,60 @@ class ArraySource(ImageSource):
             bands=len(bands),
             dtype=dtype,
             block=_block(getattr(array, "chunks", None), width),
-            nodata=options.nodata,
-            masked=missing.possible,
+            nodata=missing.nodata[0],
+            masked=missing.possible or self._may_mask,
+            georeference=beside.place,
             identity=(
                 ("shape", str(shape)),
                 ("dtype", str(dtype)),
                 ("bands", str(bands)),
-                *array_identity(height, width, self._take),
+                *array_identity(height, width, lambda window: self._take(window)[0]),
             ),
+            scaling=scaling_of_bands([beside.scaling] * len(bands)),
+            notes=beside.notes,
         )
         super().__init__(info, missing)
 
+    @property
+    def may_mask(self) -> bool:
+        """Whether a masked array can hide pixels."""
+        return self._may_mask
+
     def load(self, window: Window) -> Loaded:
-        """Return values of ``window``; see `ImageSource.load`."""
+        """Return values and mask of ``window``; see `ImageSource.load`.
+
+        A pixel is hidden where any of its bands that are read is.
+        """
         try:
-            return self._take(window), None
+            return self._take(window)
         except Exception as error:
             # A lazy array runs whatever its owner composed, so any error may come out of it.
             raise SourceError(f"{self.info.uri}: computing {window} failed ({error})") from error
 
-    def _take(self, window: Window) -> np.ndarray[Any, Any]:
-        values = np.asarray(self._array[window.slices])
+    def _take(self, window: Window) -> Loaded:
+        part = self._array[window.slices]
+        if hasattr(part, "dims"):
+            part = part.data
+        if _is_dask(part):
+            part = part.compute()
+        values = np.ma.getdata(part) if np.ma.isMaskedArray(part) else np.asarray(part)
+        hidden = np.ma.getmask(part)
         if values.ndim == 2:
-            values = values[:, :, None]
+            values, hidden = values[:, :, None], hidden[..., None] if hidden.ndim else hidden
         if self._columns is not None:
-            return take_bands(values, self._columns)
-        return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+            values = take_bands(values, self._columns)
+            hidden = hidden[..., self._columns] if hidden.ndim else hidden
+        else:
+            values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+        return values, ~hidden.any(-1) if hidden.ndim else None
+
+
+def _is_masked(array: Any) -> bool:
+    """Tell whether an array, or what dask computes for it, has a mask."""
+    array = array.data if hasattr(array, "dims") else array
+    if _is_dask(array):
+        return isinstance(array._meta, np.ma.MaskedArray)
+    return np.ma.getmask(array) is not np.ma.nomask
 
 
 def _block(chunks: Any, width: int) -> tuple[int, int]:
@@ -104,19 +137,6 @@ def _block(chunks: Any, width: int) -> tuple[int, int]:
         return 1, width
     rows, cols = (side if isinstance(side, int) else max(side) for side in chunks[:2])
     return rows, cols
-
-
-def _unlabelled(array: Any, uri: str) -> Any:
-    """Return a labelled array, still lazy, as ``(y, x)`` or ``(y, x, band)``."""
-    names = [str(name) for name in array.dims]
-    rows, cols, bands = find_axes(names)
-    order = [axis for axis in (rows, cols, bands) if axis is not None]
-    if rows is None or cols is None or len(order) < len(names):
-        raise SourceError(
-            f"{uri}: dimensions {tuple(names)}; expected y and x, and band if there "
-            "are several (rename them, or select one step of the others)"
-        )
-    return array.transpose(*(array.dims[axis] for axis in order))
 
 
 def _is_dask(array: Any) -> bool:

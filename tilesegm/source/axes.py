@@ -78,6 +78,19 @@ class Axes:
         """Number of bands."""
         return 1 if self.bands is None else self.shape[self.bands]
 
+    def notes(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Say which steps of further axes are not read.
+
+        Args:
+            names: of all axes; empty where they have none.
+        """
+        read = (self.rows, self.cols, self.bands)
+        return tuple(
+            f"the first of {self.shape[axis]} steps along {name} is read, the others are left out"
+            for axis, name in enumerate(names)
+            if axis not in read and self.shape[axis] > 1
+        )
+
     def block(self, chunks: Sequence[int]) -> tuple[int, int]:
         """Return rows and columns of a chunk, no larger than the image."""
         return min(chunks[self.rows], self.size[0]), min(chunks[self.cols], self.size[1])

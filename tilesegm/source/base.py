@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
 
-__all__ = ["Georeference", "ImageInfo", "Pixels", "Source", "same_place"]
+__all__ = ["Georeference", "ImageInfo", "Pixels", "Source", "same_place", "scaling_of_bands"]
 
 _TOLERANCE = 1e-3
 """Pixels by which the corners of two grids may differ and still be one grid."""
@@ -71,8 +72,15 @@ class ImageInfo:
     """Value that marks missing pixels, if one does."""
     masked: bool = False
     """Whether pixels can be missing: by nodata, alpha, a mask band or NaN."""
+    alpha: int | None = None
+    """Number of the band that is read as a mask and not among ``bands``."""
     georeference: Georeference = field(default_factory=Georeference)
     band_names: tuple[str, ...] = ()
+    scaling: tuple[tuple[float, float], ...] = ()
+    """What stored values of each band are multiplied by, and what is added then, to get what they
+    mean; empty where they mean themselves."""
+    notes: tuple[str, ...] = ()
+    """What was assumed or left out when the image was opened, a line each."""
     identity: tuple[tuple[str, str], ...] = ()
     """Names and values (path, size, modification time ...) that differ when the image differs."""
 
@@ -85,6 +93,11 @@ class ImageInfo:
     def pixels(self) -> int:
         """Number of pixels."""
         return self.height * self.width
+
+
+def scaling_of_bands(pairs: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Return the factor and the summand of each band, or nothing where no band has any."""
+    return tuple(pairs) if any(pair != (1.0, 0.0) for pair in pairs) else ()
 
 
 @dataclass(frozen=True)

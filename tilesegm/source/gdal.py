@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import rasterio
@@ -19,6 +19,8 @@ from tifffile import COMPRESSION
 
 from tilesegm.errors import SourceError
 from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.names import file_of
+from tilesegm.source.options import Nodata
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
 
 __all__ = [
@@ -28,12 +30,13 @@ __all__ = [
     "open_quietly",
     "warp_dataset",
     "without_place",
+    "without_warnings",
 ]
 
 _PLANE = "EPSG:3857"
 """Stands for the system of coordinates that no file names; from itself to itself nothing moves."""
 
-_QUIET = Lock()
+_QUIET = RLock()
 """Filters of warnings belong to the process: two threads that set them would undo each other's."""
 
 _THREADED = (".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k")
@@ -104,24 +107,34 @@ def open_quietly(uri: str, **options: Any) -> Any:
 
 @contextmanager
 def without_place() -> Iterator[None]:
-    """Let rasterio work on what has no georeference without a word.
+    """Let rasterio work on what has no georeference without a word."""
+    with without_warnings(NotGeoreferencedWarning):
+        yield
+
+
+@contextmanager
+def without_warnings(*categories: type[Warning]) -> Iterator[None]:
+    """Ignore warnings of some categories.
 
     One thread at a time: also rasterio's own functions set filters of warnings.
     """
     with _QUIET, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for category in categories:
+            warnings.simplefilter("ignore", category)
         yield
 
 
-def warp_dataset(dataset: Any, grid: ImageInfo) -> Any:
+def warp_dataset(dataset: Any, grid: ImageInfo, nodata: Nodata | None = None) -> Any:
     """Lay a dataset on the grid of an image by nearest neighbour; ids stay what they are.
 
-    Pixels beyond the dataset hold its nodata value, or are hidden by alpha where it has none.
+    Pixels beyond the dataset hold its nodata value, or are hidden by alpha where it has none or
+    where another one counts.
 
     Args:
         dataset: open and with a georeference; a coordinate system that one of the two does not
             tell is taken to be that of the other.
         grid: the image, with a transform.
+        nodata: that counts in place of the dataset's own.
     """
     there = dataset.crs or grid.georeference.crs or _PLANE
     alpha = any(c == ColorInterp.alpha for c in dataset.colorinterp)
@@ -133,7 +146,8 @@ def warp_dataset(dataset: Any, grid: ImageInfo) -> Any:
         height=grid.height,
         width=grid.width,
         resampling=Resampling.nearest,
-        add_alpha=not alpha and dataset.nodata is None,
+        add_alpha=not alpha and (dataset.nodata is None or nodata is not None),
+        **({} if nodata is None else {"src_nodata": None, "nodata": None}),
     )
 
 
@@ -157,7 +171,7 @@ def _settings(uri: str) -> dict[str, Any]:
         # Decodes a PNG whole, and leaves the buffer unwritten without a word when it is cut short.
         "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     }
-    if is_remote(uri):
+    if is_remote(file_of(uri)):
         return settings | GDAL_REMOTE
     if uri.lower().endswith(_THREADED):
         settings["GDAL_NUM_THREADS"] = "ALL_CPUS"

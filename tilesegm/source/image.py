@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,10 @@ class ImageSource(Closing):
     def info(self) -> ImageInfo:
         """What is known about the image."""
         return self._info
+
+    def note(self, text: str) -> None:
+        """Add to the notes of `info` what only who opened the image knows."""
+        self._info = replace(self._info, notes=(*self._info.notes, text))
 
     @property
     def missing(self) -> Missing:

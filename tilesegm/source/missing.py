@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError
+from tilesegm.source.base import Pixels
 from tilesegm.source.options import SourceOptions
 
-__all__ = ["Missing"]
+__all__ = ["Missing", "count_infinite", "infinite_note"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Missing:
 
     In an unsigned image the nodata value (0, 255) is also an honest value of a single band, so a
     pixel is missing only when *every* band holds it, which is GDAL's dataset mask. In signed and
-    float images it is a mark (-9999) that no network should see, so *any* band suffices. NaN in
-    any band always means missing.
+    float images it is a mark (-9999) that no network should see, so *any* band suffices. NaN and
+    infinity (the logarithm or the inverse of 0) in any band always mean missing.
     """
 
     dtype: np.dtype[Any]
@@ -42,6 +43,8 @@ class Missing:
         """
         if options.nodata is None:
             return cls(dtype, tuple(nodata))
+        if options.nodata == "none":
+            return cls(dtype, (None,) * len(nodata))
         if not _holds(dtype, options.nodata):
             raise SettingsError(
                 f"{uri}: nodata={options.nodata:g} is no value of {dtype}, the image's dtype"
@@ -96,11 +99,33 @@ class Missing:
                     break
                 present |= band != mark
             return [present]
-        # NaN runs through a minimum, which is quicker than looking at every value for it.
-        holes = self.dtype.kind == "f" and values.size and np.isnan(values.min())
-        numbers = [~np.isnan(band) for band in bands] if holes else []
+        # NaN runs through both ends, which is quicker than looking at every value for it.
+        real = self.dtype.kind == "f" and values.size
+        holes = real and not np.isfinite((values.min(), values.max())).all()
+        numbers = [np.isfinite(band) for band in bands] if holes else []
         marked = zip(bands, self.marks, strict=True)
         return numbers + [band != mark for band, mark in marked if mark is not None]
+
+
+def count_infinite(pixels: Pixels, cols: slice = slice(None)) -> NDArray[np.int64]:
+    """Count the pixels that are missing because a band is infinite, in each row.
+
+    Args:
+        pixels: of a window.
+        cols: columns to look at.
+    """
+    values = pixels.values[:, cols]
+    if pixels.valid is None or values.dtype.kind != "f" or pixels.valid[:, cols].all():
+        return np.zeros(len(values), np.int64)
+    hidden = np.isinf(values).any(-1) & ~pixels.valid[:, cols]
+    counts: NDArray[np.int64] = hidden.sum(1, dtype=np.int64)
+    return counts
+
+
+def infinite_note(count: int) -> str:
+    """Say how many pixels of an image are infinite."""
+    pixels = "1 pixel is" if count == 1 else f"{count:,} pixels are"
+    return f"{pixels} infinite, and missing like NaN"
 
 
 def _holds(dtype: np.dtype[Any], value: float) -> bool:

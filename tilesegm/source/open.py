@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.array import ArraySource
 from tilesegm.source.base import Source
 from tilesegm.source.image import ImageSource
-from tilesegm.source.options import DEFAULT_CACHE_BYTES, SourceOptions
+from tilesegm.source.names import is_zarr
+from tilesegm.source.options import DEFAULT_CACHE_BYTES, Nodata, SourceOptions
 from tilesegm.source.remote import is_remote
+from tilesegm.source.unscaled import UnscaledSource
 
-__all__ = ["is_zarr", "open_source"]
+__all__ = ["open_source", "opens_as_image", "parse_nodata"]
 
 _SLIDES = (".ome.tif", ".ome.tiff", ".ome.tf8", ".ome.btf", ".svs", ".ndpi", ".scn")
-_ZARR_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
 
 
 def open_source(
@@ -26,6 +26,7 @@ def open_source(
     bands: Sequence[int] | None = None,
     nodata: float | str | None = None,
     level: int = 0,
+    unscale: bool = False,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
 ) -> Source:
     """Open an image for reading by windows.
@@ -33,10 +34,15 @@ def open_source(
     Args:
         image: path or URL; list of paths of files with one grid, whose bands become one image;
             or a numpy, zarr, dask or xarray array of shape ``(H, W)`` or ``(H, W, bands)``.
+            The pages of a TIFF stack are bands where its metadata say channels or ``bands`` names
+            them.
         bands: numbers of the bands to read, counted from 1, in this order; all when not given.
             An alpha band is read as a mask unless its number is given.
-        nodata: value that marks missing pixels, in place of the image's own; ``"nan"`` too.
+        nodata: value that marks missing pixels, in place of the image's own; ``"nan"`` too, and
+            ``"none"`` to read the image's own as a value.
         level: level of an image of several resolutions; 0 is the full one.
+        unscale: whether the scale and offset that the image tells are applied, as GDAL's
+            ``-unscale`` and xarray's ``mask_and_scale`` do; values are as stored otherwise.
         cache_bytes: most memory in bytes for decoded blocks.
 
     Returns:
@@ -59,10 +65,27 @@ def open_source(
     """
     options = SourceOptions(
         bands=None if bands is None else tuple(bands),
-        nodata=_number(nodata),
+        nodata=parse_nodata(nodata),
         level=level,
         cache_bytes=cache_bytes,
     )
+    source = _open(image, options)
+    if not unscale:
+        if source.info.scaling:
+            scale, offset = source.info.scaling[0]
+            source.note(
+                f"values are read as stored; unscale (--unscale) applies the scale {scale:g} and "
+                f"offset {offset:g} that the image tells"
+            )
+        return source
+    try:
+        return UnscaledSource(source)
+    except BaseException:
+        source.close()
+        raise
+
+
+def _open(image: Any, options: SourceOptions) -> ImageSource:
     if isinstance(image, (str, os.PathLike)):
         return _open_path(os.fspath(image), options)
     if isinstance(image, (list, tuple)):
@@ -74,7 +97,7 @@ def open_source(
     return ArraySource(image, options)
 
 
-def _open_several(images: Sequence[Any], options: SourceOptions) -> Source:
+def _open_several(images: Sequence[Any], options: SourceOptions) -> ImageSource:
     paths = [os.fspath(image) for image in images if isinstance(image, (str, os.PathLike))]
     if not paths or len(paths) < len(images):
         raise SourceError("a list of images must name files: pass paths, or one stacked array")
@@ -96,21 +119,31 @@ def _open_path(uri: str, options: SourceOptions) -> ImageSource:
         from tilesegm.source.tiff import TiffSource
 
         return TiffSource(uri, options)
+    from tilesegm.source.pages import open_raster
+
+    return open_raster(uri, options, _open_path)
+
+
+def opens_as_image(folder: str) -> bool:
+    """Tell whether GDAL reads a folder as one image, as it does with those of some formats."""
     from tilesegm.source.raster import RasterSource
 
-    return RasterSource(uri, options)
-
-
-def is_zarr(uri: str) -> bool:
-    """Tell whether a path or URL leads to a Zarr store, by its name or its documents."""
-    name = uri.partition("?")[0].rstrip("/")
-    if any(part.endswith((".zarr", ".zarr.zip")) for part in name.split("/")[-3:]):
-        return True
-    return any((Path(uri) / document).is_file() for document in _ZARR_DOCUMENTS)
-
-
-def _number(nodata: float | str | None) -> float | None:
     try:
-        return None if nodata is None else float(nodata)
+        RasterSource(folder, SourceOptions()).close()
+    except SourceError:
+        return False
+    return True
+
+
+def parse_nodata(nodata: float | str | None) -> Nodata | None:
+    """Return a value of missing pixels that may be a text.
+
+    Raises:
+        SettingsError: it is neither a number, ``"nan"`` nor ``"none"``.
+    """
+    try:
+        if nodata is None or nodata == "none":
+            return None if nodata is None else "none"
+        return float(nodata)
     except ValueError:
-        raise SettingsError(f"nodata={nodata!r}: expected a number or 'nan'") from None
+        raise SettingsError(f"nodata={nodata!r}: expected a number, 'nan' or 'none'") from None

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tilesegm.errors import SettingsError, SourceError
 
-__all__ = ["DEFAULT_CACHE_BYTES", "SourceOptions"]
+__all__ = ["DEFAULT_CACHE_BYTES", "Nodata", "SourceOptions"]
 
 DEFAULT_CACHE_BYTES = 64 * 2**20
+
+Nodata = float | Literal["none"]
+"""Value that marks missing pixels, or ``"none"`` where every value is a value."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class SourceOptions:
 
     bands: tuple[int, ...] | None = None
     """Numbers of the bands to read, counted from 1 as GDAL does, in this order; None: all."""
-    nodata: float | None = None
+    nodata: Nodata | None = None
     """Value that marks missing pixels, in place of the image's own; may be NaN."""
     level: int = 0
     """Level of a multiscale image: 0 is full resolution."""

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import compress
-from pathlib import Path
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import rasterio
 import rasterio.features
-import rasterio.warp
 from affine import Affine
 from numpy.typing import NDArray
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
+from tilesegm.source.footprint import Footprint
 from tilesegm.source.gdal import without_place
-from tilesegm.source.vector import VectorLayer, read_layer
+from tilesegm.source.vector.address import PIXELS, VectorAddress
+from tilesegm.source.vector.calls import vector_calls
+from tilesegm.source.vector.layers import read_layers
+from tilesegm.source.vector.miss import explain_miss
+from tilesegm.source.vector.reading import Reading
 
-__all__ = ["Polygons", "read_polygons"]
+__all__ = ["PlacedPolygons", "Polygons", "read_polygons"]
 
 _STEPS = 256
 """Corners are rounded to this part of a pixel. Products of such numbers are exact in float64 at
@@ -30,7 +33,7 @@ the size of images, so that a pixel's centre on an edge falls to the same side i
 class Polygons:
     """Polygons in the pixel coordinates of an image: x counts columns and y rows."""
 
-    def __init__(self, shapes: Sequence[Any]) -> None:
+    def __init__(self, shapes: Sequence[Any] | NDArray[Any]) -> None:
         """Take shapely polygons or multipolygons; of overlapping ones the later lies above."""
         import shapely
 
@@ -77,52 +80,67 @@ class Polygons:
         return burnt
 
 
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class PlacedPolygons:
+    """Polygons of a file that touch an image, perhaps none."""
+
+    polygons: Polygons
+    values: tuple[int | str | None, ...]
+    """Attribute of each; empty where none was asked for."""
+    features: tuple[tuple[str, int], ...]
+    """Layer and number of each."""
+    reading: Reading
+    """What is to be told of the file."""
+
+
 def read_polygons(
-    path: str | Path, info: ImageInfo, *, layer: str | None = None, attribute: str | None = None
-) -> tuple[Polygons, tuple[int | str | None, ...]]:
+    address: VectorAddress, info: ImageInfo, *, attribute: str | None = None
+) -> PlacedPolygons:
     """Read the polygons of a file that touch an image, in any coordinate system.
 
     Args:
-        path: of the file, or folder of a geodatabase.
+        address: of the file, with a layer or a coordinate system where these are stated.
         info: of the image.
-        layer: of the file; the first when None.
         attribute: to read along with the polygons.
 
-    Returns:
-        The polygons, and the attribute of each (empty when none was asked for).
-
     Raises:
-        SourceError: see `tilesegm.source.vector.read_layer`; no polygon touches the image, or the
-            image has no georeference.
+        SourceError: see `tilesegm.source.vector.read_layers`; the image has no georeference; or
+            no polygon touches it, and the file is wrong.
     """
     import shapely
 
-    vector = read_layer(path, layer=layer, attributes=[] if attribute is None else [attribute])
-    if info.georeference.transform is None:
+    if info.georeference.transform is None and address.crs != PIXELS:
         raise SourceError(
-            f"polygons of {path} cannot be placed: {info.uri} has no georeference; give a mask "
-            "raster of the image's size instead"
+            f"polygons of {address.path} cannot be placed: {info.uri} has no georeference; give a "
+            f"mask raster of the image's size instead, or say that coordinates count its pixels: "
+            f"{address.path}|crs={PIXELS}"
         )
-    placed = _place(vector, info)
-    inside = shapely.intersects(placed, shapely.box(0, 0, info.width, info.height))
-    if not inside.any():
-        raise SourceError(
-            f"{path} misses the image {info.uri}: none of its {len(placed)} polygons touches it; "
-            "check its coordinate system"
-        )
-    values = () if attribute is None else vector.values(attribute)
-    return Polygons(placed[inside]), tuple(compress(values, inside))
-
-
-def _place(vector: VectorLayer, info: ImageInfo) -> NDArray[Any]:
-    """Lead polygons from the ground to the pixels of an image."""
-    import shapely
-
-    x, y = shapely.get_coordinates(vector.polygons).T
-    if vector.crs and info.georeference.crs:
-        x, y = map(np.array, rasterio.warp.transform(vector.crs, info.georeference.crs, x, y))
-    back = ~Affine(*(info.georeference.transform or ()))
-    col, row = back.a * x + back.b * y + back.c, back.d * x + back.e * y + back.f
-    pixels = np.column_stack([col, row])
-    placed: NDArray[Any] = shapely.set_coordinates(vector.polygons.copy(), pixels)
-    return placed
+    footprint = lru_cache(lambda crs: Footprint(info, crs))
+    attributes = [] if attribute is None else [attribute]
+    layers, reading = read_layers(
+        address, attributes=attributes, within=lambda crs: footprint(crs).reaches
+    )
+    shapes: list[NDArray[Any]] = []
+    values: list[int | str | None] = []
+    features: list[tuple[str, int]] = []
+    whole = shapely.box(0, 0, info.width, info.height)
+    with vector_calls(address.path):
+        for layer in layers:
+            placed, origins = footprint(layer.crs).place(layer.polygons, layer.features)
+            inside = shapely.intersects(placed, whole)
+            shapes.append(placed[inside])
+            numbers = layer.features[origins[inside]].tolist()
+            features += [(layer.name, number) for number in numbers]
+            if attribute is not None:
+                known = layer.values(attribute)
+                values += [known[origin] for origin in origins[inside]]
+    found = np.concatenate(shapes)
+    elsewhere = "" if len(found) else explain_miss(address, info, footprint, reading)
+    reading = replace(
+        reading,
+        image=info.uri,
+        without_crs=reading.without_crs and info.georeference.crs is not None,
+        touching=len(found),
+        elsewhere=elsewhere,
+    )
+    return PlacedPolygons(Polygons(found), tuple(values), tuple(features), reading)

@@ -11,11 +11,12 @@ from rasterio.enums import ColorInterp, MaskFlags
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.base import Georeference, ImageInfo, scaling_of_bands
 from tilesegm.source.gdal import Gdal, georeference_of, open_dataset, warp_dataset
 from tilesegm.source.identity import Identity, address_identity, files_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
+from tilesegm.source.names import file_of
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
 from tilesegm.source.remote import is_remote
@@ -45,7 +46,7 @@ class RasterSource(ImageSource):
         self._spool: Spool | None = None
         with self._gdal.calls("cannot be opened"):
             dataset = open_dataset(uri, options.level)
-            self._dataset = dataset if grid is None else warp_dataset(dataset, grid)
+            self._dataset = dataset if grid is None else warp_dataset(dataset, grid, options.nodata)
         try:
             info, missing = self._describe(options, identity)
         except BaseException:
@@ -84,8 +85,12 @@ class RasterSource(ImageSource):
             block=(1, width) if self._orientation.disordered else block,
             nodata=missing.nodata[0],
             masked=missing.possible or self.may_mask,
+            alpha=self._alpha,
             georeference=georeference,
             band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
+            scaling=scaling_of_bands(
+                [(dataset.scales[n - 1], dataset.offsets[n - 1]) for n in self._bands]
+            ),
             identity=(
                 *identity,
                 *self._beside(options.level),
@@ -167,10 +172,12 @@ class RasterSource(ImageSource):
 
 
 def _identity(uri: str) -> Identity:
-    plain = not is_remote(uri) and "://" not in uri and not uri.startswith("/vsi")
-    if plain and ":" not in uri and not Path(uri).exists():
+    file = file_of(uri)
+    plain = not is_remote(file) and "://" not in file and not file.startswith("/vsi")
+    if plain and ":" not in file and not Path(file).exists():
         raise SourceError(f"{uri}: no such file; check the path")
-    return address_identity(uri)
+    page = () if file == uri else (("page", uri[: -len(file)]),)
+    return (*address_identity(file), *page)
 
 
 def _slices(at: Window) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import PurePath
 
 import numpy as np
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.base import ImageInfo, same_place
+from tilesegm.source.base import ImageInfo, same_place, scaling_of_bands
 from tilesegm.source.image import ImageSource, Loaded
 from tilesegm.source.missing import Missing
+from tilesegm.source.names import stem_of
 from tilesegm.source.options import SourceOptions
 
 __all__ = ["StackSource"]
@@ -27,6 +27,7 @@ class StackSource(ImageSource):
         paths: Sequence[str],
         options: SourceOptions,
         opener: Callable[[str, SourceOptions], ImageSource],
+        uri: str | None = None,
     ) -> None:
         """Open all files.
 
@@ -34,11 +35,12 @@ class StackSource(ImageSource):
             paths: two or more files or URLs.
             options: ``bands`` counts through all files.
             opener: opens one of them.
+            uri: what the image is called; the first file and their number when not given.
 
         Raises:
             SourceError: a file cannot be opened, or its grid differs from the first's.
         """
-        uri = f"{paths[0]} and {len(paths) - 1} more"
+        uri = uri or f"{paths[0]} and {len(paths) - 1} more"
         with ExitStack() as opened:
             parts = [
                 opened.enter_context(opener(path, replace(options, bands=None))) for path in paths
@@ -66,6 +68,10 @@ class StackSource(ImageSource):
             nodata=missing.nodata[0],
             masked=missing.possible or any(part.may_mask for part, _ in used),
             band_names=tuple(_name(part.info, band) for part, band in used),
+            scaling=scaling_of_bands([_scaling(part.info, band) for part, band in used]),
+            notes=tuple(
+                f"{part.info.uri}: {note}" for part in self._parts for note in part.info.notes
+            ),
             identity=(
                 ("bands", str(options.bands)),
                 *(
@@ -96,8 +102,12 @@ class StackSource(ImageSource):
 
 
 def _name(info: ImageInfo, band: int) -> str:
-    stem = PurePath(info.uri).stem
+    stem = stem_of(info.uri)
     return stem if info.bands == 1 else f"{stem} {info.band_names[band]}"
+
+
+def _scaling(info: ImageInfo, band: int) -> tuple[float, float]:
+    return info.scaling[band] if info.scaling else (1.0, 0.0)
 
 
 def _check_grid(first: ImageInfo, other: ImageInfo) -> None:

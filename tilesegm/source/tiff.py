@@ -20,7 +20,7 @@ from tilesegm.source.identity import address_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
-from tilesegm.source.slide import check_codec, microscope, pixel_size
+from tilesegm.source.slide import check_codec, left_out, microscope, pixel_size
 from tilesegm.source.tiff_planes import sample_planes
 
 __all__ = ["TiffSource"]
@@ -92,9 +92,10 @@ class TiffSource(ImageSource):
             bands=len(bands),
             dtype=dtype,
             block=(min(rows, height), min(cols, width)),
-            nodata=options.nodata,
+            nodata=missing.nodata[0],
             masked=missing.possible,
             georeference=Georeference(pixel_size=pixel_size(self._file, series, options.level)),
+            notes=left_out(self._file, series, level),
             identity=(
                 *address_identity(path),
                 ("level", str(options.level)),

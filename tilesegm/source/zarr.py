@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,26 +11,19 @@ import numpy as np
 import zarr
 from zarr.storage import ZipStore
 
-from tilesegm.errors import SettingsError, SourceError
+from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.axes import Axes
-from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.attributes import fill_value, scaling
+from tilesegm.source.base import ImageInfo, scaling_of_bands
 from tilesegm.source.identity import Identity, address_identity, array_identity, folder_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
+from tilesegm.source.names import is_zarr
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.remote import is_http, open_remote_zarr
+from tilesegm.source.zarr_image import find_image
 
 __all__ = ["ZarrSource", "open_zarr"]
-
-_MICROMETRES = {
-    "angstrom": 1e-4,
-    "nanometer": 1e-3,
-    "micrometer": 1.0,
-    "millimeter": 1e3,
-    "centimeter": 1e4,
-    "meter": 1e6,
-}
 
 
 class ZarrSource(ImageSource):
@@ -42,21 +33,21 @@ class ZarrSource(ImageSource):
     an array of three axes without names has its bands on the shorter one of the first and last.
     """
 
-    def __init__(self, image: Any, options: SourceOptions) -> None:
+    def __init__(self, store: Any, options: SourceOptions) -> None:
         """Open a path or URL, or take an open array or group.
 
         Raises:
             SourceError: there is no Zarr array or OME-Zarr image, or it lacks what is asked for.
             SettingsError: its dtype cannot hold the nodata value asked for.
         """
-        path = image if isinstance(image, str) else None
-        uri = path or f"<zarr {getattr(image, 'path', '') or 'array'}>"
-        node = image if path is None else open_zarr(path)
+        path = store if isinstance(store, str) else None
+        uri = path or f"<zarr {getattr(store, 'path', '') or 'array'}>"
+        node = store if path is None else open_zarr(path)
         try:
-            level = _level(uri, node, options)
+            image = find_image(uri, node, _parent(path, node), options.level)
         except KeyError as error:
             raise SourceError(f"{uri}: OME-Zarr metadata name no {error}") from error
-        array, axes = level.array, level.axes
+        array, axes = image.array, image.axes
         check_image(uri, array.shape, array.dtype)
         self._uri, self._array, self._axes, self._owned = uri, array, axes, path is not None
         bands = options.select(uri, axes.count)
@@ -64,10 +55,10 @@ class ZarrSource(ImageSource):
         picked = [n - min(bands) for n in bands]
         self._picked = None if picked == list(range(len(picked))) else picked
         dtype = array.dtype.newbyteorder("=")
-        missing = Missing.from_options(uri, dtype, options, (_fill_value(array),) * len(bands))
+        missing = Missing.from_options(uri, dtype, options, (_nodata(array),) * len(bands))
         info = ImageInfo(
             uri=uri,
-            kind=level.kind,
+            kind=image.kind,
             height=axes.size[0],
             width=axes.size[1],
             bands=len(bands),
@@ -75,13 +66,15 @@ class ZarrSource(ImageSource):
             block=axes.block(array.chunks),
             nodata=missing.nodata[0],
             masked=missing.possible,
-            georeference=Georeference(pixel_size=level.pixel_size),
-            band_names=tuple(level.channels[n - 1] for n in bands) if level.channels else (),
+            georeference=image.place,
+            band_names=tuple(image.channels[n - 1] for n in bands) if image.channels else (),
             identity=(
                 *self._identity(path, array),
                 ("level", str(options.level)),
                 ("bands", str(bands)),
             ),
+            scaling=scaling_of_bands([scaling(array.attrs)] * len(bands)),
+            notes=image.notes,
         )
         super().__init__(info, missing)
 
@@ -121,17 +114,6 @@ class ZarrSource(ImageSource):
         return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
 
 
-@dataclass(frozen=True)
-class _Level:
-    """One array of an image, and what its metadata say."""
-
-    array: Any
-    axes: Axes
-    kind: str
-    pixel_size: tuple[float, float] | None = None
-    channels: tuple[str, ...] = ()
-
-
 def open_zarr(path: str) -> Any:
     """Open the Zarr array or group at a path or URL for reading.
 
@@ -156,70 +138,28 @@ def open_zarr(path: str) -> Any:
         ) from error
 
 
-def _level(uri: str, node: Any, options: SourceOptions) -> _Level:
-    version = f"Zarr v{node.metadata.zarr_format}"
-    if isinstance(node, zarr.Group):
-        attributes = dict(node.attrs)
-        ome = attributes.get("ome", attributes)
-        if isinstance(ome, Mapping) and ome.get("multiscales"):
-            return _multiscale(uri, node, ome, options.level)
-        names = ", ".join(sorted(name for name, _ in node.arrays())) or "none"
-        raise SourceError(
-            f"{uri}: a Zarr group without OME-Zarr metadata; pass one of its arrays: {names}"
-        )
-    if options.level:
-        raise SettingsError(f"{uri}: level={options.level}, but a single array has level 0 alone")
-    names = getattr(node.metadata, "dimension_names", None) or node.attrs.get("_ARRAY_DIMENSIONS")
-    if names and all(names):
-        return _Level(node, Axes.named(uri, node.shape, names), version)
-    return _Level(node, Axes.guessed(uri, node.shape), version)
-
-
-def _multiscale(uri: str, group: zarr.Group, ome: Mapping[str, Any], level: int) -> _Level:
-    image = ome["multiscales"][0]
-    levels = image["datasets"]
-    if level >= len(levels):
-        raise SourceError(
-            f"{uri}: level={level} was asked for, but the image has {len(levels)} "
-            f"level{'s' if len(levels) > 1 else ''}; choose from 0 to {len(levels) - 1}"
-        )
-    chosen = levels[level]
-    array: Any = group[chosen["path"]]
-    names = [axis["name"] for axis in image["axes"]]
-    axes = Axes.named(uri, array.shape, names)
-    channels = tuple(
-        str(channel.get("label", f"band {n}"))
-        for n, channel in enumerate(ome.get("omero", {}).get("channels", []), 1)
-    )
-    return _Level(
-        array=array,
-        axes=axes,
-        kind=f"OME-Zarr {ome.get('version') or image.get('version', '')}".strip(),
-        pixel_size=_pixel_size(image, chosen, axes),
-        channels=channels if len(channels) == axes.count else (),
-    )
-
-
-def _pixel_size(
-    image: Mapping[str, Any], level: Mapping[str, Any], axes: Axes
-) -> tuple[float, float] | None:
-    """Return height and width of a pixel in micrometres if the axes have units of length."""
-    units = [
-        _MICROMETRES.get(image["axes"][axis].get("unit", "")) for axis in (axes.rows, axes.cols)
-    ]
-    if None in units:
+def _parent(path: str | None, node: Any) -> zarr.Group | None:
+    """Return the group that holds a node: arrays of coordinates lie there."""
+    folder, _, name = (node.path or (path or "").rstrip("/")).rpartition("/")
+    if not name or (path and "?" in path):
         return None
-    size = [float(unit) for unit in units if unit]
-    for step in (
-        *level.get("coordinateTransformations", []),
-        *image.get("coordinateTransformations", []),
-    ):
-        if step.get("type") == "scale":
-            size = [size[0] * step["scale"][axes.rows], size[1] * step["scale"][axes.cols]]
-    return size[0], size[1]
+    try:
+        if node.path:
+            found: Any = zarr.open(node.store, path=folder, mode="r")
+        else:
+            found = open_zarr(folder) if folder and is_zarr(folder) else None
+    except Exception:  # the folder is no part of the store
+        return None
+    return found if isinstance(found, zarr.Group) else None
 
 
-def _fill_value(array: Any) -> float | None:
-    """Return CF's ``_FillValue``; Zarr's own fill value marks chunks that were never written."""
-    value = array.attrs.get("_FillValue")
-    return float(value) if isinstance(value, (int, float)) else None
+def _nodata(array: Any) -> float | None:
+    """Return the value of missing pixels.
+
+    Zarr's own fill value marks chunks that were never written. Only xarray and GDAL make it the
+    nodata value, in v2, where the names of dimensions show their hand.
+    """
+    value = fill_value(array.attrs)
+    if value is None and array.metadata.zarr_format == 2 and "_ARRAY_DIMENSIONS" in array.attrs:
+        return fill_value({"_FillValue": array.metadata.fill_value})
+    return value

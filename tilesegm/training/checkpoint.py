@@ -85,7 +85,7 @@ def put_variables(prefix: str, variables: Sequence[Any], arrays: Arrays) -> None
     """
     values = [arrays[name] for name in sorted(arrays) if name.startswith(f"{prefix}/")]
     kinds = [(array.shape, array.dtype.name) for array in values]
-    wanted = [(tuple(v.shape), _numpy_dtype(v)) for v in variables]
+    wanted = [(tuple(v.shape), np.asarray(v.numpy()).dtype.name) for v in variables]
     if kinds != wanted:
         raise ResumeError(
             f"the checkpoint holds {len(kinds)} variables of the {prefix} and this run has "
@@ -94,7 +94,3 @@ def put_variables(prefix: str, variables: Sequence[Any], arrays: Arrays) -> None
         )
     for variable, array in zip(variables, values, strict=True):
         variable.assign(array)
-
-
-def _numpy_dtype(variable: Any) -> str:
-    return str(np.asarray(variable.numpy()).dtype.name)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
+
 from tilesegm.data.preview import Display, before_and_after, draw_preview
 from tilesegm.data.settings import AugmentationSettings
-from tilesegm.data.split.picture import draw_split as draw_views
+from tilesegm.data.split.picture import draw_views
 from tilesegm.events import OnEvent, ignore
 from tilesegm.training.preparation import make_stream
 from tilesegm.training.settings.config import TrainingConfig
@@ -35,16 +37,9 @@ def draw_windows(
         data, normalisation = setup.data, setup.normalisation
         plain = dataclasses.replace(config, augmentation=AugmentationSettings(flip=False))
         before, after = (make_stream(data, each, normalisation).sample for each in (plain, config))
+        offset, scale = np.array(normalisation.offset), np.array(normalisation.scale)
         low, high = (
-            tuple(
-                (value - offset) * scale
-                for value, offset, scale in zip(
-                    values,
-                    _each(normalisation.offset, len(values)),
-                    _each(normalisation.scale, len(values)),
-                    strict=True,
-                )
-            )
+            tuple(((np.array(values) - offset) * scale).tolist())
             for values in (data.bands.low, data.bands.high)
         )
         across = 2 if windows > 1 else 1
@@ -66,8 +61,3 @@ def draw_split(config: TrainingConfig, path: Path, *, on_event: OnEvent = ignore
     """
     with set_up_aside(config, on_event=on_event) as setup:
         draw_views(path, setup.data.views, setup.data.statistics)
-
-
-def _each(values: tuple[float, ...], bands: int) -> tuple[float, ...]:
-    """Give each band its value where one stands for all."""
-    return values * bands if len(values) == 1 else values

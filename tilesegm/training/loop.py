@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -74,7 +75,7 @@ class Loop:
             return
         put_variables("model", self.trainee.trained.variables, kept.arrays)
         put_variables("optimizer", self.trainee.optimizer.variables, kept.arrays)
-        self.progress = Progress.from_facts(kept.facts)
+        self.progress = Progress(**kept.facts)
         hard = {name.partition("/")[2]: a for name, a in kept.arrays.items() if "hard/" in name}
         self.stream.hard = Hardness.from_arrays(hard) if hard else None
 
@@ -211,7 +212,7 @@ class Loop:
         if self.stream.hard is not None:
             kept = self.stream.hard.to_arrays()
             arrays |= {f"hard/{name}": array for name, array in kept.items()}
-        save_checkpoint(folder.last, Checkpoint(arrays, progress.to_facts()))
+        save_checkpoint(folder.last, Checkpoint(arrays, asdict(progress)))
         progress.write_log(folder.log)
         for path in folder.last.parent.glob("best-*.npz"):
             if path != folder.best(progress.best_epoch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.split import Split, load_split, make_split, save_split
-from tilesegm.data.split.picture import draw_split
+from tilesegm.data.split.picture import draw_views
 from tilesegm.data.statistics import SceneStatistics, cell_side, measure
 from tilesegm.data.stream import SampleStream, StreamSettings
 from tilesegm.data.training_data import TrainingData
@@ -56,7 +56,7 @@ def prepare_data(
     def keep_split() -> None:
         if not folder.split.exists():
             save_split(split, folder.split)
-            draw_split(folder.split_picture, data.views, statistics)
+            draw_views(folder.split_picture, data.views, statistics)
 
     statistics, split = workers.first(measure_and_split)
     data = TrainingData.of(scenes, statistics, split, settings.fold)

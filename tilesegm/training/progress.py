@@ -5,9 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
 
 from tilesegm.files import write_file
 
@@ -43,15 +42,6 @@ class Progress:
             return False
         self.best, self.best_epoch, self.waited = score, self.epoch, 0
         return True
-
-    def to_facts(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
-        return asdict(self)
-
-    @classmethod
-    def from_facts(cls, facts: dict[str, Any]) -> Self:
-        """Take back what `to_facts` gave."""
-        return cls(**facts)
 
     def write_log(self, path: Path) -> None:
         """Write the numbers of all epochs as a table, at once or not at all.

@@ -15,7 +15,7 @@ from tilesegm.networks.start_weights import StartWeights
 from tilesegm.plain import plain
 from tilesegm.report.charts import bars, heat_map, lines
 from tilesegm.report.page import Page
-from tilesegm.report.pictures import colour_classes, error_picture, picture, stretch
+from tilesegm.report.pictures import comparison
 from tilesegm.training.result import Picture, ResultData
 
 __all__ = ["write_report"]
@@ -63,21 +63,18 @@ def _add_scores(page: Page, data: ResultData, scored: Sequence[tuple[str, Scores
             f"{scores.pixels:,} labelled pixels, none of which was learnt from. Mean IoU "
             f"{scores.mean_iou:.4f}, accuracy {scores.accuracy:.4f}, kappa {scores.kappa:.4f}.",
         )
+        columns = scores.iou, scores.dice, scores.precision, scores.recall
         page.table(
             ["class", "IoU", "Dice", "precision", "recall", "pixels"],
             [
-                [name, *(float(values[k]) for values in _columns(scores)), int(scores.true[k])]
-                for k, name in enumerate(names)
+                [name, *map(float, values), int(pixels)]
+                for name, *values, pixels in zip(names, *columns, scores.true, strict=True)
             ],
         )
         colours = [f"rgb{info.colour}" for info in data.classes]
         iou = {name: float(value) for name, value in zip(names, scores.iou, strict=True)}
         page.figure(bars(iou, colours=colours), "IoU of each class")
         page.figure(heat_map(scores.confusion, names), "Where the pixels of each class went")
-
-
-def _columns(scores: Scores) -> tuple[np.ndarray, ...]:
-    return scores.iou, scores.dice, scores.precision, scores.recall
 
 
 def _add_curves(page: Page, data: ResultData) -> None:
@@ -112,15 +109,9 @@ def _add_windows(
     page.section(title, "Image, truth, prediction, and errors in the colour of the true class.")
     page.key((info.name, info.colour) for info in classes)
     for shown in pictures:
-        panels = (
-            stretch(shown.pixels, shown.valid),
-            colour_classes(shown.truth, classes),
-            colour_classes(shown.predicted, classes),
-            error_picture(shown.truth, shown.predicted, classes),
-        )
-        drawing = " ".join(picture(panel, width=_SHOWN) for panel in panels)
+        image = shown.pixels, shown.valid
         page.figure(
-            drawing,
+            comparison(shown.truth, shown.predicted, classes, image, width=_SHOWN),
             f"{shown.scene}, row {shown.row}, column {shown.col}: "
             f"{100 * shown.accuracy:.1f} % of labelled pixels are right",
         )

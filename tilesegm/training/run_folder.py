@@ -25,11 +25,19 @@ TRAIN_FROM_SCRATCH = (
 )
 """What to do where a run is in the way."""
 
-
-_SETTINGS = "settings.json"
 _LOCK = ".lock"
 # A change of these leaves every number of the run as it is.
 _FREE = ("output", "device.readers")
+
+
+class _Entry:
+    """A file or folder of a run, by its path inside of the run's folder."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, run: RunFolder, owner: type[RunFolder]) -> Path:
+        return run.path / self._name
 
 
 @dataclass(frozen=True)
@@ -40,59 +48,35 @@ class RunFolder:
     statistics_in: Path | None = None
     """Folder of the statistics, where that is another one."""
 
-    @property
-    def last(self) -> Path:
-        """State at the end of the last epoch."""
-        return self.path / "checkpoints" / "last.npz"
-
-    def best(self, epoch: int) -> Path:
-        """Weights after ``epoch`` epochs, when they were the best ones."""
-        return self.path / "checkpoints" / f"best-{epoch:06d}.npz"
-
-    @property
-    def inputs(self) -> Path:
-        """What the run learns from, by identity."""
-        return self.path / "inputs.json"
-
-    @property
-    def split(self) -> Path:
-        """The split as a file."""
-        return self.path / "split.json"
-
-    @property
-    def split_picture(self) -> Path:
-        """The split as a picture."""
-        return self.path / "split.png"
+    last = _Entry("checkpoints/last.npz")
+    """State at the end of the last epoch."""
+    inputs = _Entry("inputs.json")
+    """What the run learns from, by identity."""
+    split = _Entry("split.json")
+    """The split as a file."""
+    split_picture = _Entry("split.png")
+    """The split as a picture."""
+    log = _Entry("log.csv")
+    """Table of epochs."""
+    tensorboard = _Entry("tensorboard")
+    """Folder for TensorBoard."""
+    model = _Entry("model")
+    """The bundle."""
+    result = _Entry("result.json")
+    """Result of a finished run."""
+    report = _Entry("report.html")
+    """Report for people."""
+    settings = _Entry("settings.json")
+    """Settings of the run."""
 
     @property
     def statistics(self) -> Path:
         """Cache of statistics, which checks for itself that it still fits."""
         return (self.statistics_in or self.path) / "statistics.npz"
 
-    @property
-    def log(self) -> Path:
-        """Table of epochs."""
-        return self.path / "log.csv"
-
-    @property
-    def tensorboard(self) -> Path:
-        """Folder for TensorBoard."""
-        return self.path / "tensorboard"
-
-    @property
-    def model(self) -> Path:
-        """The bundle."""
-        return self.path / "model"
-
-    @property
-    def result(self) -> Path:
-        """Result of a finished run."""
-        return self.path / "result.json"
-
-    @property
-    def report(self) -> Path:
-        """Report for people."""
-        return self.path / "report.html"
+    def best(self, epoch: int) -> Path:
+        """Weights after ``epoch`` epochs, when they were the best ones."""
+        return self.path / "checkpoints" / f"best-{epoch:06d}.npz"
 
     def claim_inputs(self, identities: Mapping[str, Any]) -> None:
         """Note what the run learns from, or check that it still is the same.
@@ -122,10 +106,9 @@ class RunFolder:
         Raises:
             ResumeError: the settings of the run cannot be read.
         """
-        settings = self.path / _SETTINGS
-        if not settings.exists():
+        if not self.settings.exists():
             return ()
-        changed = changed_keys(_read(settings), plain_config(config))
+        changed = changed_keys(_read(self.settings), plain_config(config))
         return tuple(key for key in changed if key not in _FREE)
 
     def _clear(self) -> None:
@@ -133,7 +116,7 @@ class RunFolder:
         for path in (self.last.parent, self.tensorboard, self.model):
             shutil.rmtree(path, ignore_errors=True)
         others = (self.result, self.report, self.split, self.split_picture, self.log, self.inputs)
-        for path in (*others, self.report.with_suffix(".json"), self.path / _SETTINGS):
+        for path in (*others, self.report.with_suffix(".json"), self.settings):
             path.unlink(missing_ok=True)
 
 
@@ -151,8 +134,7 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
         OutputError: the folder holds something else, or cannot be written.
     """
     folder = RunFolder(path)
-    settings = path / _SETTINGS
-    if path.exists() and not settings.exists() and _occupied(path):
+    if path.exists() and not folder.settings.exists() and _occupied(path):
         raise OutputError(f"{path} exists and holds no training run; choose a name that is free")
     with output_errors(path):
         path.mkdir(parents=True, exist_ok=True)
@@ -170,8 +152,8 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
                 f"{path} holds a run with other settings: {', '.join(changed)} "
                 f"{'differs' if len(changed) == 1 else 'differ'}; {TRAIN_FROM_SCRATCH}"
             )
-        if not settings.exists():
-            write_file(settings, dump_config(config))
+        if not folder.settings.exists():
+            write_file(folder.settings, dump_config(config))
         yield folder
     finally:
         lock.release()

@@ -8,13 +8,14 @@ from typing import Any
 import keras
 from keras import ops
 
+from tilesegm.losses.configured import Configured
 from tilesegm.training.settings.config import ScheduleSettings
 
 __all__ = ["WarmUpDecay"]
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
-class WarmUpDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+class WarmUpDecay(Configured, keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
     """A learning rate that rises along a line, then falls.
 
     Update i of the W that warm up has ``(i + 1) / W`` of the highest rate, so that none is wasted
@@ -51,8 +52,3 @@ class WarmUpDecay(keras.optimizers.schedules.LearningRateSchedule):  # type: ign
         else:
             fall = 1.0 - way if self.decay == "linear" else ops.ones_like(way)
         return self.rate * rise * fall
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this schedule."""
-        own = ("rate", "updates", "warm_up", "decay")
-        return {name: getattr(self, name) for name in own}

@@ -15,7 +15,7 @@ import numpy as np
 
 from tilesegm.data.find import find_scenes
 from tilesegm.data.open_scenes import open_scenes
-from tilesegm.data.scene_notes import scene_notes
+from tilesegm.data.scene_notes import left_out, scene_notes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.training_data import TrainingData
 from tilesegm.events import Noted, OnEvent, StageStarted, ignore
@@ -57,8 +57,9 @@ class RunSetup:
     """Layers that start with the weights of another network; None without ``model.weights``."""
     data: TrainingData
     normalisation: Normalisation
-    notes: tuple[str, ...] = ()
-    """What one should know before the run, of split, images and settings without effect."""
+    notes: tuple[str, ...]
+    """Facts to know before trusting the scores: hidden pixels, repaired polygons, the split, and
+    settings without effect."""
 
 
 def open_run_scenes(config: TrainingConfig, folder: Path = Path()) -> Scenes:
@@ -105,6 +106,9 @@ def set_up(
     on_event(StageStarted("measuring"))
     data = prepare_data(scenes, config, folder, buffer, on_event, workers)
     notes = (
+        *scenes.notes,
+        *scenes.hidden(),
+        *left_out(scenes, data.statistics),
         *data.split.notes,
         *scene_notes(scenes),
         *without_effect(situation_of(config, data)),

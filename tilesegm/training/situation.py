@@ -9,7 +9,7 @@ import numpy as np
 
 from tilesegm.data.training_data import TrainingData
 from tilesegm.losses import CrossEntropy
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import is_vector
 from tilesegm.training.objective import make_loss
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.without_effect import Situation

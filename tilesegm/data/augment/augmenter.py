@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.augment.colour import Colour
-from tilesegm.data.augment.copy_paste import copy_paste
 from tilesegm.data.augment.geometry import Geometry, draw_geometry
-from tilesegm.data.augment.mix import cut_mix, mix_up
+from tilesegm.data.augment.mix import copy_paste, cut_mix, mix_up
 from tilesegm.data.patch import Patch
 from tilesegm.data.settings import AugmentationSettings
-
-if TYPE_CHECKING:
-    from tilesegm.data.statistics import BandStatistics
+from tilesegm.data.statistics import BandStatistics
 
 __all__ = ["Augmenter"]
 

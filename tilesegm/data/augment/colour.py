@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from tilesegm.data.settings import AugmentationSettings
-
-if TYPE_CHECKING:
-    from tilesegm.data.statistics import BandStatistics
+from tilesegm.data.statistics import BandStatistics
 
 __all__ = ["Colour"]
 

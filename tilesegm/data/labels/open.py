@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio.warp
@@ -13,11 +13,12 @@ from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SourceError
+from tilesegm.source.aligned import AlignedSource
 from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
-from tilesegm.source.options import SourceOptions
+from tilesegm.source.options import Nodata, SourceOptions
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["open_labels", "open_on_grid"]
 
@@ -26,7 +27,8 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
     """Open the labels of an image.
 
     Args:
-        path: raster of ids, mask of colours, or vector file with polygons.
+        path: raster of ids, mask of colours, or vector file with polygons, also as
+            ``FILE|layername=NAME|crs=EPSG:CODE``.
         settings: what its values mean.
         info: of the image, on whose grid the labels are read.
 
@@ -39,8 +41,8 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
         SettingsError: ``settings`` lack what a vector file needs.
     """
     if is_vector(path):
-        return VectorLabels(Path(path), settings, info)
-    source = open_on_grid(path, info)
+        return VectorLabels(VectorAddress.parse(path), settings, info)
+    source = open_on_grid(path, info, settings.nodata)
     try:
         return RasterLabels(source, settings)
     except BaseException:
@@ -48,25 +50,32 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
         raise
 
 
-def open_on_grid(path: str, info: ImageInfo) -> Source:
-    """Open a raster on the grid of an image.
+def open_on_grid(image: Any, info: ImageInfo, nodata: Nodata | None = None) -> Source:
+    """Open a raster, or an array, on the grid of an image.
 
     Pixel belongs to pixel where the sizes are equal and nothing says otherwise. A georeferenced
     raster of another grid is read by nearest neighbour; it is missing where it does not reach.
 
+    Args:
+        image: path of the raster, or an array.
+        info: of the image.
+        nodata: value of missing pixels, in place of the raster's own.
+
     Raises:
         SourceError: the raster cannot be read, or does not lie on the image.
     """
-    source = open_source(path)
+    source = open_source(image, nodata=nodata)
     try:
         if _on_grid(source.info, info):
             return source
         _check_alignable(source, info)
+        if not isinstance(source, RasterSource):
+            return AlignedSource(source, info)
     except BaseException:
         source.close()
         raise
     source.close()
-    return RasterSource(path, SourceOptions(), info)
+    return RasterSource(source.info.uri, SourceOptions(nodata=nodata), info)
 
 
 def _on_grid(labels: ImageInfo, image: ImageInfo) -> bool:
@@ -90,11 +99,6 @@ def _check_alignable(source: Source, image: ImageInfo) -> None:
                 "them by; give labels of the image's size"
                 + (" (a photo is read upright, as its EXIF tag says)" if turned else "")
             )
-    if not isinstance(source, RasterSource):
-        raise SourceError(
-            f"labels {labels.uri} have {sizes} or lie elsewhere, and a {labels.kind} cannot be "
-            "aligned; warp it to the image's grid first, or convert it to GeoTIFF"
-        )
     if not _overlap(labels, image):
         raise SourceError(
             f"labels {labels.uri} lie beside the image {image.uri}: they have no pixel in common; "

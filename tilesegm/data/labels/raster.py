@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from tilesegm.data.colour import is_colour, pack_colours, write_colour
 from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.labels.table import UNKNOWN, ValueTable
+from tilesegm.data.labels.values import Encode, count_values, first_band
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Source
+from tilesegm.source.hidden import find_hidden
+from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
 
-__all__ = ["RasterLabels", "strips"]
-
-_STRIP = 2**22
-"""Pixels to look at together when all of a file is read."""
+__all__ = ["RasterLabels"]
 
 
 class RasterLabels:
@@ -35,7 +35,7 @@ class RasterLabels:
             SourceError: its bands cannot hold the values that ``settings`` name.
         """
         self._source = source
-        self._unknown = settings.unknown
+        self._unknown, self._nodata = settings.unknown, settings.nodata
         ids_by_value = class_ids(settings)
         self._encode, self._name = _reading(source, ids_by_value)
         # A text that is no colour has been refused by now.
@@ -61,15 +61,25 @@ class RasterLabels:
 
     def survey(self) -> dict[int | str, int]:
         """Count the pixels of each value, missing ones left out; the most frequent first."""
-        counts: Counter[Any] = Counter()
-        for window in strips(self._source.info.window, self._source.info.block[0]):
-            pixels = self._source.read(window)
-            numbers = self._encode(pixels.values)
-            if pixels.valid is not None:
-                numbers = numbers[pixels.valid]
-            distinct, times = np.unique(numbers, return_counts=True)
-            counts.update(dict(zip(distinct.tolist(), times.tolist(), strict=True)))
+        counts = count_values(self._source, self._encode).counts
         return {self._name(number): times for number, times in counts.most_common()}
+
+    def hidden(self) -> tuple[str, ...]:
+        """Say how many pixels tags of the file hide, and which setting reads them."""
+        uri = self._source.info.uri
+        if self._nodata is None:
+            return tuple(
+                f"labels {uri}: {found.fact}"
+                + ("; labels.nodata: none reads them" if found.reason == "nodata" else "")
+                for found in find_hidden(self._source)
+                if found.pixels
+            )
+        with open_source(uri) as own:
+            return tuple(
+                f"labels {uri}: {found.fact} by its own tag, and labels.nodata is {self._nodata}"
+                for found in find_hidden(own)
+                if found.pixels and found.reason == "nodata"
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -87,18 +97,6 @@ class RasterLabels:
             f"{self._source.info.uri} holds values that settings do not name: {shown}{more}; add "
             "them to a class or to labels.ignore, or set labels.unknown to 'ignore'"
         )
-
-
-def strips(window: Window, block_rows: int) -> list[Window]:
-    """Cut a window into strips of full width and whole rows of blocks, from top to bottom."""
-    rows = max(_STRIP // max(window.width, 1) // block_rows, 1) * block_rows
-    return [
-        Window(row, window.col, min(rows, window.stop_row - row), window.width)
-        for row in range(window.row, window.stop_row, rows)
-    ]
-
-
-Encode = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def _reading(
@@ -119,7 +117,7 @@ def _reading(
                 f"{info.uri}: {info.bands} bands, but classes are given as ids, which lie in one "
                 "band; for a mask of colours give each class as '#RRGGBB'"
             )
-        return _only_band, _plain
+        return first_band, _plain
     if len(texts) < len(ids_by_value):
         number = next(value for value in ids_by_value if not isinstance(value, str))
         raise SourceError(
@@ -141,10 +139,6 @@ def _reading(
     greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
     colours = pack_colours(greys if palette is None else palette)
     return lambda values: colours[values[..., 0]], write_colour
-
-
-def _only_band(values: NDArray[Any]) -> NDArray[Any]:
-    return values[..., 0]
 
 
 def _plain(number: float) -> int | str:

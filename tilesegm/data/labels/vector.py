@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import Identity, files_identity
-from tilesegm.source.polygons import Polygons, read_polygons
+from tilesegm.source.polygons import PlacedPolygons, read_polygons
+from tilesegm.source.vector.address import VectorAddress
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["VectorLabels"]
 
@@ -25,24 +29,37 @@ __all__ = ["VectorLabels"]
 class VectorLabels:
     """Polygons with an attribute, drawn window by window; of overlapping ones the last wins."""
 
-    def __init__(self, path: Path, settings: LabelSettings, info: ImageInfo) -> None:
+    def __init__(self, address: VectorAddress, settings: LabelSettings, info: ImageInfo) -> None:
         """Read the polygons that touch an image.
 
+        An image that none touches is background throughout, where a class is named for that.
+
         Raises:
-            SourceError: the file cannot be read, misses the image, or holds a value that
-                ``settings`` do not know.
+            SourceError: the file cannot be read, misses the image without a background, or holds a
+                value that ``settings`` do not know.
             SettingsError: ``settings`` do not say which attribute holds the class.
         """
-        if not path.exists():
-            raise SourceError(f"labels {path} do not exist; check the path")
+        address.check_exists("labels")
+        path = address.path
         names = [entry.name for entry in settings.classes]
         self._fill = IGNORE if settings.background is None else names.index(settings.background)
         self._all_touched = settings.all_touched
         self.identity: Identity = (("path", str(path.resolve())), *files_identity(_files(path)))
-        self._polygons, self._values = _read(
-            path, self.identity, info, settings.layer, settings.attribute
-        )
+        if address.stated:
+            self.identity += (("stated", address.stated),)
+        address = replace(address, layer=address.layer or settings.layer)
+        placed = _read(address, self.identity, info, settings.attribute)
+        if placed.reading.elsewhere and settings.background is None:
+            raise SourceError(
+                f"{placed.reading.elsewhere}; where an image without polygons is all background, "
+                "name its class by labels.background"
+            )
+        self._polygons, self._values = placed.polygons, placed.values
         self._ids = self._classify(path, settings)
+        unnamed = (f for f, v in zip(placed.features, self._values, strict=False) if v is None)
+        self.reading: Reading = placed.reading.adding(
+            f"polygons without a value of {settings.attribute} not learnt from", unnamed
+        )
         self.height, self.width = info.height, info.width
 
     def _classify(self, path: Path, settings: LabelSettings) -> NDArray[np.int32]:
@@ -55,6 +72,7 @@ class VectorLabels:
                 )
             return np.full(len(self._polygons), covered[0], np.int32)
         ids_by_value = class_ids(settings)
+        self._values = tuple(_alike(value, ids_by_value) for value in self._values)
         strangers = Counter(v for v in self._values if v is not None and v not in ids_by_value)
         if strangers and settings.unknown == "error":
             shown = ", ".join(f"{v!r} ({n} polygons)" for v, n in strangers.most_common(5))
@@ -79,14 +97,32 @@ class VectorLabels:
 
 @lru_cache(maxsize=64)
 def _read(
-    path: Path, identity: Identity, info: ImageInfo, layer: str | None, attribute: str | None
-) -> tuple[Polygons, tuple[int | str | None, ...]]:
+    address: VectorAddress, identity: Identity, info: ImageInfo, attribute: str | None
+) -> PlacedPolygons:
     """Read a file once for all threads, until it changes."""
-    return read_polygons(path, info, layer=layer, attribute=attribute)
+    return read_polygons(address, info, attribute=attribute)
+
+
+def _alike(value: int | str | None, known: Mapping[int | str, int]) -> int | str | None:
+    """Return what settings name: number 1 for the text "1", and the other way round."""
+    if value is None or value in known:
+        return value
+    other = str(value) if isinstance(value, int) else _whole(value)
+    return other if other in known else value
+
+
+def _whole(text: str) -> int | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None
 
 
 def _files(path: Path) -> Iterable[str]:
     """Return what a vector file consists of: a shapefile keeps attributes beside its shapes."""
     if path.is_dir():
         return map(str, path.rglob("*"))
-    return map(str, path.parent.glob(f"{path.stem}.*") if path.suffix == ".shp" else [path])
+    several = path.suffix.lower() in (".mif", ".shp", ".tab")
+    beside = path.parent.glob(f"{glob.escape(path.stem)}.*")
+    return map(str, beside if several else [path])

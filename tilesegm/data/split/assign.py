@@ -76,10 +76,7 @@ def _deal(shares: NDArray[np.float64], count: int, random: np.random.Generator) 
 
 
 def _improve(
-    shares: NDArray[np.float64],
-    folds: NDArray[np.intp],
-    count: int,
-    random: np.random.Generator,
+    shares: NDArray[np.float64], folds: NDArray[np.intp], count: int, random: np.random.Generator
 ) -> NDArray[np.intp]:
     """Move pieces and exchange pairs while the objective falls."""
     sums = _sums(shares, folds, count)

@@ -6,18 +6,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.split.pieces import ROLES, Piece, SplitScene
 from tilesegm.data.split.split import Split
 from tilesegm.errors import SettingsError
 from tilesegm.files import replacing
 from tilesegm.grid.window import Window
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["load_split", "save_split"]
 
@@ -31,15 +29,9 @@ def save_split(split: Split, path: str | Path) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    head = {
-        "format": _FORMAT,
-        "version": _VERSION,
-        "strategy": split.strategy,
-        "folds": split.folds,
-        "buffer": split.buffer,
-        "seed": split.seed,
-        "notes": split.notes,
-    }
+    names = ("strategy", "folds", "buffer", "seed", "notes")
+    facts = {name: getattr(split, name) for name in names}
+    head = {"format": _FORMAT, "version": _VERSION} | facts
     scenes = ",\n".join(_scene_text(split, scene) for scene in split.scenes)
     text = json.dumps(head, indent=1, ensure_ascii=False)[: -len("\n}")]
     with replacing(Path(path)) as draft:

@@ -79,10 +79,8 @@ def band_statistics(
         )
     mean = (sizes * means).sum(axis=0) / sizes.sum()
     spread = (squares + sizes * (means - mean) ** 2).sum(axis=0) / sizes.sum()
-    low, high = _percentiles(pairs)
-    return BandStatistics(
-        mean=_floats(mean), deviation=_floats(np.sqrt(spread)), low=_floats(low), high=_floats(high)
-    )
+    columns = mean, np.sqrt(spread), *_percentiles(pairs)
+    return BandStatistics(*(tuple(map(float, values)) for values in columns))
 
 
 def _free(scene: SceneStatistics, view: SceneView) -> NDArray[np.bool_]:
@@ -117,7 +115,3 @@ def _weighted(values: NDArray[np.float64], weights: NDArray[np.float64]) -> NDAr
     places = np.searchsorted(below, np.array([0.01, 0.99]) * below[-1])
     ends: NDArray[np.float64] = values[order][np.minimum(places, len(values) - 1)]
     return ends
-
-
-def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)

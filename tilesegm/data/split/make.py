@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.scene import SceneInfo
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import SplitSettings
 from tilesegm.data.split.assign import balance
 from tilesegm.data.split.file import load_split
@@ -20,21 +21,14 @@ from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window
 
-if TYPE_CHECKING:
-    from tilesegm.data.scene import SceneInfo
-    from tilesegm.data.scenes import Scenes
-
 __all__ = ["make_split"]
 
-Part = list[tuple["SceneInfo", Window]]
+Part = list[tuple[SceneInfo, Window]]
 """What stays together: windows of scenes."""
 
 
 def make_split(
-    scenes: Scenes,
-    statistics: Sequence[SceneStatistics],
-    settings: SplitSettings,
-    buffer: int,
+    scenes: Scenes, statistics: Sequence[SceneStatistics], settings: SplitSettings, buffer: int
 ) -> Split:
     """Split scenes as the settings say; the same settings give the same split.
 
@@ -136,23 +130,16 @@ def _too_few(parts: int, labelled: int, settings: SplitSettings) -> str:
             "that the labels hold, and that labels lie on the images"
         )
     strategy, folds = settings.strategy, settings.folds
-    kind = {
-        "blocks": f"blocks of {settings.block} pixels",
-        "random": f"tiles of {settings.block} pixels",
-        "image": "images without a role",
-        "group": "groups without a role",
-        "range": "images without a role",
-    }[strategy]
-    remedy = {
-        "blocks": "take smaller blocks",
-        "random": "take smaller tiles",
-        "image": "take strategy 'blocks'",
-        "group": "take strategy 'image' or 'blocks'",
-        "range": "take strategy 'blocks'",
+    kind, remedy = {
+        "blocks": (f"blocks of {settings.block} pixels", "smaller blocks"),
+        "random": (f"tiles of {settings.block} pixels", "smaller tiles"),
+        "image": ("images without a role", "strategy 'blocks'"),
+        "group": ("groups without a role", "strategy 'image' or 'blocks'"),
+        "range": ("images without a role", "strategy 'blocks'"),
     }[strategy]
     return (
         f"strategy {strategy!r} has {labelled} parts with labels and folds is {folds}: there are "
-        f"{parts} {kind}, {labelled} of them labelled; {remedy} or fewer folds"
+        f"{parts} {kind}, {labelled} of them labelled; take {remedy} or fewer folds"
     )
 
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tilesegm.classes import ClassInfo
 from tilesegm.data.split.learnable import class_counts
 from tilesegm.data.split.pieces import VALIDATION, count_labels
 from tilesegm.data.split.split import Split
 from tilesegm.data.split.view import SceneView
 from tilesegm.data.statistics.values import SceneStatistics
-
-if TYPE_CHECKING:
-    from tilesegm.classes import ClassInfo
 
 __all__ = ["find_notes"]
 

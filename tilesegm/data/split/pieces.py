@@ -39,9 +39,7 @@ class SplitScene:
 
     name: str
     height: int
-    """Pixels."""
     width: int
-    """Pixels."""
 
     @property
     def window(self) -> Window:

@@ -24,7 +24,6 @@ class SceneView:
     """
 
     name: str
-    """Name of the scene."""
     height: int
     width: int
     held_out: tuple[Window, ...] = ()
@@ -59,18 +58,13 @@ class SceneView:
         Returns:
             ``(R, C)``, exactly 0 where nothing and exactly 1 where everything may be.
         """
-        top, left, bottom, right = self._hidden
-        rows, first_rows = _cuts(self.height, cell, top - self.buffer, bottom + self.buffer)
-        cols, first_cols = _cuts(self.width, cell, left - self.buffer, right + self.buffer)
+        wider = np.array([-self.buffer, -self.buffer, self.buffer, self.buffer])[:, None]
+        top, left, bottom, right = self._hidden + wider
+        rows, first_rows = _cuts(self.height, cell, top, bottom)
+        cols, first_cols = _cuts(self.width, cell, left, right)
         free = np.ones((len(rows) - 1, len(cols) - 1), bool)
-        places = zip(
-            np.searchsorted(rows, top - self.buffer),
-            np.searchsorted(rows, bottom + self.buffer),
-            np.searchsorted(cols, left - self.buffer),
-            np.searchsorted(cols, right + self.buffer),
-            strict=True,
-        )
-        for row, stop_row, col, stop_col in places:
+        places = *np.searchsorted(rows, (top, bottom)), *np.searchsorted(cols, (left, right))
+        for row, stop_row, col, stop_col in zip(*places, strict=True):
             free[row:stop_row, col:stop_col] = False
         areas = np.diff(rows)[:, None] * np.diff(cols)
 
@@ -83,23 +77,29 @@ class SceneView:
     def _mask(self, window: Window, margin: int) -> NDArray[np.bool_]:
         mask = np.zeros((window.height, window.width), bool)
         whole = Window(0, 0, self.height, self.width)
-        _fill(mask, window, (whole.row, whole.col, whole.stop_row, whole.stop_col), True)
-        for box in self._near(window, margin):
-            _fill(mask, window, box, False)
+        for box in (whole, *self._near(window, margin)):
+            part = box.intersect(window)
+            if part is not None:
+                mask[part.shift(-window.row, -window.col).slices] = box is whole
         return mask
+
+    @cached_property
+    def _windows(self) -> list[Window]:
+        """Hidden windows from top to bottom."""
+        return sorted((*self.held_out, *self.test), key=lambda hidden: (hidden.row, hidden.col))
 
     @cached_property
     def _hidden(self) -> NDArray[np.int64]:
         """Top, left, bottom and right of hidden windows, ``(4, n)``, from top to bottom."""
-        boxes = sorted((w.row, w.col, w.stop_row, w.stop_col) for w in (*self.held_out, *self.test))
-        return np.array(boxes, np.int64).reshape(-1, 4).T.copy()
+        edges = [(w.row, w.col, w.stop_row, w.stop_col) for w in self._windows]
+        return np.array(edges, np.int64).reshape(-1, 4).T.copy()
 
     @cached_property
     def _tallest(self) -> int:
         top, _, bottom, _ = self._hidden
         return int((bottom - top).max(initial=0))
 
-    def _near(self, window: Window, margin: int) -> Iterator[tuple[int, int, int, int]]:
+    def _near(self, window: Window, margin: int) -> Iterator[Window]:
         """Find hidden windows, grown by ``margin`` to all sides, that share pixels with one."""
         top, left, bottom, right = self._hidden
         # Thousands of windows may be hidden: their order leaves those of a few rows to look at.
@@ -112,23 +112,7 @@ class SceneView:
             & (right[some] + margin > window.col)
         )
         for index in np.flatnonzero(hits) + some.start:
-            yield (
-                int(top[index]) - margin,
-                int(left[index]) - margin,
-                int(bottom[index]) + margin,
-                int(right[index]) + margin,
-            )
-
-
-def _fill(
-    mask: NDArray[np.bool_], window: Window, box: tuple[int, int, int, int], value: bool
-) -> None:
-    """Set the pixels of a window's mask that lie in a box (top, left, bottom, right)."""
-    top, left, bottom, right = box
-    mask[
-        max(top - window.row, 0) : max(bottom - window.row, 0),
-        max(left - window.col, 0) : max(right - window.col, 0),
-    ] = value
+            yield self._windows[index].widen(margin)
 
 
 def _cuts(

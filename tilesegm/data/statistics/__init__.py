@@ -3,9 +3,4 @@
 from tilesegm.data.statistics.measure import measure
 from tilesegm.data.statistics.values import BandStatistics, SceneStatistics, cell_side
 
-__all__ = [
-    "BandStatistics",
-    "SceneStatistics",
-    "cell_side",
-    "measure",
-]
+__all__ = ["BandStatistics", "SceneStatistics", "cell_side", "measure"]

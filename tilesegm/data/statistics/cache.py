@@ -8,15 +8,13 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.files import replacing
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["load_statistics", "save_statistics", "scenes_digest"]
 
@@ -67,6 +65,8 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
                     **{
                         part.name: value.item() if value.ndim == 0 else value
                         for part in fields(SceneStatistics)
+                        # Versions before counted no infinite pixels.
+                        if part.name != "infinite" or f"{index}/infinite" in file.files
                         for value in (file[f"{index}/{part.name}"],)
                     }
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from tilesegm.data.patch import Patch
 from tilesegm.data.statistics.seams import Seams, border_pixels
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.grid.window import Window
+from tilesegm.source.base import Pixels
+from tilesegm.source.missing import count_infinite
 
 __all__ = ["Cells", "Layout"]
 
@@ -43,6 +45,7 @@ class Cells:
         height, width = shape
         grid = tuple(-(-size // layout.cell) for size in shape)
         lattice = tuple(-(-size // layout.step) for size in shape)
+        self._infinite: dict[Window, int] = {}
         self._rows = Seams(height, width, layout.side)
         self._cols = Seams(width, height, layout.side)
         self._statistics = SceneStatistics(
@@ -78,6 +81,7 @@ class Cells:
         self._rows.keep(window.row, window.slices[1], patch.labels, border)
         self._cols.keep(window.col, window.slices[0], patch.labels.T, border.T)
         self._keep_sample(window, patch)
+        self._infinite[window] = int(count_infinite(Pixels(patch.pixels, patch.valid)).sum())
 
     def finish(self) -> SceneStatistics:
         """Give the statistics once every window was added."""
@@ -88,17 +92,13 @@ class Cells:
         )
         cells = late // self._layout.cell
         np.add.at(self._statistics.borders, (cells[:, 0], cells[:, 1]), 1)
-        return self._statistics
+        return replace(self._statistics, infinite=sum(self._infinite.values()))
 
     def _keep_sample(self, window: Window, patch: Patch) -> None:
         step = self._layout.step
         inside = slice(-window.row % step, None, step), slice(-window.col % step, None, step)
-        first_row, first_col = -(-window.row // step), -(-window.col // step)
         valid = patch.valid[inside]
-        place = (
-            slice(first_row, first_row + valid.shape[0]),
-            slice(first_col, first_col + valid.shape[1]),
-        )
+        place = Window(-(-window.row // step), -(-window.col // step), *valid.shape).slices
         self._statistics.sample[place] = np.where(valid[..., None], patch.pixels[inside], 0)
         self._statistics.sample_valid[place] = valid
 

@@ -7,17 +7,14 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics.cache import load_statistics, save_statistics, scenes_digest
 from tilesegm.data.statistics.cells import Cells, Layout
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
-
-if TYPE_CHECKING:
-    from tilesegm.data.scenes import Scenes
 
 __all__ = ["measure"]
 
@@ -56,8 +53,15 @@ def measure(
     if cell < 1:
         raise SettingsError(f"cell is {cell} pixels; it must be at least 1")
     key = scenes_digest(scenes, cell)
-    if cache and (cached := load_statistics(cache, key)):
-        return cached
+    statistics = load_statistics(cache, key) if cache else None
+    if statistics is None:
+        statistics = _measure(scenes, cell, on_event)
+        if cache:
+            save_statistics(cache, statistics, key)
+    return statistics
+
+
+def _measure(scenes: Scenes, cell: int, on_event: OnEvent) -> tuple[SceneStatistics, ...]:
     pixels = sum(info.height * info.width for info in scenes.infos)
     layout = Layout(
         cell=cell,
@@ -70,10 +74,7 @@ def measure(
     collected = [Cells(info.name, (info.height, info.width), layout) for info in scenes.infos]
     on_event(StageStarted("statistics"))
     _read(scenes, collected, on_event)
-    statistics = tuple(cells.finish() for cells in collected)
-    if cache:
-        save_statistics(cache, statistics, key)
-    return statistics
+    return tuple(cells.finish() for cells in collected)
 
 
 def _read(scenes: Scenes, collected: Sequence[Cells], on_event: OnEvent) -> None:

@@ -35,7 +35,6 @@ class SceneStatistics:
     """What one scene is like, by cells of ``cell`` x ``cell`` pixels; R x C of them, K classes."""
 
     name: str
-    """Name of the scene."""
     height: int
     width: int
     cell: int
@@ -56,6 +55,8 @@ class SceneStatistics:
     """``(ceil(height / step), ceil(width / step), B)`` every ``step``-th pixel, as it was read."""
     sample_valid: NDArray[np.bool_]
     """``(ceil(height / step), ceil(width / step))``, False where the pixel is missing."""
+    infinite: int = 0
+    """Pixels that are missing because a band is infinite."""
 
 
 def cell_side(block: int, pixels: int) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import keras
 from keras import ops
 
 from tilesegm.errors import SettingsError
+from tilesegm.losses.configured import Configured
 from tilesegm.losses.inputs import LossInputs
 from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.rule import LayerOptions
@@ -67,7 +68,7 @@ def error_weights(shares: Tensor, *, score: Score = "iou", ratio: float = 10.0) 
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
-class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
+class ClassAdaptive(Configured, keras.layers.Layer):  # type: ignore[misc]
     """Weigh pixels by the error of their class, in every loss of a model alike.
 
     A running confusion matrix of the training batches gives a score for each class, and
@@ -82,12 +83,9 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
     Args:
         classes: number of classes C, 2 for a binary problem.
         score: ``"iou"``, or ``"recall"``, which does not count false positives.
-        momentum: fraction of the running confusion matrix that a step keeps.
-        ratio: greatest ratio of two weights.
+        momentum: fraction of the running confusion matrix that a step keeps, below 1.
+        ratio: greatest ratio of two weights, at least 1.
         **layer: ``name``, ``trainable`` and ``dtype`` of the layer.
-
-    Raises:
-        SettingsError: an argument is out of range.
     """
 
     def __init__(
@@ -153,8 +151,3 @@ class ClassAdaptive(keras.layers.Layer):  # type: ignore[misc]
         keep = ops.where(ops.any(running > 0), self.momentum, 0.0)
         moved = keep * running + (1.0 - keep) * shares
         self.running.assign(ops.where(ops.any(shares > 0), moved, running))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this layer."""
-        own = ("classes", "score", "momentum", "ratio")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 import numpy as np
 
-from tilesegm.errors import SettingsError
-from tilesegm.losses.weighting.history import HistoryRule
+from tilesegm.checks import in_range
+from tilesegm.losses.weighting.factors import HistoryRule
 from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["DWA", "dwa_weights"]
@@ -41,29 +41,18 @@ class DWA(HistoryRule):
     weights.
 
     Args:
-        temperature: the higher, the more equal the weights; 2 in the paper.
+        temperature: above 0; the higher, the more equal the weights; 2 in the paper.
         **rule: ``shift`` and the other arguments of every `Rule`.
-
-    Raises:
-        SettingsError: ``temperature`` is not positive.
     """
+
+    needs_positive = True
 
     def __init__(self, temperature: float = 2.0, **rule: Unpack[RuleOptions]) -> None:
         super().__init__(depth=2, **rule)
-        if not temperature > 0:
-            raise SettingsError(f"temperature is {temperature:g}; expected a number above 0")
+        in_range("temperature", temperature, 0, ends="(]")
         self.temperature = temperature
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True: the rule takes ratios or logarithms of losses."""
-        return True
 
     def weigh(self, history: np.ndarray) -> np.ndarray:
         """Return the weights after the two epochs of the history."""
         before, last = np.maximum(history + self.shift, keras.config.epsilon())
         return dwa_weights(before, last, self.temperature)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this rule."""
-        return {**super().get_config(), "temperature": self.temperature}

@@ -36,10 +36,7 @@ class GLS(Rule):
         **rule: ``shift`` and the other arguments of every `Rule`.
     """
 
-    @property
-    def needs_positive(self) -> bool:
-        """Return True: the rule takes ratios or logarithms of losses."""
-        return True
+    needs_positive = True
 
     def combine(self, values: Tensor, training: bool) -> tuple[Tensor, Tensor]:
         """Return the mean and its derivatives."""

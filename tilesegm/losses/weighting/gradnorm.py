@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, Unpack
+from typing import Any, ClassVar, Protocol, Unpack
 
 import keras
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
-from tilesegm.losses.base import with_current_names
+from tilesegm.losses.gradients import gradient_norms
 from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.factors import Factors
-from tilesegm.losses.weighting.gradients import gradient_norms
 from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["GradNorm", "gradnorm_step", "learn_before_step", "shared_variables"]
@@ -60,10 +60,9 @@ class GradNorm(Factors):
         alpha: strength of the pull towards terms that train slowly; 1.5 and 0.12 in the paper.
         learning_rate: relative change of a weight per step, for a term of mean norm.
         **rule: ``shift`` and the other arguments of every `Rule`.
-
-    Raises:
-        SettingsError: ``learning_rate`` is not positive.
     """
+
+    earlier_names: ClassVar = {"rate": "learning_rate"}
 
     def __init__(
         self,
@@ -74,16 +73,11 @@ class GradNorm(Factors):
         **rule: Unpack[RuleOptions],
     ) -> None:
         super().__init__(**rule)
-        if not learning_rate > 0:
-            raise SettingsError(f"learning_rate is {learning_rate:g}; expected a number above 0")
+        in_range("learning_rate", learning_rate, 0, ends="(]")
         self.layer = layer
         self.alpha = alpha
         self.learning_rate = learning_rate
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True unless alpha is 0: training rates are ratios of losses."""
-        return self.alpha != 0
+        self.needs_positive = alpha != 0  # training rates are ratios of losses
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         """Make factors and the first losses, which are zero until the first step."""
@@ -112,16 +106,6 @@ class GradNorm(Factors):
             factors, norms, rates, learning_rate=self.learning_rate, alpha=self.alpha
         )
         self.factors.assign(ops.where(ops.all(ops.isfinite(moved)), moved, factors))
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this rule."""
-        own = {"layer": self.layer, "alpha": self.alpha, "learning_rate": self.learning_rate}
-        return {**super().get_config(), **own}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> GradNorm:
-        """Rebuild the rule."""
-        return cls(**with_current_names(config, rate="learning_rate"))
 
 
 class _Trained(Protocol):

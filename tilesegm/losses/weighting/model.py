@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -18,7 +18,6 @@ from tilesegm.losses.weighting.class_adaptive import ClassAdaptive
 from tilesegm.losses.weighting.factors import Fixed
 from tilesegm.losses.weighting.gradnorm import GradNorm, learn_before_step, shared_variables
 from tilesegm.losses.weighting.rule import Rule
-from tilesegm.losses.weighting.trajectory import Trajectory
 
 __all__ = ["WeightedModel"]
 
@@ -81,11 +80,11 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
                 f" weigh {len(terms)}: make a new one for each model"
             )
         names = _distinct([term.name for term in terms])
-        self.term_losses = Trajectory("loss", names)
-        self.term_weights = Trajectory("weight", names)
+        self.term_losses = _Trajectory("loss", names)
+        self.term_weights = _Trajectory("weight", names)
         if class_weights is not None:
             ids = [str(index) for index in range(class_weights.classes)]
-            self.class_trajectory = Trajectory("weight_class", ids)
+            self.class_trajectory = _Trajectory("weight_class", ids)
         self.built = network.built
 
     def build(self, input_shape: Any) -> None:
@@ -93,6 +92,11 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         if not self.network.built:
             self.network.build(input_shape)
         self.built = True
+
+    @property
+    def inference_network(self) -> keras.Model:
+        """The network alone, which is all that prediction needs."""
+        return self.network
 
     def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         """Return the output of the network."""
@@ -195,6 +199,32 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
             if key != "name"
         }
         return cls(**parts, name=config["name"])
+
+
+class _Trajectory(keras.metrics.Metric):  # type: ignore[misc]
+    """Mean of a vector over an epoch, logged as one number per entry, such as ``weight_dice``.
+
+    Args:
+        prefix: beginning of the names in the logs.
+        names: ends of the names, one per entry.
+    """
+
+    def __init__(self, prefix: str, names: Sequence[str]) -> None:
+        super().__init__(name=f"{prefix}_trajectory", dtype="float32")
+        self.keys = [f"{prefix}_{name}" for name in names]
+        self.total = self.add_weight(name="total", shape=(len(names),), initializer="zeros")
+        self.count = self.add_weight(name="count", shape=(), initializer="zeros")
+
+    def update_state(self, values: Tensor, sample_weight: Tensor) -> None:
+        """Add the ``(T,)`` values of a batch, weighted by its size."""
+        size = ops.cast(sample_weight, "float32")
+        self.total.assign_add(size * values)
+        self.count.assign_add(size)
+
+    def result(self) -> dict[str, Tensor]:
+        """Return the means by name."""
+        means = self.total / ops.maximum(self.count, 1.0)
+        return {key: means[index] for index, key in enumerate(self.keys)}
 
 
 class _Turn(keras.callbacks.Callback):  # type: ignore[misc]

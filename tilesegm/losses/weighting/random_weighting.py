@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
 import keras
 from keras import ops
@@ -42,7 +42,3 @@ class RandomWeighting(Rule):
         else:
             weights = ops.full(shape, 1.0 / shape[0], dtype="float32")
         return ops.sum(weights * values), weights
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this rule."""
-        return {**super().get_config(), "seed": self.seed}

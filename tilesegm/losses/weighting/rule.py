@@ -9,8 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Compound
+from tilesegm.losses.configured import Configured
 from tilesegm.losses.tensors import Tensor
 
 __all__ = ["LayerOptions", "Rule", "RuleOptions"]
@@ -30,7 +32,7 @@ class RuleOptions(LayerOptions, total=False):
     shift: float
 
 
-class Rule(keras.layers.Layer):  # type: ignore[misc]
+class Rule(Configured, keras.layers.Layer):  # type: ignore[misc]
     """Base of all rules: weighs the T terms of a compound loss.
 
     A rule is a Keras layer, because the variables of a layer belong to the model that holds it.
@@ -49,22 +51,16 @@ class Rule(keras.layers.Layer):  # type: ignore[misc]
             a negative lower bound, such as a normalised boundary loss.
         **layer: ``name``, ``trainable`` and ``dtype`` of the layer. Rules compute in float32
             whatever the policy.
-
-    Raises:
-        SettingsError: the shift is negative or not finite.
     """
+
+    needs_positive: bool = False
+    """Whether the rule is defined only for terms that cannot be negative."""
 
     def __init__(self, *, shift: float = 0.0, **layer: Unpack[LayerOptions]) -> None:
         layer.setdefault("dtype", "float32")
         super().__init__(**layer)
-        if not 0 <= shift < math.inf:
-            raise SettingsError(f"shift is {shift:g}; expected a finite number, 0 or more")
+        in_range("shift", shift, 0)
         self.shift = shift
-
-    @property
-    def needs_positive(self) -> bool:
-        """Whether the rule is defined only for terms that cannot be negative."""
-        return False
 
     def check(self, compound: Compound) -> None:
         """Refuse, before training starts, losses that the rule cannot weigh.
@@ -123,7 +119,3 @@ class Rule(keras.layers.Layer):  # type: ignore[misc]
     def positive(self, values: Tensor) -> Tensor:
         """Return the terms, shifted and clipped to a small positive number."""
         return ops.maximum(values + self.shift, keras.config.epsilon())
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this rule."""
-        return {**super().get_config(), "shift": self.shift}

@@ -4,47 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol, Self, Unpack
+from dataclasses import dataclass
+from typing import Unpack
 
 import keras
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Compound
+from tilesegm.losses.configured import Configured
 from tilesegm.losses.weighting.factors import Factors
 from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["Constant", "Cosine", "Linear", "OneMinus", "Schedule", "Scheduled", "rebalance"]
 
 
-class Schedule(Protocol):
+class Schedule(Configured):
     """A weight as a pure function of the epoch, which counts from 0."""
 
     def __call__(self, epoch: int) -> float:
         """Return the weight in that epoch."""
-        ...
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this schedule."""
-        ...
-
-
-class _Config:
-    """Serialisation of a frozen dataclass."""
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the fields."""
-        return asdict(self)  # type: ignore[call-overload, no-any-return]
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Rebuild from `get_config`."""
-        return cls(**config)
+        raise NotImplementedError
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 @dataclass(frozen=True)
-class Constant(_Config):
+class Constant(Schedule):
     """The same weight in every epoch."""
 
     weight: float
@@ -55,12 +39,8 @@ class Constant(_Config):
 
 
 @dataclass(frozen=True)
-class _Ramp(_Config):
-    """A change from one weight to another over some epochs; constant before and after.
-
-    Raises:
-        SettingsError: ``epochs`` is below 1 or ``begin`` below 0.
-    """
+class _Ramp(Schedule):
+    """A change from one weight to another over one or more epochs; constant before and after."""
 
     start: float
     end: float
@@ -101,7 +81,7 @@ class Cosine(_Ramp):
 
 @keras.saving.register_keras_serializable(package="tilesegm")
 @dataclass(frozen=True)
-class OneMinus(_Config):
+class OneMinus(Schedule):
     """One minus another schedule."""
 
     other: Schedule
@@ -109,15 +89,6 @@ class OneMinus(_Config):
     def __call__(self, epoch: int) -> float:
         """Return the weight in that epoch."""
         return 1.0 - self.other(epoch)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the other schedule, serialised."""
-        return {"other": keras.saving.serialize_keras_object(self.other)}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> OneMinus:
-        """Rebuild from `get_config`."""
-        return cls(keras.saving.deserialize_keras_object(config["other"]))
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -153,17 +124,6 @@ class Scheduled(Factors):
     def begin_epoch(self, epoch: int) -> None:
         """Set the factors of the epoch."""
         self.factors.assign([schedule(epoch) for schedule in self.schedules])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the schedules, serialised."""
-        own = [keras.saving.serialize_keras_object(each) for each in self.schedules]
-        return {**super().get_config(), "schedules": own}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Scheduled:
-        """Rebuild from `get_config`."""
-        schedules = [keras.saving.deserialize_keras_object(each) for each in config["schedules"]]
-        return cls(**{**config, "schedules": schedules})
 
 
 def rebalance(alpha: Schedule | None = None) -> Scheduled:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import keras
 import numpy as np
 
-from tilesegm.errors import SettingsError
-from tilesegm.losses.weighting.history import HistoryRule
+from tilesegm.checks import in_range, one_of
+from tilesegm.losses.weighting.factors import HistoryRule
 from tilesegm.losses.weighting.rule import RuleOptions
 
 __all__ = ["SoftAdapt", "slopes", "softadapt_weights"]
 
 Variant = Literal["original", "normalised", "loss-weighted"]
-_VARIANTS = ("original", "normalised", "loss-weighted")
 
 
 def slopes(history: np.ndarray) -> np.ndarray:
@@ -79,9 +78,6 @@ class SoftAdapt(HistoryRule):
         depth: number of epochs for a slope, at least 2. Higher orders follow noise more closely.
         **rule: ``shift`` (used by ``"loss-weighted"`` only) and the other arguments of every
             `Rule`.
-
-    Raises:
-        SettingsError: ``variant`` is unknown or ``depth`` below 2.
     """
 
     def __init__(
@@ -92,18 +88,12 @@ class SoftAdapt(HistoryRule):
         depth: int = 2,
         **rule: Unpack[RuleOptions],
     ) -> None:
-        if variant not in _VARIANTS:
-            raise SettingsError(f"variant is {variant!r}; expected one of {', '.join(_VARIANTS)}")
-        if depth < 2:
-            raise SettingsError(f"depth is {depth}; a slope needs 2 epochs or more")
+        one_of("variant", variant, Variant)
+        in_range("depth", depth, 2, what="a number of epochs")
         super().__init__(depth=depth, **rule)
         self.beta = beta
         self.variant: Variant = variant
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True for the loss-weighted variant only."""
-        return self.variant == "loss-weighted"
+        self.needs_positive = variant == "loss-weighted"
 
     def start(self, terms: int) -> np.ndarray:
         """Return equal factors with the sum 1."""
@@ -112,8 +102,3 @@ class SoftAdapt(HistoryRule):
     def weigh(self, history: np.ndarray) -> np.ndarray:
         """Return the weights after the epochs of the history."""
         return softadapt_weights(history + self.shift, self.beta, self.variant)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this rule."""
-        own = {"beta": self.beta, "variant": self.variant, "depth": self.depth}
-        return {**super().get_config(), **own}

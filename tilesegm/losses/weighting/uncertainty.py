@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import keras
 from keras import ops
 
-from tilesegm.errors import SettingsError
+from tilesegm.checks import in_range, one_of
 from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.rule import Rule, RuleOptions
 
@@ -54,13 +54,12 @@ class Uncertainty(Rule):
     Args:
         form: ``"classification"`` or ``"regression"``.
         initial: value of s before the first step, the same for each term.
-        pace: the trained variable is ``s / pace``. With Adam, whose steps are about as long as the
-            learning rate whatever the gradient, s moves ``pace`` times as far per step.
+        pace: above 0; the trained variable is ``s / pace``. With Adam, whose steps are about as
+            long as the learning rate whatever the gradient, s moves ``pace`` times as far per step.
         **rule: ``shift`` and the other arguments of every `Rule`.
-
-    Raises:
-        SettingsError: ``form`` is unknown or ``pace`` is not positive.
     """
+
+    needs_positive = True
 
     def __init__(
         self,
@@ -71,18 +70,11 @@ class Uncertainty(Rule):
         **rule: Unpack[RuleOptions],
     ) -> None:
         super().__init__(**rule)
-        if form not in _SCALE:
-            raise SettingsError(f"form is {form!r}; expected one of {', '.join(_SCALE)}")
-        if not pace > 0:
-            raise SettingsError(f"pace is {pace:g}; expected a number above 0")
+        one_of("form", form, Form)
+        in_range("pace", pace, 0, ends="(]")
         self.form: Form = form
         self.initial = initial
         self.pace = pace
-
-    @property
-    def needs_positive(self) -> bool:
-        """Return True: the rule takes ratios or logarithms of losses."""
-        return True
 
     def build(self, input_shape: tuple[int, ...]) -> None:
         """Make the trained variable."""
@@ -96,8 +88,3 @@ class Uncertainty(Rule):
         """Return the negative log-likelihood and the weights of its terms."""
         log_variance = self.pace * ops.convert_to_tensor(self.log_variance)
         return uncertainty_total(self.positive(values), log_variance, self.form)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that rebuild this rule."""
-        own = {"form": self.form, "initial": self.initial, "pace": self.pace}
-        return {**super().get_config(), **own}

@@ -12,9 +12,9 @@ from pathlib import Path
 from tilesegm.data.file_names import LABEL_WORDS, composed, find_path, image_name, is_shown, plain
 from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
-from tilesegm.source.open import is_zarr
+from tilesegm.source.names import is_zarr
 from tilesegm.source.remote import is_remote
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import is_vector
 
 __all__ = ["Gathered", "gather", "listed"]
 

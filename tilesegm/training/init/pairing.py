@@ -10,7 +10,7 @@ from typing import Any
 
 from tilesegm.data.file_names import IMAGE_WORDS, LABEL_WORDS, composed, image_name, plain
 from tilesegm.errors import SettingsError
-from tilesegm.source.vector import is_vector
+from tilesegm.source.vector.address import is_vector
 from tilesegm.training.init.gather import listed
 from tilesegm.training.init.scene_patterns import common_start
 

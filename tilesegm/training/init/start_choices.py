@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
+from tilesegm.source.vector.reading import tell
 from tilesegm.training.init.hold_out import HoldOut, hold_outs
+from tilesegm.training.init.label_values import read_values
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 
@@ -16,8 +18,6 @@ __all__ = ["Choices", "choose"]
 _BATCH, _EPOCHS = 8, 20
 _STRIDE = 16
 """Total stride of the default network."""
-_RARE = 1e-4
-"""Share below which a colour is taken for a slip of the brush."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Choices:
 
     chosen: dict[str, Any]
     remarks: dict[KeyPath, str]
+    notes: tuple[str, ...] = ()
+    """What one should know of images and labels: what is hidden or left out, in a line each."""
 
 
 def choose(
@@ -43,8 +45,11 @@ def choose(
         hold_out: how images or parts of them are held out; as suits their number and size when
             not given.
     """
-    ignored = _slips(labels)
-    labels = replace(labels, counts={k: n for k, n in labels.counts.items() if k not in ignored})
+    values = read_values(labels)
+    labels = values.labels
+    remarks: dict[KeyPath, str] = {
+        ("data", "labels", key): remark for key, remark in values.remarks.items()
+    }
     classes, notes = _classes(labels)
     sides = sorted(min(image.height, image.width) for image in images)
     size = _window(sides[0])
@@ -53,19 +58,12 @@ def choose(
     steps = _steps(pixels, size)
     hold_out = hold_out or next(hold_outs(images))
     chosen: dict[str, Any] = {
-        "data": {"scenes": list(scenes), "labels": {"classes": classes}},
+        "data": {"scenes": list(scenes), "labels": {"classes": classes, **values.settings}},
         **({"split": hold_out.split} if hold_out.split else {}),
         "sampling": {"balanced": share},
         "augmentation": {"flip": True},
         "schedule": {"epochs": _EPOCHS, "steps": steps, "batch": _BATCH, "size": size},
     }
-    remarks: dict[KeyPath, str] = {}
-    if ignored:
-        chosen["data"]["labels"]["ignore"] = list(ignored)
-        remarks["data", "labels", "ignore"] = (
-            "Each of these has less than a ten thousandth of all pixels; make a class of it if it "
-            "is one."
-        )
     if labels.kind == "polygons" and len(classes) == 1:
         name = "background" if classes[0]["name"] != "background" else "outside"
         classes.insert(0, {"name": name, "value": name})
@@ -91,7 +89,17 @@ def choose(
         remarks["data", "labels", "classes"] = (
             "The labels do not say what their values stand for: give each class a name of your own."
         )
-    return Choices(chosen, remarks)
+    hidden = [image.hidden for image in images if image.hidden]
+    more = f" (and the like of {len(hidden) - 1} more of {len(images)} images)"
+    return Choices(
+        chosen,
+        remarks,
+        notes=(
+            *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
+            *values.remarks.values(),
+            *tell(labels.readings),
+        ),
+    )
 
 
 def _classes(labels: LabelSurvey) -> tuple[list[dict[str, Any]], list[str]]:
@@ -124,14 +132,6 @@ def _names(labels: LabelSurvey) -> list[str]:
     if labels.kind == "ids":
         return [f"class {value}" for value in values]
     return [f"colour {str(value).removeprefix('#')}" for value in values]
-
-
-def _slips(labels: LabelSurvey) -> tuple[int | str, ...]:
-    """Return colours that hardly occur."""
-    if labels.kind != "colours":
-        return ()
-    whole = sum(labels.counts.values())
-    return tuple(value for value, count in labels.counts.items() if count < _RARE * whole)
 
 
 def _window(side: int) -> int:

@@ -63,8 +63,6 @@ def write_start(
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
     folder = Path(os.path.abspath(path.parent))
     entries, scenes, notes = _find(images, labels, stack)
-    for note in notes:
-        on_event(Noted(note))
     names = [scene.image[0] for scene in scenes]
     _check_names(names)
     surveys = [survey_image(s.image[0] if len(s.image) == 1 else s.image) for s in scenes]
@@ -76,6 +74,9 @@ def write_start(
     ways = list(hold_outs(surveys, roles=roles, slices=are_slices(names, surveys)))
     entries = [relative_to(folder, entry) for entry in entries]
     choices = choose(entries, surveys, surveyed, ways[0])
+    notes = (*notes, *choices.notes)
+    for note in notes:
+        on_event(Noted(note))
     if assumed := choices.remarks.get(("data", "labels", "background")):
         on_event(Noted(assumed))
     with open_as_training(choices.chosen, folder) as opened:
@@ -169,7 +170,7 @@ def _head(
         f"{', '.join(systems)}" + (", some pixels missing" if first.masked else ""),
         *textwrap.wrap("Bands: " + ", ".join(first.band_names), 97, break_on_hyphens=False),
         f"Labels: {labels.kind}, {len(labels.counts)} values",
-        *(line for note in notes for line in textwrap.wrap(f"Note: {note}", 97)),
+        *(line for note in notes for line in textwrap.wrap(note, 97, break_on_hyphens=False)),
         "",
         "Train by: tilesegm train FILE (with --dry-run to see first what would happen)",
     )

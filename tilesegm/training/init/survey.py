@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tilesegm.data.colour import pack_colours, write_colour
-from tilesegm.data.labels.raster import strips
+from tilesegm.data.labels.values import Census, count_values
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.hidden import find_hidden
 from tilesegm.source.open import open_source
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.vector import VectorLayer, is_vector, read_layer
+from tilesegm.source.vector.address import VectorAddress, is_vector
+from tilesegm.source.vector.layers import VectorLayer, read_layers
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 
 _MOST_VALUES = 64
+_LOOKED_AT = 2**20
+"""Pixels of an image up to which all of them are looked at, and samples of larger ones."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class ImageSurvey:
     band_names: tuple[str, ...]
     masked: bool
     """Whether pixels can be missing."""
+    hidden: tuple[str, ...] = ()
+    """What tags of the file hide, how many pixels, and which settings read them."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,10 @@ class LabelSurvey:
     """``"#RRGGBB"`` of values that a palette gives one."""
     attribute: str | None = None
     """Attribute that holds the class of polygons."""
+    census: Census = field(default_factory=Census)
+    """All pixels of rasters, missing ones too."""
+    readings: tuple[Reading, ...] = ()
+    """What is to be told of vector files."""
 
 
 def survey_image(image: str | Sequence[str]) -> ImageSurvey:
@@ -56,6 +66,11 @@ def survey_image(image: str | Sequence[str]) -> ImageSurvey:
 
     with open_source(image if isinstance(image, str) else list(image)) as source:
         info = source.info
+        hidden = tuple(
+            f"{info.uri}: {found.settings_text}"
+            for found in find_hidden(source, _LOOKED_AT)
+            if found.pixels or found.doubtful
+        )
     wkt = info.georeference.crs
     return ImageSurvey(
         info.height,
@@ -65,6 +80,7 @@ def survey_image(image: str | Sequence[str]) -> ImageSurvey:
         CRS.from_wkt(wkt).to_string() if wkt else None,
         info.band_names,
         info.masked,
+        hidden,
     )
 
 
@@ -95,27 +111,30 @@ def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSu
 
 def _survey_rasters(paths: Sequence[str]) -> LabelSurvey:
     as_colours = max(_bands(path) for path in paths) == 3
-    counts: Counter[int] = Counter()
+    census = Census()
     palette: dict[int | str, str] = {}
     for path in paths:
-        for numbers in _numbers(path, as_colours, palette):
-            found, times = np.unique(numbers, return_counts=True)
-            counts.update(dict(zip(found.tolist(), times.tolist(), strict=True)))
-            if len(counts) > _MOST_VALUES:
-                raise SettingsError(
-                    f"labels hold more than {_MOST_VALUES} values by {path}; expected class ids or "
-                    "colours, saved without lossy compression"
-                )
-    if not counts:
-        raise SettingsError(f"every pixel of {paths[0]} is missing; nothing is labelled")
+        census += _census(path, as_colours, palette)
+        if len(census.counts) > _MOST_VALUES:
+            raise SettingsError(
+                f"labels hold more than {_MOST_VALUES} values by {path}; expected class ids or "
+                "colours, saved without lossy compression"
+            )
+    if not census.counts:
+        raise SettingsError(
+            f"every pixel of {paths[0]} is missing"
+            + (f", for it holds nodata {census.nodata:g}" if census.by_nodata else "")
+            + "; nothing is labelled"
+        )
     named: dict[int | str, int] = {
-        write_colour(number) if as_colours else number: counts[number] for number in sorted(counts)
+        write_colour(number) if as_colours else number: census.counts[number]
+        for number in sorted(census.counts)
     }
     if as_colours:
-        return LabelSurvey("colours", named, {})
+        return LabelSurvey("colours", named, {}, census=census)
     shown = {value: palette[value] for value in named if value in palette}
     grey = all(colour[1:3] == colour[3:5] == colour[5:7] for colour in shown.values())
-    return LabelSurvey("ids", named, {} if grey else shown)
+    return LabelSurvey("ids", named, {} if grey else shown, census=census)
 
 
 def _bands(path: str) -> int:
@@ -127,58 +146,70 @@ def _bands(path: str) -> int:
         return source.info.bands
 
 
-def _numbers(
-    path: str, as_colours: bool, palette: dict[int | str, str]
-) -> Iterator[NDArray[np.integer[Any]]]:
-    """Yield ids or packed colours of the pixels that are present, and note the file's palette."""
+def _census(path: str, as_colours: bool, palette: dict[int | str, str]) -> Census:
+    """Count ids or packed colours, and note the file's palette."""
     with open_source(path) as source:
+        if as_colours and source.info.dtype != np.uint8:
+            raise SettingsError(f"{path} holds {source.info.dtype}; masks of colours are 8-bit")
         table = source.palette if isinstance(source, RasterSource) else None
         if table is not None:
             palette.update(enumerate(map(write_colour, pack_colours(table).tolist())))
-        greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
-        colours = pack_colours(greys if table is None else table)
-        for window in strips(source.info.window, source.info.block[0]):
-            pixels = source.read(window)
-            if as_colours and source.info.dtype != np.uint8:
-                raise SettingsError(f"{path} holds {source.info.dtype}; masks of colours are 8-bit")
-            values = pixels.values if pixels.valid is None else pixels.values[pixels.valid]
-            if values.dtype.kind == "f" and not np.array_equal(values, np.round(values)):
-                raise SettingsError(f"{path} holds fractions; expected whole ids or colours")
-            if not as_colours:
-                yield values[..., 0].astype(np.int64)
-            elif source.info.bands == 3:
-                yield pack_colours(values)
-            else:
-                yield colours[values[..., 0]]
+        if not as_colours:
+            census = count_values(source)
+        elif source.info.bands == 3:
+            census = count_values(source, pack_colours)
+        else:
+            greys = np.arange(256, dtype=np.uint8)[:, None].repeat(3, 1)
+            colours = pack_colours(greys if table is None else table)
+            census = count_values(source, lambda values: colours[values[..., 0]])
+    if not all(isinstance(value, int) for value in census.counts):
+        raise SettingsError(f"{path} holds fractions; expected whole ids or colours")
+    return census
 
 
 def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey:
     areas: Counter[int | str] = Counter()
+    readings = []
     for path in paths:
-        layer = read_layer(path, attributes=None if attribute is None else [attribute])
-        attribute = attribute or _attribute(path, layer)
-        for value, area in zip(layer.values(attribute), layer.areas.tolist(), strict=True):
-            if value is not None:
-                areas[value] += area
+        address = VectorAddress.parse(path)
+        attribute = attribute or _attribute(path, read_layers(address)[0])
+        layers, reading = read_layers(address, attributes=[attribute])
+        for layer in layers:
+            values = layer.values(attribute)
+            for value, area in zip(values, layer.areas.tolist(), strict=True):
+                if value is not None:
+                    areas[value] += area
+            unnamed = [
+                (layer.name, feature)
+                for feature, value in zip(layer.features.tolist(), values, strict=True)
+                if value is None
+            ]
+            reading = reading.adding(f"polygons without a value of {attribute}", unnamed)
+        readings.append(reading)
     if not areas:
         raise SettingsError(f"no polygon of {paths[0]} has a value of {attribute!r}")
     whole = sum(areas.values()) or 1.0
     ordered = sorted(areas, key=lambda value: (isinstance(value, str), value))
     millionths = {value: round(1e6 * areas[value] / whole) for value in ordered}
-    return LabelSurvey("polygons", millionths, {}, attribute)
+    return LabelSurvey("polygons", millionths, {}, attribute, readings=tuple(readings))
 
 
-def _attribute(path: str, layer: VectorLayer) -> str:
+def _attribute(path: str, layers: Sequence[VectorLayer]) -> str:
     """Return the attribute that looks like a class: text before numbers, whose values repeat."""
-    repeating = [
-        name
-        for name, values in layer.attributes.items()
-        if values.dtype.kind in "OiuU" and len(set(layer.values(name))) < max(2, len(values))
+    shared = [
+        name for name in layers[0].attributes if all(name in each.attributes for each in layers)
     ]
-    texts = [name for name in repeating if layer.attributes[name].dtype.kind in "OU"]
+    repeating, texts = [], []
+    for name in shared:
+        values = [value for layer in layers for value in layer.values(name)]
+        kinds = {layer.attributes[name].dtype.kind for layer in layers}
+        if kinds <= set("OiuU") and len(set(values)) < max(2, len(values)):
+            repeating.append(name)
+            texts += [name] if kinds <= set("OU") else []
     if len(texts or repeating) != 1:
+        names = dict.fromkeys(name for layer in layers for name in layer.attributes)
         raise SettingsError(
             f"{path} does not tell which attribute holds the class; give --attribute, one of "
-            f"{', '.join(layer.attributes) or 'none'}"
+            f"{', '.join(names) or 'none'}"
         )
     return (texts or repeating)[0]

@@ -115,18 +115,15 @@ def changed_keys(
         old: settings, or the plain data of settings that an older version may have written.
         new: likewise.
     """
-    before, after = (
-        dict(_leaves(plain_config(one) if isinstance(one, TrainingConfig) else one, ""))
-        for one in (old, new)
-    )
-    keys = {**after, **before}
-    absent = object()
+
+    def written(config: TrainingConfig | Mapping[str, Any]) -> dict[str, str]:
+        plain = plain_config(config) if isinstance(config, TrainingConfig) else config
+        return {key: json.dumps(value, sort_keys=True) for key, value in _leaves(plain, "")}
+
+    before, after = written(old), written(new)
+    # A version that does not know a key yet means the same as one that gives it no value.
     return tuple(
-        key
-        for key in keys
-        if json.dumps(before.get(key), sort_keys=True) != json.dumps(after.get(key), sort_keys=True)
-        or before.get(key, absent) is absent
-        or after.get(key, absent) is absent
+        key for key in {**after, **before} if before.get(key, "null") != after.get(key, "null")
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from tilesegm.closing import Closing
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["SceneSource"]
 
 
-class SceneSource:
+class SceneSource(Closing):
     """The pixels of one scene, without its labels. Closing it leaves the scenes open."""
 
     def __init__(self, scenes: Scenes, number: int) -> None:
@@ -40,14 +40,3 @@ class SceneSource:
 
     def close(self) -> None:
         """Do nothing: the scenes stay open."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -1,0 +1,48 @@
+"""Folders in place of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.images import write
+from tilesegm.errors import SettingsError
+from tilesegm.events import Event, Noted
+from tilesegm.segmentation.folders import expand_folders
+from tilesegm.segmentation.many import segment_many
+
+
+def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("b.tif", "a.TIF", "a_classes.tif", "sharp_classes.tif", "a.TIF.aux.xml", "b.txt"):
+        (folder / name).touch()
+    (folder / "c.zarr").mkdir()
+    (folder / ".hidden.tif").touch()
+    events: list[Event] = []
+    found = expand_folders(["one.tif", folder, "http://x/y.tif"], events.append)
+    names = ["a.TIF", "b.tif", "c.zarr", "sharp_classes.tif"]
+    assert found == ["one.tif", *(str(folder / name) for name in names), "http://x/y.tif"]
+    (note,) = events
+    assert isinstance(note, Noted)
+    assert "4 images; 3 other files are left out (a.TIF.aux.xml, a_classes.tif, b.txt)" in note.text
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(SettingsError, match=r"holds no image, but 1 other files \(notes.txt\)"):
+        expand_folders([tmp_path])
+
+
+def test_a_folder_is_segmented(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in "ab":
+        write(folder / f"{name}.tif", np.zeros((20, 30, 2), np.uint8))
+    items = segment_many([folder], lambda pixels: pixels, tmp_path / "maps")
+    assert [item.result and item.result.output.name for item in items] == [
+        "a_classes.tif",
+        "b_classes.tif",
+    ]

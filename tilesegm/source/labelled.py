@@ -1,0 +1,84 @@
+"""Arrays of xarray: their axes, place and attributes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tilesegm.errors import SourceError
+from tilesegm.source.attributes import fill_value, scaling
+from tilesegm.source.axes import find_axes
+from tilesegm.source.base import Georeference
+from tilesegm.source.place import Surroundings, Variable, find_place
+
+__all__ = ["Labelled", "only_variable", "unlabel"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """What the labels of an array tell."""
+
+    place: Georeference = field(default_factory=Georeference)
+    nodata: float | None = None
+    scaling: tuple[float, float] = (1.0, 0.0)
+    notes: tuple[str, ...] = ()
+
+
+def only_variable(dataset: Any) -> Any:
+    """Return the only image of an xarray Dataset.
+
+    Raises:
+        SourceError: there is none, or there are several.
+    """
+    images = [
+        name
+        for name, array in dataset.data_vars.items()
+        if None not in find_axes([str(axis) for axis in array.dims])[:2]
+    ]
+    if len(images) != 1:
+        names = ", ".join(map(str, images)) or "none"
+        raise SourceError(
+            f"a Dataset with {len(images)} images ({names}); pass one of them, dataset[NAME], or "
+            "several as bands, dataset[[NAME, NAME]].to_array('band')"
+        )
+    return dataset[images[0]]
+
+
+def unlabel(array: Any, uri: str) -> tuple[Any, Labelled]:
+    """Return a DataArray, still lazy, as ``(y, x)`` or ``(y, x, band)``, and what its labels tell.
+
+    Raises:
+        SourceError: no dimension is called y, or none x, or there are further ones.
+    """
+    names = [str(name) for name in array.dims]
+    rows, cols, bands = find_axes(names)
+    order = [axis for axis in (rows, cols, bands) if axis is not None]
+    if rows is None or cols is None or len(order) < len(names):
+        raise SourceError(
+            f"{uri}: dimensions {tuple(names)}; expected y and x, and band if there "
+            "are several (rename them, or select one step of the others)"
+        )
+
+    def variable(name: str) -> Variable | None:
+        if name not in array.coords or array.coords[name].ndim > 1:
+            return None
+        found = array.coords[name]
+        return Variable(dict(found.attrs), np.asarray(found.values))
+
+    # xarray moves what it has understood from the attributes to the encoding.
+    mapping = {key: array.encoding[key] for key in ("grid_mapping",) if key in array.encoding}
+    attributes = mapping | dict(array.attrs)
+    place, notes = find_place(
+        Surroundings(
+            attributes=attributes,
+            variable=variable,
+            axes=(names[rows], names[cols]),
+            size=(array.shape[rows], array.shape[cols]),
+        )
+    )
+    labelled = Labelled(
+        place=place, nodata=fill_value(attributes), scaling=scaling(attributes), notes=notes
+    )
+    return array.transpose(*(array.dims[axis] for axis in order)), labelled

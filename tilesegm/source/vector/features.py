@@ -1,0 +1,83 @@
+"""Features of a layer as they are in the file, read by its index where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tilesegm.source.reach import Reach
+from tilesegm.source.vector.listing import ListedLayer, file_state
+from tilesegm.source.vector.shapes import flat_shapes
+
+__all__ = ["Features", "load_all", "load_near"]
+
+
+@dataclass(frozen=True, eq=False)  # arrays have no truth value
+class Features:
+    """Numbers, shapes and attributes of ``n`` features."""
+
+    numbers: NDArray[np.int64]
+    encoded: NDArray[Any]
+    """WKB, or None."""
+    columns: Mapping[str, NDArray[Any]]
+
+    @cached_property
+    def shapes(self) -> tuple[NDArray[Any], tuple[tuple[str, NDArray[np.bool_]], ...]]:
+        """``(n,)`` polygons or None, and what was done to which features."""
+        done: list[tuple[str, NDArray[np.bool_]]] = []
+        shapes = flat_shapes(self.encoded, lambda text, which: done.append((text, which)))
+        return shapes, tuple(done)
+
+    def take(self, which: NDArray[Any]) -> Self:
+        """Return some, by a mask or by their places."""
+        columns = {name: values[which] for name, values in self.columns.items()}
+        return type(self)(self.numbers[which], self.encoded[which], columns)
+
+
+def load_near(
+    layer: ListedLayer, columns: tuple[str, ...] | None, reaches: Sequence[Reach]
+) -> Features | None:
+    """Read features that touch boxes by the index of the file, in the order of their numbers.
+
+    Returns:
+        The features; None where the index cannot be used.
+    """
+    try:
+        parts = [_load(layer, columns, reach.bounds) for reach in reaches]
+    except RuntimeError:
+        # TensorFlow has an SQLite without the index, and libraries loaded after it get that one.
+        return None
+    filled = [part for part in parts if len(part.numbers)] or parts[:1]
+    numbers, first = np.unique(np.concatenate([p.numbers for p in filled]), return_index=True)
+    shapes = np.concatenate([part.encoded for part in filled])
+    joined = {
+        name: np.concatenate([part.columns[name] for part in filled]) for name in parts[0].columns
+    }
+    return Features(numbers, shapes[first], {name: joined[name][first] for name in joined})
+
+
+def load_all(layer: ListedLayer, columns: tuple[str, ...] | None) -> Features:
+    """Read all features, once for many images until the file changes."""
+    return _remembered(layer, columns, file_state(layer.dataset))
+
+
+@lru_cache(maxsize=4)
+def _remembered(layer: ListedLayer, columns: tuple[str, ...] | None, state: Any) -> Features:
+    return _load(layer, columns, None)
+
+
+def _load(layer: ListedLayer, columns: tuple[str, ...] | None, box: Any) -> Features:
+    import pyogrio
+
+    meta, numbers, encoded, values = pyogrio.raw.read(
+        layer.dataset, layer=layer.name, columns=columns, bbox=box, return_fids=True
+    )
+    if encoded is None:
+        encoded = np.full(len(numbers), None)
+    fields = dict(zip(meta["fields"], values, strict=True))
+    return Features(np.asarray(numbers, np.int64), encoded, fields)

@@ -1,0 +1,226 @@
+"""Finds the array that is meant by a Zarr node, and what its metadata say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import zarr
+
+from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.axes import Axes, find_axes
+from tilesegm.source.base import Georeference
+from tilesegm.source.place import Surroundings, Variable, find_place, scale_place, stored_place
+
+__all__ = ["ZarrImage", "find_image"]
+
+_MICROMETRES = {
+    "angstrom": 1e-4,
+    "nanometer": 1e-3,
+    "micrometer": 1.0,
+    "millimeter": 1e3,
+    "centimeter": 1e4,
+    "meter": 1e6,
+}
+_SHOWN = 6
+"""Names that a refusal lists at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZarrImage:
+    """One array of a store, and what its metadata say."""
+
+    array: Any
+    axes: Axes
+    kind: str
+    place: Georeference = field(default_factory=Georeference)
+    channels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def find_image(uri: str, node: Any, parent: zarr.Group | None, level: int) -> ZarrImage:
+    """Find the image that a node is, or the only one that it holds.
+
+    Args:
+        uri: the node's path, URL or description.
+        node: array or group.
+        parent: group that holds the node, if it is known.
+        level: of an image of several resolutions.
+
+    Raises:
+        SourceError: there is none, or there are several; or it lacks the level.
+        SettingsError: a level is asked of a single array.
+    """
+    if not isinstance(node, zarr.Group):
+        return _single(uri, node, parent, level)
+    attributes = dict(node.attrs)
+    ome: Any = attributes.get("ome", attributes)
+    if not isinstance(ome, Mapping):
+        ome = {}
+    if isinstance(ome.get("multiscales"), list) and ome["multiscales"]:
+        return _multiscale(uri, node, ome, level)
+    if "plate" in ome:
+        wells = [str(well["path"]) for well in ome["plate"]["wells"]]
+        fields = ", ".join(f"{uri}/{well}/0" for well in wells[:2])
+        raise SourceError(
+            f"{uri}: a plate of {len(wells)} wells; pass one of its images, such as {fields}"
+        )
+    names = _images(node, ome)
+    if len(names) == 1:
+        return find_image(f"{uri}/{names[0]}", node[names[0]], node, level)
+    raise SourceError(_choice(uri, node, names))
+
+
+def _images(group: zarr.Group, ome: Any) -> list[str]:
+    """Return the names of the images that a group holds: its series, fields or arrays."""
+    if "well" in ome:
+        return [str(image["path"]) for image in ome["well"]["images"]]
+    if "bioformats2raw.layout" in ome:
+        listed = group.get("OME")
+        inner: Any = {} if listed is None else listed.attrs.get("ome", listed.attrs)
+        series = inner.get("series") or sorted(
+            (name for name, _ in group.groups() if name.isdigit()), key=int
+        )
+        return [str(name) for name in series]
+    return sorted(name for name, array in group.arrays() if _is_image(array))
+
+
+def _is_image(array: Any) -> bool:
+    names = _dimension_names(array)
+    if names:
+        return None not in find_axes(names)[:2]
+    return array.ndim in (2, 3)
+
+
+def _choice(uri: str, group: zarr.Group, names: list[str]) -> str:
+    """Name what a group holds beside what it is not."""
+    if not names:
+        groups = ", ".join(sorted(name for name, _ in group.groups())[:_SHOWN])
+        within = f"; it holds the groups {groups}, pass one with its path" if groups else ""
+        return f"{uri}: a Zarr group without OME-Zarr metadata and without arrays of images{within}"
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    found: list[Any] = [group.get(name) for name in names]
+    if not all(isinstance(node, zarr.Array) for node in found):
+        return (
+            f"{uri}: holds {len(names)} images, {shown}; pass one of them, such as {uri}/{names[0]}"
+        )
+    alike = len({node.shape for node in found}) == 1
+    stack = f", or as bands of one image: --stack {uri}/{names[0]} {uri}/{names[1]}"
+    return (
+        f"{uri}: a Zarr group without OME-Zarr metadata; pass one of its arrays: {shown}; such as "
+        f"{uri}/{names[0]}" + (stack if alike else "")
+    )
+
+
+def _single(uri: str, array: Any, parent: zarr.Group | None, level: int) -> ZarrImage:
+    if level:
+        raise SettingsError(f"{uri}: level={level}, but a single array has level 0 alone")
+    names = _dimension_names(array)
+    axes = Axes.named(uri, array.shape, names) if names else Axes.guessed(uri, array.shape)
+    place, notes = find_place(_surroundings(array, axes, names, parent))
+    return ZarrImage(
+        array=array,
+        axes=axes,
+        kind=f"Zarr v{array.metadata.zarr_format}",
+        place=place,
+        notes=(*axes.notes(names), *notes),
+    )
+
+
+def _dimension_names(array: Any) -> tuple[str, ...]:
+    """Return the names of all axes by Zarr v3 or xarray; none where one is not named."""
+    names = getattr(array.metadata, "dimension_names", None)
+    names = names or array.attrs.get("_ARRAY_DIMENSIONS")
+    return tuple(names) if names and all(names) else ()
+
+
+def _surroundings(
+    array: Any, axes: Axes, names: tuple[str, ...], parent: zarr.Group | None, *more: Any
+) -> Surroundings:
+    groups = [group.attrs for group in (*more, parent) if group is not None]
+
+    def variable(name: str) -> Variable | None:
+        try:
+            found: Any = None if parent is None else parent[name]
+            if not isinstance(found, zarr.Array) or found.ndim > 1:
+                return None
+            return Variable(dict(found.attrs), np.asarray(found[...]))
+        except Exception:  # absent or unreadable; stores and codecs raise what they like
+            return None
+
+    merged = {name: value for attributes in groups for name, value in attributes.items()}
+    return Surroundings(
+        attributes=merged | dict(array.attrs),
+        variable=variable,
+        axes=(names[axes.rows], names[axes.cols]) if names else ("y", "x"),
+        size=axes.size,
+    )
+
+
+def _multiscale(uri: str, group: zarr.Group, ome: Mapping[str, Any], level: int) -> ZarrImage:
+    image = ome["multiscales"][0]
+    levels = image["datasets"]
+    if level >= len(levels):
+        raise SourceError(
+            f"{uri}: level={level} was asked for, but the image has {len(levels)} "
+            f"level{'s' if len(levels) > 1 else ''}; choose from 0 to {len(levels) - 1}"
+        )
+    names = tuple(axis["name"] for axis in image["axes"])
+    array: Any = group[levels[level]["path"]]
+    axes = Axes.named(uri, array.shape, names)
+    place, notes = _place_of_level(group, levels[0]["path"], names)
+    if level:
+        whole = Axes.named(uri, _array(group[levels[0]["path"]]).shape, names).size
+        place = scale_place(place, whole, axes.size)
+    channels = tuple(
+        str(channel.get("label", f"band {n}"))
+        for n, channel in enumerate(ome.get("omero", {}).get("channels", []), 1)
+    )
+    return ZarrImage(
+        array=array,
+        axes=axes,
+        kind=f"OME-Zarr {ome.get('version') or image.get('version', '')}".strip(),
+        place=replace(place, pixel_size=_pixel_size(image, levels[level], axes)),
+        channels=channels if len(channels) == axes.count else (),
+        notes=(*axes.notes(names), *notes),
+    )
+
+
+def _array(node: Any) -> zarr.Array[Any]:
+    assert isinstance(node, zarr.Array)
+    return node
+
+
+def _place_of_level(
+    group: zarr.Group, path: str, names: tuple[str, ...]
+) -> tuple[Georeference, tuple[str, ...]]:
+    """Return the place of the full resolution: as tilesegm stored it, or as others do."""
+    stored = stored_place(group.attrs.get("tilesegm"))
+    if stored is not None:
+        return stored, ()
+    array = _array(group[path])
+    folder = path.rpartition("/")[0]
+    parent: Any = group[folder] if folder else group
+    axes = Axes.named(path, array.shape, names)
+    return find_place(_surroundings(array, axes, names, parent, group))
+
+
+def _pixel_size(
+    image: Mapping[str, Any], level: Mapping[str, Any], axes: Axes
+) -> tuple[float, float] | None:
+    """Return height and width of a pixel in micrometres if the axes have units of length."""
+    units = [
+        _MICROMETRES.get(image["axes"][axis].get("unit", "")) for axis in (axes.rows, axes.cols)
+    ]
+    if None in units:
+        return None
+    size = [float(unit) for unit in units if unit]
+    for step in (
+        *level.get("coordinateTransformations", []),
+        *image.get("coordinateTransformations", []),
+    ):
+        if step.get("type") == "scale":
+            size = [size[0] * step["scale"][axes.rows], size[1] * step["scale"][axes.cols]]
+    return size[0], size[1]

@@ -42,7 +42,9 @@ __all__ = [
 ]
 
 
-def as_graph(model: Any, bands: int | None, head: str | int | None = None) -> Any:
+def as_graph(
+    model: Any, bands: int | None, head: str | int | None = None, name: str | None = None
+) -> Any:
     """Return a model as a graph of layers with one output.
 
     A model written as a class becomes one layer of a Functional model, and a network that is
@@ -53,11 +55,12 @@ def as_graph(model: Any, bands: int | None, head: str | int | None = None) -> An
         model: a Keras model.
         bands: bands of the image; needed where the model does not say.
         head: name or number of the output to use; None where there is one.
+        name: of the network in errors, such as that of its file; the model's own when not given.
 
     Raises:
         ModelError: the model cannot be called on an image of any size, or has several outputs.
     """
-    return _with_one_output(_graph_of(model, bands), head)
+    return _with_one_output(_graph_of(model, bands), head, name or model.name)
 
 
 def _graph_of(model: Any, bands: int | None) -> Any:
@@ -78,13 +81,13 @@ def _graph_of(model: Any, bands: int | None) -> Any:
         ) from error
 
 
-def _with_one_output(model: Any, head: str | int | None) -> Any:
+def _with_one_output(model: Any, head: str | int | None, name: str) -> Any:
     # A built Sequential holds its graph as a Functional model of its own.
     function = getattr(model, "_functional", None) or model
     outputs = function.output
     if isinstance(outputs, dict) and head is None:
-        raise refuse_several(model.name, outputs, list(outputs))
-    chosen = choose_head(model.name, outputs, head, getattr(function, "output_names", ()))
+        raise refuse_several(name, outputs, list(outputs))
+    chosen = choose_head(name, outputs, head, getattr(function, "output_names", ()))
     if chosen is outputs:
         return model
     import keras

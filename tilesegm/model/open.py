@@ -122,7 +122,7 @@ def _open_path(
     if is_saved_model(path):
         _refuse_bfloat16(precision, "a SavedModel")
         return open_saved_model(path, normalisation, outputs, bands)
-    model = as_graph(load_keras(path), bands, outputs.head)
+    model = as_graph(load_keras(path), bands, outputs.head, path.name)
     spec = replace(describe(model, path.name), identity=(("model", sha256_of(path)),))
     return predictor_of(model, stated(model, spec, outputs), normalisation, precision)
 
@@ -134,7 +134,7 @@ def _open_bundle(
     if normalisation not in (None, bundle.info.normalisation):
         raise SettingsError(f"{path} brings its own normalisation; leave normalisation out")
     bundle.verify()
-    model = as_graph(load_keras(bundle.weights), bundle.spec.bands, outputs.head)
+    model = as_graph(load_keras(bundle.weights), bundle.spec.bands, outputs.head, path.name)
     spec = replace(bundle.spec, **limits_of(model))
     spec = stated(model, spec, outputs)
     return predictor_of(model, spec, bundle.info.normalisation, precision)

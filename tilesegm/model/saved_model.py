@@ -68,7 +68,7 @@ def open_saved_model(
         raise ModelError(
             f"{path} has no signature {_SIGNATURE!r} but {', '.join(names)}; in Python, net = "
             f"tf.saved_model.load({path.name!r}), and pass the function "
-            f"lambda x: net.signatures[{names[0]!r}](tf.constant(x))"
+            f"lambda x: net.signatures.get({names[0]!r})(tf.constant(x))"
         )
     key = _SIGNATURE if _SIGNATURE in names else names[0]
     signature = loaded.signatures[key]

@@ -30,7 +30,9 @@ def demo(
     from tilesegm.demo.run import run_demo
 
     if not (quiet or as_json):
-        typer.echo(f"the demo takes one to three minutes on two cores; its files: {folder}", err=True)
+        typer.echo(
+            f"the demo takes one to three minutes on two cores; its files: {folder}", err=True
+        )
     with EpochProgress(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:

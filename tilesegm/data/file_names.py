@@ -6,7 +6,16 @@ import re
 import unicodedata
 from pathlib import Path
 
-__all__ = ["IMAGE_WORDS", "LABEL_WORDS", "composed", "find_path", "image_name", "is_shown", "plain"]
+__all__ = [
+    "IMAGE_WORDS",
+    "LABEL_WORDS",
+    "MAP_WORDS",
+    "composed",
+    "find_path",
+    "image_name",
+    "is_shown",
+    "plain",
+]
 
 _HIDDEN = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "icon\r"}
 
@@ -22,6 +31,8 @@ LABEL_WORDS = frozenset({
     "segmentation", "segmentationclass", "segmentations", "target", "targets", "truth", "truths",
 })  # fmt: skip
 """Likewise of labels."""
+MAP_WORDS = frozenset({"class", "map", "pred", "predicted", "prediction"})
+"""Likewise of class maps."""
 
 _JOINTS = r"[-_. ]+"
 
@@ -57,9 +68,10 @@ def plain(word: str) -> str:
 
 
 def image_name(stem: str) -> str:
-    """Return the name of the image that labels belong to: ``a`` of ``a_mask`` and ``gt-a``."""
-    parts = re.split(f"({_JOINTS})", composed(stem))
-    words = IMAGE_WORDS | LABEL_WORDS
+    """Return the name of the image that labels or a map show: ``a`` of ``a_mask`` and ``gt-a``."""
+    joined = re.sub("ground[-_. ]truth", "groundtruth", composed(stem), flags=re.IGNORECASE)
+    parts = re.split(f"({_JOINTS})", joined)
+    words = IMAGE_WORDS | LABEL_WORDS | MAP_WORDS
     while len(parts) > 2:
         if plain(parts[-1]) in words:
             parts = parts[:-2]
@@ -67,4 +79,4 @@ def image_name(stem: str) -> str:
             parts = parts[2:]
         else:
             break
-    return "".join(parts)
+    return "".join(parts).removesuffix(".ome")

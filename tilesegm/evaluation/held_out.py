@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tilesegm.data.file_names import image_name
 from tilesegm.data.split import Split, load_split
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
-from tilesegm.evaluation.pairing import FolderPairs, image_name
+from tilesegm.evaluation.pairing import FolderPairs, stem_of
 from tilesegm.source.open import open_source
 
 __all__ = ["take_held_out"]
@@ -65,9 +66,9 @@ def _scene_of(pair: MapPair, split: Split, path: str | Path) -> str:
     """Return the name of the scene that a map shows."""
     with open_source(pair.prediction) as source:
         uri, height, width = source.info.uri, source.info.height, source.info.width
-    image = image_name(Path(uri).name)
+    image = image_name(stem_of(Path(uri).name))
     alike = [scene for scene in split.scenes if (scene.height, scene.width) == (height, width)]
-    named = [s for s in alike if image_name(f"{s.name.rpartition('/')[2]}.") == image]
+    named = [s for s in alike if image_name(s.name.rpartition("/")[2]) == image]
     exact = [s for s in alike if s.name in (image, image.replace("_", "/"))] or named
     if len(split.scenes) == 1 and alike:
         exact = alike

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tilesegm.data.file_names import image_name
 from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
@@ -15,29 +16,18 @@ from tilesegm.source.vector.address import is_vector
 
 __all__ = [
     "FolderPairs",
-    "image_name",
     "is_folder_of_maps",
     "match_folders",
     "pair_folders",
     "short_names",
+    "stem_of",
 ]
 
 _MAPS = (".tif", ".tiff", ".png", ".zarr", ".bmp", ".gif", ".jp2", ".img", ".vrt")
 _TRUTHS = (*_MAPS, ".jpg", ".jpeg")
 
-_ENDINGS = (
-    "classes", "class", "map", "pred", "prediction", "predicted",
-    "mask", "masks", "label", "labels", "gt", "truth", "groundtruth", "ground_truth", "manual1",
-    "annotation", "annotations", "seg", "segmentation", "gtfine_labelids", "gtfine_labeltrainids",
-    "leftimg8bit", "image", "img", "sat",
-)  # fmt: skip
-"""What names of maps, truths and images add to the name of their image, behind ``_``, ``-`` or
-``.``, or before it."""
 _EXTRAS = ("_confidence", "_scores")
 """What `segment` adds to the name of a map for the results beside it."""
-
-_END = re.compile(rf"(.+?)[-_. ](?:{'|'.join(sorted(_ENDINGS, key=len, reverse=True))})", re.I)
-_START = re.compile(r"(?:mask|label|gt|truth|pred)[-_. ](.+)", re.I)
 
 
 @dataclass(frozen=True)
@@ -93,8 +83,9 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
     found = {path: _truth_of(path, candidates) for path in maps}
     missing = [path.name for path, truth in found.items() if truth is None]
     if missing:
+        image = image_name(stem_of(missing[0]))
         raise SettingsError(
-            f"{truths} holds no {missing[0]} nor another file of image {image_name(missing[0])!r}; "
+            f"{truths} holds no {missing[0]} nor another file of image {image!r}; "
             f"{len(missing)} of {len(maps)} maps have no truth: {_listed(missing)}; name truths "
             "as the images, or take these maps away"
         )
@@ -119,14 +110,6 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
             if names
         ),
     )
-
-
-def image_name(name: str) -> str:
-    """Return the name of the image that a map or a truth belongs to: ``a`` of ``a_mask.png``."""
-    stem = _stem(name)
-    while match := _END.fullmatch(stem) or _START.fullmatch(stem):
-        stem = match[1].removesuffix(".ome")
-    return stem
 
 
 def is_folder_of_maps(path: str | Path) -> bool:
@@ -164,12 +147,12 @@ def _truth_of(path: Path, truths: Sequence[Path]) -> Path | None:
         SettingsError: several are as close.
     """
     same = [truth for truth in truths if truth.name == path.name]
-    stem, image = _stem(path.name), image_name(path.name)
+    stem, image = stem_of(path.name), image_name(stem_of(path.name))
     levels = (
         same,
-        [truth for truth in truths if _stem(truth.name) == stem],
-        [truth for truth in truths if _stem(truth.name) == image],
-        [truth for truth in truths if image_name(truth.name) == image],
+        [truth for truth in truths if stem_of(truth.name) == stem],
+        [truth for truth in truths if stem_of(truth.name) == image],
+        [truth for truth in truths if image_name(stem_of(truth.name)) == image],
     )
     for level in levels:
         if len(level) > 1:
@@ -182,7 +165,8 @@ def _truth_of(path: Path, truths: Sequence[Path]) -> Path | None:
     return None
 
 
-def _stem(name: str) -> str:
+def stem_of(name: str) -> str:
+    """Return the name of a file without its suffix, or both of ``a.ome.tif``."""
     return re.sub(r"(\.ome)?\.[^.]+$", "", name, flags=re.I)
 
 

@@ -7,6 +7,7 @@ import importlib
 import re
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,6 +182,9 @@ def _wrong_names(tree: ast.AST) -> Iterator[str]:
                 try:
                     found: object = importlib.import_module(package or alias.name)
                     if package:
+                        if not hasattr(found, alias.name):
+                            with suppress(ImportError):  # a module of a package, as Python takes it
+                                importlib.import_module(f"{package}.{alias.name}")
                         found = getattr(found, alias.name)
                     elif not alias.asname:
                         found = importlib.import_module(alias.name.partition(".")[0])

@@ -27,7 +27,7 @@ NETWORKS: dict[str, ModelSettings] = {
     "`residual`": ModelSettings(residual=True),
     "`attention`": ModelSettings(attention=True),
     "`aspp: [2, 4, 6]`": ModelSettings(aspp=(2, 4, 6)),
-    "`upsampling: bilinear`": ModelSettings(upsampling="bilinear"),
+    "`upsampling: transpose`": ModelSettings(upsampling="transpose"),
     "`norm: group`": ModelSettings(norm="group"),
     "`unet++`": ModelSettings("unet++"),
     "`unet3+`": ModelSettings("unet3+"),

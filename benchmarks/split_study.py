@@ -116,7 +116,7 @@ def train_once(scenes: Scenes, case: str, run: int, steps: int) -> Row:
             output=folder,
             split=replace(SPLITS[case], fold=run),
             augmentation=AugmentationSettings(flip=False),
-            model=ModelSettings(filters=8, depth=3),
+            model=ModelSettings(filters=8, depth=3, upsampling="transpose"),
             optimizer=OptimizerSettings(learning_rate=3e-3),
             schedule=ScheduleSettings(epochs=1, steps=steps, batch=BATCH, size=SIZE),
             validation=ValidationSettings(metric="loss", megapixels=0.1),

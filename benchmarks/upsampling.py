@@ -4,7 +4,8 @@
     python -m benchmarks.upsampling show upsampling.csv
 
 Everything but ``model.upsampling`` is that of the study of losses: images, roles, network, budget,
-and the loss dice + cross-entropy. Class maps are the likeliest classes of the test images.
+and the loss dice + cross-entropy. Class maps are the likeliest classes of the test images. The
+third data set is the scene of ``tilesegm demo`` with its training, scored on the eastern half.
 
 An edge between two neighbouring pixels of other classes is a border edge. It belongs to a tooth
 when one of the two pixels lies alone between two equal ones, as the pixels of a comb do.
@@ -16,18 +17,28 @@ import argparse
 import csv
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from numpy.typing import NDArray
+from rasterio.windows import Window as RasterWindow
 
+from tilesegm import segment, train
+from tilesegm.demo.classes import CLASSES
+from tilesegm.demo.run import DEMO_TILING, demo_settings
+from tilesegm.demo.scene import RenderedScene, render_scene
 from tilesegm.metrics.confusion import Scores, count_confusion
 
 from .loss_study.protocol import SEEDS, make_config
 from .loss_study.run import Shown, Study
 
 WAYS = ("transpose", "nearest", "bilinear")
+DEMO_SIZE, DEMO_STEPS = 5120, 240
+"""As ``tilesegm demo`` without options."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,31 @@ def train_once(study: Study, way: str, seed: int) -> Row:
     )
 
 
+def train_demo(scene: RenderedScene, way: str, seed: int) -> Row:
+    """Train as the demo does with one way of upsampling, and score the half it never saw."""
+    began = time.process_time()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        config = demo_settings(folder, scene, DEMO_SIZE, seed, DEMO_STEPS)
+        config = replace(config, model=replace(config.model, upsampling=way))
+        trained = train(config)
+        segment(scene.image, trained.bundle, folder / "classes.tif", tiling=DEMO_TILING)
+        with rasterio.open(folder / "classes.tif") as made, rasterio.open(scene.labels) as true:
+            east = RasterWindow(DEMO_SIZE // 2, 0, DEMO_SIZE - DEMO_SIZE // 2, DEMO_SIZE)
+            classes, labels = made.read(1, window=east), true.read(1, window=east)
+    border_edges, tooth_edges = count_edges(classes)
+    scores = Scores(count_confusion(labels, classes, len(CLASSES)))
+    return Row(
+        "demo",
+        way,
+        seed,
+        border_edges=border_edges,
+        tooth_edges=tooth_edges,
+        mean_iou=100 * scores.mean_iou,
+        processor=time.process_time() - began,
+    )
+
+
 def _confusion(shown: Shown, classes: NDArray[np.uint8]) -> NDArray[np.int64]:
     return count_confusion(shown.labels, classes, len(shown.probabilities))
 
@@ -90,7 +126,7 @@ def _confusion(shown: Shown, classes: NDArray[np.uint8]) -> NDArray[np.int64]:
 def run(data: Path, out: Path, only: str) -> None:
     """Train what the file lacks, a row per run."""
     rows = read(out)
-    for name in ("dsb2018", "dubai"):
+    for name in ("dsb2018", "dubai", "demo"):
         cases = [(way, seed) for seed in SEEDS for way in WAYS]
         cases = [case for case in cases if f"{name}/{case[0]}/{case[1]}".startswith(only)]
         cases = [
@@ -100,15 +136,20 @@ def run(data: Path, out: Path, only: str) -> None:
         ]
         if not cases:
             continue
-        study = Study(name, data, out.parent)
+        train_way = _trainer(name, data, out.parent)
         for way, seed in cases:
-            rows.append(train_once(study, way, seed))
+            rows.append(train_way(way, seed))
             with out.open("w", newline="", encoding="utf-8") as file:
                 table = csv.DictWriter(file, [field.name for field in fields(Row)])
                 table.writeheader()
                 table.writerows(asdict(row) for row in rows)
             print(rows[-1], flush=True)
-        study.close()
+
+
+def _trainer(name: str, data: Path, cache: Path) -> Callable[[str, int], Row]:
+    if name == "demo":
+        return partial(train_demo, render_scene(cache / "demo", size=DEMO_SIZE))
+    return partial(train_once, Study(name, data, cache))
 
 
 def read(out: Path) -> list[Row]:

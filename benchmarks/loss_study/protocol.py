@@ -193,7 +193,9 @@ def make_config(dataset: str, loss: str, seed: int, output: Path) -> TrainingCon
         output=str(output),
         sampling=SamplingSettings(balanced=0.5),
         augmentation=AugmentationSettings(scale=0.2, exposure=0.2, gamma=0.2),
-        model=ModelSettings(filters=8, depth=3, deep_supervision=loss == "deep_ce"),
+        model=ModelSettings(
+            filters=8, depth=3, upsampling="transpose", deep_supervision=loss == "deep_ce"
+        ),
         loss=LOSSES[loss],
         optimizer=OptimizerSettings(learning_rate=4e-3),
         schedule=ScheduleSettings(epochs=EPOCHS, steps=STEPS, batch=BATCH, size=SIZE),

@@ -37,7 +37,7 @@ def test_stages_of_a_unet() -> None:
     assert found["encoder1"] == level
     assert found["encoder2"] == bottom
     assert found["encoder"] == level + bottom
-    assert found["decoder"][:3] == ["up0", "join0", "level0_conv_a"]
+    assert found["decoder"][:4] == ["up0_conv", "up0", "join0", "level0_conv_a"]
     assert found["decoder"][-1] == "logits"
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tilesegm.errors import SettingsError
 from tilesegm.networks.build import unet
+from tilesegm.networks.upsampling import Bilinear
 
 
 def convolution(size: int, before: int, after: int) -> int:
@@ -22,15 +23,18 @@ def level(before: int, after: int) -> int:
     return convolution(3, before, after) + convolution(3, after, after) + 8 * after
 
 
+@pytest.mark.parametrize(("upsampling", "size"), [("bilinear", 1), ("nearest", 1), (None, 2)])
 @pytest.mark.parametrize(("bands", "classes", "filters", "depth"), [(3, 5, 16, 4), (1, 2, 4, 2)])
-def test_number_of_parameters(bands: int, classes: int, filters: int, depth: int) -> None:
+def test_number_of_parameters(
+    bands: int, classes: int, filters: int, depth: int, upsampling: str | None, size: int
+) -> None:
     widths = [filters * 2**k for k in range(depth + 1)]
     expected = level(bands, widths[0])
     expected += sum(level(a, b) for a, b in pairwise(widths))
     for fine, coarse in pairwise(widths):
-        expected += convolution(2, coarse, fine) + fine + level(2 * fine, fine)
+        expected += convolution(size, coarse, fine) + fine + level(2 * fine, fine)
     expected += filters * classes + classes
-    model = unet(bands, classes, filters=filters, depth=depth)
+    model = unet(bands, classes, filters=filters, depth=depth, upsampling=upsampling)
     assert model.count_params() == expected
 
 
@@ -104,9 +108,14 @@ def test_settings_out_of_range(settings: dict[str, Any], message: str) -> None:
         unet(**{"bands": 1, "classes": 2, **settings})
 
 
+def test_maps_get_finer_by_interpolation_when_nothing_is_said() -> None:
+    layers = {layer.name: layer for layer in unet(1, 2, filters=2, depth=1).layers}
+    assert isinstance(layers["up0"], Bilinear)
+
+
 def test_layers_and_weights_keep_their_names_and_order() -> None:
-    # Bundles and checkpoints are loaded by them.
-    model = unet(1, 2, filters=2, depth=1)
+    # Bundles and checkpoints are loaded by them. Runs that gave no way of upsampling hold null.
+    model = unet(1, 2, filters=2, depth=1, upsampling=None)
     level = "{0}_conv_a {0}_norm_a {0}_relu_a {0}_conv_b {0}_norm_b {0}_relu_b"
     order = f"image {level} pool0 {level} up0 join0 {level} logits".replace("{0}", "{}")
     blocks = [block for block in ("down0", "bottom", "level0") for _ in range(6)]

@@ -31,6 +31,15 @@ def test_the_same_as_keras_up_to_the_edge(factor: int) -> None:
     np.testing.assert_allclose(Bilinear(factor)(values), expected, atol=1e-6)
 
 
+def test_one_compiled_network_takes_images_of_any_size() -> None:
+    inputs = keras.Input((None, None, 1))
+    model = keras.Model(inputs, Bilinear(2)(inputs))
+    for shape in ((1, 4, 4, 1), (2, 4, 6, 1), (1, 8, 2, 1)):
+        values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+        found = model.predict_on_batch(values)
+        np.testing.assert_array_equal(found, np.asarray(Bilinear(2)(values)))
+
+
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_half_precision_is_rounded_once(policy: str) -> None:
     values = np.random.default_rng(0).integers(-8, 8, (1, 6, 6, 2)).astype(np.float32)

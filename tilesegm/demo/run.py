@@ -40,11 +40,11 @@ from tilesegm.training.settings.config import (
     ValidationSettings,
 )
 
-__all__ = ["DemoResult", "run_demo"]
+__all__ = ["DEMO_TILING", "DemoResult", "demo_settings", "run_demo"]
 
 _PANEL = 900
 _EPOCHS = 5
-_TILING = Tiling(tile=1376, overlap=128)
+DEMO_TILING = Tiling(tile=1376, overlap=128)
 """Four of them side by side are as wide as the scene, so that little is computed twice."""
 
 
@@ -110,13 +110,15 @@ def run_demo(
     scene = render_scene(folder, size=size, seed=seed, on_event=progress)
 
     progress.start("training on the western half")
-    trained = train(_settings(folder, scene, size, seed, steps), overwrite=True, on_event=progress)
+    trained = train(
+        demo_settings(folder, scene, size, seed, steps), overwrite=True, on_event=progress
+    )
 
     progress.start("segmenting the scene")
     class_map = folder / "classes.tif"
     segment(
         scene.image, trained.bundle, class_map,
-        tiling=_TILING, overwrite=True, on_event=progress,
+        tiling=DEMO_TILING, overwrite=True, on_event=progress,
     )  # fmt: skip
 
     progress.start("scoring the eastern half")
@@ -167,7 +169,7 @@ class _Steps:
         )
 
 
-def _settings(
+def demo_settings(
     folder: Path, scene: RenderedScene, size: int, seed: int, steps: int
 ) -> TrainingConfig:
     """Return the settings of a short run on the western half, a ninth of which is held out."""

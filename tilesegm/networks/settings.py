@@ -74,8 +74,8 @@ class ModelSettings:
     """Gate the skip connections of a U-Net by what the coarser level sees (Oktay et al. 2018)."""
     aspp: tuple[int, ...] = ()
     """Dilations of an atrous pyramid at the bottom, such as [2, 4, 6]; none when empty."""
-    upsampling: Literal["transpose", "nearest", "bilinear"] | None = None
-    """How maps get finer; as in the paper when not given: ``transpose``, and ``bilinear`` in a
+    upsampling: Literal["transpose", "nearest", "bilinear"] | None = "bilinear"
+    """How maps get finer; null is as in the papers: ``transpose``, and ``bilinear`` in a
     UNet 3+."""
     deep_supervision: bool = False
     """Score coarser levels too while training; the saved network has the finest output alone."""

@@ -36,12 +36,15 @@ class Bilinear(keras.layers.Layer):  # type: ignore[misc]
     def call(self, inputs: Any) -> Any:
         """Enlarge ``(N, H, W, C)``."""
         _, rows, cols, _ = ops.shape(inputs)
-        finer = ops.image.resize(
-            ops.cast(inputs, "float32"),
-            (rows * self.factor, cols * self.factor),
-            interpolation="bilinear",
-            data_format="channels_last",
-        )
+        size = (rows * self.factor, cols * self.factor)
+        x = ops.cast(inputs, "float32")
+        if keras.backend.backend() == "tensorflow":
+            # Keras compares sizes with 0, which TensorFlow refuses for sides not known yet.
+            import tensorflow as tf
+
+            finer = tf.image.resize(x, size, "bilinear")
+        else:
+            finer = ops.image.resize(x, size, interpolation="bilinear", data_format="channels_last")
         return ops.cast(finer, self.compute_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:

@@ -97,8 +97,8 @@ class RunFolder:
             return
         write_file(self.inputs, json.dumps(plain, indent=1) + "\n")
 
-    def changed_settings(self, config: TrainingConfig) -> tuple[str, ...]:
-        """Return the keys in which the run of this folder has other settings.
+    def changed_settings(self, config: TrainingConfig) -> dict[str, str]:
+        """Return the keys in which the run of this folder has other settings, and its values.
 
         Keys that leave every number of a run as it is are left out, and without a run there are
         none.
@@ -109,7 +109,7 @@ class RunFolder:
         if not self.settings.exists():
             return ()
         changed = changed_keys(_read(self.settings), plain_config(config))
-        return tuple(key for key in changed if key not in _FREE)
+        return {key: value for key, value in changed.items() if key not in _FREE}
 
     def _clear(self) -> None:
         """Remove what an earlier run left, but for the cache of statistics."""
@@ -148,9 +148,10 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
             folder._clear()
         changed = folder.changed_settings(config)
         if changed:
+            values = ", ".join(f"{key} is {value} there" for key, value in changed.items())
             raise ResumeError(
-                f"{path} holds a run with other settings: {', '.join(changed)} "
-                f"{'differs' if len(changed) == 1 else 'differ'}; {TRAIN_FROM_SCRATCH}"
+                f"{path} holds a run with other settings: {values}; set that again to go on with "
+                f"it, {TRAIN_FROM_SCRATCH}"
             )
         if not folder.settings.exists():
             write_file(folder.settings, dump_config(config))

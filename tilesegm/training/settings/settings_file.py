@@ -108,12 +108,15 @@ def config_digest(config: TrainingConfig) -> str:
 
 def changed_keys(
     old: TrainingConfig | Mapping[str, Any], new: TrainingConfig | Mapping[str, Any]
-) -> tuple[str, ...]:
+) -> dict[str, str]:
     """Return the keys whose values differ, such as ``schedule.epochs``, in the order of the file.
 
     Args:
         old: settings, or the plain data of settings that an older version may have written.
         new: likewise.
+
+    Returns:
+        The old value of each key, as JSON, which YAML reads as well.
     """
 
     def written(config: TrainingConfig | Mapping[str, Any]) -> dict[str, str]:
@@ -122,9 +125,11 @@ def changed_keys(
 
     before, after = written(old), written(new)
     # A version that does not know a key yet means the same as one that gives it no value.
-    return tuple(
-        key for key in {**after, **before} if before.get(key, "null") != after.get(key, "null")
-    )
+    return {
+        key: before.get(key, "null")
+        for key in {**after, **before}
+        if before.get(key, "null") != after.get(key, "null")
+    }
 
 
 def _read(path: Path) -> Document:

@@ -107,7 +107,7 @@ class RunFolder:
             ResumeError: the settings of the run cannot be read.
         """
         if not self.settings.exists():
-            return ()
+            return {}
         changed = changed_keys(_read(self.settings), plain_config(config))
         return {key: value for key, value in changed.items() if key not in _FREE}
 

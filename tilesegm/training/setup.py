@@ -149,7 +149,7 @@ def set_up_aside(
         OutputError: statistics cannot be written.
     """
     run = RunFolder(Path(config.output))
-    changed = () if overwrite else run.changed_settings(config)
+    changed = {} if overwrite else run.changed_settings(config)
     if changed:
         on_event(
             Noted(

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tilesegm.classes import ClassInfo, default_classes
+from tilesegm.classes import ClassInfo, named_classes
 from tilesegm.data.labels.classes import class_infos
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.evaluate import EvaluationOptions, block_side
@@ -155,10 +155,7 @@ def _colours(
             return tuple(
                 ClassInfo(name, info.colour) for name, info in zip(names, infos, strict=True)
             )
-    made = [info.colour for info in default_classes(len(names))]
     palette = read_map_facts(pair.prediction).palette or read_map_facts(pair.truth).palette
+    given = {number: rgb for number, rgb in palette.items() if number < len(names)}
     # A palette that has too few colours would paint classes alike.
-    colours = [palette.get(n, made[n]) for n in range(len(names))]
-    if len(set(colours)) < len(colours):
-        colours = made
-    return tuple(ClassInfo(name, colour) for name, colour in zip(names, colours, strict=True))
+    return named_classes(names, given if len({*given.values()}) == len(given) else None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,11 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.data.patch import IGNORE, Sample
 from tilesegm.errors import InputError
+from tilesegm.events import OnEvent, ignore
+from tilesegm.model.normalisation import Normalisation
 from tilesegm.pictures.colours import colour_classes, stretch
-from tilesegm.pictures.png import write_png
-from tilesegm.pictures.sheet import Panel, draw_sheet
+from tilesegm.pictures.rendering import Rendering
+from tilesegm.pictures.sheet import Panel, Sheet, write_sheet
 
 __all__ = ["Display", "PreviewWindow", "before_and_after", "draw_preview"]
 
@@ -41,10 +44,26 @@ class Display:
     """Value of each band that is drawn black, in the units of the windows' pixels."""
     high: Sequence[float]
     """Value of each band that is drawn white."""
+    bands: Sequence[int] = ()
+    """Bands that are drawn, counted from 0; the first when not given."""
+    note: str = ""
+    """What is drawn, for the foot of the sheet."""
+
+    @classmethod
+    def of(
+        cls, classes: Sequence[ClassInfo], rendering: Rendering, normalisation: Normalisation
+    ) -> Self:
+        """Draw normalised pixels as `rendering` draws those of the file."""
+        offset, scale = np.array(normalisation.offset), np.array(normalisation.scale)
+        low, high = (((limit - offset) * scale).tolist() for limit in rendering.limits)
+        drawn = list(rendering.bands)
+        return cls(classes, low, high, bands=drawn, note=f"Images: {rendering.words}")
 
     def image(self, window: Sample) -> NDArray[np.uint8]:
         """Draw the pixels of a window, ``(height, width, 3)``."""
-        return stretch(window.pixels, limits=(self.low, self.high))
+        bands = list(self.bands or range(window.pixels.shape[-1]))
+        low, high = (np.asarray(limit)[bands] for limit in (self.low, self.high))
+        return stretch(window.pixels[..., bands], limits=(low, high))
 
     def labels(self, window: Sample) -> NDArray[np.uint8]:
         """Draw class colours over the image in grey, and stripes over ignored pixels."""
@@ -78,13 +97,19 @@ def before_and_after(
     )
 
 
-def draw_preview(rows: Sequence[Sequence[PreviewWindow]], path: Path, display: Display) -> Path:
+def draw_preview(
+    rows: Sequence[Sequence[PreviewWindow]],
+    path: Path,
+    display: Display,
+    on_event: OnEvent = ignore,
+) -> Path:
     """Write a sheet of windows: each image, its labels below, and weights where any is not 1.
 
     Args:
         rows: windows of one size.
         path: PNG file to write; it is replaced if it exists.
         display: how values become colours.
+        on_event: called with a note where names cannot be written.
 
     Raises:
         InputError: there is no window.
@@ -104,7 +129,7 @@ def draw_preview(rows: Sequence[Sequence[PreviewWindow]], path: Path, display: D
         for row in rows
         if row
     ]
-    return write_png(path, draw_sheet(panels, legend))
+    return write_sheet(path, Sheet(panels, legend, display.note), on_event)
 
 
 def _column(window: Sample, display: Display, heaviest: float) -> NDArray[np.uint8]:

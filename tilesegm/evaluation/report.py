@@ -11,6 +11,7 @@ from typing import Any
 
 from tilesegm.classes import ClassInfo, named_classes
 from tilesegm.data.labels.classes import class_infos
+from tilesegm.data.rendering import rendering_of_image
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.evaluate import EvaluationOptions, block_side
 from tilesegm.evaluation.inputs import MapPair
@@ -138,9 +139,10 @@ def check_image(image: Any, pair: MapPair) -> None:
 
 def _with_image(windows: Sequence[ShownWindow], image: Any) -> list[ShownWindow]:
     with open_source(image) as source:
+        rendering = rendering_of_image(source)
         pixels = [source.read(shown.window) for shown in windows]
     return [
-        replace(shown, pixels=part.values, valid=part.valid)
+        replace(shown, image=rendering.draw(part.values, part.valid), drawn=rendering.words)
         for shown, part in zip(windows, pixels, strict=True)
     ]
 

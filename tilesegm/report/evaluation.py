@@ -68,7 +68,7 @@ def evaluation_page(
         for name, overview in overviews.items():
             add_overview(page, name, overview, classes)
     if windows:
-        image = "Image, truth" if windows[0].pixels is not None else "Truth"
+        image = "Image, truth" if windows[0].image is not None else "Truth"
         page.section(
             "Worst windows",
             f"{image}, prediction, and mistakes in the colour of the true class; one window a "

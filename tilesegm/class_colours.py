@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -19,8 +19,10 @@ _Colour = tuple[int, int, int]
 
 _PAPER = ((250, 250, 250), (235, 235, 235), (215, 215, 215))
 """What pictures of maps show where there is no mistake, no class or no truth."""
-_APART = 12.0
-"""Distance from all others at which a colour is taken for its looks."""
+_APART = 11.0
+"""Distance from all others at which a class takes the colour of its name."""
+_WELL_APART = 17.0
+"""Distance from all others at which a class without such a name takes a colour of `_PLAIN`."""
 _JUST_APART = 8.0
 """Least distance for whose sake a class keeps to the hues of its kind."""
 
@@ -62,8 +64,8 @@ _KINDS = (
     _Kind(
         ((150, 205, 80), (180, 220, 130), (120, 180, 60)),
         (70, 130),
-        "grass grassland meadow lawn pasture shrub wiese gras rasen herbe prairie pelouse hierba "
-        "pradera cesped трава 草",
+        "grass herbaceous grassland meadow lawn pasture shrub wiese gras rasen herbe prairie pelouse "
+        "hierba pradera cesped трава 草",
     ),
     _Kind(
         ((215, 200, 60), (240, 220, 110), (170, 160, 40)),
@@ -84,8 +86,8 @@ _KINDS = (
     _Kind(
         ((215, 60, 50), (240, 120, 100), (150, 30, 40)),
         (345, 375),
-        "building roof house urban settlement gebaude dach haus batiment toit maison edificio "
-        "tejado casa здание 建筑 房 屋",
+        "building roof house urban developed settlement gebaude dach haus batiment toit maison "
+        "edificio tejado casa здание 建筑 房 屋",
     ),
     _Kind(
         ((85, 85, 95), (120, 115, 130), (60, 60, 70)),
@@ -149,7 +151,7 @@ def choose_colours(
         given: colours that are settled already, by the number of the class.
     """
     chosen: dict[int, _Colour] = {n: rgb for n, rgb in (given or {}).items() if n < len(names)}
-    chooser = _Chooser([*_PAPER, *chosen.values()])
+    chooser = _Chooser(chosen.values())
     open_ones = [number for number in range(len(names)) if number not in chosen]
     kinds = {number: _kind(names[number]) for number in open_ones}
     # Names that say something come first, so that no other class takes their colours.
@@ -161,19 +163,24 @@ def choose_colours(
 class _Chooser:
     """Knows the colours that are taken, and how far from them all others are."""
 
-    def __init__(self, taken: Sequence[_Colour]) -> None:
+    def __init__(self, taken: Iterable[_Colour]) -> None:
         self._pool = np.array(_candidates())
         self._looks = appearance(self._pool)
         self._apart = np.full(len(self._pool), np.inf)
         self._taken: set[_Colour] = set()
         self._others = _all_colours()
+        for colour in _PAPER:
+            self._take(colour, 1)
         for colour in taken:
             self._take(colour)
 
     def choose(self, kind: _Kind | None) -> _Colour:
         """Choose a colour, and take it."""
-        best = range(len(_PLAIN)) if kind is None else self._places(kind.colours)
-        colour = self._first(best)
+        if kind is None:
+            best, least = list(range(len(_PLAIN))), _WELL_APART
+        else:
+            best, least = self._places(kind.colours), _APART
+        colour = self._first(best, least)
         if colour is None and kind is not None:
             hues = [n for n, rgb in enumerate(self._pool.tolist()) if _has_hue(rgb, kind.hues)]
             colour = self._farthest([*best, *hues], _JUST_APART)
@@ -187,8 +194,8 @@ class _Chooser:
     def _places(self, colours: Sequence[_Colour]) -> list[int]:
         return [self._pool.tolist().index(list(colour)) for colour in colours]
 
-    def _first(self, places: Sequence[int]) -> _Colour | None:
-        found = (place for place in places if self._apart[place] >= _APART)
+    def _first(self, places: Sequence[int], least: float) -> _Colour | None:
+        found = (place for place in places if self._apart[place] >= least)
         return self._colour(next(found, None))
 
     def _farthest(self, places: Sequence[int], least: float) -> _Colour | None:
@@ -201,11 +208,11 @@ class _Chooser:
         red, green, blue = self._pool[place].tolist()
         return red, green, blue
 
-    def _take(self, colour: _Colour) -> None:
+    def _take(self, colour: _Colour, normal: float = 0.5) -> None:
         self._taken.add(colour)
         if self._apart.max() < _TOLD_APART:
             return
-        apart = distances(self._looks, appearance(colour)[0])
+        apart = distances(self._looks, appearance(colour)[0], normal)
         self._apart = np.minimum(self._apart, apart)
 
 

@@ -54,7 +54,9 @@ def appearance(colours: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(bent @ _LAB.T - [16, 0, 0])
 
 
-def distances(some: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np.float64]:
+def distances(
+    some: NDArray[np.float64], one: NDArray[np.float64], normal: float = 1
+) -> NDArray[np.float64]:
     """Return how far colours are from one other colour, ``(N,)``, in units of CIE L*a*b*.
 
     It is the distance in the kind of vision that tells them apart worst.
@@ -62,5 +64,7 @@ def distances(some: NDArray[np.float64], one: NDArray[np.float64]) -> NDArray[np
     Args:
         some: ``(N, 3, 3)``, as `appearance` gives them.
         one: ``(3, 3)``, likewise.
+        normal: factor of the distance in normal vision; with 1/2, colours are twice as far apart
+            to most people as they need be to the colour-blind.
     """
-    return np.asarray(np.sqrt(((some - one) ** 2).sum(-1)).min(-1))
+    return np.asarray((np.sqrt(((some - one) ** 2).sum(-1)) * [normal, 1, 1]).min(-1))

@@ -53,6 +53,8 @@ class Rendering:
             shown = [name.removeprefix("band ") for name in shown]
             shown[0] = f"band{'s' if len(bands) > 1 else ''} {shown[0]}"
         words = f"{', '.join(shown)} as {'red, green, blue' if len(bands) > 1 else 'grey'}"
+        if [name.casefold() for name in shown] == ["red", "green", "blue"]:
+            words = "bands red, green, blue"
         if said is None and count > len(bands):
             words += f" (the first of {count} bands)"
         return cls(bands, limits, words)

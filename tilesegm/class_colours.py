@@ -64,8 +64,8 @@ _KINDS = (
     _Kind(
         ((150, 205, 80), (180, 220, 130), (120, 180, 60)),
         (70, 130),
-        "grass herbaceous grassland meadow lawn pasture shrub wiese gras rasen herbe prairie pelouse "
-        "hierba pradera cesped трава 草",
+        "grass herbaceous grassland meadow lawn pasture shrub wiese gras rasen herbe prairie "
+        "pelouse hierba pradera cesped трава 草",
     ),
     _Kind(
         ((215, 200, 60), (240, 220, 110), (170, 160, 40)),

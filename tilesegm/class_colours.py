@@ -17,7 +17,7 @@ __all__ = ["choose_colours"]
 
 _Colour = tuple[int, int, int]
 
-_PAPER = ((250, 250, 250), (235, 235, 235), (215, 215, 215))
+_PAPER = ((250, 250, 250), (235, 235, 235), (225, 225, 225))
 """What pictures of maps show where there is no mistake, no class or no truth."""
 _APART = 11.0
 """Distance from all others at which a class takes the colour of its name."""
@@ -262,8 +262,8 @@ def _kind(name: str) -> _Kind | None:
     if kind := _WORDS.get("".join(words)):  # "WoodLand", "wet land"
         return kind
     found = [hit for word in words if (hit := _kind_of_word(word)) is not None]
-    said = [kind for kind in found if kind is not _KINDS[0]]
-    return (said or found or [None])[-1]
+    said = [kind for kind in found if kind is not _KINDS[0]] or found
+    return said[-1] if said else None
 
 
 def _kind_of_word(word: str) -> _Kind | None:

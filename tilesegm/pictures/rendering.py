@@ -63,7 +63,7 @@ class Rendering:
     def words(self) -> str:
         """Bands, and limits unless values of 8 bits are shown as they are, for a caption."""
         low, high = self.limits
-        if self.limits == (0, 255):
+        if self.limits == (0.0, 255.0):
             return self.words_of_bands
         return f"{self.words_of_bands}; black is {low:.5g} and less, white {high:.5g} and more"
 

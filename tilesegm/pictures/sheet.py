@@ -52,7 +52,7 @@ class Sheet:
     @property
     def letter_size(self) -> int:
         """Height of letters in pixels, which grow with the panels."""
-        widest = max(panel.pixels.shape[1] for row in self.rows for panel in row)
+        widest: int = max(panel.pixels.shape[1] for row in self.rows for panel in row)
         return min(max(widest // 32, _SMALLEST), _LARGEST)
 
     @cached_property

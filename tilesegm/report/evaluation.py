@@ -62,7 +62,7 @@ def evaluation_page(
         page.section(
             "Where it is wrong",
             "Mistakes are in the colour of the true class, the stronger the more of a dot is "
-            "wrong. Grey does not count.",
+            "wrong. Striped dots have no truth.",
         )
         page.key((info.name, info.colour) for info in classes)
         for name, overview in overviews.items():

@@ -23,7 +23,9 @@ _SIDE = 900
 """Most pixels along a side of an overview."""
 _WINDOW = 2048
 """Side of the windows in which maps are read, about."""
-_PAPER, _UNKNOWN = 250, 215
+_PAPER, _UNKNOWN, _STRIPE = 250, 225, 195
+_STRIPES = 8
+"""Dots from one stripe to the next where no truth is known: plain grey is a colour of classes."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Overview:
         """
         share = np.sqrt(np.nan_to_num(self.wrong))[..., None]
         rgb = _PAPER + (self.colour - _PAPER) * share
-        rgb[np.isnan(self.wrong)] = _UNKNOWN
+        diagonal: NDArray[np.int64] = np.indices(self.wrong.shape).sum(0)
+        unknown = np.where(diagonal % _STRIPES < _STRIPES // 4, _STRIPE, _UNKNOWN)[..., None]
+        rgb = np.where(np.isnan(self.wrong)[..., None], unknown, rgb)
         return np.rint(rgb).astype(np.uint8)
 
 

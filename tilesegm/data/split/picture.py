@@ -57,7 +57,7 @@ def draw_views(
         OutputError: the file cannot be written.
     """
     pairs = list(zip(views, statistics, strict=True))[:_MOST]
-    facts = images or [None] * len(views)
+    facts: Sequence[ImageInfo | None] = images or [None] * len(views)
     drawn = [rendering_of_scenes(facts[n], [scene]) for n, (_, scene) in enumerate(pairs)]
     columns = min(len(pairs), math.ceil(math.sqrt(len(pairs) * 1.5)))
     side = (_WIDTH - GAP) // columns - GAP
@@ -67,12 +67,8 @@ def draw_views(
     ]
     rows = [panels[first : first + columns] for first in range(0, len(panels), columns)]
     rest = len(views) - len(pairs)
-    words = list(dict.fromkeys(rendering.words for rendering in drawn))
     notes = [f"and {rest} more scenes"] if rest else []
-    # Limits differ from scene to scene, bands do not.
-    notes.append(
-        words[0] if len(words) == 1 else f"{drawn[0].words_of_bands}, each its own stretch"
-    )
+    notes.append(f"Images: {_words(drawn)}")
     write_sheet(path, Sheet(rows, _legend(), "; ".join(notes)), on_event)
 
 
@@ -101,6 +97,15 @@ def _box(window: Window, margin: int, scale: float) -> tuple[int, int, int, int]
     left, top = round(wide.col * scale), round(wide.row * scale)
     right, bottom = round(wide.stop_col * scale) - 1, round(wide.stop_row * scale) - 1
     return left, top, max(left, right), max(top, bottom)
+
+
+def _words(drawn: Sequence[Rendering]) -> str:
+    """Say what pictures of several scenes show."""
+    if len({rendering.words for rendering in drawn}) == 1:
+        return drawn[0].words
+    bands = dict.fromkeys(rendering.words_of_bands for rendering in drawn)
+    alike = len({rendering.limits for rendering in drawn}) == 1
+    return f"{' or '.join(bands)}{'' if alike else ', each image with its own stretch'}"
 
 
 def _legend() -> list[ClassInfo]:

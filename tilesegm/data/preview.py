@@ -27,14 +27,6 @@ _STRIPE, _BETWEEN = 32, 255
 
 
 @dataclass(frozen=True)
-class PreviewWindow:
-    """A window and its title."""
-
-    caption: str
-    window: Sample
-
-
-@dataclass(frozen=True)
 class Display:
     """How values become colours."""
 
@@ -47,7 +39,7 @@ class Display:
     bands: Sequence[int] = ()
     """Bands that are drawn, counted from 0; the first when not given."""
     note: str = ""
-    """What is drawn, for the foot of the sheet."""
+    """What images show, for the foot of the sheet."""
 
     @classmethod
     def of(
@@ -57,7 +49,7 @@ class Display:
         offset, scale = np.array(normalisation.offset), np.array(normalisation.scale)
         low, high = (((limit - offset) * scale).tolist() for limit in rendering.limits)
         drawn = list(rendering.bands)
-        return cls(classes, low, high, bands=drawn, note=f"Images: {rendering.words}")
+        return cls(classes, low, high, drawn)
 
     def image(self, window: Sample) -> NDArray[np.uint8]:
         """Draw the pixels of a window, ``(height, width, 3)``."""
@@ -76,8 +68,22 @@ class Display:
         return np.where(learnt, coloured, ignored).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class PreviewWindow:
+    """A window and its title."""
+
+    caption: str
+    window: Sample
+    display: Display | None = None
+    """How its values become colours; as in all of the sheet when not given."""
+
+
 def before_and_after(
-    plain: Callable[[int], Sample], augmented: Callable[[int], Sample], rows: int, across: int = 2
+    plain: Callable[[int], Sample],
+    augmented: Callable[[int], Sample],
+    rows: int,
+    across: int = 2,
+    display: Callable[[int], Display | None] = lambda _: None,
 ) -> tuple[tuple[PreviewWindow, ...], ...]:
     """Set samples beside themselves without augmentation.
 
@@ -86,10 +92,11 @@ def before_and_after(
         augmented: gives the sample of that number as it is trained on.
         rows: rows of the sheet.
         across: pairs in a row.
+        display: gives how a sample is drawn, by its number.
     """
     return tuple(
         tuple(
-            PreviewWindow(f"{number}: {word}", give(number))
+            PreviewWindow(f"{number}: {word}", give(number), display(number))
             for number in range(row * across, (row + 1) * across)
             for word, give in (("as it is", plain), ("augmented", augmented))
         )
@@ -125,7 +132,10 @@ def draw_preview(
     if weighted:
         legend.append(ClassInfo(f"weight {heaviest:.3g} (black: 0)", (255, 255, 255)))
     panels = [
-        [Panel(item.caption, _column(item.window, display, heaviest * weighted)) for item in row]
+        [
+            Panel(item.caption, _column(item.window, item.display or display, heaviest * weighted))
+            for item in row
+        ]
         for row in rows
         if row
     ]

@@ -9,7 +9,7 @@ from tilesegm.grid.window import Window
 from tilesegm.pictures.rendering import Rendering
 from tilesegm.source.base import ImageInfo, Source
 
-__all__ = ["rendering_of_image", "rendering_of_scenes"]
+__all__ = ["rendering_of_image", "rendering_of_scenes", "words_of"]
 
 _SIDE = 256
 """Side of the windows that are looked at, in pixels."""
@@ -57,6 +57,15 @@ def rendering_of_image(source: Source) -> Rendering:
         for pixels in read
     ]
     return Rendering.of(samples, info.band_names, info.band_colours)
+
+
+def words_of(drawn: Sequence[Rendering]) -> str:
+    """Say what pictures of several images show."""
+    if len({rendering.words for rendering in drawn}) == 1:
+        return drawn[0].words
+    bands = dict.fromkeys(rendering.words_of_bands for rendering in drawn)
+    alike = len({rendering.limits for rendering in drawn}) == 1
+    return f"{' or '.join(bands)}{'' if alike else ', each image with its own stretch'}"
 
 
 def _begins(length: int) -> list[int]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tilesegm.classes import ClassInfo
-from tilesegm.data.rendering import rendering_of_scenes
+from tilesegm.data.rendering import rendering_of_scenes, words_of
 from tilesegm.data.split.view import SceneView
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.events import OnEvent, ignore
@@ -68,7 +68,7 @@ def draw_views(
     rows = [panels[first : first + columns] for first in range(0, len(panels), columns)]
     rest = len(views) - len(pairs)
     notes = [f"and {rest} more scenes"] if rest else []
-    notes.append(f"Images: {_words(drawn)}")
+    notes.append(f"Images: {words_of(drawn)}")
     write_sheet(path, Sheet(rows, _legend(), "; ".join(notes)), on_event)
 
 
@@ -97,15 +97,6 @@ def _box(window: Window, margin: int, scale: float) -> tuple[int, int, int, int]
     left, top = round(wide.col * scale), round(wide.row * scale)
     right, bottom = round(wide.stop_col * scale) - 1, round(wide.stop_row * scale) - 1
     return left, top, max(left, right), max(top, bottom)
-
-
-def _words(drawn: Sequence[Rendering]) -> str:
-    """Say what pictures of several scenes show."""
-    if len({rendering.words for rendering in drawn}) == 1:
-        return drawn[0].words
-    bands = dict.fromkeys(rendering.words_of_bands for rendering in drawn)
-    alike = len({rendering.limits for rendering in drawn}) == 1
-    return f"{' or '.join(bands)}{'' if alike else ', each image with its own stretch'}"
 
 
 def _legend() -> list[ClassInfo]:

@@ -36,6 +36,16 @@ def test_a_font_has_all_letters_or_none_is_given(text: str) -> None:
     assert bytes(font.getmask("\U0010ffff")) not in shapes
 
 
+def test_fontconfig_finds_fonts_of_other_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not fonts.shutil.which("fc-list") or not [*fonts._installed("ж")]:
+        pytest.skip("fontconfig is not here, or knows no Cyrillic")
+    monkeypatch.setattr(fonts, "_KNOWN", ())
+    font_for.cache_clear()
+    found = font_for("ж", 20)
+    font_for.cache_clear()
+    assert found is not None
+
+
 def test_plain_names_are_written_without_other_fonts(no_fonts: None, tmp_path: Path) -> None:
     events: list[object] = []
     sheet = Sheet([[PANEL]], [ClassInfo("water, 12 %", (0, 0, 99))], "a note")
@@ -52,7 +62,7 @@ def test_names_without_a_font_are_numbered_and_told(no_fonts: None, tmp_path: Pa
     path = write_sheet(tmp_path / "a.png", sheet, events.append)
     (note,) = events
     assert isinstance(note, Noted)
-    assert "1 is 水体, 2 is 植被, 3 is дорога" in note.text
+    assert "3 names: in the picture, name 1 is 水体, name 2 is 植被, name 3 is дорога" in note.text
     assert "install a font" in note.text
     numbers = ["name 1", "road", "name 2", "name 3", "name 1"]
     same = Sheet(

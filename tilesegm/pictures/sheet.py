@@ -85,15 +85,19 @@ def write_sheet(path: Path, sheet: Sheet, on_event: OnEvent = ignore) -> Path:
     """
     write_png(path, _draw(sheet))
     if names := sheet.unwritable:
-        listed = ", ".join(f"{number} is {name}" for number, name in enumerate(names, 1))
+        listed = ", ".join(f"name {number} is {name}" for number, name in enumerate(names, 1))
         on_event(
             Noted(
-                f"{path.name}: no font of this machine has the letters of {len(names)} names, "
-                f"which are numbered in it: {listed}; install a font that has them, such as Noto "
-                "Sans or Noto Sans CJK, to see them"
+                f"{path.name}: no font of this machine has all letters of {_count(names)}: in the "
+                f"picture, {listed}; install a font that has them, such as Noto Sans CJK for "
+                "Chinese, Japanese and Korean or Noto Sans for others"
             )
         )
     return path
+
+
+def _count(names: Sequence[str]) -> str:
+    return "1 name" if len(names) == 1 else f"{len(names)} names"
 
 
 def _draw(sheet: Sheet) -> NDArray[np.uint8]:

@@ -6,13 +6,13 @@ import html
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tilesegm.metrics.counts import ratio
+from tilesegm.report.scale import Scale, scale_of
 
 __all__ = ["COLOURS", "bars", "heat_map", "intervals", "lines"]
 
@@ -23,29 +23,6 @@ _WIDTH, _HEIGHT = 500, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 12, 42
 _LETTER = 6.6
 """Width of a letter in pixels, about; only to place what stands beside text."""
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Turns values into pixels."""
-
-    low: float
-    high: float
-    first: float
-    last: float
-
-    def __call__(self, value: float) -> float:
-        return self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first)
-
-    def ticks(self, whole: bool = False) -> list[float]:
-        """Four to nine round values, or the whole numbers among them."""
-        span = self.high - self.low
-        unit = 10.0 ** math.floor(math.log10(span))
-        step = next(unit * f for f in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0) if span / (unit * f) <= 8)
-        if whole:
-            step = max(math.ceil(step), 1)
-        first = math.ceil(self.low / step - 1e-9)
-        return [n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def lines(
@@ -74,8 +51,8 @@ def lines(
     seen = {name: np.isfinite(a) & np.isfinite(b) for name, (a, b) in curves.items()}
     if not any(points.any() for points in seen.values()):
         return _nothing(y)
-    across = _scale([a for a, _ in curves.values()], None, _LEFT, _WIDTH - _RIGHT)
-    up = _scale([b for _, b in curves.values()], limits, _HEIGHT - _BOTTOM, _TOP)
+    across = scale_of([a for a, _ in curves.values()], None, _LEFT, _WIDTH - _RIGHT)
+    up = scale_of([b for _, b in curves.values()], limits, _HEIGHT - _BOTTOM, _TOP)
     counted = all((a[np.isfinite(a)] % 1 == 0).all() for a, _ in curves.values())
     places = range(len(names)) if names else across.ticks(whole=counted)
     below = dict(zip(places, names or [f"{value:g}" for value in places], strict=True))
@@ -140,7 +117,7 @@ def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> st
     label, row = 150, 24
     found = [abs(end) for ends in values.values() for end in ends if math.isfinite(end)]
     reach = 1.1 * max(found, default=0.0) or 1.0
-    across = _Scale(-reach, reach, label, _WIDTH - _RIGHT)
+    across = Scale(-reach, reach, label, _WIDTH - _RIGHT)
     foot = row * len(values) + 6
     parts = []
     for value in across.ticks():
@@ -201,20 +178,7 @@ def heat_map(table: ArrayLike, names: Sequence[str]) -> str:
     return _svg(parts, (left + cell * len(names) + 90, top + cell * len(counts) + 8))
 
 
-def _scale(
-    values: list[NDArray[np.float64]], limits: tuple[float, float] | None, first: float, last: float
-) -> _Scale:
-    if limits is None:
-        found = np.concatenate([part[np.isfinite(part)] for part in values] or [np.zeros(0)])
-        limits = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
-    low, high = limits
-    if high <= low:
-        around = max(abs(low), 1.0) / 2  # beyond the steps between floats, however large the value
-        low, high = low - around, high + around
-    return _Scale(low, high, first, last)
-
-
-def _axes(across: _Scale, up: _Scale, x: str, y: str, below: Mapping[float, str]) -> list[str]:
+def _axes(across: Scale, up: Scale, x: str, y: str, below: Mapping[float, str]) -> list[str]:
     foot, end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     parts = []
     for value in up.ticks():
@@ -247,7 +211,7 @@ def _legend(names: Sequence[str]) -> tuple[list[str], int]:
     return parts, top + 8
 
 
-def _path(a: NDArray[np.float64], b: NDArray[np.float64], across: _Scale, up: _Scale) -> str:
+def _path(a: NDArray[np.float64], b: NDArray[np.float64], across: Scale, up: Scale) -> str:
     parts, pen = [], False
     for x, y in zip(a.tolist(), b.tolist(), strict=True):
         if not (math.isfinite(x) and math.isfinite(y)):

@@ -17,17 +17,8 @@ ROOT = Path(tilesegm.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 FOUNDATIONS = {
-    *(
-        "checks",
-        "class_colours",
-        "classes",
-        "closing",
-        "colour_vision",
-        "errors",
-        "events",
-        "files",
-    ),
-    *("plain", "version"),
+    *("checks", "class_colours", "class_kinds", "classes", "closing", "colour_vision", "errors"),
+    *("events", "files", "plain", "version"),
 }
 """What every room may import: they import nothing but each other."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import colorsys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["ClassInfo", "Meaning", "default_classes"]
+from tilesegm.class_colours import choose_colours
 
-_GOLDEN_RATIO = 0.618033988749895
+__all__ = ["ClassInfo", "Meaning", "default_classes", "named_classes"]
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,18 @@ class Meaning:
 
 
 def default_classes(count: int) -> tuple[ClassInfo, ...]:
-    """Return ``count`` classes with numbered names and colours that are easy to tell apart.
+    """Return ``count`` classes with numbered names and colours that are easy to tell apart."""
+    return named_classes([f"class {number}" for number in range(count)])
 
-    Hues step by the golden ratio, which keeps any first ``n`` of them well apart; three levels of
-    brightness alternate.
+
+def named_classes(
+    names: Sequence[str], given: Mapping[int, tuple[int, int, int]] | None = None
+) -> tuple[ClassInfo, ...]:
+    """Return a class for each name; see `choose_colours` for the colours.
+
+    Args:
+        names: in the order of the ids.
+        given: colours that are settled already, by id.
     """
-    classes = []
-    for index in range(count):
-        hue = (0.6 + index * _GOLDEN_RATIO) % 1.0
-        rgb = colorsys.hsv_to_rgb(hue, 0.65, (0.95, 0.75, 0.55)[index % 3])
-        red, green, blue = (round(255 * part) for part in rgb)
-        classes.append(ClassInfo(f"class {index}", (red, green, blue)))
-    return tuple(classes)
+    colours = choose_colours(names, given)
+    return tuple(ClassInfo(name, colour) for name, colour in zip(names, colours, strict=True))

@@ -13,6 +13,8 @@ from tilesegm.classes import ClassInfo
 from tilesegm.data.patch import IGNORE, Sample
 from tilesegm.data.preview import Display, PreviewWindow, before_and_after, draw_preview
 from tilesegm.errors import InputError, OutputError
+from tilesegm.model.normalisation import Normalisation
+from tilesegm.pictures.rendering import Rendering
 
 CLASSES = (ClassInfo("sea", (0, 0, 250)), ClassInfo("land", (250, 0, 0)))
 DISPLAY = Display(CLASSES, (0, 0, 0), (200, 200, 200))
@@ -104,3 +106,24 @@ def test_what_cannot_be_drawn_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
         draw_preview([[PreviewWindow("a", window())]], tmp_path / "file" / "a.png", DISPLAY)
+
+
+def test_windows_look_as_their_image_does_before_normalisation(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 200, (16, 16, 4)).astype(np.uint8)
+    normalisation = Normalisation((10.0, 20.0, 30.0, 40.0), (0.5, 0.25, 0.125, 2.0))
+    rendering = Rendering.of([(pixels, None)], ["blue", "green", "red", "nir"])
+    seen = (pixels - np.float32(normalisation.offset)) * np.float32(normalisation.scale)
+    sample = Sample(seen, np.zeros((16, 16), np.int32), np.ones((16, 16), np.float32))
+    display = Display.of(CLASSES, rendering, normalisation)
+    np.testing.assert_array_equal(display.image(sample), pixels[..., [2, 1, 0]])
+    # Each window is drawn as its own image is.
+    other = window(1, 16)
+    (row,) = before_and_after(
+        lambda number: (sample, other)[number],
+        lambda number: (sample, other)[number],
+        rows=1,
+        display=lambda number: (display, None)[number],
+    )
+    sheet = opened(draw_preview([row], tmp_path / "a.png", DISPLAY))
+    assert len(places(sheet, display.image(sample))) == 2
+    assert len(places(sheet, DISPLAY.image(other))) == 2

@@ -79,3 +79,54 @@ def test_heat_map_shows_shares_of_rows() -> None:
         "0.0",
         "0.0",
     ]
+
+
+def circles(drawing: str) -> list[ET.Element]:
+    return [part for part in ET.fromstring(drawing) if part.tag.endswith("circle")]
+
+
+def test_points_without_neighbours_are_dots() -> None:
+    nan = float("nan")
+    assert len(circles(lines({"a": ([1], [0.5])}, x="epoch", y="score"))) == 1
+    broken = lines({"a": (range(6), [1, nan, 2, 3, nan, 4])}, x="epoch", y="score")
+    assert len(circles(broken)) == 2
+    assert not circles(lines({"a": (range(3), [1, 2, 3])}, x="epoch", y="score"))
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 7, 20, 30, 137])
+def test_ticks_of_epochs_are_whole_numbers(last: int) -> None:
+    drawing = lines({"a": (range(1, last + 1), np.linspace(0.3, 0.4, last))}, x="epoch", y="score")
+    labels = [
+        part.text or ""
+        for part in ET.fromstring(drawing)
+        if part.get("text-anchor") == "middle" and part.text not in ("epoch", "score")
+    ]
+    assert labels
+    assert all(re.fullmatch(r"\d+", label) for label in labels)
+    assert len(set(labels)) == len(labels) <= 9
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        lines({}, x="epoch", y="score"),
+        lines({"a": ([1, 2], [np.nan] * 2)}, x="epoch", y="score"),
+        bars({"a": np.nan}),
+        intervals({"a": (np.nan,) * 3}, x="difference"),
+        heat_map([[0, 0], [0, 0]], ["a", "b"]),
+    ],
+)
+def test_nothing_is_said_in_place_of_an_empty_drawing(drawing: str) -> None:
+    (text,) = ET.fromstring(drawing)
+    assert (text.text or "").startswith("Not drawn: no ")
+
+
+def test_curves_without_values_are_named_as_such() -> None:
+    drawing = lines({"a": ([1, 2], [3, 4]), "b": ([1, 2], [np.nan] * 2)}, x="epoch", y="score")
+    assert "b (no values)" in "".join(ET.fromstring(drawing).itertext())
+
+
+def test_wide_letters_take_two_places() -> None:
+    texts = list(ET.fromstring(bars({"水" * 15: 0.5, "w" * 20: 0.5})).itertext())
+    assert "水" * 9 + "…" in texts
+    assert "w" * 20 in texts

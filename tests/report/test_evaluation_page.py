@@ -23,6 +23,7 @@ from tilesegm.metrics.pair import WindowPair, make_pair
 from tilesegm.report import overview as module
 from tilesegm.report.comparison import Comparison
 from tilesegm.report.overview import survey
+from tilesegm.report.page import Page
 from tilesegm.report.places import worst_blocks, worst_window
 
 CLASSES = (ClassInfo("land", (200, 100, 0)), ClassInfo("sea", (0, 0, 250)))
@@ -60,6 +61,32 @@ def _middles(ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Take the pixel in the middle of each dot of five by five pixels."""
     rows, cols = (np.minimum(5 * np.arange(-(-size // 5)) + 2, size - 1) for size in ids.shape)
     return ids[np.ix_(rows, cols)]
+
+
+def test_a_frame_marks_where_truth_lies_on_the_whole_map(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[NDArray[np.uint8]] = []
+
+    def keep(rgb: NDArray[np.uint8], **_: object) -> str:
+        drawn.append(rgb)
+        return ""
+
+    monkeypatch.setattr(module, "picture", keep)
+    wrong = np.full((60, 80), np.nan)
+    wrong[10:30, 20:50] = 0.0
+    truth = np.where(np.isfinite(wrong), 1, -1)
+    page = Page("a")
+    found = module.Overview(1, truth, np.ones((60, 80), np.int64), wrong, np.zeros((60, 80, 3)))
+    module.add_overview(page, "a", found, CLASSES)
+    _, _, predicted = drawn
+    sea = (predicted == CLASSES[1].colour).all(-1)
+    assert sea[10:30, 20:50].all(), "truth lies inside the frame"
+    assert not sea[8:10, 20:50].any()
+    assert not sea[10:30, 50:52].any()
+    outside = np.ones_like(sea)
+    outside[6:34, 16:54] = False
+    assert sea[outside].all(), "the prediction is drawn all over the map"
+    assert (predicted[8, 20:50] == 0).all()
+    assert (predicted[6, 20:50] == 255).all()
 
 
 def test_errors_are_fainter_where_less_is_wrong() -> None:

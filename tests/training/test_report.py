@@ -36,8 +36,8 @@ def data(folder: Path, **changes: object) -> ResultData:
         row=3,
         col=4,
         accuracy=0.25,
-        pixels=np.zeros((8, 9, 5), np.uint16),
-        valid=np.ones((8, 9), bool),
+        image=np.zeros((8, 9, 3), np.uint8),
+        drawn="bands 1, 2, 3 as red, green, blue",
         truth=np.full((8, 9), -1, np.int32),
         predicted=np.zeros((8, 9), np.uint8),
     )

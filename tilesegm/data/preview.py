@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +13,17 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.data.patch import IGNORE, Sample
 from tilesegm.errors import InputError
+from tilesegm.events import OnEvent, ignore
+from tilesegm.model.normalisation import Normalisation
 from tilesegm.pictures.colours import colour_classes, stretch
-from tilesegm.pictures.png import write_png
-from tilesegm.pictures.sheet import Panel, draw_sheet
+from tilesegm.pictures.rendering import Rendering
+from tilesegm.pictures.sheet import Panel, Sheet, write_sheet
 
 __all__ = ["Display", "PreviewWindow", "before_and_after", "draw_preview"]
 
 _STRIPES = 8
 """Pixels from one stripe to the next, over pixels that are not learnt from."""
 _STRIPE, _BETWEEN = 32, 255
-
-
-@dataclass(frozen=True)
-class PreviewWindow:
-    """A window and its title."""
-
-    caption: str
-    window: Sample
 
 
 @dataclass(frozen=True)
@@ -41,10 +36,26 @@ class Display:
     """Value of each band that is drawn black, in the units of the windows' pixels."""
     high: Sequence[float]
     """Value of each band that is drawn white."""
+    bands: Sequence[int] = ()
+    """Bands that are drawn, counted from 0; the first when not given."""
+    note: str = ""
+    """What images show, for the foot of the sheet."""
+
+    @classmethod
+    def of(
+        cls, classes: Sequence[ClassInfo], rendering: Rendering, normalisation: Normalisation
+    ) -> Self:
+        """Draw normalised pixels as `rendering` draws those of the file."""
+        offset, scale = np.array(normalisation.offset), np.array(normalisation.scale)
+        low, high = (((limit - offset) * scale).tolist() for limit in rendering.limits)
+        drawn = list(rendering.bands)
+        return cls(classes, low, high, drawn)
 
     def image(self, window: Sample) -> NDArray[np.uint8]:
         """Draw the pixels of a window, ``(height, width, 3)``."""
-        return stretch(window.pixels, limits=(self.low, self.high))
+        bands = list(self.bands or range(window.pixels.shape[-1]))
+        low, high = (np.asarray(limit)[bands] for limit in (self.low, self.high))
+        return stretch(window.pixels[..., bands], limits=(low, high))
 
     def labels(self, window: Sample) -> NDArray[np.uint8]:
         """Draw class colours over the image in grey, and stripes over ignored pixels."""
@@ -57,8 +68,22 @@ class Display:
         return np.where(learnt, coloured, ignored).astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class PreviewWindow:
+    """A window and its title."""
+
+    caption: str
+    window: Sample
+    display: Display | None = None
+    """How its values become colours; as in all of the sheet when not given."""
+
+
 def before_and_after(
-    plain: Callable[[int], Sample], augmented: Callable[[int], Sample], rows: int, across: int = 2
+    plain: Callable[[int], Sample],
+    augmented: Callable[[int], Sample],
+    rows: int,
+    across: int = 2,
+    display: Callable[[int], Display | None] = lambda _: None,
 ) -> tuple[tuple[PreviewWindow, ...], ...]:
     """Set samples beside themselves without augmentation.
 
@@ -67,10 +92,11 @@ def before_and_after(
         augmented: gives the sample of that number as it is trained on.
         rows: rows of the sheet.
         across: pairs in a row.
+        display: gives how a sample is drawn, by its number.
     """
     return tuple(
         tuple(
-            PreviewWindow(f"{number}: {word}", give(number))
+            PreviewWindow(f"{number}: {word}", give(number), display(number))
             for number in range(row * across, (row + 1) * across)
             for word, give in (("as it is", plain), ("augmented", augmented))
         )
@@ -78,13 +104,19 @@ def before_and_after(
     )
 
 
-def draw_preview(rows: Sequence[Sequence[PreviewWindow]], path: Path, display: Display) -> Path:
+def draw_preview(
+    rows: Sequence[Sequence[PreviewWindow]],
+    path: Path,
+    display: Display,
+    on_event: OnEvent = ignore,
+) -> Path:
     """Write a sheet of windows: each image, its labels below, and weights where any is not 1.
 
     Args:
         rows: windows of one size.
         path: PNG file to write; it is replaced if it exists.
         display: how values become colours.
+        on_event: called with a note where names cannot be written.
 
     Raises:
         InputError: there is no window.
@@ -100,11 +132,14 @@ def draw_preview(rows: Sequence[Sequence[PreviewWindow]], path: Path, display: D
     if weighted:
         legend.append(ClassInfo(f"weight {heaviest:.3g} (black: 0)", (255, 255, 255)))
     panels = [
-        [Panel(item.caption, _column(item.window, display, heaviest * weighted)) for item in row]
+        [
+            Panel(item.caption, _column(item.window, item.display or display, heaviest * weighted))
+            for item in row
+        ]
         for row in rows
         if row
     ]
-    return write_png(path, draw_sheet(panels, legend))
+    return write_sheet(path, Sheet(panels, legend, display.note), on_event)
 
 
 def _column(window: Sample, display: Display, heaviest: float) -> NDArray[np.uint8]:

@@ -97,7 +97,8 @@ class ClassSettings:
     """What stands for the class in the labels: id of a raster, ``"#RRGGBB"`` of a mask of
     colours, text or number of a vector file's attribute; several for classes that are joined."""
     colour: str | None = None
-    """``"#RRGGBB"`` in maps; when not given that of the mask, or one well apart from others."""
+    """``"#RRGGBB"`` in maps; when not given that of the mask, the one that the name says (water
+    blue), or one well apart from others."""
 
     def __post_init__(self) -> None:
         if not self.name:

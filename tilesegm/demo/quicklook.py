@@ -14,8 +14,7 @@ from rasterio.errors import RasterioError
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import SourceError
 from tilesegm.pictures.colours import colour_classes, colour_errors, photo
-from tilesegm.pictures.png import write_png
-from tilesegm.pictures.sheet import Panel, draw_sheet
+from tilesegm.pictures.sheet import Panel, Sheet, write_sheet
 from tilesegm.source.gdal import open_quietly
 
 __all__ = ["quicklook_panels", "write_quicklook"]
@@ -55,7 +54,7 @@ def write_quicklook(path: Path, panels: Sequence[Panel], classes: Sequence[Class
         OutputError: the picture cannot be written.
     """
     rows = [panels[first : first + 2] for first in range(0, len(panels), 2)]
-    return write_png(path, draw_sheet(rows, classes))
+    return write_sheet(path, Sheet(rows, classes))
 
 
 def _read(path: Path, side: int, resampling: Resampling) -> NDArray[Any]:

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tilesegm.classes import ClassInfo, default_classes
+from tilesegm.classes import ClassInfo, named_classes
 from tilesegm.data.labels.classes import class_infos
+from tilesegm.data.rendering import rendering_of_image
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.evaluate import EvaluationOptions, block_side
 from tilesegm.evaluation.inputs import MapPair
@@ -138,9 +139,10 @@ def check_image(image: Any, pair: MapPair) -> None:
 
 def _with_image(windows: Sequence[ShownWindow], image: Any) -> list[ShownWindow]:
     with open_source(image) as source:
+        rendering = rendering_of_image(source)
         pixels = [source.read(shown.window) for shown in windows]
     return [
-        replace(shown, pixels=part.values, valid=part.valid)
+        replace(shown, image=rendering.draw(part.values, part.valid), drawn=rendering.words)
         for shown, part in zip(windows, pixels, strict=True)
     ]
 
@@ -155,10 +157,7 @@ def _colours(
             return tuple(
                 ClassInfo(name, info.colour) for name, info in zip(names, infos, strict=True)
             )
-    made = [info.colour for info in default_classes(len(names))]
     palette = read_map_facts(pair.prediction).palette or read_map_facts(pair.truth).palette
+    given = {number: rgb for number, rgb in palette.items() if number < len(names)}
     # A palette that has too few colours would paint classes alike.
-    colours = [palette.get(n, made[n]) for n in range(len(names))]
-    if len(set(colours)) < len(colours):
-        colours = made
-    return tuple(ClassInfo(name, colour) for name, colour in zip(names, colours, strict=True))
+    return named_classes(names, given if len({*given.values()}) == len(given) else None)

@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilesegm.classes import ClassInfo
 
-__all__ = ["MISSING", "RIGHT", "colour_classes", "colour_errors", "photo", "stretch"]
+__all__ = ["MISSING", "RIGHT", "colour_classes", "colour_errors", "limits_of", "photo", "stretch"]
 
 MISSING = (235, 235, 235)
 """Colour of pixels without a value or without a class."""
 RIGHT = (250, 250, 250)
 """Colour of correctly classified pixels in a picture of errors."""
+_DARK = 64
+"""Value of 8 bits that the brightest 2 % of an image pass unless it is dark."""
 
 
 def stretch(
@@ -28,27 +30,55 @@ def stretch(
     Args:
         pixels: ``(H, W, bands)``.
         valid: ``(H, W)``, False where a pixel is missing; finite pixels are valid when not given.
-        limits: value drawn black and value drawn white, one for all bands or one per band; the
-            2nd and the 98th percentile of the valid pixels when not given.
+        limits: value drawn black and value drawn white, one for all bands or one per band; those
+            of all drawn bands together when not given, which keeps the colours of the image.
     """
     bands = [0, 1, 2] if pixels.shape[-1] >= 3 else [0]
     values = pixels[..., bands].astype(np.float32)
-    shown = np.asarray(np.isfinite(values).all(-1) if valid is None else valid)
+    shown = np.isfinite(values).all(-1) & (True if valid is None else valid)
     rgb = np.full((*values.shape[:2], 3), MISSING, np.uint8)
     if not shown.any():
         return rgb
     if limits is None:
-        low, high = np.percentile(values[shown], (2, 98), axis=0)
-    else:
-        low, high = (np.resize(limit, pixels.shape[-1])[bands] for limit in limits)
+        limits = _percentiles(values[shown])
+    low, high = (np.resize(limit, pixels.shape[-1])[bands] for limit in limits)
     span = np.where(high > low, high - low, 1)
     rgb[shown] = np.rint(np.clip((values[shown] - low) / span, 0, 1) * 255)
     return rgb
 
 
+def limits_of(
+    samples: Sequence[tuple[NDArray[Any], NDArray[np.bool_] | None]],
+) -> tuple[float, float]:
+    """Return the values that pictures of an image show black and white, for all bands together.
+
+    Values of 8 bits are shown as they are, unless hardly any reaches a quarter of their range, as
+    in fluorescence microscopy; others from the 2nd to the 98th percentile.
+
+    Args:
+        samples: pixels ``(H, W, bands)`` of parts of the image, the drawn bands alone, and where
+            they are valid, ``(H, W)``; None for where they are finite.
+    """
+    parts = []
+    for pixels, valid in samples:
+        finite = np.isfinite(pixels).all(-1) & (True if valid is None else valid)
+        parts.append(pixels[finite].reshape(-1))
+    values = np.concatenate(parts)
+    if not values.size:
+        return 0.0, 255.0
+    low, high = _percentiles(values)
+    return (0.0, 255.0) if values.dtype == np.uint8 and high >= _DARK else (low, high)
+
+
 def photo(pixels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
-    """Show an image ``(H, W, bands)``: values of uint8 as they are, others stretched."""
-    return stretch(pixels, valid, (0, 255) if pixels.dtype == np.uint8 else None)
+    """Show an image ``(H, W, bands)`` that is seen whole: its first bands, see `limits_of`."""
+    bands = 3 if pixels.shape[-1] >= 3 else 1
+    return stretch(pixels, valid, limits_of([(pixels[..., :bands], valid)]))
+
+
+def _percentiles(values: NDArray[Any]) -> tuple[float, float]:
+    low, high = np.percentile(values, (2, 98))
+    return float(low), float(high)
 
 
 def colour_classes(ids: NDArray[np.integer], classes: Sequence[ClassInfo]) -> NDArray[np.uint8]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import html
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tilesegm.metrics.counts import ratio
+from tilesegm.report.scale import Scale, scale_of
 
 __all__ = ["COLOURS", "bars", "heat_map", "intervals", "lines"]
 
@@ -21,28 +23,6 @@ _WIDTH, _HEIGHT = 500, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 80, 24, 12, 42
 _LETTER = 6.6
 """Width of a letter in pixels, about; only to place what stands beside text."""
-
-
-@dataclass(frozen=True)
-class _Scale:
-    """Turns values into pixels."""
-
-    low: float
-    high: float
-    first: float
-    last: float
-
-    def __call__(self, value: float) -> float:
-        return self.first + (value - self.low) / (self.high - self.low) * (self.last - self.first)
-
-    @property
-    def ticks(self) -> list[float]:
-        """Four to nine round values."""
-        span = self.high - self.low
-        unit = 10.0 ** math.floor(math.log10(span))
-        step = next(unit * f for f in (0.1, 0.2, 0.25, 0.5, 1.0, 2.0) if span / (unit * f) <= 8)
-        first = math.ceil(self.low / step - 1e-9)
-        return [n * step for n in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
 def lines(
@@ -56,19 +36,26 @@ def lines(
 ) -> str:
     """Draw curves, and below them a legend if there are several.
 
+    Points without neighbours are dots. Curves without any point are named as such, and a sentence
+    stands in place of axes without any curve.
+
     Args:
         series: x and y values of each curve by its name; NaN leaves a gap.
-        x: name of the horizontal axis.
+        x: name of the horizontal axis; its ticks are whole numbers where all values are, as epochs.
         y: name of the vertical axis.
         limits: lowest and highest y; from the values when not given.
         names: labels below x = 0, 1, 2 ... in place of numbers.
         diagonal: whether the line y = x is drawn, as in a reliability diagram.
     """
     curves = {name: (np.asarray(a, float), np.asarray(b, float)) for name, (a, b) in series.items()}
-    across = _scale([a for a, _ in curves.values()], None, _LEFT, _WIDTH - _RIGHT)
-    up = _scale([b for _, b in curves.values()], limits, _HEIGHT - _BOTTOM, _TOP)
-    places = range(len(names)) if names else across.ticks
-    below = dict(zip(places, names or [f"{value:g}" for value in across.ticks], strict=True))
+    seen = {name: np.isfinite(a) & np.isfinite(b) for name, (a, b) in curves.items()}
+    if not any(points.any() for points in seen.values()):
+        return _nothing(y)
+    across = scale_of([a for a, _ in curves.values()], None, _LEFT, _WIDTH - _RIGHT)
+    up = scale_of([b for _, b in curves.values()], limits, _HEIGHT - _BOTTOM, _TOP)
+    counted = all((a[np.isfinite(a)] % 1 == 0).all() for a, _ in curves.values())
+    places = range(len(names)) if names else across.ticks(whole=counted)
+    below = dict(zip(places, names or [f"{value:g}" for value in places], strict=True))
     parts = _axes(across, up, x, y, below)
     if diagonal:
         low, high = max(across.low, up.low), min(across.high, up.high)
@@ -82,12 +69,22 @@ def lines(
             f'<path d="{_path(a, b, across, up)}" stroke="{colour}" stroke-width="1.8" '
             'fill="none" stroke-linejoin="round" stroke-linecap="round"/>'
         )
-    legend, height = _legend(list(curves)) if len(curves) > 1 else ([], _HEIGHT)
+        parts += [
+            f'<circle cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{colour}"/>'
+            for x, y in _alone(a, b)
+        ]
+    titles = [_cut(name) + ("" if seen[name].any() else " (no values)") for name in curves]
+    legend, height = _legend(titles) if len(curves) > 1 else ([], _HEIGHT)
     return _svg(parts + legend, (_WIDTH, height))
 
 
 def bars(values: Mapping[str, float], *, colours: Sequence[str] = ()) -> str:
-    """Draw one horizontal bar per name, from 0 to 1; NaN is shown as absent."""
+    """Draw one horizontal bar per name, from 0 to 1; NaN is shown as absent.
+
+    A sentence stands in its place where all are absent.
+    """
+    if not any(map(math.isfinite, values.values())):
+        return _nothing("score of a class")
     label, row = 150, 24
     parts = []
     for index, (name, value) in enumerate(values.items()):
@@ -109,17 +106,21 @@ def bars(values: Mapping[str, float], *, colours: Sequence[str] = ()) -> str:
 def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> str:
     """Draw one interval per name, with its middle, beside a line at zero; NaN is shown as absent.
 
+    A sentence stands in its place where all are absent.
+
     Args:
         values: low end, middle and high end by name.
         x: name of the horizontal axis.
     """
+    if not any(map(math.isfinite, chain.from_iterable(values.values()))):
+        return _nothing(x)
     label, row = 150, 24
     found = [abs(end) for ends in values.values() for end in ends if math.isfinite(end)]
     reach = 1.1 * max(found, default=0.0) or 1.0
-    across = _Scale(-reach, reach, label, _WIDTH - _RIGHT)
+    across = Scale(-reach, reach, label, _WIDTH - _RIGHT)
     foot = row * len(values) + 6
     parts = []
-    for value in across.ticks:
+    for value in across.ticks():
         stroke = "#eee" if abs(value) > 1e-12 * reach else "#888"
         parts.append(
             f'<path d="M{across(value):.1f} 0V{foot}" stroke="{stroke}"/>'
@@ -142,13 +143,15 @@ def intervals(values: Mapping[str, tuple[float, float, float]], *, x: str) -> st
 
 
 def heat_map(table: ArrayLike, names: Sequence[str]) -> str:
-    """Draw a confusion matrix, each row as shares of its sum.
+    """Draw a confusion matrix, each row as shares of its sum, or say that no pixel is counted.
 
     Args:
         table: ``(rows, columns)`` counts.
         names: name of each column; rows have the first of them.
     """
     counts = np.asarray(table, float)
+    if not counts.any():
+        return _nothing("pixels")
     shares = ratio(counts, counts.sum(1, keepdims=True), otherwise=0)
     cell = 52 if len(names) <= 12 else 26
     left, top = 150, 90
@@ -175,23 +178,10 @@ def heat_map(table: ArrayLike, names: Sequence[str]) -> str:
     return _svg(parts, (left + cell * len(names) + 90, top + cell * len(counts) + 8))
 
 
-def _scale(
-    values: list[NDArray[np.float64]], limits: tuple[float, float] | None, first: float, last: float
-) -> _Scale:
-    if limits is None:
-        found = np.concatenate([part[np.isfinite(part)] for part in values] or [np.zeros(0)])
-        limits = (float(found.min()), float(found.max())) if found.size else (0.0, 1.0)
-    low, high = limits
-    if high <= low:
-        around = max(abs(low), 1.0) / 2  # beyond the steps between floats, however large the value
-        low, high = low - around, high + around
-    return _Scale(low, high, first, last)
-
-
-def _axes(across: _Scale, up: _Scale, x: str, y: str, below: Mapping[float, str]) -> list[str]:
+def _axes(across: Scale, up: Scale, x: str, y: str, below: Mapping[float, str]) -> list[str]:
     foot, end = _HEIGHT - _BOTTOM, _WIDTH - _RIGHT
     parts = []
-    for value in up.ticks:
+    for value in up.ticks():
         parts.append(
             f'<path d="M{_LEFT} {up(value):.1f}H{end}" stroke="#eee"/>'
             + _text(_LEFT - 6, up(value) + 4, f"{value:g}", "end")
@@ -210,18 +200,18 @@ def _legend(names: Sequence[str]) -> tuple[list[str], int]:
     """Lay names in lines below the axes; return them and the height of all."""
     parts, left, top = [], _LEFT, _HEIGHT + 10
     for index, name in enumerate(names):
-        wide = 30 + round(_LETTER * min(len(name), 20))
+        wide = 30 + round(_LETTER * _letters(name))
         if left + wide > _WIDTH and left > _LEFT:
             left, top = _LEFT, top + 18
         parts.append(
             f'<rect x="{left}" y="{top - 6}" width="14" height="4" '
-            f'fill="{COLOURS[index % len(COLOURS)]}"/>' + _text(left + 19, top, _cut(name))
+            f'fill="{COLOURS[index % len(COLOURS)]}"/>' + _text(left + 19, top, name)
         )
         left += wide + 8
     return parts, top + 8
 
 
-def _path(a: NDArray[np.float64], b: NDArray[np.float64], across: _Scale, up: _Scale) -> str:
+def _path(a: NDArray[np.float64], b: NDArray[np.float64], across: Scale, up: Scale) -> str:
     parts, pen = [], False
     for x, y in zip(a.tolist(), b.tolist(), strict=True):
         if not (math.isfinite(x) and math.isfinite(y)):
@@ -229,10 +219,20 @@ def _path(a: NDArray[np.float64], b: NDArray[np.float64], across: _Scale, up: _S
             continue
         y = min(max(y, up.low), up.high)
         parts.append(f"{'L' if pen else 'M'}{across(x):.1f} {up(y):.1f}")
-        if not pen:  # a single point is a line of no length, which round caps make visible
-            parts.append("h0")
         pen = True
     return "".join(parts)
+
+
+def _alone(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return points that no line leads to, which a curve would not show."""
+    seen = np.isfinite(a) & np.isfinite(b)
+    beside = np.r_[False, seen[:-1]] | np.r_[seen[1:], False]
+    return list(zip(a[seen & ~beside].tolist(), b[seen & ~beside].tolist(), strict=True))
+
+
+def _nothing(what: str) -> str:
+    """Say in place of a drawing that it would show nothing."""
+    return _svg([_text(0, 16, f"Not drawn: no {what} to show.")], (_WIDTH, 24))
 
 
 def _blue(share: float) -> str:
@@ -241,8 +241,16 @@ def _blue(share: float) -> str:
     return f"rgb({red},{green},{blue})"
 
 
+def _letters(text: str) -> int:
+    """Count letters; those of Chinese, Japanese and Korean are two wide."""
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 def _cut(name: str) -> str:
-    return name if len(name) <= 20 else name[:19] + "…"
+    short = name
+    while _letters(short) > 20:
+        short = short.removesuffix("…")[:-1] + "…"
+    return short
 
 
 def _text(x: float, y: float, text: str, anchor: str = "start", more: str = "") -> str:

@@ -62,13 +62,13 @@ def evaluation_page(
         page.section(
             "Where it is wrong",
             "Mistakes are in the colour of the true class, the stronger the more of a dot is "
-            "wrong. Grey does not count.",
+            "wrong. Striped dots have no truth.",
         )
         page.key((info.name, info.colour) for info in classes)
         for name, overview in overviews.items():
             add_overview(page, name, overview, classes)
     if windows:
-        image = "Image, truth" if windows[0].pixels is not None else "Truth"
+        image = "Image, truth" if windows[0].image is not None else "Truth"
         page.section(
             "Worst windows",
             f"{image}, prediction, and mistakes in the colour of the true class; one window a "

@@ -23,7 +23,9 @@ _SIDE = 900
 """Most pixels along a side of an overview."""
 _WINDOW = 2048
 """Side of the windows in which maps are read, about."""
-_PAPER, _UNKNOWN = 250, 215
+_PAPER, _UNKNOWN, _STRIPE = 250, 225, 195
+_STRIPES = 8
+"""Dots from one stripe to the next where no truth is known: plain grey is a colour of classes."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,9 @@ class Overview:
         """
         share = np.sqrt(np.nan_to_num(self.wrong))[..., None]
         rgb = _PAPER + (self.colour - _PAPER) * share
-        rgb[np.isnan(self.wrong)] = _UNKNOWN
+        diagonal: NDArray[np.int64] = np.indices(self.wrong.shape).sum(0)
+        unknown = np.where(diagonal % _STRIPES < _STRIPES // 4, _STRIPE, _UNKNOWN)[..., None]
+        rgb = np.where(np.isnan(self.wrong)[..., None], unknown, rgb)
         return np.rint(rgb).astype(np.uint8)
 
 
@@ -97,7 +101,10 @@ def survey(
 
 
 def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[ClassInfo]) -> None:
-    """Add the map of errors, and below it truth and prediction, half as large."""
+    """Add the map of errors, and below it truth and prediction, half as large.
+
+    The prediction is shown whole; where truth covers a part, a frame is around it.
+    """
     scale = f"one dot is {overview.step} x {overview.step} pixels" if overview.step > 1 else ""
     height, width = overview.truth.shape
     shown = _SIDE * width // max(height, width)
@@ -105,5 +112,29 @@ def add_overview(page: Page, name: str, overview: Overview, classes: Sequence[Cl
         picture(overview.errors, width=shown, alt=f"errors of {name}"),
         ", ".join(filter(None, (f"Errors of {name}", scale))),
     )
-    for what, ids in (("Truth", overview.truth), ("Prediction", overview.predicted)):
-        page.figure(picture(colour_classes(ids, classes), width=shown // 2, alt=what), what)
+    known = np.isfinite(overview.wrong)
+    where = ""
+    pictures = [colour_classes(ids, classes) for ids in (overview.truth, overview.predicted)]
+    if not known.all():
+        where = f", of all the map; {int((~known).sum()):,} of {known.size:,} dots have no truth"
+        if known.any() and (box := _box(known)) != Window(0, 0, height, width):
+            where += ", and the others lie in the frame"
+            pictures = [_frame(rgb, box) for rgb in pictures]
+    for what, rgb in zip(("Truth", "Prediction"), pictures, strict=True):
+        page.figure(picture(rgb, width=shown // 2, alt=what), what + where * (what == "Prediction"))
+
+
+def _box(known: NDArray[np.bool_]) -> Window:
+    """Return the least rectangle of dots that holds all known ones."""
+    rows, cols = (np.flatnonzero(known.any(axis)) for axis in (1, 0))
+    return Window(int(rows[0]), int(cols[0]), int(np.ptp(rows)) + 1, int(np.ptp(cols)) + 1)
+
+
+def _frame(rgb: NDArray[np.uint8], box: Window) -> NDArray[np.uint8]:
+    """Draw a line around a rectangle, black beside white, so that it shows on any colour."""
+    framed = rgb.copy()
+    for margin, colour in ((4, 255), (2, 0)):
+        row, col = max(box.row - margin, 0), max(box.col - margin, 0)
+        framed[row : box.stop_row + margin, col : box.stop_col + margin] = colour
+    framed[box.slices] = rgb[box.slices]
+    return framed

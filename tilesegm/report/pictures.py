@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
-from tilesegm.pictures.colours import colour_classes, colour_errors, stretch
+from tilesegm.pictures.colours import colour_classes, colour_errors
 from tilesegm.pictures.png import encode_png
 
 __all__ = ["comparison", "picture"]
@@ -39,7 +38,7 @@ def comparison(
     truth: NDArray[np.integer],
     predicted: NDArray[np.integer],
     classes: Sequence[ClassInfo],
-    image: tuple[NDArray[Any], NDArray[np.bool_] | None] | None = None,
+    image: NDArray[np.uint8] | None = None,
     *,
     width: int,
 ) -> str:
@@ -49,10 +48,10 @@ def comparison(
         truth: ``(H, W)`` class ids; other values are unknown.
         predicted: ``(H, W)`` class ids.
         classes: names and colours by id.
-        image: pixels ``(H, W, bands)``, and where they are valid, ``(H, W)``; None for everywhere.
+        image: ``(H, W, 3)``, drawn as all of the image is.
         width: width of each picture on the page in pixels.
     """
-    panels = {"image": stretch(*image)} if image else {}
+    panels = {} if image is None else {"image": image}
     panels |= {
         "truth": colour_classes(truth, classes),
         "prediction": colour_classes(predicted, classes),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +34,10 @@ class ShownWindow:
     window: Window
     pair: WindowPair
     """Truth and prediction of the window."""
-    pixels: NDArray[Any] | None = None
-    """``(height, width, bands)`` of the image, if there is one."""
-    valid: NDArray[np.bool_] | None = None
+    image: NDArray[np.uint8] | None = None
+    """``(height, width, 3)``, if there is an image."""
+    drawn: str = ""
+    """Bands and values that it shows."""
 
 
 def worst_blocks(evaluation: Evaluation, count: int) -> list[tuple[ImageEvaluation, Block]]:
@@ -70,11 +70,12 @@ def add_worst_windows(
         pair, window = shown.pair, shown.window
         known = pair.truth != pair.unknown
         wrong = int((known & (pair.truth != pair.predicted)).sum())
-        image = None if shown.pixels is None else (shown.pixels, shown.valid)
+        drawn = f". Image: {shown.drawn}" if shown.drawn else ""
+        percent = 100 * wrong / max(int(known.sum()), 1)
         page.figure(
-            comparison(pair.truth, pair.predicted, classes, image, width=_SHOWN),
+            comparison(pair.truth, pair.predicted, classes, shown.image, width=_SHOWN),
             f"{shown.name}, row {window.row}, column {window.col}, {window.height} x "
-            f"{window.width} pixels: {100 * wrong / max(int(known.sum()), 1):.1f} % are wrong",
+            f"{window.width} pixels: {percent:.1f} % are wrong{drawn}",
         )
 
 

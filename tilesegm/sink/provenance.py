@@ -14,7 +14,7 @@ from typing import Any, cast, get_args
 
 import zarr
 
-from tilesegm.classes import ClassInfo, default_classes
+from tilesegm.classes import ClassInfo, named_classes
 from tilesegm.errors import InputError, OutputError, SourceError
 from tilesegm.grid.tiles import TileLayout
 from tilesegm.grid.tiling import Blend
@@ -96,12 +96,8 @@ def read_map_facts(image: Any) -> MapFacts:
     """
     stored = _stored(image)
     tags, palette = stored.tags, stored.palette
-    colours = [info.colour for info in default_classes(len(stored.class_names))]
     return MapFacts(
-        classes=tuple(
-            ClassInfo(name, palette.get(number, colours[number]))
-            for number, name in enumerate(stored.class_names)
-        ),
+        classes=named_classes(stored.class_names, palette),
         palette=palette,
         version=tags.get("TILESEGM_VERSION"),
         model=tags.get("TILESEGM_MODEL"),

@@ -76,6 +76,8 @@ class ImageInfo:
     """Number of the band that is read as a mask and not among ``bands``."""
     georeference: Georeference = field(default_factory=Georeference)
     band_names: tuple[str, ...] = ()
+    band_colours: tuple[str, ...] = ()
+    """What light each band is, ``red``, ``green``, ``gray`` ..., where the file says so."""
     scaling: tuple[tuple[float, float], ...] = ()
     """What stored values of each band are multiplied by, and what is added then, to get what they
     mean; empty where they mean themselves."""

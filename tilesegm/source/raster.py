@@ -88,6 +88,7 @@ class RasterSource(ImageSource):
             alpha=self._alpha,
             georeference=georeference,
             band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
+            band_colours=tuple(dataset.colorinterp[n - 1].name for n in self._bands),
             scaling=scaling_of_bands(
                 [(dataset.scales[n - 1], dataset.offsets[n - 1]) for n in self._bands]
             ),

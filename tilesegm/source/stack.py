@@ -68,6 +68,7 @@ class StackSource(ImageSource):
             nodata=missing.nodata[0],
             masked=missing.possible or any(part.may_mask for part, _ in used),
             band_names=tuple(_name(part.info, band) for part, band in used),
+            band_colours=tuple(_colour(part.info, band) for part, band in used),
             scaling=scaling_of_bands([_scaling(part.info, band) for part, band in used]),
             notes=tuple(
                 f"{part.info.uri}: {note}" for part in self._parts for note in part.info.notes
@@ -104,6 +105,10 @@ class StackSource(ImageSource):
 def _name(info: ImageInfo, band: int) -> str:
     stem = stem_of(info.uri)
     return stem if info.bands == 1 else f"{stem} {info.band_names[band]}"
+
+
+def _colour(info: ImageInfo, band: int) -> str:
+    return info.band_colours[band] if info.band_colours else ""
 
 
 def _scaling(info: ImageInfo, band: int) -> tuple[float, float]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from tilesegm.data.preview import Display, before_and_after, draw_preview
+from tilesegm.data.rendering import rendering_of_scenes, words_of
 from tilesegm.data.settings import AugmentationSettings
 from tilesegm.data.split.picture import draw_views
 from tilesegm.events import OnEvent, ignore
@@ -35,16 +34,24 @@ def draw_windows(
     """
     with set_up_aside(config, on_event=on_event) as setup:
         data, normalisation = setup.data, setup.normalisation
-        plain = dataclasses.replace(config, augmentation=AugmentationSettings(flip=False))
-        before, after = (make_stream(data, each, normalisation).sample for each in (plain, config))
-        offset, scale = np.array(normalisation.offset), np.array(normalisation.scale)
-        low, high = (
-            tuple(((np.array(values) - offset) * scale).tolist())
-            for values in (data.bands.low, data.bands.high)
-        )
+        plain = replace(config, augmentation=AugmentationSettings(flip=False))
+        before, after = (make_stream(data, each, normalisation) for each in (plain, config))
         across = 2 if windows > 1 else 1
-        rows = before_and_after(before, after, rows=-(-windows // across), across=across)
-        draw_preview(rows, path, Display(data.scenes.classes, low, high))
+        rows = -(-windows // across)
+        scenes = [before.place(number).scene for number in range(rows * across)]
+        drawn = {
+            scene: rendering_of_scenes(data.scenes.images[scene], [data.statistics[scene]])
+            for scene in scenes
+        }
+        displays = {
+            scene: Display.of(data.scenes.classes, rendering, normalisation)
+            for scene, rendering in drawn.items()
+        }
+        pairs = before_and_after(
+            before.sample, after.sample, rows, across, lambda number: displays[scenes[number]]
+        )
+        note = f"Images: {words_of([*drawn.values()])}"
+        draw_preview(pairs, path, replace(displays[scenes[0]], note=note), on_event)
 
 
 def draw_split(config: TrainingConfig, path: Path, *, on_event: OnEvent = ignore) -> None:
@@ -60,4 +67,5 @@ def draw_split(config: TrainingConfig, path: Path, *, on_event: OnEvent = ignore
         OutputError: the picture cannot be written.
     """
     with set_up_aside(config, on_event=on_event) as setup:
-        draw_views(path, setup.data.views, setup.data.statistics)
+        data = setup.data
+        draw_views(path, data.views, data.statistics, data.scenes.images, on_event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.patch import IGNORE
+from tilesegm.data.rendering import rendering_of_scenes
+from tilesegm.data.statistics import SceneStatistics
 from tilesegm.grid.window import Window
 from tilesegm.training.result import Picture
 from tilesegm.training.validation.held_out import ValidatedRegion
@@ -29,11 +32,14 @@ class Gallery:
 
     Args:
         scenes: where pixels are read for pictures.
+        statistics: of all scenes; pictures of one scene are drawn alike.
         count: pictures of each kind.
     """
 
-    def __init__(self, scenes: Scenes, count: int = 3) -> None:
-        self._scenes, self._count = scenes, count
+    def __init__(
+        self, scenes: Scenes, statistics: Sequence[SceneStatistics], count: int = 3
+    ) -> None:
+        self._scenes, self._statistics, self._count = scenes, statistics, count
         self._kept: list[_Square] = []
 
     def add(self, region: ValidatedRegion) -> None:
@@ -63,13 +69,16 @@ class Gallery:
     def _picture(self, square: _Square) -> Picture:
         window = square.window
         patch = self._scenes.read(square.scene, window)
+        rendering = rendering_of_scenes(
+            self._scenes.images[square.scene], [self._statistics[square.scene]]
+        )
         return Picture(
             scene=self._scenes.infos[square.scene].name,
             row=window.row,
             col=window.col,
             accuracy=square.accuracy,
-            pixels=patch.pixels,
-            valid=patch.valid,
+            image=rendering.draw(patch.pixels, patch.valid),
+            drawn=rendering.words,
             truth=square.truth,
             predicted=square.predicted,
         )

@@ -109,11 +109,10 @@ def _add_windows(
     page.section(title, "Image, truth, prediction, and errors in the colour of the true class.")
     page.key((info.name, info.colour) for info in classes)
     for shown in pictures:
-        image = shown.pixels, shown.valid
         page.figure(
-            comparison(shown.truth, shown.predicted, classes, image, width=_SHOWN),
+            comparison(shown.truth, shown.predicted, classes, shown.image, width=_SHOWN),
             f"{shown.scene}, row {shown.row}, column {shown.col}: "
-            f"{100 * shown.accuracy:.1f} % of labelled pixels are right",
+            f"{100 * shown.accuracy:.1f} % of labelled pixels are right. Image: {shown.drawn}",
         )
 
 

@@ -50,9 +50,10 @@ class Picture:
     row: int
     col: int
     accuracy: float
-    pixels: NDArray[Any]
-    """``(height, width, bands)`` as read."""
-    valid: NDArray[np.bool_]
+    image: NDArray[np.uint8]
+    """``(height, width, 3)``"""
+    drawn: str
+    """Bands and values that it shows."""
     truth: NDArray[np.int32]
     """``(height, width)`` class ids or ``IGNORE``."""
     predicted: NDArray[Any]

@@ -128,7 +128,7 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
     loop.take_best()
     data, progress = setup.data, loop.progress
     scenes = data.scenes
-    gallery = Gallery(scenes)
+    gallery = Gallery(scenes, data.statistics)
     by_scene: dict[str, NDArray[np.int64]] = {}
     sums = {}
     for kind in ("held_out", "test"):

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tilesegm.classes import ClassInfo
+from tilesegm.data.rendering import rendering_of_scenes, words_of
 from tilesegm.data.split.view import SceneView
 from tilesegm.data.statistics.values import SceneStatistics
+from tilesegm.events import OnEvent, ignore
 from tilesegm.grid.window import Window
-from tilesegm.pictures.colours import photo
-from tilesegm.pictures.png import write_png
-from tilesegm.pictures.sheet import GAP, Panel, draw_sheet
+from tilesegm.pictures.rendering import Rendering
+from tilesegm.pictures.sheet import GAP, Panel, Sheet, write_sheet
+from tilesegm.source.base import ImageInfo
 
 __all__ = ["draw_views"]
 
@@ -33,7 +35,11 @@ _MEANING = {
 
 
 def draw_views(
-    path: Path, views: Sequence[SceneView], statistics: Sequence[SceneStatistics]
+    path: Path,
+    views: Sequence[SceneView],
+    statistics: Sequence[SceneStatistics],
+    images: Sequence[ImageInfo] = (),
+    on_event: OnEvent = ignore,
 ) -> None:
     """Draw every scene with a tint for the use of its pixels.
 
@@ -43,25 +49,37 @@ def draw_views(
         path: PNG to write.
         views: use of the pixels of each scene.
         statistics: of the same scenes.
+        images: facts about their images, which may tell the bands of red, green and blue; the
+            first bands are drawn when not given.
+        on_event: called with a note where names cannot be written.
 
     Raises:
         OutputError: the file cannot be written.
     """
     pairs = list(zip(views, statistics, strict=True))[:_MOST]
+    facts: Sequence[ImageInfo | None] = images or [None] * len(views)
+    drawn = [rendering_of_scenes(facts[n], [scene]) for n, (_, scene) in enumerate(pairs)]
     columns = min(len(pairs), math.ceil(math.sqrt(len(pairs) * 1.5)))
     side = (_WIDTH - GAP) // columns - GAP
-    panels = [Panel(view.name, _picture(view, scene, side)) for view, scene in pairs]
+    panels = [
+        Panel(view.name, _picture(view, scene, rendering, side))
+        for (view, scene), rendering in zip(pairs, drawn, strict=True)
+    ]
     rows = [panels[first : first + columns] for first in range(0, len(panels), columns)]
     rest = len(views) - len(pairs)
-    sheet = draw_sheet(rows, _legend(), f"and {rest} more scenes" if rest else "")
-    write_png(path, sheet)
+    notes = [f"and {rest} more scenes"] if rest else []
+    notes.append(f"Images: {words_of(drawn)}")
+    write_sheet(path, Sheet(rows, _legend(), "; ".join(notes)), on_event)
 
 
-def _picture(view: SceneView, scene: SceneStatistics, side: int) -> NDArray[np.uint8]:
+def _picture(
+    view: SceneView, scene: SceneStatistics, rendering: Rendering, side: int
+) -> NDArray[np.uint8]:
     """Draw one scene, tinted, no side longer than ``side`` pixels."""
     scale = side / max(view.height, view.width)
     size = max(1, round(view.width * scale)), max(1, round(view.height * scale))
-    image = Image.fromarray(photo(scene.sample, scene.sample_valid)).resize(size).convert("RGBA")
+    pixels = rendering.draw(scene.sample, scene.sample_valid)
+    image = Image.fromarray(pixels).resize(size).convert("RGBA")
     tint = Image.new("RGBA", size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(tint)
     # Rectangles replace what is below them: the buffer first, what it surrounds over it.

@@ -74,6 +74,10 @@ class _Chooser:
 
     def choose(self, kind: Kind | None) -> _Colour:
         """Choose a colour, and take it."""
+        if self._apart.max() < _TOLD_APART:  # hundreds of classes
+            other = next(rgb for rgb in self._others if rgb not in self._taken)
+            self._taken.add(other)
+            return other
         if kind is None:
             best, least = list(range(len(_PLAIN))), _WELL_APART
         else:
@@ -83,9 +87,7 @@ class _Chooser:
             hues = [n for n, rgb in enumerate(self._pool.tolist()) if _has_hue(rgb, kind.hues)]
             colour = self._farthest([*best, *hues], _JUST_APART)
         if colour is None:
-            colour = self._farthest(range(len(self._pool)), _TOLD_APART)
-        if colour is None:  # hundreds of classes
-            colour = next(rgb for rgb in self._others if rgb not in self._taken)
+            colour = self._colour(int(self._apart.argmax()))
         self._take(colour)
         return colour
 
@@ -94,22 +96,19 @@ class _Chooser:
 
     def _first(self, places: Sequence[int], least: float) -> _Colour | None:
         found = (place for place in places if self._apart[place] >= least)
-        return self._colour(next(found, None))
+        place = next(found, None)
+        return None if place is None else self._colour(place)
 
     def _farthest(self, places: Sequence[int], least: float) -> _Colour | None:
         place = max(places, key=lambda place: float(self._apart[place]))
-        return self._colour(place if self._apart[place] >= least else None)
+        return self._colour(place) if self._apart[place] >= least else None
 
-    def _colour(self, place: int | None) -> _Colour | None:
-        if place is None:
-            return None
+    def _colour(self, place: int) -> _Colour:
         red, green, blue = self._pool[place].tolist()
         return red, green, blue
 
     def _take(self, colour: _Colour, normal: float = 0.5) -> None:
         self._taken.add(colour)
-        if self._apart.max() < _TOLD_APART:
-            return
         apart = distances(self._looks, appearance(colour)[0], normal)
         self._apart = np.minimum(self._apart, apart)
 

@@ -15,6 +15,7 @@ from tilesegm.closing import Closing
 from tilesegm.data.copies import Copies
 from tilesegm.data.handles import Handles
 from tilesegm.data.instances import write_border_weights
+from tilesegm.data.labels.roles import RoleLabels, RolePlaces
 from tilesegm.data.labels.values import strips
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
@@ -131,8 +132,8 @@ class Scenes(Closing):
             for number, entry in enumerate(entries):
                 with self._handles.lend(number) as opened:
                     scene = _Scene.of(entry, opened, room)
-                    labels += filter(None, [opened.reading])
-                    areas += filter(None, [opened.area.reading] if opened.area else [])
+                    labels += opened.readings
+                    areas += opened.area_readings
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)
@@ -200,6 +201,16 @@ class Scenes(Closing):
             if valid is not None:
                 labels[~valid] = IGNORE
         return labels
+
+    def role_places(self, scene: int) -> RolePlaces:
+        """Find where the labels of each role lie in a scene with the role ``BY_PLACE``.
+
+        Raises:
+            SourceError: labels cannot be read, or hold an unknown value.
+        """
+        with self._handles.lend(scene) as opened:
+            assert isinstance(opened.labels, RoleLabels)
+            return opened.labels.places()
 
     def hidden(self) -> tuple[str, ...]:
         """Say what tags hide of the first scene that has any, and of how many others."""

@@ -53,7 +53,8 @@ class SceneSettings:
     group: str | None = None
     """What belongs together, such as a site or a patient; may hold placeholders of the image."""
     role: Literal["train", "validation", "test"] | None = None
-    """Keeps these scenes out of the split and gives them this role."""
+    """Keeps these scenes out of the split and gives them this role; an image may stand in one scene
+    of each role, whose labels or areas say which places of it are learnt from and held out."""
 
     def __post_init__(self) -> None:
         if not self.images or not all(self.images):

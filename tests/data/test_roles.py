@@ -208,7 +208,7 @@ def test_a_background_of_one_role_that_takes_all_is_refused_with_a_way_that_work
     parts = [scene(tmp_path, "train", TRAIN), scene(tmp_path, "validation", HELD_OUT)]
     with (
         open_(tmp_path, *parts, labels=labels) as scenes,
-        pytest.raises(SettingsError, match=r"no train labels: all of the 40,000 .* give each an ar"),
+        pytest.raises(SettingsError, match=r"no train labels: all of the 40,000 .* an area"),
     ):
         data_of(scenes)
     for number, left in enumerate((0, 112)):

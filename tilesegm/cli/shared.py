@@ -84,7 +84,7 @@ Aoi = Annotated[
     str | None,
     typer.Option(
         help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
-        "or mask raster."
+        "or mask raster or Zarr on the grid of the image."
     ),
 ]
 Normalise = Annotated[

@@ -77,11 +77,10 @@ class OpenScene(Closing):
         return tuple(each.reading for each in self._files if isinstance(each, VectorLabels))
 
     @property
-    def area_readings(self) -> tuple[Reading, ...]:
-        """What is to be told of the vector files of areas."""
+    def areas(self) -> tuple[Area, ...]:
+        """Its area, or that of each role."""
         parts = self.labels.parts if isinstance(self.labels, RoleLabels) else ()
-        areas = (self.area, *(part.area for part in parts))
-        return tuple(area.reading for area in areas if area is not None and area.reading)
+        return tuple(filter(None, (self.area, *(part.area for part in parts))))
 
     @property
     def _files(self) -> tuple[Labels, ...]:

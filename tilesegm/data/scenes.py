@@ -127,18 +127,20 @@ class Scenes(Closing):
         self._scenes: list[_Scene] = []
         labels: list[Reading] = []
         areas: list[Reading] = []
+        masks: list[str] = []
         room = _COPIED_BYTES
         try:
             for number, entry in enumerate(entries):
                 with self._handles.lend(number) as opened:
                     scene = _Scene.of(entry, opened, room)
                     labels += opened.readings
-                    areas += opened.area_readings
+                    areas += filter(None, (area.reading for area in opened.areas))
+                    masks += (note for area in opened.areas for note in area.notes)
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)
             _check_alike(self.images)
-            self.notes = (*tell(labels), *tell_bare(labels), *tell(areas))
+            self.notes = (*tell(labels), *tell_bare(labels), *tell(areas), *dict.fromkeys(masks))
         except BaseException:
             self.close()
             raise

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
+from tilesegm.source.steps import Step
 
 __all__ = ["Georeference", "ImageInfo", "Pixels", "Source", "same_place", "scaling_of_bands"]
 
@@ -76,6 +77,8 @@ class ImageInfo:
     """Number of the band that is read as a mask and not among ``bands``."""
     georeference: Georeference = field(default_factory=Georeference)
     band_names: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
+    """What is read of axes beside rows, columns and bands."""
     scaling: tuple[tuple[float, float], ...] = ()
     """What stored values of each band are multiplied by, and what is added then, to get what they
     mean; empty where they mean themselves."""

@@ -15,6 +15,7 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
 from tilesegm.source.missing import Missing
+from tilesegm.source.steps import Step
 
 __all__ = ["ImageSource", "Loaded", "check_image", "take_bands"]
 
@@ -78,6 +79,10 @@ class ImageSource(Closing):
     def note(self, text: str) -> None:
         """Add to the notes of `info` what only who opened the image knows."""
         self._info = replace(self._info, notes=(*self._info.notes, text))
+
+    def stand_at(self, steps: tuple[Step, ...], notes: tuple[str, ...]) -> None:
+        """Say of which steps of a volume or film the image is."""
+        self._info = replace(self._info, steps=steps, notes=(*notes, *self._info.notes))
 
     @property
     def missing(self) -> Missing:

@@ -15,7 +15,13 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.attributes import fill_value, scaling
 from tilesegm.source.base import ImageInfo, scaling_of_bands
-from tilesegm.source.identity import Identity, address_identity, array_identity, folder_identity
+from tilesegm.source.identity import (
+    Identity,
+    address_identity,
+    array_identity,
+    folder_identity,
+    steps_identity,
+)
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.names import is_zarr
@@ -27,7 +33,7 @@ __all__ = ["ZarrSource", "open_zarr"]
 
 
 class ZarrSource(ImageSource):
-    """A Zarr array, or one level of an OME-Zarr image at time and depth 0.
+    """A Zarr array, or one level of an OME-Zarr image at one time and depth.
 
     Axes are named by OME metadata, by dimension names (v3) or by xarray's ``_ARRAY_DIMENSIONS``;
     an array of three axes without names has its bands on the shorter one of the first and last.
@@ -44,7 +50,7 @@ class ZarrSource(ImageSource):
         uri = path or f"<zarr {getattr(store, 'path', '') or 'array'}>"
         node = store if path is None else open_zarr(path)
         try:
-            image = find_image(uri, node, _parent(path, node), options.level)
+            image = find_image(uri, node, _parent(path, node), options)
         except KeyError as error:
             raise SourceError(f"{uri}: OME-Zarr metadata name no {error}") from error
         array, axes = image.array, image.axes
@@ -72,7 +78,9 @@ class ZarrSource(ImageSource):
                 *self._identity(path, array),
                 ("level", str(options.level)),
                 ("bands", str(bands)),
+                *steps_identity(image.steps),
             ),
+            steps=image.steps,
             scaling=scaling_of_bands([scaling(array.attrs)] * len(bands)),
             notes=image.notes,
         )

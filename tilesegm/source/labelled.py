@@ -89,6 +89,7 @@ def unlabel(array: Any, uri: str, at: At = ()) -> tuple[Any, Labelled]:
             variable=variable,
             axes=(names[rows], names[cols]),
             size=(array.shape[rows], array.shape[cols]),
+            curvilinear=tuple(str(n) for n, found in array.coords.items() if found.ndim == 2),
         )
     )
     labelled = Labelled(

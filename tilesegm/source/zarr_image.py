@@ -170,7 +170,16 @@ def _surroundings(
         variable=variable,
         axes=(names[axes.rows], names[axes.cols]) if names else ("y", "x"),
         size=axes.size,
+        curvilinear=_curvilinear(array, parent),
     )
+
+
+def _curvilinear(array: Any, parent: zarr.Group | None) -> tuple[str, ...]:
+    """Return the coordinates of CF that have a value for each pixel."""
+    names = str(array.attrs.get("coordinates", "")).split()
+    found = [None if parent is None else parent.get(name) for name in names]
+    pairs = zip(names, found, strict=True)
+    return tuple(name for name, each in pairs if isinstance(each, zarr.Array) and each.ndim == 2)
 
 
 def _multiscale(

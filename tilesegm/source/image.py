@@ -90,6 +90,11 @@ class ImageSource(Closing):
         return self._missing
 
     @property
+    def palette(self) -> NDArray[np.uint8] | None:
+        """Red, green and blue of each id, ``(ids, 3)``, where the file has a table of colours."""
+        return None
+
+    @property
     def may_mask(self) -> bool:
         """Whether `load` can return a mask."""
         return False

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 from zarr.storage import ZipStore
 
 from tilesegm.errors import SourceError
@@ -56,6 +57,7 @@ class ZarrSource(ImageSource):
         array, axes = image.array, image.axes
         check_image(uri, array.shape, array.dtype)
         self._uri, self._array, self._axes, self._owned = uri, array, axes, path is not None
+        self._palette = image.palette
         bands = options.select(uri, axes.count)
         self._span = slice(min(bands) - 1, max(bands))
         picked = [n - min(bands) for n in bands]
@@ -97,6 +99,11 @@ class ZarrSource(ImageSource):
             ("metadata", blake2b(metadata.encode(), digest_size=16).hexdigest()),
             *array_identity(*self._axes.size, self._take),
         )
+
+    @property
+    def palette(self) -> NDArray[np.uint8] | None:
+        """Colours of ids, as OME metadata of labels tell them."""
+        return self._palette
 
     def load(self, window: Window) -> Loaded:
         """Return values of ``window``; see `ImageSource.load`."""

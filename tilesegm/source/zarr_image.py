@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.axes import Axes, find_axes
@@ -39,6 +40,8 @@ class ZarrImage:
     kind: str
     place: Georeference = field(default_factory=Georeference)
     channels: tuple[str, ...] = ()
+    palette: NDArray[np.uint8] | None = None
+    """Red, green and blue of each id, ``(ids, 3)``."""
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -210,9 +213,23 @@ def _multiscale(
         kind=f"OME-Zarr {ome.get('version') or image.get('version', '')}".strip(),
         place=replace(place, pixel_size=_pixel_size(image, levels[level], axes)),
         channels=channels if len(channels) == axes.count else (),
+        palette=_palette(ome, array.dtype.newbyteorder("=")),
         steps=steps,
         notes=(*left_out, *notes),
     )
+
+
+def _palette(ome: Mapping[str, Any], dtype: np.dtype[Any]) -> NDArray[np.uint8] | None:
+    """Return the colours of ids of a label image, black where none is told, as GDAL does."""
+    if str(dtype) not in ("uint8", "uint16"):
+        return None
+    table = np.zeros((np.iinfo(dtype).max + 1, 3), np.uint8)
+    try:
+        for entry in ome["image-label"]["colors"]:
+            table[int(entry["label-value"])] = entry["rgba"][:3]
+    except (LookupError, TypeError, ValueError, OverflowError):  # none, or written otherwise
+        return None
+    return table
 
 
 def _array(node: Any) -> zarr.Array[Any]:

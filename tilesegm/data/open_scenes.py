@@ -59,6 +59,7 @@ def _open(
             files.image,
             bands=settings.bands,
             nodata=settings.nodata,
+            at=settings.at,
             unscale=bool(settings.unscale),
         )
         opened.callback(image.close)

@@ -171,6 +171,9 @@ class DataSettings:
     """Bands to use, counted from 1; all when not given."""
     nodata: float | Literal["none"] | None = None
     """Value of missing pixels, in place of what the image says; ``none``: no value."""
+    at: dict[str, int] | None = None
+    """Step to read of each axis beside rows, columns and bands of volumes and films, counted from
+    0, such as ``{z: 3}``; the first of others."""
     unscale: bool | None = None
     """Whether the scale and offset that images tell are applied to their stored values; not when
     nothing is given."""

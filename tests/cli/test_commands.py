@@ -16,6 +16,7 @@ import zarr
 
 from tests.cli.conftest import Cli
 from tests.images import GEO, blobs, read, write
+from tilesegm.sink.provenance import read_map_facts
 
 TILE = ["--tile", "256", "--overlap", "64"]
 
@@ -305,3 +306,23 @@ def test_names_with_spaces_and_letters_of_the_world(cli: Cli, models: Path, tmp_
     said = cli("predict", image, "-m", models / "b3.keras", "-o", folder / "karte ñ&<1>.tif")
     assert (said.code, said.err) == (0, "")
     assert read(folder / "karte ñ&<1>.tif").shape == (40, 50)
+
+
+def test_a_step_of_a_volume_is_read_and_told(cli: Cli, models: Path, tmp_path: Path) -> None:
+    volume = np.random.default_rng(0).integers(0, 255, (2, 5, 3, 40, 40)).astype(np.uint8)
+    names = ("t", "z", "c", "y", "x")
+    zarr.create_array(tmp_path / "a.zarr", data=volume, dimension_names=names)
+    facts = json.loads(cli("info", tmp_path / "a.zarr", "--at", "z=3,time=1", "--json").out)
+    assert (facts["steps"], facts["at"]) == ({"t": 2, "z": 5}, {"t": 1, "z": 3})
+    assert facts["notes"] == []
+    for output in ("a.tif", "b.zarr"):
+        run = ("predict", tmp_path / "a.zarr", "-m", models / "bundle", "-o", tmp_path / output)
+        done = cli(*run, "--at", "z=3,t=1")
+        assert done.code == 0, done.err
+        assert read_map_facts(tmp_path / output).steps == "t=1,z=3"
+        again = cli(*run, "--at", "z=2,t=1")
+        assert again.code != 0
+        assert "is not the result of this image" in again.err
+    refused = cli(*run, "--at", "z=9")
+    assert "choose from 0 to 4" in refused.err
+    assert "give one step of each axis" in cli(*run, "--at", "z:9").err

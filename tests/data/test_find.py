@@ -88,7 +88,9 @@ def test_names_are_unique(tmp_path: Path) -> None:
     assert [files.name for files in find(tmp_path, one, two)] == ["a/scene.tif", "b/scene.tif"]
     with pytest.raises(SettingsError, match=r"a/scene\.tif is found 2 times.*data\.scenes$"):
         find(tmp_path, one, two, SceneSettings("a/{any}.tif", "labels.tif"))
-    with pytest.raises(SettingsError, match=r"found 2 times.*roles.*into one file.*'blocks'"):
+    with pytest.raises(
+        SettingsError, match=r"found 2 times.*roles are none, validation: give each scene another"
+    ):
         find(tmp_path, one, replace(one, role="validation"))
 
 

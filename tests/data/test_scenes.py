@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
+import zarr
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -454,3 +455,19 @@ def test_what_was_left_out_of_images_is_said_once_with_counts(tmp_path: Path) ->
             assert left_out(scenes, statistics) == (
                 "<numpy array> and 1 more: 5 pixels are infinite, and missing like NaN",
             )
+
+
+def test_a_depth_of_a_volume_is_learnt_from(tmp_path: Path) -> None:
+    volume = np.stack([blobs(40, 50, 1, seed)[..., 0] for seed in range(3)])
+    zarr.create_array(tmp_path / "a.zarr", data=volume, dimension_names=("z", "y", "x"))
+    write(tmp_path / "l.tif", ids(40, 50))
+    scene = SceneSettings("a.zarr", "l.tif")
+    identities = []
+    for at, depth in ((None, 0), ({"z": 2}, 2)):
+        with open_with(tmp_path, scene, classes(0, 1, 2, 3, 4), at=at) as scenes:
+            patch = scenes.read(0, Window(3, 4, 20, 30))
+            np.testing.assert_array_equal(patch.pixels[..., 0], volume[depth, 3:23, 4:34])
+            identities.append(scenes.infos[0].identity)
+    assert identities[0] != identities[1]
+    with pytest.raises(SourceError, match="choose from 0 to 2"):
+        open_with(tmp_path, scene, classes(0, 1, 2, 3, 4), at={"z": 3})

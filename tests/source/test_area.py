@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
+import zarr
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,3 +199,61 @@ def test_a_mask_on_another_grid_is_refused(
     path = write_raster("mask.tif", np.ones((*shape, 1), "uint8"), crs=UTM, transform=moved)
     with pytest.raises(SourceError, match=words):
         open_area(path, info())
+
+
+def write_zarr(path: Path, kind: str, values: np.ndarray, transform: Affine = TRANSFORM) -> Path:
+    """Write a mask as plain Zarr with a GeoTransform, as OME-Zarr, or as we write maps."""
+    c, a, b, f, d, e = transform.to_gdal()
+    mapping = {"crs_wkt": UTM.to_wkt(), "GeoTransform": f"{c} {a} {b} {f} {d} {e}"}
+    if kind == "array":
+        zarr.create_array(path, data=values)
+    elif kind == "plain":
+        group = zarr.create_group(path)
+        array = group.create_array("mask", data=values, dimension_names=("y", "x"))
+        array.attrs.update({"grid_mapping": "spatial_ref", "_FillValue": 2})
+        group.create_array("spatial_ref", data=np.int64(0)).attrs.update(mapping)
+    else:
+        axes = [{"name": name, "type": "space"} for name in "yx"]
+        scale = {"type": "scale", "scale": [1.0, 1.0]}
+        level = {"path": "0", "coordinateTransformations": [scale]}
+        ome = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": [level]}]}
+        group = zarr.create_group(path, attributes={"ome": ome})
+        group.create_array("0", data=values, dimension_names=("y", "x"))
+    return path
+
+
+@pytest.mark.parametrize("kind", ["array", "plain", "ome"])
+def test_a_mask_may_be_zarr(tmp_path: Path, kind: str) -> None:
+    values = (np.arange(60 * 80).reshape(60, 80) % 3).astype("uint8")
+    area = open_area(write_zarr(tmp_path / "mask.zarr", kind, values), info())
+    window = Window(7, 11, 13, 17)
+    inside = values[window.slices] == 1 if kind == "plain" else values[window.slices] != 0
+    np.testing.assert_array_equal(area.mask(window), inside)
+    copied = shutil.copytree(tmp_path / "mask.zarr", tmp_path / "copy.zarr")
+    assert open_area(copied, info()).identity == area.identity
+    other = open_area(write_zarr(tmp_path / "other.zarr", kind, values * 2), info())
+    assert other.identity != area.identity
+
+
+def test_a_zarr_mask_on_another_grid_or_none_at_all_is_refused(tmp_path: Path) -> None:
+    ones = np.ones((60, 80), "uint8")
+    with pytest.raises(SourceError, match="59 x 80 pixels and the image 60 x 80"):
+        open_area(write_zarr(tmp_path / "small.zarr", "ome", ones[1:]), info())
+    moved = Affine(10, 0, 500_010, 0, -10, 5_000_000)
+    with pytest.raises(SourceError, match="lies elsewhere"):
+        open_area(write_zarr(tmp_path / "moved.zarr", "plain", ones, moved), info())
+    zarr.create_group(tmp_path / "empty.zarr")
+    with pytest.raises(SourceError, match=r"area of interest .* without arrays of images"):
+        open_area(tmp_path / "empty.zarr", info())
+    with pytest.raises(SourceError, match="does not exist"):
+        open_area(tmp_path / "absent.zarr", info())
+
+
+def test_bands_that_a_mask_has_beside_its_first_are_said_to_be_left_out(
+    write_raster: WriteRaster,
+) -> None:
+    path = write_raster("mask.tif", np.ones((60, 80, 3), "uint8"), crs=UTM, transform=TRANSFORM)
+    assert [
+        note.endswith("the first of 3 bands is taken as the mask")
+        for note in open_area(path, info()).notes
+    ] == [True]

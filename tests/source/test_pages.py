@@ -12,7 +12,7 @@ import rasterio
 import tifffile
 from PIL import Image
 
-from tilesegm.errors import SourceError
+from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.open import open_source
 
 from .conftest import WriteRaster, pixels
@@ -189,8 +189,9 @@ def test_depth_and_time_of_ome_are_left_out_aloud(tmp_path: Path) -> None:
     with open_source(path) as source:
         assert source.info.bands == 3
         assert source.info.notes == (
-            "the first of 2 steps along time is read, the others are left out",
-            "the first of 5 steps along depth is read, the others are left out",
+            "the first of 2 steps along time is read and 1 left out; --at time=1 reads the second",
+            "the first of 5 steps along depth is read and 4 left out; "
+            "--at depth=1 reads the second",
         )
 
 
@@ -211,3 +212,77 @@ def test_the_thumbnail_of_a_slide_under_another_suffix(shared_data: Path, tmp_pa
     with open_source(path) as source:
         assert (source.info.height, source.info.width) == (2967, 2220)
         assert source.info.notes == (f"smaller pages of the file are left out: GTIFF_DIR:2:{path}",)
+
+
+STEPS = pixels(2 * 3 * 5 * 16, 24, 1).reshape(2, 3, 5, 16, 24)
+
+
+def written(kind: str, folder: Path) -> tuple[Path, np.ndarray]:
+    """Write a film of volumes with channels, and return it as time, depth, channel, row, col."""
+    path = folder / ("film.ome.tif" if kind == "OME" else "film.tif")
+    told = {"photometric": "minisblack", "metadata": {"axes": "TCZYX"}}
+    if kind == "ImageJ":
+        stored = STEPS.transpose(0, 2, 1, 3, 4).copy()
+        tifffile.imwrite(path, stored, imagej=True, metadata={"axes": "TZCYX"})
+    else:
+        tifffile.imwrite(path, STEPS, **told)
+    return path, STEPS.transpose(0, 2, 1, 3, 4)
+
+
+@pytest.mark.parametrize("kind", ["OME", "ImageJ", "tifffile"])
+@pytest.mark.parametrize("bands", [None, [3, 1]])
+def test_a_depth_and_a_time_can_be_chosen(
+    kind: str, bands: list[int] | None, tmp_path: Path
+) -> None:
+    path, film = written(kind, tmp_path)
+    chosen = [0, 1, 2] if bands is None else [band - 1 for band in bands]
+    identities = []
+    for time, depth in ((0, 0), (1, 3), (1, 4)):
+        with open_source(path, at={"Z": depth, "time": time}, bands=bands) as source:
+            read = source.read(source.info.window).values
+            np.testing.assert_array_equal(read, film[time, depth][chosen].transpose(1, 2, 0))
+            assert source.info.notes == ()
+            steps = {step.axis: (step.index, step.count) for step in source.info.steps}
+            assert steps == {"time": (time, 2), "depth": (depth, 5)}
+            identities.append(source.info.identity)
+    assert len(set(identities)) == 3
+
+
+@pytest.mark.parametrize("kind", ["OME", "ImageJ", "tifffile"])
+def test_steps_that_are_not_there_are_refused_and_others_told(kind: str, tmp_path: Path) -> None:
+    path, _ = written(kind, tmp_path)
+    with open_source(path, at={"z": 2}) as source:
+        assert source.info.notes == (
+            "the first of 2 steps along time is read and 1 left out; --at time=1 reads the second",
+        )
+    for at, words in (
+        ({"z": 5}, "z=5 was asked for, but the image has 5 steps along z; choose from 0 to 4"),
+        ({"w": 0}, r"w is none of the axes .*, which are time \(2 steps\), depth \(5 steps\)"),
+    ):
+        with pytest.raises(SourceError, match=words):
+            open_source(path, at=at)
+
+
+@pytest.mark.parametrize(
+    ("at", "words"), [({"z": -1}, "count from 0"), ({"z": 1, "depth": 1}, "names an axis twice")]
+)
+def test_steps_that_make_no_sense_are_refused(at: dict[str, int], words: str) -> None:
+    with pytest.raises(SettingsError, match=words):
+        open_source(np.zeros((3, 3)), at=at)
+
+
+def test_an_image_without_further_axes_has_no_step(
+    tmp_path: Path, write_raster: WriteRaster
+) -> None:
+    flat = (write_raster("a.tif", pixels(8, 8, 1)), write(tmp_path, VOLUME), np.zeros((4, 4, 2)))
+    for image in flat:
+        with pytest.raises(SourceError, match=r"z=0 was asked for.*has none; leave it out"):
+            open_source(image, at={"z": 0})
+
+
+def test_a_stack_of_declared_steps_is_refused_with_a_step_that_works(tmp_path: Path) -> None:
+    path = imagej("ZYX")(tmp_path)
+    with pytest.raises(SourceError, match=r"they are 3 steps along depth; .*\(--at depth=0\)"):
+        open_source(path)
+    with open_source(path, at={"depth": 0}) as source:
+        np.testing.assert_array_equal(source.read(source.info.window).values[..., 0], VOLUME[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import xarray as xr
 import zarr
 from rasterio.crs import CRS
+from rasterio.warp import transform as warp_points
 
 from tilesegm.source.open import open_source
 
@@ -264,7 +266,8 @@ def test_place(make: Any, crs: str | None, transform: Any, tmp_path: Path) -> No
         ),
     ],
 )
-def test_what_is_not_taken_is_said(image: Any, note: str) -> None:
+def test_what_is_not_taken_is_said(image: Any, note: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyproj", None)  # as if it were not installed
     with open_source(image) as source:
         assert len(source.info.notes) == 1
         assert re.search(note, source.info.notes[0])
@@ -275,3 +278,144 @@ def test_degrees_are_assumed_to_be_wgs84_aloud(tmp_path: Path) -> None:
         assert source.info.notes == (
             "coordinates are degrees without a coordinate system; WGS 84 is assumed",
         )
+
+
+SPHERE = {"semi_major_axis": 6378137.0, "inverse_flattening": 298.257223563}
+CF: dict[str, tuple[dict[str, Any], str]] = {
+    "transverse_mercator": (
+        {
+            "latitude_of_projection_origin": 0.0,
+            "longitude_of_central_meridian": 15.0,
+            "scale_factor_at_central_meridian": 0.9996,
+            "false_easting": 500000.0,
+            "false_northing": 0.0,
+        },
+        "+proj=tmerc +lat_0=0 +lon_0=15 +k=0.9996 +x_0=500000 +y_0=0",
+    ),
+    "lambert_conformal_conic": (
+        {
+            "standard_parallel": np.array([33.0, 45.0]),
+            "latitude_of_projection_origin": 39.0,
+            "longitude_of_central_meridian": 10.0,
+            "false_easting": 1000.0,
+        },
+        "+proj=lcc +lat_1=33 +lat_2=45 +lat_0=39 +lon_0=10 +x_0=1000 +y_0=0",
+    ),
+    "lambert_azimuthal_equal_area": (
+        {"latitude_of_projection_origin": 52.0, "longitude_of_projection_origin": 10.0},
+        "+proj=laea +lat_0=52 +lon_0=10",
+    ),
+    "albers_conical_equal_area": (
+        {
+            "standard_parallel": [43.0, 62.0],
+            "latitude_of_projection_origin": 30.0,
+            "longitude_of_central_meridian": 10.0,
+        },
+        "+proj=aea +lat_1=43 +lat_2=62 +lat_0=30 +lon_0=10",
+    ),
+    "polar_stereographic": (
+        {
+            "standard_parallel": 70.0,
+            "latitude_of_projection_origin": 90.0,
+            "straight_vertical_longitude_from_pole": -45.0,
+        },
+        "+proj=stere +lat_0=90 +lat_ts=70 +lon_0=-45",
+    ),
+    "mercator": (
+        {"standard_parallel": 20.0, "longitude_of_projection_origin": 5.0},
+        "+proj=merc +lat_ts=20 +lon_0=5",
+    ),
+    "geostationary": (
+        {
+            "perspective_point_height": 35785831.0,
+            "longitude_of_projection_origin": 9.5,
+            "latitude_of_projection_origin": 0.0,
+            "sweep_angle_axis": "y",
+        },
+        "+proj=geos +h=35785831 +lon_0=9.5 +sweep=y",
+    ),
+    "latitude_longitude": ({"earth_radius": 6371229.0}, "+proj=longlat +R=6371229"),
+}
+
+
+@pytest.mark.parametrize("name", CF)
+def test_a_grid_mapping_of_cf_may_tell_parameters_alone(name: str) -> None:
+    pytest.importorskip("pyproj")
+    parameters, proj = CF[name]
+    ellipsoid = {} if "earth_radius" in parameters else SPHERE
+    mapping = {"grid_mapping_name": name, **parameters, **ellipsoid}
+    image = with_mapping("crs", **mapping).set_coords("crs")
+    with open_source(image) as source:
+        place, notes = source.info.georeference, source.info.notes
+    assert notes == ()
+    assert place.transform == pytest.approx(TRANSFORM)
+    expected = CRS.from_string(proj + (" +ellps=WGS84" if ellipsoid else ""))
+    lons, lats = [3.0, 12.0, 25.0], [36.0, 48.0, 61.0]
+    # From the system itself, so that no shift of a datum comes in between.
+    there = warp_points(expected, place.crs, *warp_points("EPSG:4326", expected, lons, lats))
+    here = warp_points("EPSG:4326", expected, lons, lats)
+    np.testing.assert_allclose(there, here, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["array", "Zarr"])
+def test_angles_of_a_scan_become_metres(kind: str, tmp_path: Path) -> None:
+    parameters, _ = CF["geostationary"]
+    height = parameters["perspective_point_height"]
+    packed = {"units": "rad", "scale_factor": 5.6e-05, "add_offset": 0.1}
+    found = with_mapping("goes", grid_mapping_name="geostationary", **parameters, **SPHERE)
+    steps = np.arange(WIDTH).astype("int16"), -np.arange(HEIGHT).astype("int16")
+    found = found.assign_coords(
+        {name: (name, part, packed) for name, part in zip("xy", steps, strict=True)}
+    )
+    if kind == "Zarr":
+        found.to_zarr(tmp_path / "goes.zarr", zarr_format=2)
+        image: Any = tmp_path / "goes.zarr" / "img"
+    else:
+        image = xr.decode_cf(found).set_coords("goes")
+    with open_source(image) as source:
+        transform = source.info.georeference.transform
+    side, edge = 5.6e-05 * height, (0.1 - 2.8e-05) * height
+    top = (0.1 + 2.8e-05) * height
+    assert transform == pytest.approx((side, 0.0, edge, 0.0, -side, top))
+
+
+def test_parameters_that_make_no_system_are_said() -> None:
+    pytest.importorskip("pyproj")
+    image = with_mapping(grid_mapping_name="no_such_projection").set_coords("spatial_ref")
+    with open_source(image) as source:
+        (note,) = source.info.notes
+        assert source.info.georeference.crs is None
+    assert re.search("no_such_projection is not understood .* add crs_wkt", note)
+
+
+@pytest.mark.parametrize("start", [0.0, 358.0, 179.0])
+def test_longitudes_go_on_over_360_degrees(start: float) -> None:
+    coords = degrees()
+    turned = (start + 0.5 * np.arange(WIDTH)) % 360
+    coords["lon"] = xr.DataArray(turned, dims="lon", attrs={"units": "degrees_east"})
+    image = xr.DataArray(pixels(HEIGHT, WIDTH, 1)[..., 0], dims=("lat", "lon"), coords=coords)
+    with open_source(image) as source:
+        place = source.info.georeference
+    assert place.transform == pytest.approx((0.5, 0.0, start - 0.25, 0.0, 0.25, 39.875))
+
+
+@pytest.mark.parametrize("kind", ["array", "Zarr"])
+def test_coordinates_of_each_pixel_give_no_place_and_say_so(kind: str, tmp_path: Path) -> None:
+    rows, cols = np.indices((HEIGHT, WIDTH))
+    coords = {
+        "lat": (("y", "x"), 40 + 0.1 * rows),
+        "lon": (("y", "x"), 5 + 0.1 * cols + 0.01 * rows),
+    }
+    image: Any = cube().assign_coords(coords)
+    if kind == "Zarr":
+        image.to_dataset(name="img").to_zarr(tmp_path / "swath.zarr", zarr_format=2)
+        image = tmp_path / "swath.zarr" / "img"
+    with open_source(image) as source:
+        assert source.info.georeference.transform is None
+        (note,) = source.info.notes
+    assert re.search("lat and lon give each pixel a place of its own.*warp", note)
+
+
+def test_a_coordinate_of_one_value_is_said_to_give_no_place() -> None:
+    with open_source(cube(y=Y, x=X).isel(y=slice(0, 1))) as source:
+        assert source.info.notes == ("coordinates y have a single value and give no georeference",)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray
 import zarr
 
 from tilesegm.errors import SettingsError, SourceError
@@ -199,8 +200,8 @@ def test_only_series_of_bioformats2raw(version: str, listed: bool, tmp_path: Pat
     with open_source(series(tmp_path, ["0"], version, listed)) as source:
         assert (source.info.height, source.info.bands) == (40, 2)
         assert source.info.notes == (
-            "the first of 2 steps along t is read, the others are left out",
-            "the first of 3 steps along z is read, the others are left out",
+            "the first of 2 steps along t is read and 1 left out; --at t=1 reads the second",
+            "the first of 3 steps along z is read and 2 left out; --at z=1 reads the second",
         )
 
 
@@ -258,3 +259,34 @@ def test_multiscales_of_geozarr_are_no_ome(tmp_path: Path) -> None:
         open_source(tmp_path / "geo.zarr")
     with open_source(tmp_path / "geo.zarr" / "r10m") as source:
         assert source.info.width == 6
+
+
+@pytest.mark.parametrize("kind", ["plain", "ome", "xarray", "xarray of dask"])
+def test_a_step_of_any_further_axis_can_be_chosen(kind: str, tmp_path: Path) -> None:
+    values = np.arange(2 * 3 * 4 * 5 * 6, dtype=np.uint16).reshape(2, 3, 4, 5, 6)
+    names = ("t", "z", "c", "y", "x")
+    image: Any = tmp_path / "a.zarr"
+    if kind == "plain":
+        zarr.create_array(image, data=values, dimension_names=names)
+    elif kind == "ome":
+        scale = {"type": "scale", "scale": [1.0] * 5}
+        level = {"path": "0", "coordinateTransformations": [scale]}
+        ome = {"multiscales": [{"axes": [{"name": n} for n in names], "datasets": [level]}]}
+        group = zarr.create_group(image, attributes={"ome": {"version": "0.5", **ome}})
+        group.create_array("0", data=values)
+    else:
+        image = xarray.DataArray(values, dims=names)
+        image = image.chunk({"t": 1}) if "dask" in kind else image
+    identities = []
+    for at in ({"t": 0}, {"t": 1}, {"depth": 2}, {"time": 1, "z": 1}):
+        time = at.get("t", at.get("time", 0))
+        depth = at.get("z", at.get("depth", 0))
+        with open_source(image, at=at, bands=[4, 2]) as source:
+            read = source.read(Window(1, 2, 3, 4)).values
+            expected = values[time, depth][[3, 1], 1:4, 2:6].transpose(1, 2, 0)
+            np.testing.assert_array_equal(read, expected)
+            assert len(source.info.notes) == 2 - len(at)
+            identities.append(source.info.identity)
+    assert len(set(identities)) == 4
+    with pytest.raises(SourceError, match=r"z=3 was asked for.*choose from 0 to 2"):
+        open_source(image, at={"z": 3})

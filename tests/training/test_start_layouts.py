@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from PIL import Image
 
+from tests.data.label_parts import TRANSFORM, UTM, write_polygons
+from tests.images import blobs, write
 from tilesegm.data.find import SceneFiles, find_scenes
 from tilesegm.data.open_scenes import open_scenes
 from tilesegm.errors import InputError
@@ -355,3 +358,35 @@ def test_the_advice_on_kinds_of_labels_works() -> None:
     kinds_of_labels()
     _, files, _ = start("im", "la/**/*_ids.png")
     assert len(files) == 4
+
+
+def one_image(*labels: str) -> None:
+    """Write an image with polygons of two classes for each role, in places apart."""
+    write(Path("d/city.tif"), blobs(320, 320), crs=UTM, transform=TRANSFORM)
+    for number, name in enumerate(labels):
+        top = 20 + 110 * number
+        shapes = [shapely.box(x, top, x + 40, top + 40) for x in (20, 90, 180, 250)]
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        write_polygons(Path(name), shapes, ["house", "road"] * 2)
+
+
+@pytest.mark.parametrize(
+    ("names", "images", "labels"),
+    [
+        (("d/train.gpkg", "d/val.gpkg"), "d", []),
+        (("d/city_train.shp", "d/city_test.shp", "d/city_valid.shp"), "d", []),
+        (("d/train/labels.gpkg", "d/val/labels.gpkg"), "d/city.tif", ["d/train", "d/val"]),
+        (("b.training.gpkg", "b.dev.gpkg"), "d/city.tif", ["b.training.gpkg", "b.dev.gpkg"]),
+    ],
+)
+def test_one_image_takes_polygons_of_several_roles(
+    names: tuple[str, ...], images: str, labels: list[str]
+) -> None:
+    Path("d").mkdir()
+    one_image(*names)
+    config, (files,), notes = start(images, labels)
+    assert {scene.role for scene in config.data.scenes} >= {"train", "validation"}
+    assert {each.labels for each in files.by_role} == {str(Path(name).absolute()) for name in names}
+    assert any("roles by the names of labels: 1 train, 1 val" in n for n in notes)
+    # The buffer of the usual network would leave nothing to learn from.
+    assert config.model.depth < 4

@@ -18,6 +18,7 @@ from tilesegm.metrics.confusion import Scores
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.training.settings.config import ValidationSettings
+from tilesegm.training.validation import held_out
 from tilesegm.training.validation.held_out import (
     Region,
     choose_regions,
@@ -132,3 +133,18 @@ def test_a_live_predictor_follows_the_weights_without_compiling_again() -> None:
     layer.kernel.assign(np.full((1, 1, 1, 2), 0.5, np.float32))
     np.testing.assert_allclose(predictor(tiles), 2.0)
     assert len(calls) == 1
+
+
+def test_many_small_windows_of_one_tile_are_one_region() -> None:
+    windows = [Window(0, 0, 16, 16), Window(16, 0, 16, 32), Window(300, 80, 40, 40)]
+    small, *cut = choose_regions([windows * 2], tile=100, megapixels=None, seed=0)
+    assert small.window == Window(0, 0, 32, 32)
+    assert small.counted == tuple(windows[:2] * 2)
+    # The third window lies in two tiles.
+    assert [region.window for region in cut] == [Window(300, 80, 40, 20), Window(300, 100, 40, 20)]
+    alone = choose_regions([windows[2:]], tile=100, megapixels=None, seed=0)
+    assert [region.counted for region in alone] == [None]
+    inside = held_out._inside(Window(8, 0, 16, 40), windows)
+    expected = np.zeros((16, 40), bool)
+    expected[:8, :16] = expected[8:, :32] = True
+    np.testing.assert_array_equal(inside, expected)

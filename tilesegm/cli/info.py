@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.shared import AsJson, Bands, Level, Nodata, Unscale
-from tilesegm.cli.values import parse_bands
+from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Unscale
+from tilesegm.cli.values import parse_at, parse_bands
 
 if TYPE_CHECKING:
     from tilesegm.source.base import Source
@@ -31,6 +31,7 @@ def info(
     bands: Bands = None,
     nodata: Nodata = None,
     level: Level = 0,
+    at: At = None,
     unscale: Unscale = False,
     as_json: AsJson = False,
 ) -> None:
@@ -41,9 +42,11 @@ def info(
     from tilesegm.model.open import read_spec
 
     spec = read_spec(path) if Path(path).is_dir() else None
-    facts = (
-        _about_image(path, bands, nodata, level, unscale) if spec is None else _about_model(spec)
-    )
+    if spec is None:
+        choices = {"bands": parse_bands(bands), "nodata": nodata, "level": level}
+        facts = _about_image(path, **choices, at=parse_at(at), unscale=unscale)
+    else:
+        facts = _about_model(spec)
     if as_json:
         typer.echo(json.dumps(facts))
         return
@@ -54,14 +57,11 @@ def info(
     Console().print(table)
 
 
-def _about_image(
-    path: str, bands: str | None, nodata: str | None, level: int, unscale: bool
-) -> dict[str, Any]:
+def _about_image(path: str, **choices: Any) -> dict[str, Any]:
     from tilesegm.source.hidden import find_hidden
     from tilesegm.source.open import open_source
 
-    chosen = parse_bands(bands)
-    with open_source(path, bands=chosen, nodata=nodata, level=level, unscale=unscale) as source:
+    with open_source(path, **choices) as source:
         image, hidden = source.info, find_hidden(source)
         values = _about_values(source)
     place = image.georeference
@@ -72,6 +72,8 @@ def _about_image(
         "width": image.width,
         "bands": image.bands,
         "band_names": list(image.band_names),
+        "steps": {step.axis: step.count for step in image.steps},
+        "at": {step.axis: step.index for step in image.steps},
         "dtype": str(image.dtype),
         "block": list(image.block),
         "nodata": None if image.nodata is None else str(image.nodata),

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any, get_type_hints
 
 from tilesegm.cli.shared import (
+    At,
     Augment,
     Bands,
     BlendChoice,
@@ -27,6 +28,7 @@ from tilesegm.cli.shared import (
     Unscale,
 )
 from tilesegm.cli.values import (
+    parse_at,
     parse_augment,
     parse_bands,
     parse_bytes,
@@ -58,6 +60,7 @@ class InferenceOptions:
     bands: Bands = None
     nodata: Nodata = None
     level: Level = 0
+    at: At = None
     unscale: Unscale = False
     normalise: Normalise = None
     network_outputs: NetworkOutputs = "auto"
@@ -85,6 +88,7 @@ class InferenceOptions:
             bands=parse_bands(self.bands),
             nodata=parse_nodata(self.nodata),
             level=self.level,
+            at=parse_at(self.at),
             unscale=self.unscale,
             normalisation=parse_normalisation(self.normalise),
             network_outputs=self.network_outputs,  # type: ignore[arg-type]

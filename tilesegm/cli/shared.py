@@ -10,6 +10,7 @@ import typer
 __all__ = [
     "Aoi",
     "AsJson",
+    "At",
     "Augment",
     "Bands",
     "BlendChoice",
@@ -71,6 +72,13 @@ Nodata = Annotated[
     ),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
+At = Annotated[
+    str | None,
+    typer.Option(
+        metavar="AXIS=STEP,...",
+        help="Steps to read of a volume or film, counted from 0, such as z=3,t=0; else the first.",
+    ),
+]
 Unscale = Annotated[
     bool,
     typer.Option(
@@ -84,7 +92,7 @@ Aoi = Annotated[
     str | None,
     typer.Option(
         help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
-        "or mask raster."
+        "or mask raster or Zarr on the grid of the image."
     ),
 ]
 Normalise = Annotated[

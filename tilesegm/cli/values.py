@@ -9,7 +9,14 @@ from typing import Literal
 from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
 
-__all__ = ["parse_augment", "parse_bands", "parse_bytes", "parse_normalisation", "parse_overlap"]
+__all__ = [
+    "parse_at",
+    "parse_augment",
+    "parse_bands",
+    "parse_bytes",
+    "parse_normalisation",
+    "parse_overlap",
+]
 
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY_UNITS = {"KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -35,6 +42,20 @@ def parse_bands(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(word) for word in text.split(","))
     except ValueError:
         raise SettingsError(f"bands is {text!r}; give numbers such as 3,2,1") from None
+
+
+def parse_at(text: str | None) -> dict[str, int] | None:
+    """``z=3,t=0``."""
+    if text is None:
+        return None
+    pairs = [word.partition("=") for word in text.split(",")]
+    try:
+        at = {axis.strip(): int(index) for axis, _, index in pairs}
+    except ValueError:
+        at = {}
+    if len(at) < len(pairs) or not all(at):
+        raise SettingsError(f"at is {text!r}; give one step of each axis, such as z=3,t=0")
+    return at
 
 
 def parse_overlap(text: str) -> int | Literal["exact"]:

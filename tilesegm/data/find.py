@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,6 +34,13 @@ class SceneFiles:
     group: str
     """What belongs together; the scene's name where settings say nothing."""
     role: str | None
+    others: tuple[SceneFiles, ...] = ()
+    """The same image with the labels of other roles; those of this one have the role ``role``."""
+
+    @property
+    def by_role(self) -> tuple[SceneFiles, ...]:
+        """Itself and the others."""
+        return (self, *self.others)
 
 
 def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
@@ -43,29 +51,18 @@ def find_scenes(settings: DataSettings, folder: Path) -> tuple[SceneFiles, ...]:
         folder: what relative paths start from, that of the settings file.
 
     Returns:
-        Scenes in the order of settings, those of one pattern in natural order.
+        Scenes in the order of settings, those of one pattern in natural order; an image whose
+        scenes have a role each is one scene.
 
     Raises:
         SourceError: a pattern finds nothing, or an image lacks one of its files.
         SettingsError: an image is found twice.
     """
-    scenes = [files for scene in settings.scenes for files in _find(scene, folder)]
-    images = Counter(files.image for files in scenes)
-    for image, times in images.items():
-        if times > 1:
-            shown = image if isinstance(image, str) else image[0]
-            roles = {files.role for files in scenes if files.image == image}
-            advice = (
-                ": for roles within an image put the polygons of all of them into one file, and "
-                "let split.strategy 'blocks' hold places out, with a buffer that keeps the network "
-                "from seeing them; or cut the image into a file per role"
-                if len(roles) > 1
-                else ""
-            )
-            raise SettingsError(
-                f"image {shown} is found {times} times; each may stand in one scene of "
-                f"data.scenes{advice}"
-            )
+    by_image: dict[str | tuple[str, ...], list[SceneFiles]] = {}
+    for scene in settings.scenes:
+        for files in _find(scene, folder):
+            by_image.setdefault(_real(files.image), []).append(files)
+    scenes = [_of_image(several) for several in by_image.values()]
     names = Counter(files.name for files in scenes)
     return tuple(files if names[files.name] == 1 else _rename(files, folder) for files in scenes)
 
@@ -82,6 +79,37 @@ def _find(scene: SceneSettings, folder: Path) -> list[SceneFiles]:
         )
     values.sort(key=lambda each: [natural(text) for text in each.values()])
     return [_resolve(scene, first, each, folder) for each in values]
+
+
+def _real(image: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """Return the one name of an image that links or ``..`` give several."""
+    if isinstance(image, tuple):
+        return tuple(map(os.path.realpath, image))
+    return image if is_remote(image) else os.path.realpath(image)
+
+
+def _of_image(several: list[SceneFiles]) -> SceneFiles:
+    """Make one scene of those of one image, which may be one of each role.
+
+    Raises:
+        SettingsError: two have one role, or one has none.
+    """
+    first, *others = several
+    roles = [files.role for files in several]
+    if len(set(roles)) < len(roles) or (others and None in roles):
+        shown = first.image if isinstance(first.image, str) else first.image[0]
+        stated = ", ".join(role or "none" for role in roles)
+        advice = (
+            f", or in one of each role, and the roles are {stated}: give each scene another one of "
+            "train, validation and test, and join files of one role"
+            if any(roles)
+            else ""
+        )
+        raise SettingsError(
+            f"image {shown} is found {len(several)} times; each may stand in one scene of "
+            f"data.scenes{advice}"
+        )
+    return replace(first, others=tuple(others))
 
 
 def _resolve(scene: SceneSettings, first: str, values: dict[str, str], folder: Path) -> SceneFiles:

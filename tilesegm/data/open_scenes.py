@@ -11,10 +11,12 @@ from tilesegm.data.instances import InstanceLabels, Instances
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.labels.classes import class_ids, class_infos
 from tilesegm.data.labels.open import open_labels
-from tilesegm.data.scene import OpenScene, SceneEntry
+from tilesegm.data.labels.roles import LabelPart, RoleLabels
+from tilesegm.data.scene import BY_PLACE, OpenScene, SceneEntry
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import INSTANCES, BorderWeightSettings, DataSettings
 from tilesegm.source.area import open_area
+from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import Identity
 from tilesegm.source.open import open_source
 
@@ -37,7 +39,12 @@ def open_scenes(
         SettingsError: settings contradict the files.
     """
     entries = [
-        SceneEntry(each.name, each.group, each.role, partial(_open, each, settings, border))
+        SceneEntry(
+            each.name,
+            each.group,
+            BY_PLACE if each.others else each.role,
+            partial(_open, each, settings, border),
+        )
         for each in files
     ]
     return Scenes(entries, class_infos(settings.labels), border)
@@ -46,34 +53,57 @@ def open_scenes(
 def _open(
     files: SceneFiles, settings: DataSettings, border: BorderWeightSettings | None
 ) -> OpenScene:
-    """Open the files of a scene; with ``border`` objects that touch are drawn apart."""
+    """Open the files of a scene."""
     with ExitStack() as opened:
         image = open_source(
             files.image,
             bands=settings.bands,
             nodata=settings.nodata,
+            at=settings.at,
             unscale=bool(settings.unscale),
         )
         opened.callback(image.close)
+        parts = []
+        for each in files.by_role:
+            parts.append(_open_part(each, settings, border, image.info))
+            opened.callback(parts[-1].close)
+        opened.pop_all()
+    first = parts[0]
+    meaning = _label_identity(settings, border)
+    if len(parts) == 1:
+        return OpenScene(
+            image=image,
+            labels=first.labels,
+            label_identity=meaning,
+            area=first.area,
+            instances=first.instances,
+        )
+    # Borders have weights where they are learnt from.
+    instances = next((part.instances for part in parts if part.role == "train"), None)
+    return OpenScene(
+        image=image, labels=RoleLabels(parts), label_identity=meaning, instances=instances
+    )
+
+
+def _open_part(
+    files: SceneFiles, settings: DataSettings, border: BorderWeightSettings | None, info: ImageInfo
+) -> LabelPart:
+    """Open labels, area and objects; with ``border`` objects that touch are drawn apart."""
+    with ExitStack() as opened:
         instances = None
         drawn = files.labels == INSTANCES
         if files.instances is not None:
-            instances = Instances(
-                files.instances, image.info, separate=border is not None and drawn
-            )
+            instances = Instances(files.instances, info, separate=border is not None and drawn)
             opened.callback(instances.close)
         labels: Labels
         if drawn and instances is not None:
-            labels = InstanceLabels(instances, settings.labels, image.info)
+            labels = InstanceLabels(instances, settings.labels, info)
         else:
-            labels = open_labels(files.labels, settings.labels, image.info)
+            labels = open_labels(files.labels, settings.labels, info)
         opened.callback(labels.close)
-        area = None if files.area is None else open_area(files.area, image.info)
+        area = None if files.area is None else open_area(files.area, info)
         opened.pop_all()
-    meaning = _label_identity(settings, border)
-    return OpenScene(
-        image=image, labels=labels, label_identity=meaning, area=area, instances=instances
-    )
+    return LabelPart(files.role or "", labels, area, instances)
 
 
 def _label_identity(settings: DataSettings, border: BorderWeightSettings | None) -> Identity:

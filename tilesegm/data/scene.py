@@ -12,6 +12,7 @@ from tilesegm.closing import Closing
 from tilesegm.data.instances import InstanceLabels, Instances
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.labels.raster import RasterLabels
+from tilesegm.data.labels.roles import RoleLabels
 from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.patch import IGNORE
 from tilesegm.grid.window import Window
@@ -21,7 +22,10 @@ from tilesegm.source.hidden import find_hidden
 from tilesegm.source.identity import Identity
 from tilesegm.source.vector.reading import Reading
 
-__all__ = ["OpenScene", "SceneEntry", "SceneInfo"]
+__all__ = ["BY_PLACE", "OpenScene", "SceneEntry", "SceneInfo"]
+
+BY_PLACE = "by place"
+"""Role of a scene whose labels have several: those of each place say what it is for."""
 
 _FROM_THE_TOP = ("GIF", "JPEG", "PNG", "WEBP")
 """Formats that decode from the first row only."""
@@ -34,6 +38,7 @@ class SceneInfo:
     name: str
     group: str
     role: str | None
+    """``train``, ``validation``, ``test``, or ``BY_PLACE``; None where the split decides."""
     height: int
     width: int
     identity: Identity
@@ -59,14 +64,30 @@ class OpenScene(Closing):
     @property
     def slow_labels(self) -> bool:
         """Whether a window anywhere in the labels costs much more than its pixels."""
-        if isinstance(self.labels, RasterLabels):
-            return self.labels.kind in _FROM_THE_TOP
-        return isinstance(self.labels, InstanceLabels)
+        return any(
+            labels.kind in _FROM_THE_TOP
+            if isinstance(labels, RasterLabels)
+            else isinstance(labels, InstanceLabels)
+            for labels in self._files
+        )
 
     @property
-    def reading(self) -> Reading | None:
-        """What is to be told of the vector file of the labels."""
-        return self.labels.reading if isinstance(self.labels, VectorLabels) else None
+    def readings(self) -> tuple[Reading, ...]:
+        """What is to be told of the vector files of the labels."""
+        return tuple(each.reading for each in self._files if isinstance(each, VectorLabels))
+
+    @property
+    def areas(self) -> tuple[Area, ...]:
+        """Its area, or that of each role."""
+        parts = self.labels.parts if isinstance(self.labels, RoleLabels) else ()
+        return tuple(filter(None, (self.area, *(part.area for part in parts))))
+
+    @property
+    def _files(self) -> tuple[Labels, ...]:
+        """Labels of each role, or the only ones."""
+        if isinstance(self.labels, RoleLabels):
+            return tuple(part.labels for part in self.labels.parts)
+        return (self.labels,)
 
     @property
     def identity(self) -> Identity:
@@ -93,7 +114,8 @@ class OpenScene(Closing):
             for found in find_hidden(self.image)
             if found.pixels or found.doubtful
         )
-        return image + (self.labels.hidden() if isinstance(self.labels, RasterLabels) else ())
+        labels = [each.hidden() for each in self._files if isinstance(each, RasterLabels)]
+        return image + tuple(note for notes in labels for note in notes)
 
     def close(self) -> None:
         """Close all files."""

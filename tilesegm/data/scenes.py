@@ -15,6 +15,7 @@ from tilesegm.closing import Closing
 from tilesegm.data.copies import Copies
 from tilesegm.data.handles import Handles
 from tilesegm.data.instances import write_border_weights
+from tilesegm.data.labels.roles import RoleLabels, RolePlaces
 from tilesegm.data.labels.values import strips
 from tilesegm.data.patch import IGNORE, Patch
 from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
@@ -126,18 +127,20 @@ class Scenes(Closing):
         self._scenes: list[_Scene] = []
         labels: list[Reading] = []
         areas: list[Reading] = []
+        masks: list[str] = []
         room = _COPIED_BYTES
         try:
             for number, entry in enumerate(entries):
                 with self._handles.lend(number) as opened:
                     scene = _Scene.of(entry, opened, room)
-                    labels += filter(None, [opened.reading])
-                    areas += filter(None, [opened.area.reading] if opened.area else [])
+                    labels += opened.readings
+                    areas += filter(None, (area.reading for area in opened.areas))
+                    masks += (note for area in opened.areas for note in area.notes)
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)
             _check_alike(self.images)
-            self.notes = (*tell(labels), *tell_bare(labels), *tell(areas))
+            self.notes = (*tell(labels), *tell_bare(labels), *tell(areas), *dict.fromkeys(masks))
         except BaseException:
             self.close()
             raise
@@ -200,6 +203,16 @@ class Scenes(Closing):
             if valid is not None:
                 labels[~valid] = IGNORE
         return labels
+
+    def role_places(self, scene: int) -> RolePlaces:
+        """Find where the labels of each role lie in a scene with the role ``BY_PLACE``.
+
+        Raises:
+            SourceError: labels cannot be read, or hold an unknown value.
+        """
+        with self._handles.lend(scene) as opened:
+            assert isinstance(opened.labels, RoleLabels)
+            return opened.labels.places()
 
     def hidden(self) -> tuple[str, ...]:
         """Say what tags hide of the first scene that has any, and of how many others."""

@@ -53,7 +53,8 @@ class SceneSettings:
     group: str | None = None
     """What belongs together, such as a site or a patient; may hold placeholders of the image."""
     role: Literal["train", "validation", "test"] | None = None
-    """Keeps these scenes out of the split and gives them this role."""
+    """Keeps these scenes out of the split and gives them this role; an image may stand in one scene
+    of each role, whose labels or areas say which places of it are learnt from and held out."""
 
     def __post_init__(self) -> None:
         if not self.images or not all(self.images):
@@ -171,6 +172,9 @@ class DataSettings:
     """Bands to use, counted from 1; all when not given."""
     nodata: float | Literal["none"] | None = None
     """Value of missing pixels, in place of what the image says; ``none``: no value."""
+    at: dict[str, int] | None = None
+    """Step to read of each axis beside rows, columns and bands of volumes and films, counted from
+    0, such as ``{z: 3}``; the first of others."""
     unscale: bool | None = None
     """Whether the scale and offset that images tell are applied to their stored values; not when
     nothing is given."""

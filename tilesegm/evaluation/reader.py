@@ -150,6 +150,7 @@ class PairReader:
         lines = tell(filter(None, [truth, self._area.reading if self._area else None]))
         if truth is not None and truth.elsewhere:
             lines.append(f"{truth.elsewhere}; all of it counts as background")
+        lines += self._area.notes if self._area else ()
         return (*(f"{info.uri}: {note}" for info in infos for note in info.notes), *lines)
 
     def _open_scores(self, files: ExitStack, image: Any, bands: int) -> Source | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,9 @@ class Options:
     ``"none"`` reads the declared one as a value."""
     level: int = 0
     """Resolution level of a multi-resolution image; 0 is the finest."""
+    at: Mapping[str, int] | None = None
+    """Index of the step to read of each axis beside rows, columns and bands, counted from 0, such
+    as ``{"z": 3}``; of others the first is read."""
     unscale: bool = False
     """Apply the scale and offset that the image tells, as xarray's ``mask_and_scale`` does."""
     area: str | Path | None = None

@@ -16,6 +16,7 @@ from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
+from tilesegm.source.steps import at_text
 from tilesegm.version import __version__
 
 __all__ = ["check_outputs", "extra_paths", "finish_outputs", "make_facts", "output_paths"]
@@ -43,6 +44,7 @@ def make_facts(plan: Plan, fingerprint: str) -> MapFacts:
         version=__version__,
         model=spec.name,
         image=plan.info.uri,
+        steps=at_text(tuple((step.axis, step.index) for step in plan.info.steps)) or None,
         layout=TileLayout(
             tile=grid.tile,
             overlap=grid.overlap,

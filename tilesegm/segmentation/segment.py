@@ -160,7 +160,8 @@ def _plan_work(
 ) -> _Work:
     options = request.options
     area = open_area(options.area, source.info) if options.area else None
-    for line in tell(filter(None, [area.reading] if area else [])):
+    told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
+    for line in told:
         on_event(Noted(line))
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)

@@ -26,6 +26,7 @@ def open_image(image: Any, options: Options) -> Source:
         bands=options.bands,
         nodata=options.nodata,
         level=options.level,
+        at=options.at,
         unscale=options.unscale,
     )
     if not source.info.pixels:

@@ -28,6 +28,7 @@ __all__ = ["MapFacts", "check_finished", "digest", "read_map_facts"]
 
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _TILING = "TILESEGM_TILING"
+_AT = "TILESEGM_AT"
 _TILING_TEXT = re.compile(
     r"tile (\d+) x (\d+), overlap (\d+), margin (\d+), blend (\w+)(?:, stride (\d+))?"
 )
@@ -50,6 +51,8 @@ class MapFacts:
     model: str | None = None
     image: str | None = None
     """Path or URL of the image that it was made of."""
+    steps: str | None = None
+    """Step that was read of each of its axes beside rows, columns and bands: ``z=3,t=0``."""
     layout: TileLayout | None = None
     exact: bool | None = None
     """Whether tiles change nothing."""
@@ -63,6 +66,7 @@ class MapFacts:
             "TILESEGM_VERSION": self.version,
             "TILESEGM_MODEL": self.model,
             "TILESEGM_IMAGE": self.image,
+            _AT: self.steps,
             _TILING: None if self.layout is None else _tiling_text(self.layout),
             "TILESEGM_EXACT": None if self.exact is None else "yes" if self.exact else "no",
             _FINGERPRINT: self.fingerprint,
@@ -102,6 +106,7 @@ def read_map_facts(image: Any) -> MapFacts:
         version=tags.get("TILESEGM_VERSION"),
         model=tags.get("TILESEGM_MODEL"),
         image=tags.get("TILESEGM_IMAGE"),
+        steps=tags.get(_AT),
         layout=_layout(tags[_TILING]) if _TILING in tags else None,
         exact={"yes": True, "no": False}.get(tags.get("TILESEGM_EXACT", "")),
         fingerprint=tags.get(_FINGERPRINT),

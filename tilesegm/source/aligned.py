@@ -56,6 +56,11 @@ class AlignedSource(ImageSource):
         )
 
     @property
+    def palette(self) -> NDArray[np.uint8] | None:
+        """Colours of the image's ids."""
+        return self._stored.palette if isinstance(self._stored, ImageSource) else None
+
+    @property
     def may_mask(self) -> bool:
         """Whether pixels are missing: those beyond the image are."""
         return True

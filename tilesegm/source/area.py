@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.base import Georeference, ImageInfo, same_place
-from tilesegm.source.gdal import open_quietly
+from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.identity import Identity
+from tilesegm.source.names import file_of
+from tilesegm.source.open import open_source
 from tilesegm.source.polygons import Polygons, read_polygons
+from tilesegm.source.remote import is_remote
 from tilesegm.source.vector.address import VectorAddress, is_vector
 from tilesegm.source.vector.reading import Reading
 
@@ -28,6 +29,11 @@ class Area(Protocol):
     @property
     def reading(self) -> Reading | None:
         """What is to be told of a vector file."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is left out of a mask, in a line each."""
         ...
 
     @property
@@ -49,6 +55,7 @@ class PolygonArea:
         identity: tuple[tuple[str, str], ...],
         reading: Reading | None = None,
     ) -> None:
+        self.notes: tuple[str, ...] = ()
         self._polygons = polygons
         self._ones = np.ones(len(polygons), np.int32)
         self.identity = identity
@@ -62,34 +69,39 @@ class PolygonArea:
 class MaskArea:
     """A raster on the grid of the image; pixels other than 0 and its nodata count."""
 
-    def __init__(self, path: Path, identity: tuple[tuple[str, str], ...]) -> None:
-        self._dataset = open_quietly(str(path))
+    def __init__(self, source: Source, identity: Identity) -> None:
+        self._source = source
         self.identity = identity
+        info = source.info
+        more = f"{info.uri}: the first of {info.bands} bands is taken as the mask"
+        self.notes = (
+            *(f"{info.uri}: {note}" for note in info.notes),
+            *((more,) if info.bands > 1 else ()),
+        )
         self.reading: Reading | None = None
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
         """Return ``(height, width)``, True where a pixel is of interest."""
-        part = rasterio.windows.Window(window.col, window.row, window.width, window.height)
-        values = self._dataset.read(1, window=part)
-        inside: NDArray[np.bool_] = (values != 0) & (self._dataset.read_masks(1, window=part) != 0)
-        return inside
+        pixels = self._source.read(window)
+        inside: NDArray[np.bool_] = pixels.values[..., 0] != 0
+        return inside if pixels.valid is None else inside & pixels.valid
 
 
 def open_area(path: str | Path, info: ImageInfo) -> Area:
     """Open a polygon file in any coordinate system, or a mask raster on the image's grid.
 
     Args:
-        path: of the file; of a polygon file also ``FILE|layername=NAME|crs=EPSG:CODE``.
+        path: of the file or Zarr store; of a polygon file also
+            ``FILE|layername=NAME|crs=EPSG:CODE``.
         info: of the image.
 
     Raises:
         SourceError: the file cannot be read, has another grid, or misses the image.
     """
     if not is_vector(path):
-        path = Path(path)
-        if not path.exists():
+        if not is_remote(str(path)) and not Path(file_of(str(path))).exists():
             raise SourceError(f"area of interest {path} does not exist")
-        return _open_mask(path, info, (("area", _hash(path)),))
+        return _open_mask(str(path), info)
     address = VectorAddress.parse(path)
     address.check_exists("area of interest")
     try:
@@ -114,19 +126,30 @@ def _hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _open_mask(path: Path, info: ImageInfo, identity: tuple[tuple[str, str], ...]) -> MaskArea:
+def _open_mask(path: str, info: ImageInfo) -> MaskArea:
     try:
-        area = MaskArea(path, identity)
-    except rasterio.errors.RasterioIOError as error:
+        source = open_source(path)
+    except SourceError as error:
         raise SourceError(f"area of interest {path} cannot be read: {error}") from error
-    dataset = area._dataset
-    if (dataset.height, dataset.width) != (info.height, info.width):
+    try:
+        _check_grid(source.info, info)
+    except SourceError:
+        source.close()
+        raise
+    # The same mask elsewhere is the same area.
+    local = (("area", _hash(Path(file_of(path)))),) if not is_remote(path) else ()
+    page = (("area as", path),) if file_of(path) != path else ()
+    return MaskArea(source, (*local, *page) or source.info.identity)
+
+
+def _check_grid(mask: ImageInfo, image: ImageInfo) -> None:
+    """Refuse a mask on another grid than that of the image."""
+    if (mask.height, mask.width) != (image.height, image.width):
         raise SourceError(
-            f"mask {path} has {dataset.height} x {dataset.width} pixels and the image "
-            f"{info.height} x {info.width}; warp it to the image's grid first"
+            f"mask {mask.uri} has {mask.height} x {mask.width} pixels and the image "
+            f"{image.height} x {image.width}; warp it to the image's grid first"
         )
-    at = None if dataset.transform.is_identity else tuple(dataset.transform)[:6]
-    there = Georeference(transform=at)
-    if not same_place(info.georeference, there, info.height, info.width):
-        raise SourceError(f"mask {path} lies elsewhere than the image; warp it to its grid first")
-    return area
+    if not same_place(image.georeference, mask.georeference, image.height, image.width):
+        raise SourceError(
+            f"mask {mask.uri} lies elsewhere than the image; warp it to its grid first"
+        )

@@ -9,7 +9,7 @@ import numpy as np
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, scaling_of_bands
-from tilesegm.source.identity import array_identity
+from tilesegm.source.identity import array_identity, steps_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.labelled import Labelled, only_variable, unlabel
 from tilesegm.source.missing import Missing
@@ -47,7 +47,7 @@ class ArraySource(ImageSource):
             raise SettingsError(f"{uri}: level={options.level}, but an array has level 0 alone")
         beside: Labelled = Labelled()
         if hasattr(array, "dims"):
-            array, beside = unlabel(array, uri)
+            array, beside = unlabel(array, uri, options.at)
         if len(array.shape) not in (2, 3):
             raise SourceError(
                 f"{uri}: shape {tuple(array.shape)}; expected (H, W) or (H, W, bands)"
@@ -83,7 +83,9 @@ class ArraySource(ImageSource):
                 ("dtype", str(dtype)),
                 ("bands", str(bands)),
                 *array_identity(height, width, lambda window: self._take(window)[0]),
+                *steps_identity(beside.steps),
             ),
+            steps=beside.steps,
             scaling=scaling_of_bands([beside.scaling] * len(bands)),
             notes=beside.notes,
         )

@@ -31,12 +31,14 @@ def find_axes(names: Sequence[str]) -> tuple[int | None, int | None, int | None]
 
 @dataclass(frozen=True)
 class Axes:
-    """Which axis of an array holds rows, columns and bands; of any other, index 0 is read."""
+    """Which axis of an array holds rows, columns and bands; of any other, one step is read."""
 
     shape: tuple[int, ...]
     rows: int
     cols: int
     bands: int | None = None
+    steps: tuple[int, ...] = ()
+    """Index that is read of each other axis, in their order; 0 where not given."""
 
     @classmethod
     def named(cls, uri: str, shape: Sequence[int], names: Sequence[str]) -> Axes:
@@ -78,18 +80,11 @@ class Axes:
         """Number of bands."""
         return 1 if self.bands is None else self.shape[self.bands]
 
-    def notes(self, names: Sequence[str]) -> tuple[str, ...]:
-        """Say which steps of further axes are not read.
-
-        Args:
-            names: of all axes; empty where they have none.
-        """
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Axes beside rows, columns and bands."""
         read = (self.rows, self.cols, self.bands)
-        return tuple(
-            f"the first of {self.shape[axis]} steps along {name} is read, the others are left out"
-            for axis, name in enumerate(names)
-            if axis not in read and self.shape[axis] > 1
-        )
+        return tuple(axis for axis in range(len(self.shape)) if axis not in read)
 
     def block(self, chunks: Sequence[int]) -> tuple[int, int]:
         """Return rows and columns of a chunk, no larger than the image."""
@@ -98,6 +93,8 @@ class Axes:
     def index(self, window: Window, bands: slice) -> tuple[slice | int, ...]:
         """Return what to index the array with for ``window`` and ``bands``."""
         index: list[slice | int] = [0] * len(self.shape)
+        for axis, step in zip(self.others, self.steps, strict=False):
+            index[axis] = step
         index[self.rows], index[self.cols] = window.slices
         if self.bands is not None:
             index[self.bands] = bands

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
+from tilesegm.source.steps import Step
 
 __all__ = ["Georeference", "ImageInfo", "Pixels", "Source", "same_place", "scaling_of_bands"]
 
@@ -78,6 +79,8 @@ class ImageInfo:
     band_names: tuple[str, ...] = ()
     band_colours: tuple[str, ...] = ()
     """What light each band is, ``red``, ``green``, ``gray`` ..., where the file says so."""
+    steps: tuple[Step, ...] = ()
+    """What is read of axes beside rows, columns and bands."""
     scaling: tuple[tuple[float, float], ...] = ()
     """What stored values of each band are multiplied by, and what is added then, to get what they
     mean; empty where they mean themselves."""

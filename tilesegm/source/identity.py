@@ -13,13 +13,26 @@ from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
 from tilesegm.source.remote import is_http, is_remote, probe
+from tilesegm.source.steps import Step
 
-__all__ = ["Identity", "address_identity", "array_identity", "files_identity", "folder_identity"]
+__all__ = [
+    "Identity",
+    "address_identity",
+    "array_identity",
+    "files_identity",
+    "folder_identity",
+    "steps_identity",
+]
 
 Identity = tuple[tuple[str, str], ...]
 
 _PATCH = 64
 """Side in pixels of the samples of an array."""
+
+
+def steps_identity(steps: Iterable[Step]) -> Identity:
+    """Return the steps of further axes that are read, where one is not the first."""
+    return tuple((f"at {step.axis}", str(step.index)) for step in steps if step.index)
 
 
 def address_identity(uri: str) -> Identity:

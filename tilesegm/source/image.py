@@ -15,6 +15,7 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels
 from tilesegm.source.missing import Missing
+from tilesegm.source.steps import Step
 
 __all__ = ["ImageSource", "Loaded", "check_image", "take_bands"]
 
@@ -79,10 +80,19 @@ class ImageSource(Closing):
         """Add to the notes of `info` what only who opened the image knows."""
         self._info = replace(self._info, notes=(*self._info.notes, text))
 
+    def stand_at(self, steps: tuple[Step, ...], notes: tuple[str, ...]) -> None:
+        """Say of which steps of a volume or film the image is."""
+        self._info = replace(self._info, steps=steps, notes=(*notes, *self._info.notes))
+
     @property
     def missing(self) -> Missing:
         """How missing pixels are told from their values."""
         return self._missing
+
+    @property
+    def palette(self) -> NDArray[np.uint8] | None:
+        """Red, green and blue of each id, ``(ids, 3)``, where the file has a table of colours."""
+        return None
 
     @property
     def may_mask(self) -> bool:

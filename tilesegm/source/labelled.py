@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from tilesegm.source.attributes import fill_value, scaling
 from tilesegm.source.axes import find_axes
 from tilesegm.source.base import Georeference
 from tilesegm.source.place import Surroundings, Variable, find_place
+from tilesegm.source.steps import At, Step, choose_steps
 
 __all__ = ["Labelled", "only_variable", "unlabel"]
 
@@ -23,6 +24,7 @@ class Labelled:
     place: Georeference = field(default_factory=Georeference)
     nodata: float | None = None
     scaling: tuple[float, float] = (1.0, 0.0)
+    steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -46,20 +48,31 @@ def only_variable(dataset: Any) -> Any:
     return dataset[images[0]]
 
 
-def unlabel(array: Any, uri: str) -> tuple[Any, Labelled]:
+def unlabel(array: Any, uri: str, at: At = ()) -> tuple[Any, Labelled]:
     """Return a DataArray, still lazy, as ``(y, x)`` or ``(y, x, band)``, and what its labels tell.
 
+    Args:
+        array: with names of its dimensions.
+        uri: what it is called in errors.
+        at: steps to read of further dimensions; the first of others, if any is given.
+
     Raises:
-        SourceError: no dimension is called y, or none x, or there are further ones.
+        SourceError: no dimension is called y, or none x; or a step is asked for that is not there.
     """
     names = [str(name) for name in array.dims]
     rows, cols, bands = find_axes(names)
     order = [axis for axis in (rows, cols, bands) if axis is not None]
-    if rows is None or cols is None or len(order) < len(names):
+    further = [axis for axis in range(len(names)) if axis not in order]
+    if rows is None or cols is None or (further and not at):
         raise SourceError(
             f"{uri}: dimensions {tuple(names)}; expected y and x, and band if there "
-            "are several (rename them, or select one step of the others)"
+            "are several (rename them, or select one step of the others: at={'time': 0})"
         )
+    steps, left_out = choose_steps(uri, [(names[n], array.shape[n]) for n in further], at)
+    if steps:
+        chosen = {array.dims[n]: step.index for n, step in zip(further, steps, strict=True)}
+        array, found = unlabel(array.isel(chosen), uri)
+        return array, replace(found, steps=steps, notes=(*left_out, *found.notes))
 
     def variable(name: str) -> Variable | None:
         if name not in array.coords or array.coords[name].ndim > 1:
@@ -76,6 +89,7 @@ def unlabel(array: Any, uri: str) -> tuple[Any, Labelled]:
             variable=variable,
             axes=(names[rows], names[cols]),
             size=(array.shape[rows], array.shape[cols]),
+            curvilinear=tuple(str(n) for n, found in array.coords.items() if found.ndim == 2),
         )
     )
     labelled = Labelled(

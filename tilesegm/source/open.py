@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tilesegm.errors import SettingsError, SourceError
@@ -13,6 +13,7 @@ from tilesegm.source.image import ImageSource
 from tilesegm.source.names import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES, Nodata, SourceOptions
 from tilesegm.source.remote import is_remote
+from tilesegm.source.steps import choose_steps
 from tilesegm.source.unscaled import UnscaledSource
 
 __all__ = ["open_source", "opens_as_image", "parse_nodata"]
@@ -26,6 +27,7 @@ def open_source(
     bands: Sequence[int] | None = None,
     nodata: float | str | None = None,
     level: int = 0,
+    at: Mapping[str, int] | None = None,
     unscale: bool = False,
     cache_bytes: int = DEFAULT_CACHE_BYTES,
 ) -> Source:
@@ -41,6 +43,8 @@ def open_source(
         nodata: value that marks missing pixels, in place of the image's own; ``"nan"`` too, and
             ``"none"`` to read the image's own as a value.
         level: level of an image of several resolutions; 0 is the full one.
+        at: index of the step to read of axes beside rows, columns and bands, counted from 0, such
+            as ``{"z": 3, "t": 0}`` of a volume or a film; of others the first is read.
         unscale: whether the scale and offset that the image tells are applied, as GDAL's
             ``-unscale`` and xarray's ``mask_and_scale`` do; values are as stored otherwise.
         cache_bytes: most memory in bytes for decoded blocks.
@@ -67,9 +71,14 @@ def open_source(
         bands=None if bands is None else tuple(bands),
         nodata=parse_nodata(nodata),
         level=level,
+        at=tuple((at or {}).items()),
         cache_bytes=cache_bytes,
     )
     source = _open(image, options)
+    if at and not source.info.steps:
+        uri = source.info.uri
+        source.close()
+        choose_steps(uri, (), options.at)  # refuses it
     if not unscale:
         if source.info.scaling:
             scale, offset = source.info.scaling[0]

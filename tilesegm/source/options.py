@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.steps import At, at_text, axis_word
 
 __all__ = ["DEFAULT_CACHE_BYTES", "Nodata", "SourceOptions"]
 
@@ -29,6 +30,8 @@ class SourceOptions:
     """Value that marks missing pixels, in place of the image's own; may be NaN."""
     level: int = 0
     """Level of a multiscale image: 0 is full resolution."""
+    at: At = ()
+    """Steps to read of axes beside rows, columns and bands, such as depth; the first of others."""
     cache_bytes: int = DEFAULT_CACHE_BYTES
     """Most memory that decoded blocks may occupy between reads."""
 
@@ -42,6 +45,12 @@ class SourceOptions:
             )
         if self.level < 0:
             raise SettingsError(f"level={self.level}: levels count from 0, the full resolution")
+        for name, index in self.at:
+            if index < 0:
+                raise SettingsError(f"at {name}={index}: steps along {name} count from 0")
+        words = [axis_word(name) for name, _ in self.at]
+        if len(set(words)) < len(words):
+            raise SettingsError(f"at {at_text(self.at)} names an axis twice; give one step of each")
         if self.cache_bytes < 1:
             raise SettingsError(f"cache_bytes={self.cache_bytes}: give at least 1 byte")
 

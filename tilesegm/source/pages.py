@@ -6,8 +6,11 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from tilesegm.errors import SourceError
@@ -18,14 +21,20 @@ from tilesegm.source.options import SourceOptions
 from tilesegm.source.raster import RasterSource
 from tilesegm.source.remote import is_remote
 from tilesegm.source.stack import StackSource
+from tilesegm.source.steps import at_text, axis_word, choose_steps
 
 __all__ = ["open_raster"]
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _TIFF = (".tif", ".tiff", ".btf", ".tf8")
 _SIZE = re.compile(r"\((\d+)P x (\d+)L x (\d+)B\)")
+_CHANNELS = "c"
 _SHOWN = 6
 """Pages that a refusal lists at most."""
+
+
+Axes = Sequence[tuple[str, int]]
+"""Names and numbers of steps."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def open_raster(
         from tilesegm.source.tiff import TiffSource
 
         return TiffSource(uri, options)
-    channels, planes = _declared(description)
+    axes, planes = _declared(description)
     if planes > max(len(pages), 1):
         raise SourceError(
             f"{uri}: holds {planes} planes behind one page, which only ImageJ and tifffile read; "
@@ -86,9 +95,14 @@ def open_raster(
             + _list([f"{name_of_page(uri, page.number)} ({page})" for page in peers])
         )
     numbers = [page.number for page in peers]
-    if channels == len(peers) or (options.bands and peers[0].bands == 1):
+    if prod(n for _, n in axes) != len(peers):
+        axes = ()
+    further = [(name, n) for name, n in axes if name != _CHANNELS]
+    if options.at:
+        return _open_steps(uri, np.array(numbers), axes, options, opener, peers[0].bands)
+    if (axes and not further) or (options.bands and peers[0].bands == 1):
         return _open_bands(uri, numbers, options, opener, peers[0].bands)
-    raise SourceError(_choice(uri, peers))
+    raise SourceError(_choice(uri, peers, further))
 
 
 def _pixels(page: _Page) -> int:
@@ -129,10 +143,11 @@ def _look(uri: str) -> tuple[tuple[_Page, ...], str]:
     return tuple(pages), text
 
 
-def _declared(description: str) -> tuple[int, int]:
-    """Return the channels of one plane and depth, and all planes, that ImageJ or tifffile declare.
+def _declared(description: str) -> tuple[Axes, int]:
+    """Return the axes of pages, and all planes, that ImageJ or tifffile declare.
 
-    Channels are 0 where pages are not channels alone, or where nothing says what they are.
+    Axes have more than one step, and the last one changes from page to page; there are none where
+    nothing says what pages are.
     """
     if description.startswith("ImageJ="):
         pairs = dict(line.split("=", 1) for line in description.splitlines() if "=" in line)
@@ -140,22 +155,40 @@ def _declared(description: str) -> tuple[int, int]:
             name: int(pairs[name]) if pairs.get(name, "").isdigit() else 1
             for name in ("images", "channels", "slices", "frames")
         }
-        alone = counts["slices"] == counts["frames"] == 1
-        return counts["channels"] if alone else 0, counts["images"]
+        named = (("frames", "time"), ("slices", "depth"), ("channels", _CHANNELS))
+        axes = tuple((axis, counts[key]) for key, axis in named if counts[key] > 1)
+        return axes, counts["images"]
     try:
         told = json.loads(description)
-        shape, axes = told["shape"], str(told.get("axes", ""))
+        shape, letters = told["shape"], str(told.get("axes", ""))
         truncated = bool(told.get("truncated"))
     except (ValueError, TypeError, KeyError, AttributeError):
-        return 0, 1
-    outer = [
-        (axis, n) for axis, n in zip(axes, shape, strict=False) if axis not in "YXS" and n != 1
-    ]
-    planes = 1
-    for _, n in outer:
-        planes *= n
-    only = [axis for axis, _ in outer] == ["C"]
-    return planes if only else 0, planes if truncated else 1
+        return (), 1
+    outer = tuple(
+        (axis_word(letter), n)
+        for letter, n in zip(letters, shape, strict=False)
+        if letter not in "YXS" and n != 1
+    )
+    return outer, prod(n for _, n in outer) if truncated else 1
+
+
+def _open_steps(
+    uri: str,
+    numbers: NDArray[np.int64],
+    axes: Axes,
+    options: SourceOptions,
+    opener: Callable[[str, SourceOptions], ImageSource],
+    bands: int,
+) -> ImageSource:
+    """Open the pages of one depth and time as the bands of an image."""
+    further = [(name, n) for name, n in axes if name != _CHANNELS]
+    steps, notes = choose_steps(uri, further, options.at)
+    chosen = iter(step.index for step in steps)
+    index = tuple(slice(None) if name == _CHANNELS else next(chosen) for name, _ in axes)
+    pages = np.atleast_1d(numbers.reshape([n for _, n in axes])[index]).tolist()
+    source = _open_bands(uri, pages, replace(options, at=()), opener, bands)
+    source.stand_at(steps, notes)
+    return source
 
 
 def _open_bands(
@@ -182,16 +215,21 @@ def _with_note(source: RasterSource, others: Sequence[_Page]) -> RasterSource:
     return source
 
 
-def _choice(uri: str, pages: Sequence[_Page]) -> str:
+def _choice(uri: str, pages: Sequence[_Page], further: Axes) -> str:
     names = [name_of_page(uri, page.number) for page in pages]
     as_bands = (
         "take pages as bands (bands=[1, 2, ...], --bands 1,2)"
         if pages[0].bands == 1
         else (f"stack them as bands (--stack {names[0]} {names[1]})")
     )
+    what = "nothing says that they are channels"
+    if further:
+        what = "they are " + " and ".join(f"{n} steps along {axis}" for axis, n in further)
+        first = at_text(tuple((axis, 0) for axis, _ in further))
+        as_bands = f"read one step (--at {first}), {as_bands}"
     return (
-        f"{uri}: the file holds {len(pages)} pages of {pages[0]}, and nothing says that they are "
-        f"channels; {as_bands}, or pass one of them: {_list(names)}"
+        f"{uri}: the file holds {len(pages)} pages of {pages[0]}, and {what}; {as_bands}, or pass "
+        f"one of them: {_list(names)}"
     )
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from tilesegm.source.attributes import scaling
 from tilesegm.source.base import Georeference
 
 __all__ = ["Surroundings", "Variable", "find_place", "scale_place", "stored_place"]
@@ -27,6 +28,8 @@ Transform = tuple[float, float, float, float, float, float]
 
 _UNEVEN = 0.1
 """Pixels by which a coordinate may leave an even grid: what is rounded to few decimals does."""
+_EAST = ("degrees_east", "degree_east", "degreee", "degreese", "degree_e", "degrees_e")
+_RADIANS = ("rad", "radian", "radians")
 _KILOMETRES = ("km", "kilometer", "kilometers", "kilometre", "kilometres")
 
 
@@ -50,6 +53,8 @@ class Surroundings:
     """Names of the axes of rows and columns."""
     size: tuple[int, int]
     """Height and width."""
+    curvilinear: tuple[str, ...] = ()
+    """Names of coordinates that have both rows and columns."""
 
 
 def find_place(beside: Surroundings) -> tuple[Georeference, tuple[str, ...]]:
@@ -62,11 +67,17 @@ def find_place(beside: Surroundings) -> tuple[Georeference, tuple[str, ...]]:
     mapping = _grid_mapping(beside)
     crs = _find_crs(beside, mapping, notes)
     written = _written_transform(beside, mapping)
-    centres = _transform_of_centres(beside, crs, notes)
+    centres = _transform_of_centres(beside, crs, mapping, notes)
     if crs is None and centres is not None and _in_degrees(beside):
         crs = _wkt("EPSG:4326", notes)
         notes.append("coordinates are degrees without a coordinate system; WGS 84 is assumed")
     transform = _settle(written, centres, beside.size, notes)
+    if transform is None and beside.curvilinear:
+        notes.append(
+            f"coordinates {' and '.join(beside.curvilinear)} give each pixel a place of its own, "
+            "which no affine transform tells, so there is no georeference; warp the image to a "
+            "regular grid"
+        )
     return Georeference(crs=crs, transform=transform), tuple(notes)
 
 
@@ -137,12 +148,31 @@ def _find_crs(beside: Surroundings, mapping: Mapping[str, Any], notes: list[str]
     kind = mapping.get("grid_mapping_name")
     if kind == "latitude_longitude" and _is_wgs84(mapping):
         return _wkt("EPSG:4326", notes)
-    if kind:
+    return _of_parameters(str(kind), mapping, notes) if kind else None
+
+
+def _of_parameters(kind: str, mapping: Mapping[str, Any], notes: list[str]) -> str | None:
+    """Return the coordinate system that the parameters of a CF grid mapping make."""
+    try:
+        import pyproj
+    except ImportError:
         notes.append(
-            f"its grid mapping tells the parameters of {kind} alone, so the coordinate system is "
-            "not known; add crs_wkt, e.g. with rioxarray's rio.write_crs"
+            f"its grid mapping tells the parameters of {kind} alone, which needs pyproj (pip "
+            'install "tilesegm[cf]"), so the coordinate system is not known; or add crs_wkt, e.g. '
+            "with rioxarray's rio.write_crs"
         )
-    return None
+        return None
+    plain = {name: v.tolist() if hasattr(v, "tolist") else v for name, v in mapping.items()}
+    try:
+        made = pyproj.CRS.from_cf(plain).to_wkt()
+    except Exception as error:  # pyproj raises what it stumbles over in the parameters
+        reason = " ".join(str(error).split()) or type(error).__name__
+        notes.append(
+            f"its grid mapping {kind} is not understood ({reason[:120]}), so the coordinate system "
+            "is not known; add crs_wkt, e.g. with rioxarray's rio.write_crs"
+        )
+        return None
+    return _wkt(made, notes)
 
 
 def _is_wgs84(mapping: Mapping[str, Any]) -> bool:
@@ -208,7 +238,7 @@ def _for_size(transform: Transform, shape: Any, size: tuple[int, int]) -> Transf
 
 
 def _transform_of_centres(
-    beside: Surroundings, crs: str | None, notes: list[str]
+    beside: Surroundings, crs: str | None, mapping: Mapping[str, Any], notes: list[str]
 ) -> Transform | None:
     """Return the transform that coordinates of evenly spaced pixel centres make."""
     axes = []
@@ -216,13 +246,16 @@ def _transform_of_centres(
         found = beside.variable(name)
         if found is None or found.values.shape != (length,) or found.values.dtype.kind not in "iuf":
             return None
-        values = found.values.astype(np.float64)
-        if crs and str(found.attributes.get("units", "")).lower() in _KILOMETRES:
-            values *= _metres(crs)
         if length < 2:
+            notes.append(f"coordinates {name} have a single value and give no georeference")
             return None
+        factor, summand = scaling(found.attributes)
+        unit = _unit(found, crs, mapping)
+        values = unit * (factor * found.values.astype(np.float64) + summand)
+        if str(found.attributes.get("units", "")).lower() in _EAST:
+            values = np.unwrap(values, period=360)
         step = (values[-1] - values[0]) / (length - 1)
-        rounding = 4 * _spacing(found.values)
+        rounding = 4 * abs(unit * factor) * _spacing(found.values)
         strays = np.abs(values - (values[0] + step * np.arange(length)))
         # NaN is larger than nothing, so it has to be asked the other way round.
         if not (step and strays.max() <= max(_UNEVEN * abs(step), rounding)):
@@ -233,6 +266,17 @@ def _transform_of_centres(
     if down == right == 1 and {top, left} <= {-0.5, 0.0, 0.5}:
         return None  # they number the pixels, and tell no place
     return right, 0.0, left, 0.0, down, top
+
+
+def _unit(found: Variable, crs: str | None, mapping: Mapping[str, Any]) -> float:
+    """Return what coordinates are multiplied by to be those of the coordinate system."""
+    units = str(found.attributes.get("units", "")).lower()
+    if crs and units in _KILOMETRES:
+        return _metres(crs)
+    if units in _RADIANS and mapping.get("grid_mapping_name") == "geostationary":
+        # PROJ wants angles of the scan times the height of the satellite.
+        return float(mapping.get("perspective_point_height", 1.0))
+    return 1.0
 
 
 def _metres(crs: str) -> float:

@@ -12,8 +12,6 @@ from tilesegm.errors import SourceError
 
 __all__ = ["check_codec", "left_out", "microscope", "pixel_size"]
 
-_AXES = {"Z": "depth", "T": "time"}
-
 _MICROMETRES = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 _CENTIMETRE, _INCH = 3, 2
 _RESOLUTION_UNIT = {_CENTIMETRE: 1e4, _INCH: 2.54e4}
@@ -44,27 +42,21 @@ def check_codec(path: str, page: Any) -> None:
         ) from error
 
 
-def left_out(file: tifffile.TiffFile, series: Any, level: Any) -> tuple[str, ...]:
-    """Say which images and planes of the file are not read.
+def left_out(file: tifffile.TiffFile, series: Any) -> tuple[str, ...]:
+    """Say which images of the file are not read.
 
     Args:
         file: open.
         series: the image that is read.
-        level: its resolution.
     """
     pixels = prod(series.shape)
     peers = [one for one in file.series if 2 * prod(one.shape) > pixels]
-    notes = [
-        f"the first of {n} steps along {_AXES.get(axis, axis)} is read, the others are left out"
-        for axis, n in zip(level.axes, level.shape, strict=True)
-        if axis not in "YXSC" and n > 1
-    ]
-    if len(peers) > 1:
-        notes.append(
-            f"the largest of {len(peers)} images, {series.name or 'the first'}, is read, the others"
-            " are left out"
-        )
-    return tuple(notes)
+    if len(peers) < 2:
+        return ()
+    return (
+        f"the largest of {len(peers)} images, {series.name or 'the first'}, is read, the others"
+        " are left out",
+    )
 
 
 def pixel_size(file: tifffile.TiffFile, series: Any, level: int) -> tuple[float, float] | None:

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from tilesegm.errors import SourceError, TilesegmError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo
-from tilesegm.source.identity import address_identity
+from tilesegm.source.identity import address_identity, steps_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image
 from tilesegm.source.missing import Missing
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.slide import check_codec, left_out, microscope, pixel_size
+from tilesegm.source.steps import axis_word, choose_steps
 from tilesegm.source.tiff_planes import sample_planes
 
 __all__ = ["TiffSource"]
@@ -30,7 +31,7 @@ _READ_BYTES = 2 * 2**20
 
 
 class TiffSource(ImageSource):
-    """One level of the largest image of a TIFF file, at time and depth 0.
+    """One level of the largest image of a TIFF file, at one time and depth.
 
     Channels in pages of their own and samples within a page both count as bands. Segments (tiles,
     strips) are decoded by several threads. Those that a window cuts are kept, within
@@ -77,7 +78,13 @@ class TiffSource(ImageSource):
         page = level.keyframe
         check_codec(path, page)
         check_image(path, level.shape, np.dtype(level.dtype))
-        self._planes, samples = sample_planes(path, level)
+        further = [
+            (axis_word(axis), n)
+            for axis, n in zip(level.axes, level.shape, strict=True)
+            if axis not in "YXSC"
+        ]
+        steps, notes = choose_steps(path, further, options.at)
+        self._planes, samples = sample_planes(path, level, steps)
         bands = options.select(path, len(self._planes) * samples)
         self._sources = [divmod(n - 1, samples) for n in bands]
         dtype = np.dtype(level.dtype).newbyteorder("=")
@@ -95,11 +102,13 @@ class TiffSource(ImageSource):
             nodata=missing.nodata[0],
             masked=missing.possible,
             georeference=Georeference(pixel_size=pixel_size(self._file, series, options.level)),
-            notes=left_out(self._file, series, level),
+            steps=steps,
+            notes=(*notes, *left_out(self._file, series)),
             identity=(
                 *address_identity(path),
                 ("level", str(options.level)),
                 ("bands", str(bands)),
+                *steps_identity(steps),
             ),
         )
         return info, missing

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
+from tilesegm.source.steps import Step
 
 __all__ = ["SamplePlane", "sample_planes"]
 
@@ -87,8 +88,19 @@ class SamplePlane:
         return plane
 
 
-def sample_planes(path: str, level: Any) -> tuple[list[SamplePlane], int]:
-    """Return the planes at time and depth 0 in the order of the bands, and samples in each."""
+def sample_planes(
+    path: str, level: Any, steps: Sequence[Step] = ()
+) -> tuple[list[SamplePlane], int]:
+    """Return the planes in the order of the bands, and samples in each.
+
+    Args:
+        path: of the file.
+        level: resolution of a series.
+        steps: what is read of each axis that holds neither pixels nor bands, in their order.
+
+    Raises:
+        SourceError: pages do not match the axes, or are absent.
+    """
     frame = level.keyframe
     outer = [
         (axis, n) for axis, n in zip(level.axes, level.shape, strict=True) if axis not in "YXS"
@@ -99,7 +111,10 @@ def sample_planes(path: str, level: Any) -> tuple[list[SamplePlane], int]:
             f"{level.shape}; convert it to OME-Zarr or a tiled OME-TIFF"
         )
     channels = np.arange(len(level.pages)).reshape([n for _, n in outer] or [1])
-    index = tuple(slice(None) if axis == "C" else 0 for axis, _ in outer) or (slice(None),)
+    chosen = iter(step.index for step in steps)
+    index = tuple(slice(None) if axis == "C" else next(chosen, 0) for axis, _ in outer) or (
+        slice(None),
+    )
     pages = [level.pages[int(number)] for number in np.atleast_1d(channels[index])]
     if None in pages:
         raise SourceError(f"{path}: a page is absent; the image may be spread over files not here")

@@ -9,13 +9,20 @@ from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 from zarr.storage import ZipStore
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.attributes import fill_value, scaling
 from tilesegm.source.base import ImageInfo, scaling_of_bands
-from tilesegm.source.identity import Identity, address_identity, array_identity, folder_identity
+from tilesegm.source.identity import (
+    Identity,
+    address_identity,
+    array_identity,
+    folder_identity,
+    steps_identity,
+)
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.names import is_zarr
@@ -27,7 +34,7 @@ __all__ = ["ZarrSource", "open_zarr"]
 
 
 class ZarrSource(ImageSource):
-    """A Zarr array, or one level of an OME-Zarr image at time and depth 0.
+    """A Zarr array, or one level of an OME-Zarr image at one time and depth.
 
     Axes are named by OME metadata, by dimension names (v3) or by xarray's ``_ARRAY_DIMENSIONS``;
     an array of three axes without names has its bands on the shorter one of the first and last.
@@ -44,12 +51,13 @@ class ZarrSource(ImageSource):
         uri = path or f"<zarr {getattr(store, 'path', '') or 'array'}>"
         node = store if path is None else open_zarr(path)
         try:
-            image = find_image(uri, node, _parent(path, node), options.level)
+            image = find_image(uri, node, _parent(path, node), options)
         except KeyError as error:
             raise SourceError(f"{uri}: OME-Zarr metadata name no {error}") from error
         array, axes = image.array, image.axes
         check_image(uri, array.shape, array.dtype)
         self._uri, self._array, self._axes, self._owned = uri, array, axes, path is not None
+        self._palette = image.palette
         bands = options.select(uri, axes.count)
         self._span = slice(min(bands) - 1, max(bands))
         picked = [n - min(bands) for n in bands]
@@ -72,7 +80,9 @@ class ZarrSource(ImageSource):
                 *self._identity(path, array),
                 ("level", str(options.level)),
                 ("bands", str(bands)),
+                *steps_identity(image.steps),
             ),
+            steps=image.steps,
             scaling=scaling_of_bands([scaling(array.attrs)] * len(bands)),
             notes=image.notes,
         )
@@ -89,6 +99,11 @@ class ZarrSource(ImageSource):
             ("metadata", blake2b(metadata.encode(), digest_size=16).hexdigest()),
             *array_identity(*self._axes.size, self._take),
         )
+
+    @property
+    def palette(self) -> NDArray[np.uint8] | None:
+        """Colours of ids, as OME metadata of labels tell them."""
+        return self._palette
 
     def load(self, window: Window) -> Loaded:
         """Return values of ``window``; see `ImageSource.load`."""

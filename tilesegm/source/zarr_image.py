@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import zarr
+from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.axes import Axes, find_axes
 from tilesegm.source.base import Georeference
+from tilesegm.source.options import SourceOptions
 from tilesegm.source.place import Surroundings, Variable, find_place, scale_place, stored_place
+from tilesegm.source.steps import At, Step, choose_steps
 
 __all__ = ["ZarrImage", "find_image"]
 
@@ -37,30 +40,33 @@ class ZarrImage:
     kind: str
     place: Georeference = field(default_factory=Georeference)
     channels: tuple[str, ...] = ()
+    palette: NDArray[np.uint8] | None = None
+    """Red, green and blue of each id, ``(ids, 3)``."""
+    steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def find_image(uri: str, node: Any, parent: zarr.Group | None, level: int) -> ZarrImage:
+def find_image(uri: str, node: Any, parent: zarr.Group | None, options: SourceOptions) -> ZarrImage:
     """Find the image that a node is, or the only one that it holds.
 
     Args:
         uri: the node's path, URL or description.
         node: array or group.
         parent: group that holds the node, if it is known.
-        level: of an image of several resolutions.
+        options: with the level of an image of several resolutions, and steps of further axes.
 
     Raises:
-        SourceError: there is none, or there are several; or it lacks the level.
+        SourceError: there is none, or there are several; or it lacks the level or a step.
         SettingsError: a level is asked of a single array.
     """
     if not isinstance(node, zarr.Group):
-        return _single(uri, node, parent, level)
+        return _single(uri, node, parent, options)
     attributes = dict(node.attrs)
     ome: Any = attributes.get("ome", attributes)
     if not isinstance(ome, Mapping):
         ome = {}
     if isinstance(ome.get("multiscales"), list) and ome["multiscales"]:
-        return _multiscale(uri, node, ome, level)
+        return _multiscale(uri, node, ome, options)
     if "plate" in ome:
         wells = [str(well["path"]) for well in ome["plate"]["wells"]]
         fields = ", ".join(f"{uri}/{well}/0" for well in wells[:2])
@@ -69,7 +75,7 @@ def find_image(uri: str, node: Any, parent: zarr.Group | None, level: int) -> Za
         )
     names = _images(node, ome)
     if len(names) == 1:
-        return find_image(f"{uri}/{names[0]}", node[names[0]], node, level)
+        return find_image(f"{uri}/{names[0]}", node[names[0]], node, options)
     raise SourceError(_choice(uri, node, names))
 
 
@@ -114,19 +120,30 @@ def _choice(uri: str, group: zarr.Group, names: list[str]) -> str:
     )
 
 
-def _single(uri: str, array: Any, parent: zarr.Group | None, level: int) -> ZarrImage:
-    if level:
-        raise SettingsError(f"{uri}: level={level}, but a single array has level 0 alone")
+def _single(uri: str, array: Any, parent: zarr.Group | None, options: SourceOptions) -> ZarrImage:
+    if options.level:
+        raise SettingsError(f"{uri}: level={options.level}, but a single array has level 0 alone")
     names = _dimension_names(array)
     axes = Axes.named(uri, array.shape, names) if names else Axes.guessed(uri, array.shape)
+    axes, steps, left_out = _choose(uri, axes, names, options.at)
     place, notes = find_place(_surroundings(array, axes, names, parent))
     return ZarrImage(
         array=array,
         axes=axes,
         kind=f"Zarr v{array.metadata.zarr_format}",
         place=place,
-        notes=(*axes.notes(names), *notes),
+        steps=steps,
+        notes=(*left_out, *notes),
     )
+
+
+def _choose(
+    uri: str, axes: Axes, names: Sequence[str], at: At
+) -> tuple[Axes, tuple[Step, ...], tuple[str, ...]]:
+    """Choose the step of each axis beside rows, columns and bands."""
+    further = [(names[axis], axes.shape[axis]) for axis in axes.others]
+    steps, notes = choose_steps(uri, further, at)
+    return replace(axes, steps=tuple(step.index for step in steps)), steps, notes
 
 
 def _dimension_names(array: Any) -> tuple[str, ...]:
@@ -156,11 +173,22 @@ def _surroundings(
         variable=variable,
         axes=(names[axes.rows], names[axes.cols]) if names else ("y", "x"),
         size=axes.size,
+        curvilinear=_curvilinear(array, parent),
     )
 
 
-def _multiscale(uri: str, group: zarr.Group, ome: Mapping[str, Any], level: int) -> ZarrImage:
-    image = ome["multiscales"][0]
+def _curvilinear(array: Any, parent: zarr.Group | None) -> tuple[str, ...]:
+    """Return the coordinates of CF that have a value for each pixel."""
+    names = str(array.attrs.get("coordinates", "")).split()
+    found = [None if parent is None else parent.get(name) for name in names]
+    pairs = zip(names, found, strict=True)
+    return tuple(name for name, each in pairs if isinstance(each, zarr.Array) and each.ndim == 2)
+
+
+def _multiscale(
+    uri: str, group: zarr.Group, ome: Mapping[str, Any], options: SourceOptions
+) -> ZarrImage:
+    image, level = ome["multiscales"][0], options.level
     levels = image["datasets"]
     if level >= len(levels):
         raise SourceError(
@@ -170,6 +198,7 @@ def _multiscale(uri: str, group: zarr.Group, ome: Mapping[str, Any], level: int)
     names = tuple(axis["name"] for axis in image["axes"])
     array: Any = group[levels[level]["path"]]
     axes = Axes.named(uri, array.shape, names)
+    axes, steps, left_out = _choose(uri, axes, names, options.at)
     place, notes = _place_of_level(group, levels[0]["path"], names)
     if level:
         whole = Axes.named(uri, _array(group[levels[0]["path"]]).shape, names).size
@@ -184,8 +213,23 @@ def _multiscale(uri: str, group: zarr.Group, ome: Mapping[str, Any], level: int)
         kind=f"OME-Zarr {ome.get('version') or image.get('version', '')}".strip(),
         place=replace(place, pixel_size=_pixel_size(image, levels[level], axes)),
         channels=channels if len(channels) == axes.count else (),
-        notes=(*axes.notes(names), *notes),
+        palette=_palette(ome, array.dtype.newbyteorder("=")),
+        steps=steps,
+        notes=(*left_out, *notes),
     )
+
+
+def _palette(ome: Mapping[str, Any], dtype: np.dtype[Any]) -> NDArray[np.uint8] | None:
+    """Return the colours of ids of a label image, black where none is told, as GDAL does."""
+    if str(dtype) not in ("uint8", "uint16"):
+        return None
+    table = np.zeros((np.iinfo(dtype).max + 1, 3), np.uint8)
+    try:
+        for entry in ome["image-label"]["colors"]:
+            table[int(entry["label-value"])] = entry["rgba"][:3]
+    except (LookupError, TypeError, ValueError, OverflowError):  # none, or written otherwise
+        return None
+    return table
 
 
 def _array(node: Any) -> zarr.Array[Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 
+from tilesegm.data.scene import BY_PLACE
 from tilesegm.data.training_data import TrainingData
 from tilesegm.losses import CrossEntropy
 from tilesegm.source.vector.address import is_vector
@@ -33,4 +34,5 @@ def situation_of(config: TrainingConfig, data: TrainingData) -> Situation:
         smoothed_terms=sum(type(term) is CrossEntropy for term in smoothed),
         negative_bands=tuple(name for name, low in zip(names, below, strict=True) if low),
         backend=keras.backend.backend(),
+        roles_by_place=any(info.role == BY_PLACE for info in data.scenes.infos),
     )

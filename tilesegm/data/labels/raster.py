@@ -19,8 +19,8 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Source
 from tilesegm.source.hidden import find_hidden
+from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
-from tilesegm.source.raster import RasterSource
 
 __all__ = ["RasterLabels"]
 
@@ -130,7 +130,7 @@ def _reading(
         return pack_colours, write_colour
     if info.bands != 1:
         raise SourceError(f"{info.uri}: {info.bands} bands; a mask of colours has 3, and alpha")
-    palette = source.palette if isinstance(source, RasterSource) else None
+    palette = source.palette if isinstance(source, ImageSource) else None
     if palette is None and info.dtype != np.uint8:
         raise SourceError(
             f"{info.uri}: classes are given as colours, but its pixels are {info.dtype} without a "

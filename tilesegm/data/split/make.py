@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.data.scene import SceneInfo
+from tilesegm.data.scene import BY_PLACE, SceneInfo
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import SplitSettings
 from tilesegm.data.split.assign import balance
@@ -16,6 +16,7 @@ from tilesegm.data.split.file import load_split
 from tilesegm.data.split.learnable import class_counts
 from tilesegm.data.split.notes import find_notes
 from tilesegm.data.split.pieces import ROLES, Piece, SplitScene, count_labels, cut_blocks
+from tilesegm.data.split.roles import check_roles, role_notes
 from tilesegm.data.split.split import Split
 from tilesegm.data.statistics.values import SceneStatistics
 from tilesegm.errors import SettingsError
@@ -55,13 +56,24 @@ def make_split(
         buffer = 0
     elif settings.buffer is not None:
         buffer = settings.buffer
+    places = {
+        info.name: scenes.role_places(number)
+        for number, info in enumerate(scenes.infos)
+        if info.role == BY_PLACE
+    }
     free = [info for info in scenes.infos if info.role is None]
     parts = _parts(free, settings)
     folds = _deal(parts, statistics, settings) if parts else np.zeros(0, np.intp)
     pieces = [
         Piece(info.name, Window(0, 0, info.height, info.width), ROLES[info.role])
         for info in scenes.infos
-        if info.role is not None
+        if info.role in ROLES
+    ]
+    pieces += [
+        Piece(info.name, window, ROLES[role])
+        for info in scenes.infos
+        if info.name in places
+        for role, window in places[info.name].rectangles(info.height, info.width)
     ]
     pieces += [
         Piece(info.name, window, int(fold))
@@ -77,8 +89,14 @@ def make_split(
         scenes=tuple(SplitScene(info.name, info.height, info.width) for info in scenes.infos),
         pieces=tuple(sorted(pieces, key=lambda piece: place[piece.scene])),
     )
+    for name, found in places.items():
+        check_roles(split, name, found, statistics)
     _check_left(split, statistics, settings)
-    return replace(split, notes=tuple(find_notes(split, statistics, scenes.classes)))
+    notes = (
+        *(note for name, found in places.items() for note in role_notes(split, name, found)),
+        *find_notes(split, statistics, scenes.classes),
+    )
+    return replace(split, notes=notes)
 
 
 def _parts(infos: Sequence[SceneInfo], settings: SplitSettings) -> list[Part]:
@@ -148,8 +166,11 @@ def _check_left(
 ) -> None:
     """Refuse a split that leaves nothing to learn from."""
     if not class_counts(statistics, split.views(settings.fold)).any():
+        dealt = any(piece.fold >= 0 for piece in split.pieces)
+        cut = f" (blocks are {settings.block} pixels)" if dealt else ""
+        larger = "larger blocks, " if dealt else ""
         raise SettingsError(
             f"fold {settings.fold} held out with a buffer of {split.buffer} pixels leaves no "
-            f"labelled pixel to learn from (blocks are {settings.block} pixels); take larger "
-            "blocks, a smaller buffer, or label more"
+            f"labelled pixel to learn from{cut}; take {larger}a smaller buffer (split.buffer, or "
+            "model.depth for a network that sees less far), or label more"
         )

@@ -63,9 +63,10 @@ def find_notes(
             yield f"without fold {fold} there is no {_listed(names[unknown])} to learn from"
         lost = _lost(views)
         if lost > _MUCH:
+            remedy = "larger blocks lose" if dealt else "a smaller split.buffer loses"
             yield (
                 f"the buffer of {split.buffer} pixels takes {lost:.0%} of what could be learnt "
-                f"from without fold {fold}; larger blocks lose less"
+                f"from without fold {fold}; {remedy} less"
             )
 
 

@@ -114,5 +114,6 @@ def _find(entries: Sequence[Entry]) -> list[Scene]:
             files.labels if files.instances is None else os.path.dirname(files.instances),
             objects=files.instances is not None,
         )
-        for files in find_scenes(settings, Path())
+        for found in find_scenes(settings, Path())
+        for files in found.by_role
     ]

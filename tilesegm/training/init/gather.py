@@ -15,6 +15,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.source.names import is_zarr
 from tilesegm.source.remote import is_remote
 from tilesegm.source.vector.address import is_vector
+from tilesegm.training.init.roles import role_of_stem
 
 __all__ = ["Gathered", "gather", "listed"]
 
@@ -56,6 +57,7 @@ class Gathered:
             for file in self.files
             if _in_folder_of_labels(file, self.folders)
             or (times[_place(file)] > 1 and _named_as_labels(Path(file).stem))
+            or (is_vector(file) and role_of_stem(Path(file).stem))
         ]
         images = [file for file in self.files if file not in set(labels) and not is_vector(file)]
         return Gathered(tuple(images), self.lists, self.others), Gathered(tuple(labels))

@@ -39,16 +39,35 @@ class HoldOut:
 
 
 def hold_outs(
-    images: Sequence[ImageSurvey], *, roles: bool = False, slices: bool = False
+    images: Sequence[ImageSurvey],
+    *,
+    roles: bool = False,
+    places: bool = False,
+    slices: bool = False,
 ) -> Iterator[HoldOut]:
     """Yield ways to hold out, those behind the first for labels that lie in few places.
 
     Args:
         images: every image.
         roles: whether roles say what is held out.
+        places: whether an image has labels of several roles.
         slices: whether images are neighbours, in their order.
     """
     strategy: KeyPath = ("split", "strategy")
+    if places:
+        why = (
+            "The labels of each role say what is held out: of these keys buffer alone has an "
+            "effect, and is the reach of the network."
+        )
+        for depth, _, buffer in _NETWORKS:
+            remarks: dict[KeyPath, str] = {("split",): why}
+            if depth is not None:
+                remarks["model", "depth"] = (
+                    "Labels of the roles lie near each other: a network that sees less far leaves "
+                    "more to learn from, because the buffer around held-out ones is as wide."
+                )
+            yield HoldOut({}, depth, buffer, remarks)
+        return
     if roles:
         why = "The roles of scenes say what is held out: nothing here has an effect."
         yield HoldOut({}, remarks={("split",): why})

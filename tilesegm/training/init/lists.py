@@ -10,7 +10,8 @@ from pathlib import Path
 from tilesegm.data.file_names import composed, find_path, plain
 from tilesegm.errors import SettingsError
 from tilesegm.training.init.gather import listed
-from tilesegm.training.init.pairing import ROLES, Pairing, Scene, common_folder
+from tilesegm.training.init.pairing import Pairing, Scene, common_folder
+from tilesegm.training.init.roles import ROLES, role_of_stem
 
 __all__ = ["files_of_lists", "find_lists", "with_roles"]
 
@@ -70,6 +71,12 @@ def with_roles(pairing: Pairing, lists: Sequence[Path], images: Sequence[str]) -
         SettingsError: lists that were given name none of the images, or lists of several roles
             name one image.
     """
+    if any(scene.role for scene in pairing.scenes):
+        told = _counted(pairing.scenes)
+        notes = [f"roles by the names of labels: {told}"]
+        if lists:
+            notes.append(f"{listed(lists)} left out, for the labels of the image tell their roles")
+        return replace(pairing, notes=(*pairing.notes, *notes))
     given, lists = bool(lists), lists or find_lists(images)
     scenes = list(pairing.scenes)
     notes = list(pairing.notes)
@@ -129,13 +136,16 @@ def _settled(scenes: list[Scene]) -> tuple[list[Scene], str]:
         scenes = [replace(s, role=s.role if s.role == "test" else None) for s in scenes]
         if all(scene.role == "test" for scene in scenes):
             scenes = [replace(scene, role=None) for scene in scenes]
+    return scenes, _counted(scenes)
+
+
+def _counted(scenes: Sequence[Scene]) -> str:
     counts = {role: sum(s.role == role for s in scenes) for role in ("train", "validation", "test")}
-    return scenes, ", ".join(f"{count} {role}" for role, count in counts.items() if count)
+    return ", ".join(f"{count} {role}" for role, count in counts.items() if count)
 
 
 def _role(path: Path) -> str:
-    words = [plain(word) for word in re.split(r"[-_. ]+", path.stem)]
-    role = next((ROLES[word] for word in words if word in ROLES), None)
+    role = role_of_stem(path.stem)
     if role is None:
         raise SettingsError(
             f"{path}: a list gives its role by its name; call it train.txt, val.txt or test.txt"

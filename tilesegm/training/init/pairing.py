@@ -12,16 +12,10 @@ from tilesegm.data.file_names import IMAGE_WORDS, LABEL_WORDS, composed, image_n
 from tilesegm.errors import SettingsError
 from tilesegm.source.vector.address import is_vector
 from tilesegm.training.init.gather import listed
+from tilesegm.training.init.roles import ROLES, role_of
 from tilesegm.training.init.scene_patterns import common_start
 
-__all__ = ["ROLES", "Pairing", "Scene", "common_folder", "pair"]
-
-ROLES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
-"""Roles by the names of folders and lists."""
+__all__ = ["Pairing", "Scene", "common_folder", "pair"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,8 @@ def pair(images: Sequence[str], labels: Sequence[str]) -> Pairing:
 
     Folders must agree too, but for words such as ``images``, where they tell files apart. Files
     whose names have nothing in common are paired in natural order where there are equally many.
-    One file of labels that no name fits belongs to all images.
+    One file of labels that no name fits belongs to all images. One image takes a file of labels for
+    each role where their names say so, such as ``train.gpkg`` and ``val.gpkg``.
 
     Args:
         images: files in natural order.
@@ -62,6 +57,8 @@ def pair(images: Sequence[str], labels: Sequence[str]) -> Pairing:
     Raises:
         SettingsError: two files would belong to one, or numbers do not fit.
     """
+    if len(images) == 1 and (scenes := _by_roles(images[0], labels)):
+        return Pairing(scenes)
     found = _by_names(images, labels) or _by_folders(images, labels)
     if found:
         return Pairing(tuple(found.values()), tuple(_left_out(images, labels, found)))
@@ -79,6 +76,15 @@ def pair(images: Sequence[str], labels: Sequence[str]) -> Pairing:
     shown = listed(f"{Path(s.image[0]).name} with {Path(s.labels).name}" for s in scenes)
     note = f"names of images and labels do not fit, so they are paired in natural order: {shown}"
     return Pairing(scenes, (note,))
+
+
+def _by_roles(image: str, labels: Sequence[str]) -> tuple[Scene, ...]:
+    """Give one image the labels of several roles, where names tell a role for each."""
+    roles = [role_of(path) for path in labels]
+    several = len(set(roles)) == len(roles) > 1 and {"train", "validation"} <= set(roles)
+    if not several or None in roles:
+        return ()
+    return tuple(Scene((image,), path, role=r) for path, r in zip(labels, roles, strict=True))
 
 
 def common_folder(paths: Sequence[str]) -> Path:

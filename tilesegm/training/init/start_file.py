@@ -63,15 +63,17 @@ def write_start(
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
     folder = Path(os.path.abspath(path.parent))
     entries, scenes, notes = _find(images, labels, stack)
-    names = [scene.image[0] for scene in scenes]
+    files = list(dict.fromkeys(scene.image for scene in scenes))
+    names = [image[0] for image in files]
     _check_names(names)
-    surveys = [survey_image(s.image[0] if len(s.image) == 1 else s.image) for s in scenes]
+    surveys = [survey_image(image[0] if len(image) == 1 else image) for image in files]
     if any(scene.objects for scene in scenes):
         surveyed = survey_objects([(scene.image[0], scene.labels) for scene in scenes])
     else:
         surveyed = survey_labels(list(dict.fromkeys(s.labels for s in scenes)), attribute)
     roles = any(scene.role == "validation" for scene in scenes)
-    ways = list(hold_outs(surveys, roles=roles, slices=are_slices(names, surveys)))
+    places = len(files) < len(scenes)
+    ways = list(hold_outs(surveys, roles=roles, places=places, slices=are_slices(names, surveys)))
     entries = [relative_to(folder, entry) for entry in entries]
     choices = choose(entries, surveys, surveyed, ways[0])
     notes = (*notes, *choices.notes)

@@ -13,8 +13,8 @@ from tilesegm.data.colour import pack_colours, write_colour
 from tilesegm.data.labels.values import Census, count_values
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.hidden import find_hidden
+from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
-from tilesegm.source.raster import RasterSource
 from tilesegm.source.vector.address import VectorAddress, is_vector
 from tilesegm.source.vector.layers import VectorLayer, read_layers
 from tilesegm.source.vector.reading import Reading
@@ -151,7 +151,7 @@ def _census(path: str, as_colours: bool, palette: dict[int | str, str]) -> Censu
     with open_source(path) as source:
         if as_colours and source.info.dtype != np.uint8:
             raise SettingsError(f"{path} holds {source.info.dtype}; masks of colours are 8-bit")
-        table = source.palette if isinstance(source, RasterSource) else None
+        table = source.palette if isinstance(source, ImageSource) else None
         if table is not None:
             palette.update(enumerate(map(write_colour, pack_colours(table).tolist())))
         if not as_colours:

@@ -36,6 +36,14 @@ class Situation:
     """Names of bands with values below 0."""
     backend: str
     """Backend of Keras."""
+    roles_by_place: bool = False
+    """Whether an image has labels of several roles."""
+
+    @property
+    def all_roles(self) -> bool:
+        """Whether every scene has a role, and no file another one."""
+        scenes = self.config.data.scenes
+        return self.config.split.file is None and all(scene.role for scene in scenes)
 
     @property
     def scenes(self) -> int:
@@ -63,11 +71,21 @@ _COLOURS = ("exposure", "tint", "gamma")
 _TABLE = (
     _Row(
         (*_ALL_OF_SPLIT, "split.fold"),
-        lambda s: s.config.split.file is None and all(x.role for x in s.config.data.scenes),
+        lambda s: s.all_roles and not s.roles_by_place,
         "every scene has a role, which says what is held out; take the roles away to split",
     ),
     _Row(
-        (*_ALL_OF_SPLIT, "data.scenes.role", "data.scenes.group"),
+        ("split.strategy", "split.folds", "split.block", "split.seed", "split.fold"),
+        lambda s: s.all_roles,
+        "every scene has a role, which says what is held out; take the roles away to split",
+    ),
+    _Row(
+        ("data.scenes.role",),
+        lambda s: s.config.split.file is not None and not s.roles_by_place,
+        "split.file says what is held out; leave it out to make a new split",
+    ),
+    _Row(
+        (*_ALL_OF_SPLIT, "data.scenes.group"),
         lambda s: s.config.split.file is not None,
         "split.file says what is held out; leave it out to make a new split",
     ),
@@ -78,7 +96,7 @@ _TABLE = (
     ),
     _Row(
         ("split.buffer",),
-        lambda s: s.whole_scenes or s.config.split.strategy == "random",
+        lambda s: (s.whole_scenes and not s.roles_by_place) or s.config.split.strategy == "random",
         "a buffer lies around held-out blocks alone, so it needs split.strategy blocks",
     ),
     _Row(

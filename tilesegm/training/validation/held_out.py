@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.patch import IGNORE
 from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.plan import footprint
@@ -45,6 +46,8 @@ class Region:
     scene: int
     """Number of the scene."""
     window: Window
+    counted: tuple[Window, ...] | None = None
+    """Parts of the window that are held out; None for all of it."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,12 +76,12 @@ def choose_regions(
         megapixels: most pixels, in millions; None for all. At least one square is chosen.
         seed: seed of the draw.
     """
-    regions = tuple(Region(n, window) for n, each in enumerate(windows) for window in each)
+    regions = tuple(region for n, each in enumerate(windows) for region in _regions(n, each, tile))
     allowed = np.inf if megapixels is None else megapixels * 1e6
     if sum(region.window.pixels for region in regions) <= allowed:
         return regions
     squares = [
-        Region(region.scene, square) for region in regions for square in region.window.tiles(tile)
+        replace(region, window=square) for region in regions for square in region.window.tiles(tile)
     ]
     chosen: list[int] = []
     left = allowed
@@ -88,6 +91,24 @@ def choose_regions(
             break
         chosen.append(int(number))
     return tuple(squares[number] for number in sorted(chosen))
+
+
+def _regions(scene: int, windows: Sequence[Window], tile: int) -> Iterator[Region]:
+    """Take windows as they are, or many small ones together where one tile shows several."""
+    squares: dict[tuple[int, int], list[Window]] = {}
+    for window in windows:
+        for row in range(window.row // tile, -(-window.stop_row // tile)):
+            for col in range(window.col // tile, -(-window.stop_col // tile)):
+                part = window.intersect(Window(row * tile, col * tile, tile, tile))
+                if part is not None:
+                    squares.setdefault((row, col), []).append(part)
+    if len(squares) >= len(windows):
+        yield from (Region(scene, window) for window in windows)
+        return
+    for _, parts in sorted(squares.items()):
+        row, col = min(part.row for part in parts), min(part.col for part in parts)
+        bottom, right = max(p.stop_row for p in parts), max(p.stop_col for p in parts)
+        yield Region(scene, Window(row, col, bottom - row, right - col), tuple(parts))
 
 
 def lay_validation_grids(
@@ -145,6 +166,8 @@ def segment_held_out(
                 for part in finished:
                     place = part.region.window
                     truth = scenes.read_labels(region.scene, place)
+                    if region.counted is not None:
+                        truth[~_inside(place, region.counted)] = IGNORE
                     predicted = part.results["classes"]
                     yield ValidatedRegion(
                         region.scene,
@@ -153,3 +176,13 @@ def segment_held_out(
                         predicted=predicted,
                         confusion=count_confusion(truth, predicted, decision.classes),
                     )
+
+
+def _inside(place: Window, windows: Sequence[Window]) -> NDArray[np.bool_]:
+    """Tell the pixels of a place that lie in one of the windows, ``(height, width)``."""
+    inside = np.zeros((place.height, place.width), bool)
+    for window in windows:
+        part = window.intersect(place)
+        if part is not None:
+            inside[part.shift(-place.row, -place.col).slices] = True
+    return inside

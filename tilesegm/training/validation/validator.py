@@ -73,6 +73,7 @@ class Validator:
             seed=config.seed,
         )
         pixels = config.schedule.batch * config.schedule.size**2
+        self._tile = settings.tile
         self._batch = max(1, pixels // settings.tile**2)
 
     @property
@@ -106,7 +107,7 @@ class Validator:
     def validate_all(self, kind: Literal["held_out", "test"]) -> Iterator[ValidatedRegion]:
         """Segment in float32 everything that is held out, or kept for the test."""
         windows = [getattr(view, kind) for view in self.data.views]
-        regions = choose_regions(windows, tile=1, megapixels=None, seed=0)
+        regions = choose_regions(windows, tile=self._tile, megapixels=None, seed=0)
         return segment_held_out(
             regions, self.data.scenes, self._exact, self._grids, batch=self._batch
         )

@@ -128,6 +128,12 @@ def run_request(
             tiles, resumed = _run(work, paths, request, on_event)
     if tiles.infinite:
         on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
+    if tiles.empty == info.pixels:
+        area = request.options.area
+        where = f"outside {area}" if area else "missing: `tilesegm info` tells why"
+        if area and info.masked:
+            where = f"missing or {where}"
+        on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
     seconds = time.monotonic() - began
     if not finished:
         on_event(RunEnded(info.uri, seconds))
@@ -138,6 +144,7 @@ def run_request(
         tiles=tiles.computed,
         skipped=tiles.skipped,
         infinite=tiles.infinite,
+        empty=tiles.empty,
         resumed=resumed,
         seconds=seconds,
     )

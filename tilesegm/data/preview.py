@@ -15,6 +15,7 @@ from tilesegm.errors import InputError
 from tilesegm.pictures.colours import colour_classes, stretch
 from tilesegm.pictures.png import write_png
 from tilesegm.pictures.sheet import Panel, draw_sheet
+from tilesegm.source.band_names import visible_bands
 
 __all__ = ["Display", "PreviewWindow", "before_and_after", "draw_preview"]
 
@@ -41,10 +42,14 @@ class Display:
     """Value of each band that is drawn black, in the units of the windows' pixels."""
     high: Sequence[float]
     """Value of each band that is drawn white."""
+    band_names: Sequence[str] = ()
+    """Names of the bands, which tell those that are drawn red, green and blue."""
 
     def image(self, window: Sample) -> NDArray[np.uint8]:
         """Draw the pixels of a window, ``(height, width, 3)``."""
-        return stretch(window.pixels, limits=(self.low, self.high))
+        shown = visible_bands(self.band_names, window.pixels.shape[-1])
+        low, high = (np.array(limit)[shown] for limit in (self.low, self.high))
+        return stretch(window.pixels[..., shown], limits=(low, high))
 
     def labels(self, window: Sample) -> NDArray[np.uint8]:
         """Draw class colours over the image in grey, and stripes over ignored pixels."""

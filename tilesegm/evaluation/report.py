@@ -25,6 +25,7 @@ from tilesegm.report.evaluation import evaluation_page
 from tilesegm.report.overview import Overview, survey
 from tilesegm.report.places import ShownWindow, worst_blocks, worst_window
 from tilesegm.sink.provenance import read_map_facts
+from tilesegm.source.band_names import visible_bands
 from tilesegm.source.open import open_source
 
 __all__ = ["ReportOptions", "check_image", "write_evaluation_report"]
@@ -139,8 +140,9 @@ def check_image(image: Any, pair: MapPair) -> None:
 def _with_image(windows: Sequence[ShownWindow], image: Any) -> list[ShownWindow]:
     with open_source(image) as source:
         pixels = [source.read(shown.window) for shown in windows]
+        drawn = visible_bands(source.info.band_names, source.info.bands)
     return [
-        replace(shown, pixels=part.values, valid=part.valid)
+        replace(shown, pixels=part.values[..., drawn], valid=part.valid)
         for shown, part in zip(windows, pixels, strict=True)
     ]
 

@@ -26,6 +26,7 @@ from tilesegm.segmentation.outputs import (
 )
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
+from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
@@ -218,7 +219,8 @@ def _run(
         regions = itertools.chain.from_iterable(plan.panels)
         resumed = sum(r.window.pixels for r in regions if r.number in staging.done)
         on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
-        for note in notes_of(plan):
+        strange = strange_values(work.job.reading.source, plan.spec)
+        for note in filter(None, [*notes_of(plan), strange]):
             on_event(Noted(note))
         try:
             tiles = run_regions(work.job, plan.panels, staging, on_event)

@@ -12,7 +12,7 @@ from tilesegm.source.base import ImageInfo
 from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
 
-__all__ = ["Hidden", "find_hidden"]
+__all__ = ["Hidden", "find_hidden", "sample_windows"]
 
 _EXACT = 2**24
 """Pixels up to which an image is read as a whole, and not in samples."""
@@ -76,7 +76,7 @@ def find_hidden(source: object, most: int = _EXACT) -> tuple[Hidden, ...]:
     if not isinstance(source, ImageSource) or not source.info.masked:
         return ()
     info = source.info
-    windows, exact = _windows(info, most)
+    windows, exact = sample_windows(info, most)
     by_mask = by_nodata = by_nan = looked = 0
     empty = np.ones(info.bands, bool)
     for window in windows:
@@ -109,7 +109,7 @@ def find_hidden(source: object, most: int = _EXACT) -> tuple[Hidden, ...]:
     return tuple(found)
 
 
-def _windows(info: ImageInfo, most: int) -> tuple[list[Window], bool]:
+def sample_windows(info: ImageInfo, most: int) -> tuple[list[Window], bool]:
     """Return windows that cover an image, or samples of it, and whether they cover it."""
     if info.pixels <= most:
         rows = max(2**20 // info.width // info.block[0], 1) * info.block[0]

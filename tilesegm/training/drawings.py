@@ -44,7 +44,7 @@ def draw_windows(
         )
         across = 2 if windows > 1 else 1
         rows = before_and_after(before, after, rows=-(-windows // across), across=across)
-        draw_preview(rows, path, Display(data.scenes.classes, low, high))
+        draw_preview(rows, path, Display(data.scenes.classes, low, high, data.scenes.band_names))
 
 
 def draw_split(config: TrainingConfig, path: Path, *, on_event: OnEvent = ignore) -> None:
@@ -60,4 +60,5 @@ def draw_split(config: TrainingConfig, path: Path, *, on_event: OnEvent = ignore
         OutputError: the picture cannot be written.
     """
     with set_up_aside(config, on_event=on_event) as setup:
-        draw_views(path, setup.data.views, setup.data.statistics)
+        data = setup.data
+        draw_views(path, data.views, data.statistics, data.scenes.band_names)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tilesegm.data.patch import IGNORE
 from tilesegm.grid.window import Window
+from tilesegm.source.band_names import visible_bands
 from tilesegm.training.result import Picture
 from tilesegm.training.validation.held_out import ValidatedRegion
 
@@ -63,12 +64,13 @@ class Gallery:
     def _picture(self, square: _Square) -> Picture:
         window = square.window
         patch = self._scenes.read(square.scene, window)
+        shown = visible_bands(self._scenes.band_names, self._scenes.bands)
         return Picture(
             scene=self._scenes.infos[square.scene].name,
             row=window.row,
             col=window.col,
             accuracy=square.accuracy,
-            pixels=patch.pixels,
+            pixels=patch.pixels[..., shown],
             valid=patch.valid,
             truth=square.truth,
             predicted=square.predicted,

@@ -56,7 +56,7 @@ def prepare_data(
     def keep_split() -> None:
         if not folder.split.exists():
             save_split(split, folder.split)
-            draw_views(folder.split_picture, data.views, statistics)
+            draw_views(folder.split_picture, data.views, statistics, scenes.band_names)
 
     statistics, split = workers.first(measure_and_split)
     data = TrainingData.of(scenes, statistics, split, settings.fold)

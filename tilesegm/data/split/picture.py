@@ -17,6 +17,7 @@ from tilesegm.grid.window import Window
 from tilesegm.pictures.colours import photo
 from tilesegm.pictures.png import write_png
 from tilesegm.pictures.sheet import GAP, Panel, draw_sheet
+from tilesegm.source.band_names import visible_bands
 
 __all__ = ["draw_views"]
 
@@ -33,7 +34,10 @@ _MEANING = {
 
 
 def draw_views(
-    path: Path, views: Sequence[SceneView], statistics: Sequence[SceneStatistics]
+    path: Path,
+    views: Sequence[SceneView],
+    statistics: Sequence[SceneStatistics],
+    band_names: Sequence[str] = (),
 ) -> None:
     """Draw every scene with a tint for the use of its pixels.
 
@@ -43,6 +47,7 @@ def draw_views(
         path: PNG to write.
         views: use of the pixels of each scene.
         statistics: of the same scenes.
+        band_names: names of their bands, which tell those that are drawn red, green and blue.
 
     Raises:
         OutputError: the file cannot be written.
@@ -50,18 +55,21 @@ def draw_views(
     pairs = list(zip(views, statistics, strict=True))[:_MOST]
     columns = min(len(pairs), math.ceil(math.sqrt(len(pairs) * 1.5)))
     side = (_WIDTH - GAP) // columns - GAP
-    panels = [Panel(view.name, _picture(view, scene, side)) for view, scene in pairs]
+    panels = [Panel(view.name, _picture(view, scene, side, band_names)) for view, scene in pairs]
     rows = [panels[first : first + columns] for first in range(0, len(panels), columns)]
     rest = len(views) - len(pairs)
     sheet = draw_sheet(rows, _legend(), f"and {rest} more scenes" if rest else "")
     write_png(path, sheet)
 
 
-def _picture(view: SceneView, scene: SceneStatistics, side: int) -> NDArray[np.uint8]:
+def _picture(
+    view: SceneView, scene: SceneStatistics, side: int, band_names: Sequence[str]
+) -> NDArray[np.uint8]:
     """Draw one scene, tinted, no side longer than ``side`` pixels."""
     scale = side / max(view.height, view.width)
     size = max(1, round(view.width * scale)), max(1, round(view.height * scale))
-    image = Image.fromarray(photo(scene.sample, scene.sample_valid)).resize(size).convert("RGBA")
+    shown = scene.sample[..., visible_bands(band_names, scene.sample.shape[-1])]
+    image = Image.fromarray(photo(shown, scene.sample_valid)).resize(size).convert("RGBA")
     tint = Image.new("RGBA", size, (0, 0, 0, 0))
     draw = ImageDraw.Draw(tint)
     # Rectangles replace what is below them: the buffer first, what it surrounds over it.

@@ -1,0 +1,74 @@
+"""What names of bands tell: an order that is not that of another image, and colours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tilesegm.source.base import ImageInfo
+
+__all__ = ["bands_by_name", "is_reordered", "visible_bands"]
+
+_COLOURS = (("red", "b04"), ("green", "b03"), ("blue", "b02"))
+"""Words in the name of a band, each colour also by the number that it has in Sentinel-2."""
+_NO_COLOUR = {"edge", "near", "infrared", "nir", "swir"}
+"""Words that make another band of it, such as the red edge."""
+
+
+def is_reordered(there: Sequence[str], image: ImageInfo) -> bool:
+    """Tell whether a band of an image stands at another place than the one of its name before.
+
+    Args:
+        there: names of bands in the order that is expected.
+        image: the image, whose names may be all others: then nothing is known.
+    """
+    known, here = _comparable(there), _names_of(image)
+    return any(name in known and known.index(name) != n for n, name in enumerate(here))
+
+
+def bands_by_name(there: Sequence[str], image: ImageInfo) -> tuple[int, ...]:
+    """Return the bands of an image, counted from 1, that have these names; none if one lacks.
+
+    Args:
+        there: names of bands in the order that is expected.
+        image: the image with all of its bands.
+    """
+    known, here = _comparable(there), _names_of(image)
+    if not set(known) <= set(here):
+        return ()
+    return tuple(here.index(name) + 1 for name in known)
+
+
+def visible_bands(names: Sequence[str], bands: int) -> list[int]:
+    """Return the bands to draw red, green and blue, counted from 0.
+
+    They are those of these names; where not every colour has one, the first three. A single index
+    means grey, for images of one or two bands.
+
+    Args:
+        names: of the bands, as the image tells them; may be empty.
+        bands: number of bands.
+    """
+    words = [set(re.findall(r"[a-z]+\d*[a-z]*|\d+", name.casefold())) for name in names]
+    found = [
+        next(
+            (n for n, said in enumerate(words) if said & {*colour} and not said & _NO_COLOUR), None
+        )
+        for colour in _COLOURS
+    ]
+    if len(words) == bands and None not in found:
+        return [n for n in found if n is not None]
+    return [0, 1, 2] if bands >= 3 else [0]
+
+
+def _names_of(image: ImageInfo) -> list[str]:
+    """Return names of bands whose place is their number: no mask stands between them."""
+    if image.alpha is not None and image.alpha <= image.bands:
+        return []
+    return _comparable(image.band_names)
+
+
+def _comparable(names: Sequence[str]) -> list[str]:
+    """Return names as they are compared; nothing where two bands share one."""
+    compared = [name.strip().casefold() for name in names]
+    return compared if len(set(compared)) == len(compared) else []

@@ -205,9 +205,9 @@ def test_grids_that_differ_name_the_file(write_raster: WriteRaster) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("cover.gpkg", "it seems to hold polygons, which --labels and --aoi take"),
+        ("cover.gpkg", "it seems to hold polygons, which are given as labels or area of interest"),
         ("cover.geojson", "it seems to hold polygons"),
-        ("net.keras", "it seems to be a network, which --model takes"),
+        ("net.keras", "it seems to be a network, which is given as model"),
         ("run.yaml", "it seems to be settings"),
         ("notes.txt", "can read$"),
         ("notes.csv", "can read$"),

@@ -200,9 +200,9 @@ def _instead(uri: str) -> str:
     """Say what a file that is no image seems to be, and where it belongs."""
     suffix = PurePath(uri.partition("|")[0]).suffix.lower()
     if is_vector(uri) and suffix not in (".csv", ".json", ".zip"):
-        return "; it seems to hold polygons, which --labels and --aoi take"
+        return "; it seems to hold polygons, which are given as labels or area of interest"
     if suffix in (".keras", ".h5", ".pb"):
-        return "; it seems to be a network, which --model takes"
+        return "; it seems to be a network, which is given as model"
     if suffix in (".yaml", ".yml"):
         return "; it seems to be settings, which `tilesegm train` takes"
     return ""

@@ -117,7 +117,8 @@ def run_request(
     with open_image(image, request.options) as source:
         for note in source.info.notes:
             on_event(Noted(f"{source.info.uri}: {note}"))
-        for hidden in find_hidden(source, _LOOKED_AT):
+        # Only alpha can be doubtful: nothing is read of an image without.
+        for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
         work = _plan_work(source, opener, request, on_event)

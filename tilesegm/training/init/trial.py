@@ -20,6 +20,8 @@ from tilesegm.training.settings.settings_file import read_config
 
 __all__ = ["first_that_works", "open_as_training"]
 
+_LISTED = 5
+"""Classes that are named in a note."""
 _BLOCK = 64
 """All blocks are multiples of it."""
 
@@ -50,7 +52,9 @@ def first_that_works(scenes: Scenes, ways: Sequence[HoldOut], on_event: OnEvent)
     counts = sum(scene.counts.sum((0, 1)) for scene in statistics)
     absent = [repr(entry.name) for entry, n in zip(scenes.classes, counts, strict=True) if not n]
     if 0 < len(absent) < len(scenes.classes):
-        on_event(Noted(f"no pixel of an image is labelled {', '.join(absent)}: not to be learnt"))
+        more = f" and {len(absent) - _LISTED} more" if len(absent) > _LISTED else ""
+        names = ", ".join(absent[:_LISTED]) + more
+        on_event(Noted(f"no pixel of an image is labelled {names}: not to be learnt"))
     reason: SettingsError | None = None
     for way in ways:
         settings = SplitSettings(**way.split)

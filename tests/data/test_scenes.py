@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 import shapely
 import zarr
 from affine import Affine
@@ -21,7 +22,7 @@ from PIL import Image
 from scipy import ndimage
 
 from tests.data.label_parts import TRANSFORM, UTM, classes, write_polygons
-from tests.images import blobs, write
+from tests.images import GEO, blobs, write
 from tilesegm.data import instances
 from tilesegm.data.border_weights import falk_weights, ronneberger_weights, separate_instances
 from tilesegm.data.copies import Copies
@@ -441,6 +442,21 @@ def test_scenes_without_polygons_are_background_and_counted(tmp_path: Path) -> N
         )
     with pytest.raises(SourceError, match=r"a\.gpkg misses the image .*far\.tif"):
         open_with(tmp_path, SceneSettings("far.tif", "a.gpkg"), labels)
+
+
+def test_images_of_another_order_of_bands_are_noted(tmp_path: Path) -> None:
+    for number, names in enumerate(("rgb", "rgb", "bgr", "xyz", "rbg")):
+        path = write(tmp_path / f"{number}.tif", blobs(8, 9), **GEO)
+        with rasterio.open(path, "r+") as file:
+            file.descriptions = tuple(names)
+    write(tmp_path / "l.tif", ids(8, 9))
+    scene = SceneSettings("{n:[0-4]}.tif", "l.tif")
+    with open_with(tmp_path, scene, classes(0, 1, 2, 3, 4)) as scenes:
+        assert scenes.notes == (
+            f"{tmp_path / '2.tif'} and 1 more: bands b, g, r stand in another order than those of "
+            f"{tmp_path / '0.tif'}, r, g, b, and are learnt from as they stand; write all images "
+            "in one order, or leave one kind out",
+        )
 
 
 def test_what_was_left_out_of_images_is_said_once_with_counts(tmp_path: Path) -> None:

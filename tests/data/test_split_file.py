@@ -14,7 +14,7 @@ from tests.data.fakes import MemoryScenes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import SplitSettings
 from tilesegm.data.split import Split, load_split, make_split, save_split
-from tilesegm.data.split.picture import draw_views
+from tilesegm.data.split.picture import _legend, draw_views
 from tilesegm.data.statistics import SceneStatistics, measure
 from tilesegm.errors import OutputError, SettingsError
 
@@ -130,6 +130,33 @@ def test_the_picture_tints_held_out_pixels(tmp_path: Path, dtype: str, bands: in
     draw_views(tmp_path / "other.png", split.views(1), statistics)
     with Image.open(tmp_path / "other.png") as picture:
         assert (np.asarray(picture) != first).any(axis=2).mean() > 0.02
+
+
+def test_the_picture_shows_where_there_is_no_label(tmp_path: Path) -> None:
+    labels = np.zeros((64, 64), int)
+    labels[:, 32:] = -1
+    image = np.full((64, 64, 3), 200, np.uint8)
+    image[..., 0] = 0
+    scenes = cast(Scenes, MemoryScenes([labels, labels * 0], [image] * 2, classes=2))
+    statistics = measure(scenes, cell=8)
+    split = make_split(scenes, statistics, SplitSettings(strategy="image", folds=2), 3)
+    learnt = next(view for view in split.views(0) if not view.held_out)
+    path = tmp_path / "split.png"
+    draw_views(path, [learnt], [statistics[0]], ("blue", "green", "red"))
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    plain, veiled = pixels[300, 200], pixels[300, pixels.shape[1] - 200]
+    assert plain.tolist() == [200, 200, 0]
+    # A veil of 110 with an alpha of 150 of 255.
+    np.testing.assert_allclose(veiled, plain + (110 - plain) * 150 / 255, atol=1)
+
+
+def test_the_legend_names_what_is_there() -> None:
+    _, statistics, split = make()
+    pairs = list(zip(split.views(0), statistics, strict=True))
+    names = [entry.name for entry in _legend(pairs)]
+    assert names == ["learnt from", "buffer: seen, not learnt from", "held out", "test"]
+    whole = [pair for pair in pairs if pair[0].test]
+    assert [entry.name for entry in _legend(whole)] == ["learnt from", "test"]
 
 
 def test_many_scenes_fit_on_a_page(tmp_path: Path) -> None:

@@ -75,6 +75,42 @@ def test_nodata_of_truth_does_not_count_and_of_prediction_is_wrong(tmp_path: Pat
     np.testing.assert_array_equal(found.total.confusion, [[0, 0, 1], [0, 0, 2]])
 
 
+def test_pixels_without_a_class_are_counted_in_a_note() -> None:
+    truth = np.array([[0, 1, 1, 255]])
+    maps = [np.array([[0, 255, 7, 255]]), np.array([[0, 1, 1, 0]]), np.array([[255, 1, 1, 0]])]
+    options = EvaluationOptions(classes=2, ignore=(255,), measures=OPTIONS.measures)
+    found = evaluate_many([MapPair(predicted, truth) for predicted in maps], options)
+    assert found.notes[-1] == (
+        "<numpy array> and 1 more: 3 of 9 pixels that count (33.3%) have no class, such as nodata, "
+        "and are wrong; --aoi scores a part of a map"
+    )
+    assert "have no class" not in "".join(evaluate(maps[1], truth, options=options).notes)
+
+
+def test_a_truth_that_is_a_prediction_is_noted(tmp_path: Path) -> None:
+    from tilesegm.grid.tiling import Tiling
+    from tilesegm.segmentation.segment import segment
+
+    image = np.random.default_rng(0).integers(0, 9, (40, 50, 2)).astype(np.uint8)
+    written = segment(image, lambda x: x, tmp_path / "map.tif", tiling=Tiling(64, 16)).output
+    for predicted in (written, np.zeros((40, 50), np.uint8)):
+        options = EvaluationOptions(classes=2, measures=OPTIONS.measures)
+        (note,) = evaluate(predicted, written, options=options).notes
+        assert "the prediction first and the truth second" in note
+
+
+def test_one_tile_has_no_seams_to_show(tmp_path: Path) -> None:
+    ids = np.zeros((40, 50), np.uint8)
+    tags = {"TILESEGM_TILING": "tile 64 x 64, overlap 16, margin 0, blend hann, stride 1"}
+    predicted = write(tmp_path / "p.tif", ids)
+    with rasterio.open(predicted, "r+") as file:
+        file.update_tags(**tags)
+    found = evaluate(predicted, ids, options=EvaluationOptions(classes=1))
+    assert found.total.seams is not None
+    assert found.seams is None
+    assert "accuracy_by_seam_distance" not in found.to_dict()
+
+
 def test_an_area_of_interest_bounds_what_counts(tmp_path: Path) -> None:
     truth, predicted = random_maps(1, 80, 90, 3)
     mask = np.zeros(truth.shape, np.uint8)

@@ -79,6 +79,10 @@ def test_limits_follow_from_all_parts() -> None:
         (["red_river band 1", "red_river band 2", "red_river band 3"], (), (0, 1, 2)),
         ([], (), (0, 1, 2)),
         (["VV", "VH"], (), (0,)),
+        (["rededge", "green", "blue"], (), (0, 1, 2)),
+        (["near red", "green", "blue", "nir"], (), (0, 1, 2)),
+        (["Blue (490 nm)", "Green", "Red_Edge 1", "RED"], (), (3, 1, 0)),
+        (["blue"], (), (0,)),
         # Landsat counts its bands otherwise from satellite to satellite.
         (["B1", "B2", "B3", "B4"], (), (0, 1, 2)),
     ],

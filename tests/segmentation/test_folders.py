@@ -46,3 +46,9 @@ def test_a_folder_is_segmented(tmp_path: Path) -> None:
         "a_classes.tif",
         "b_classes.tif",
     ]
+
+
+def test_a_bundle_in_place_of_an_image_is_known(tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_text("{}")
+    with pytest.raises(SettingsError, match="is a bundle of a network and no image; --model"):
+        expand_folders([tmp_path])

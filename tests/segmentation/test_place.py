@@ -12,7 +12,7 @@ import rasterio
 import xarray as xr
 
 import tilesegm as ts
-from tests.images import blobs, read
+from tests.images import blobs, read, write
 from tilesegm.errors import OutputError
 from tilesegm.sink.provenance import read_map_facts
 from tilesegm.source.base import Georeference
@@ -134,6 +134,33 @@ def test_infinite_pixels_are_missing_and_counted(tmp_path: Path) -> None:
         f"<numpy array>: {lost.sum()} pixels are infinite, and missing like NaN",
     ]
     np.testing.assert_array_equal(read(tmp_path / "a.tif") == 255, ~np.isfinite(image).all(-1))
+
+
+@pytest.mark.parametrize("lost", ["nodata", "nan"])
+def test_an_empty_map_is_said_to_be_empty(tmp_path: Path, lost: str) -> None:
+    image = blobs(300, 200)
+    image = np.zeros_like(image) if lost == "nodata" else image.astype(np.float32)
+    if lost == "nan":
+        image[..., 1] = np.nan
+    notes = events(image, tmp_path / "a.tif", nodata=0)
+    assert notes == [
+        "<numpy array>: no pixel gets a class; all of them are missing: `tilesegm info` tells why"
+    ]
+
+
+def test_pixels_without_a_class_are_counted(tmp_path: Path) -> None:
+    image = blobs(1300, 200)  # two regions
+    image[1000:1100] = 0
+    area = np.ones((1300, 200), np.uint8)
+    area[:50] = area[:, :30] = 0
+    mask = write(tmp_path / "area.tif", area)
+    options = ts.Options(area=mask, nodata=0)
+    result = ts.segment(image, lambda x: x, tmp_path / "a.tif", tiling=TILING, options=options)
+    assert result.empty == int((read(tmp_path / "a.tif") == 255).sum())
+    assert result.summary()["empty_pixels"] == 50 * 200 + 1250 * 30 + 100 * 170
+    write(mask, area * 0)
+    notes = events(image, tmp_path / "b.tif", area=mask)
+    assert notes == [f"<numpy array>: no pixel gets a class; all of them are outside {mask}"]
 
 
 def test_scale_is_applied_on_demand(tmp_path: Path) -> None:

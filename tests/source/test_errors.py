@@ -200,3 +200,22 @@ def test_grids_that_differ_name_the_file(write_raster: WriteRaster) -> None:
     )
     # A file that does not say where it lies is taken at its size.
     assert open_source([first, write_raster("bare.tif", pixels(8, 8, 1))]).info.bands == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("cover.gpkg", "it seems to hold polygons, which are given as labels or area of interest"),
+        ("cover.geojson", "it seems to hold polygons"),
+        ("net.keras", "it seems to be a network, which is given as model"),
+        ("run.yaml", "it seems to be settings"),
+        ("notes.txt", "can read$"),
+        ("notes.csv", "can read$"),
+    ],
+)
+def test_files_of_other_kinds_are_known_by_their_names(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(SourceError, match=words):
+        open_source(tmp_path / name)

@@ -70,3 +70,24 @@ def test_nodata_none_reads_every_value(tmp_path: Path) -> None:
         assert (source.info.nodata, source.info.masked) == (None, False)
         assert source.read(Window(0, 0, 1, 2)).valid is None
     assert find_hidden(open_source(path, nodata="none")) == ()
+
+
+def test_nan_and_infinity_are_counted_beside_nodata(tmp_path: Path) -> None:
+    image = RANDOM.random((40, 50, 3), np.float32)
+    image[:4, :, 0] = -9999
+    image[3:6, :, 1] = np.inf
+    image[..., 2] = np.nan
+    path = str(write(tmp_path / "a.tif", image, nodata=-9999))
+    assert [found.text for found in find_hidden(open_source(path, bands=[1, 2]))] == [
+        "nodata -9999 hides 150 pixels (7.5%); --nodata none reads them",
+        "NaN or infinity hides 150 pixels (7.5%)",
+    ]
+    assert find_hidden(open_source(path))[1].text == (
+        "NaN or infinity hides 2,000 pixels (100.0%): there is nothing else in band 3 of those read"
+    )
+
+
+@pytest.mark.parametrize("nodata", [None, np.nan])
+def test_floats_without_nan_hide_nothing(tmp_path: Path, nodata: float | None) -> None:
+    path = str(write(tmp_path / "a.tif", RANDOM.random((40, 50, 3), np.float32), nodata=nodata))
+    assert find_hidden(open_source(path)) == ()

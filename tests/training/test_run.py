@@ -37,6 +37,11 @@ def test_files_become_a_bundle_that_segments_another_image(tmp_path: Path) -> No
 
     bundle = read_bundle(result.bundle)
     assert [entry.name for entry in bundle.spec.classes] == ["plain", "striped", "bright"]
+    image, truth = paint()
+    assert bundle.info.pixels is not None
+    mean = image[truth != 255].mean(0)  # of all pixels, held-out ones too: about the same
+    np.testing.assert_allclose(bundle.info.pixels.offset, mean, rtol=0.1)
+    assert bundle.info.band_names == ("band 1", "band 2")
     card = bundle.info.training
     assert card["settings"]["schedule"]["epochs"] == 3
     assert len(card["split_sha256"]) == len(card["settings_sha256"]) == 64

@@ -197,8 +197,13 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         load_config(tmp_path / "absent.yaml")
     with pytest.raises(SettingsError, match="cannot be read as a settings file"):
         load_config(tmp_path)
+    (tmp_path / "run" / "model").mkdir(parents=True)
+    (tmp_path / "run" / "settings.json").write_text("{}")
+    for folder in (tmp_path / "run", tmp_path / "run" / "model"):
+        with pytest.raises(SettingsError, match=r"it is a folder; .*run.settings\.json has those"):
+            load_config(folder)
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(SettingsError, match="cannot be read as a settings file"):
+    with pytest.raises(SettingsError, match="cannot be read as a settings file: it is no text"):
         load_config(tmp_path / "picture.png")
 
 

@@ -14,6 +14,7 @@ from tests.data.label_parts import write_polygons
 from tests.images import GEO, write
 from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.errors import OutputError, SettingsError, SourceError
+from tilesegm.events import Noted
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose
 from tilesegm.training.init.start_file import write_start
@@ -260,6 +261,37 @@ def test_polygons_count_by_their_share_of_the_area(tmp_path: Path) -> None:
         "- {name: lake, value: lake}  # 75.00 % of the area"
         in (tmp_path / "start.yaml").read_text()
     )
+
+
+def test_the_only_attribute_is_the_class_if_it_is_text(tmp_path: Path) -> None:
+    shapes = [shapely.box(0, 0, side, 10) for side in (10, 50)]
+    words = write_polygons(tmp_path / "a.gpkg", shapes, ["wood", "lake"])
+    assert survey_labels([str(words)]).attribute == "kind"
+    numbers = write_polygons(tmp_path / "b.gpkg", shapes, [1, 2])
+    with pytest.raises(SettingsError, match="give --attribute, one of kind"):
+        survey_labels([str(numbers)])
+
+
+def test_doubtful_values_of_polygons_are_noted(tmp_path: Path) -> None:
+    image = write(tmp_path / "i.tif", labels(256)[..., None], **GEO)
+    shapes = [shapely.box(0, top, 240, top + 60) for top in (0, 80, 160, -900)]
+    kinds = ["Wood ", "lake", "wood", "rock"]
+    polygons = write_polygons(tmp_path / "a.gpkg", shapes, kinds)
+    said: list[str] = []
+    write_start(
+        [str(image)],
+        [str(polygons)],
+        tmp_path / "start.yaml",
+        on_event=lambda event: said.append(event.text) if isinstance(event, Noted) else None,
+    )
+    assert said == [
+        "'Wood ' and 'wood' are classes of their own; where they are one, give it both (value: "
+        "['Wood ', 'wood'])",
+        "each of 4 polygons has a value of its own in kind, and makes a class of its own: take "
+        "another --attribute if this is none",
+        "no pixel of an image is labelled 'rock': not to be learnt",
+    ]
+    assert "'Wood ' and 'wood'" in (tmp_path / "start.yaml").read_text()
 
 
 def test_polygons_hold_the_values_that_training_reads(tmp_path: Path) -> None:

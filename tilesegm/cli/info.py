@@ -58,6 +58,7 @@ def info(
 
 
 def _about_image(path: str, **choices: Any) -> dict[str, Any]:
+    from tilesegm.sink.provenance import read_map_facts
     from tilesegm.source.hidden import find_hidden
     from tilesegm.source.open import open_source
 
@@ -81,6 +82,7 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
         "hidden": [one.text for one in hidden],
         "hidden_pixels": {one.reason: one.pixels for one in hidden},
         "values": values,
+        "classes": [f"{n} {info.name}" for n, info in enumerate(read_map_facts(path).classes)],
         "crs": _crs_name(place.crs or place.gcp_crs),
         "transform": place.transform and list(place.transform),
         "ground_control_points": len(place.gcps) or None,

@@ -104,9 +104,15 @@ def _line(row: dict[str, Any]) -> str:
     if row["resumed_pixels"] == row["width"] * row["height"] and not row["tiles"]:
         return f"{row['output']}: finished before, nothing to do"
     exact = "exact" if row["exact"] else "not exact"
+    empty = row["empty_pixels"]
     return (
         f"{row['output']}: {row['width']} x {row['height']} px, {row['classes']} classes, "
-        f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
+        + (f"{empty:,} px ({_share(empty, row)}) without a class, " if empty else "")
+        + f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
         + (f" ({row['skipped']} skipped)" if row["skipped"] else "")
         + f", redundancy {row['redundancy']:.2f}, {exact}"
     )
+
+
+def _share(pixels: int, row: dict[str, Any]) -> str:
+    return f"{pixels / (row['width'] * row['height']):.1%}"

@@ -22,6 +22,7 @@ from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
 from tilesegm.data.settings import BorderWeightSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
+from tilesegm.source.band_names import is_reordered
 from tilesegm.source.base import ImageInfo, Pixels
 from tilesegm.source.vector.reading import Reading, tell, tell_bare
 
@@ -100,7 +101,8 @@ class Scenes(Closing):
     images: tuple[ImageInfo, ...]
     """Facts about the image of each scene, its georeference among them."""
     notes: tuple[str, ...]
-    """What one should know of the polygons that were read, in a line each."""
+    """What one should know of the order of bands and of the polygons that were read, in a line
+    each."""
 
     def __init__(
         self,
@@ -140,7 +142,9 @@ class Scenes(Closing):
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)
             _check_alike(self.images)
-            self.notes = (*tell(labels), *tell_bare(labels), *tell(areas), *dict.fromkeys(masks))
+            order = _other_order(self.images)
+            bare = tell_bare(labels)
+            self.notes = (*order, *tell(labels), *bare, *tell(areas), *dict.fromkeys(masks))
         except BaseException:
             self.close()
             raise
@@ -300,3 +304,17 @@ def _check_alike(images: Sequence[ImageInfo]) -> None:
                 f"{image.uri}: {image.bands} bands, but {first.uri} has {first.bands}; leave one "
                 "kind out, or choose those that all images have with data.bands"
             )
+
+
+def _other_order(images: Sequence[ImageInfo]) -> tuple[str, ...]:
+    """Say which images have bands of the first one's names at other places."""
+    first = images[0]
+    others = [image for image in images[1:] if is_reordered(first.band_names, image)]
+    if not others:
+        return ()
+    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+    return (
+        f"{others[0].uri}{more}: bands {', '.join(others[0].band_names)} stand in another order "
+        f"than those of {first.uri}, {', '.join(first.band_names)}, and are learnt from as they "
+        "stand; write all images in one order, or leave one kind out",
+    )

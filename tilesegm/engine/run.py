@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from tilesegm.engine.heap import share_heap, trim_heap
 from tilesegm.engine.regions import Region, pending_runs
 from tilesegm.engine.stream import Job, stream
@@ -23,6 +25,9 @@ class TileCounts:
     skipped: int
     infinite: int = 0
     """Pixels that are missing because they are infinite."""
+    empty: int = 0
+    """Pixels without a class: missing in the image, or outside the area of interest. 0 where a
+    run of an earlier version, which did not count them, made a part of the result."""
 
 
 def run_regions(
@@ -54,10 +59,12 @@ def run_regions(
             job = _with_batch(job, job.reading.batch // 2)
             staging.note("batch", job.reading.batch)
     facts_of_all = staging.facts.values()
+    counted = all("empty" in facts for facts in facts_of_all)
     return TileCounts(
         computed=sum(facts["computed"] for facts in facts_of_all),
         skipped=sum(facts["skipped"] for facts in facts_of_all),
         infinite=sum(facts.get("infinite", 0) for facts in facts_of_all),
+        empty=sum(facts["empty"] for facts in facts_of_all) if counted else 0,
     )
 
 
@@ -68,13 +75,16 @@ def _with_batch(job: Job, batch: int) -> Job:
 def _run(
     job: Job, panels: tuple[tuple[Region, ...], ...], staging: Staging, on_event: OnEvent
 ) -> None:
+    (classes,) = (layer for layer in job.decision.layers if layer.name == "classes")
     for run in pending_runs(panels, staging.done):
         with closing(stream(job, run)) as finished_regions:
             for finished in finished_regions:
                 window = finished.region.window
                 for name, values in finished.results.items():
                     staging.write(name, window, values)
+                empty = np.count_nonzero(finished.results["classes"] == classes.nodata)
                 facts = {"computed": finished.computed, "skipped": finished.skipped}
+                facts["empty"] = int(empty)
                 if finished.infinite:
                     facts["infinite"] = finished.infinite
                 staging.commit(finished.region.number, facts)

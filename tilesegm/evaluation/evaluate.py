@@ -166,10 +166,26 @@ def evaluate_many(
         truth_values=reading.truth,
         predicted_values=reading.prediction,
     )
+    if evaluation.unclassified:
+        empty = _unclassified_note(evaluation)
+        on_event(Noted(empty))
+        evaluation = replace(evaluation, notes=(*notes, empty))
     left = np.flatnonzero(evaluation.class_scores.true)
     if hidden and len(left) < min(2, len(names)):
         raise InputError(f"one true class is left, {names[left[0]]!r}: {'; '.join(hidden)}")
     return evaluation
+
+
+def _unclassified_note(evaluation: Evaluation) -> str:
+    """Say where predictions hold no class though the truth does, which is wrong by definition."""
+    images = [image for image in evaluation.images if image.counts.confusion[:, -1].any()]
+    more = f" and {len(images) - 1} more" if len(images) > 1 else ""
+    count, known = evaluation.unclassified, int(evaluation.total.confusion.sum())
+    return (
+        f"{images[0].prediction}{more}: {count:,} of {known:,} pixels that count "
+        f"({count / known:.1%}) have no class, such as nodata, and are wrong; --aoi scores a part "
+        "of a map"
+    )
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,20 @@ def inspect_pair(
         own=bool(facts.classes),
     )
     with closing(PairReader(inspected)) as reader:
-        return replace(inspected, notes=reader.notes)
+        return replace(inspected, notes=(*_exchanged(given), *reader.notes))
+
+
+def _exchanged(given: MapPair) -> tuple[str, ...]:
+    """Say that a truth is a prediction: most likely the two were exchanged, or one given twice."""
+    truth = given.truth
+    if not isinstance(truth, str | os.PathLike) or is_vector(os.fspath(truth)):
+        return ()
+    if read_map_facts(truth).fingerprint is None:
+        return ()
+    return (
+        f"the truth {os.fspath(truth)} is a class map that `tilesegm predict` wrote; give the "
+        "prediction first and the truth second",
+    )
 
 
 def count_pair(pair: InspectedPair) -> tuple[Census | None, Census | None]:

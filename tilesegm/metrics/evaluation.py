@@ -15,6 +15,7 @@ from tilesegm.classes import Meaning
 from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.metrics.bands import DEPTHS
 from tilesegm.metrics.confusion import Scores, mean
+from tilesegm.metrics.counts import AccuracyByBin
 from tilesegm.metrics.map_counts import Block, MapCounts
 from tilesegm.metrics.measures import Measures
 from tilesegm.plain import plain
@@ -60,6 +61,17 @@ class Evaluation:
     def total(self) -> MapCounts:
         """Counts of all images together."""
         return reduce(add, (image.counts for image in self.images))
+
+    @property
+    def seams(self) -> AccuracyByBin | None:
+        """By distance from the nearest seam; None where maps do not tell, or have none at hand."""
+        seams = self.total.seams
+        return seams if seams and seams.all[:-1].any() else None
+
+    @property
+    def unclassified(self) -> int:
+        """Pixels that count as wrong because the prediction holds no class where the truth does."""
+        return int(self.total.confusion[:, -1].sum())
 
     @property
     def class_scores(self) -> Scores:
@@ -140,7 +152,7 @@ class Evaluation:
         values = {}
         for name, counts, ends in (
             ("accuracy_by_border_distance", self.total.depths, DEPTHS),
-            ("accuracy_by_seam_distance", self.total.seams, SEAM_DISTANCES),
+            ("accuracy_by_seam_distance", self.seams, SEAM_DISTANCES),
         ):
             if counts:
                 rows = zip((*ends, None), counts.all, counts.accuracy, strict=True)

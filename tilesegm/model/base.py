@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
+from tilesegm.model.normalisation import Normalisation
 
 __all__ = ["ModelSpec", "Predictor"]
 
@@ -22,6 +23,10 @@ class ModelSpec:
     """Bands that the network expects; None when it takes any number."""
     classes: tuple[ClassInfo, ...]
     """One entry per class, in the order of the scores."""
+    band_names: tuple[str, ...] = ()
+    """Names of the bands that it learnt from, as the images told them; empty when unknown."""
+    pixels: Normalisation | None = None
+    """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
     stride: int = 1
     """Total stride in pixels: tiles must be multiples of it and start at multiples of it."""
     radius: int | None = None

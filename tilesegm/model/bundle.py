@@ -44,6 +44,8 @@ class BundleInfo:
     band_names: tuple[str, ...] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
     """Where the weights come from: anything that JSON can hold."""
+    pixels: Normalisation | None = None
+    """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
         "classes": [asdict(entry) for entry in info.classes or spec.classes],
         "normalisation": asdict(info.normalisation),
         "band_names": list(info.band_names),
+        "pixels": info.pixels and asdict(info.pixels),
         "ignore": None,  # asked for by earlier readers of this version of the format
         "training": dict(info.training),
         "versions": {"tilesegm": __version__, "keras": metadata.version("keras")},
@@ -181,19 +184,26 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
 
 
 def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
-    normalisation = Normalisation(
-        tuple(card["normalisation"]["offset"]), tuple(card["normalisation"]["scale"])
-    )
+    normalisation = _normalisation_of(card["normalisation"])
+    pixels = card.get("pixels")  # bundles of earlier versions do not tell
     classes = tuple(
         ClassInfo(str(entry["name"]), (entry["colour"][0], entry["colour"][1], entry["colour"][2]))
         for entry in card["classes"]
     )
-    info = BundleInfo(classes, normalisation, tuple(card["band_names"]), card["training"])
+    info = BundleInfo(
+        classes,
+        normalisation,
+        tuple(card["band_names"]),
+        card["training"],
+        pixels and _normalisation_of(pixels),
+    )
     network = card["network"]
     tile = network["tile"]
     spec = ModelSpec(
         name=folder.name,
         classes=classes,
+        band_names=info.band_names,
+        pixels=info.pixels,
         inexact=tuple(network["inexact"]),
         tile=(tile[0], tile[1]) if tile else None,
         fill=normalisation.offset,
@@ -201,3 +211,7 @@ def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
         **{name: network[name] for name in _PLAIN},
     )
     return Bundle(folder, spec, info, card["sha256"], card["versions"])
+
+
+def _normalisation_of(entry: Mapping[str, Any]) -> Normalisation:
+    return Normalisation(tuple(entry["offset"]), tuple(entry["scale"]))

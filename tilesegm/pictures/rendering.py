@@ -16,6 +16,8 @@ __all__ = ["Rendering"]
 
 _NAMES = (("red", "r", "b04"), ("green", "g", "b03"), ("blue", "b", "b02"))
 """What bands of red, green and blue light are called; B04, B03, B02 by Sentinel-2."""
+_OTHER_LIGHT = {"edge", "near", "infrared", "nir", "swir"}
+"""Words that make another band of it, such as the red edge."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class Rendering:
 def _by_name(names: Sequence[str]) -> tuple[int, ...] | None:
     words = [set(re.split(r"[^a-z0-9]+", name.casefold())) for name in names]
     found = tuple(
-        next((n for n, has in enumerate(words) if has & {*wanted} and "edge" not in has), -1)
+        next((n for n, has in enumerate(words) if has & {*wanted} and not has & _OTHER_LIGHT), -1)
         for wanted in _NAMES
     )
     return found if min(found) >= 0 else None

@@ -43,7 +43,7 @@ def add_borders(page: Page, evaluation: Evaluation) -> None:
 
 def add_seams(page: Page, evaluation: Evaluation) -> None:
     """Add accuracy by distance from where tiles met, if the predictions tell."""
-    seams = evaluation.total.seams
+    seams = evaluation.seams
     if seams is not None:
         page.section("Seams of tiles", "A fall towards seams says that tiles overlap too little.")
         _add_distances(page, seams, SEAM_DISTANCES, "a seam of tiles")

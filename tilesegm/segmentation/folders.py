@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
+from tilesegm.model.bundle import is_bundle
 from tilesegm.source.names import is_zarr
 from tilesegm.source.open import opens_as_image
 
@@ -48,6 +49,8 @@ def _expand(image: str, on_event: OnEvent) -> list[str]:
         and not any(path.stem.removesuffix(end) in stems - {path.stem} for end in _RESULTS)
     ]
     others = [path for path in entries if path not in found]
+    if not found and is_bundle(folder):
+        raise SettingsError(f"{image} is a bundle of a network and no image; --model takes it")
     if not found:
         raise SettingsError(
             f"folder {image} holds no image, but {len(others)} other files{_named(others)}; give a "

@@ -27,6 +27,8 @@ class Segmentation:
     """Tiles that held no pixel of interest and were not computed."""
     infinite: int = 0
     """Pixels that are missing because a band is infinite."""
+    empty: int = 0
+    """Pixels without a class: missing in the image, or outside the area of interest."""
     resumed: int
     """Pixels that an earlier run had finished."""
     seconds: float
@@ -57,6 +59,7 @@ class Segmentation:
             "tiles": self.tiles,
             "skipped": self.skipped,
             "infinite_pixels": self.infinite,
+            "empty_pixels": self.empty,
             "redundancy": round(plan.redundancy, 3),
             "read_amplification": round(plan.read_amplification, 3),
             "exact": plan.exact,

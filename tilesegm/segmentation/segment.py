@@ -26,6 +26,7 @@ from tilesegm.segmentation.outputs import (
 )
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
+from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
@@ -116,7 +117,8 @@ def run_request(
     with open_image(image, request.options) as source:
         for note in source.info.notes:
             on_event(Noted(f"{source.info.uri}: {note}"))
-        for hidden in find_hidden(source, _LOOKED_AT):
+        # Only alpha can be doubtful: nothing is read of an image without.
+        for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
         work = _plan_work(source, opener, request, on_event)
@@ -128,6 +130,12 @@ def run_request(
             tiles, resumed = _run(work, paths, request, on_event)
     if tiles.infinite:
         on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
+    if tiles.empty == info.pixels:
+        area = request.options.area
+        where = f"outside {area}" if area else "missing: `tilesegm info` tells why"
+        if area and info.masked:
+            where = f"missing or {where}"
+        on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
     seconds = time.monotonic() - began
     if not finished:
         on_event(RunEnded(info.uri, seconds))
@@ -138,6 +146,7 @@ def run_request(
         tiles=tiles.computed,
         skipped=tiles.skipped,
         infinite=tiles.infinite,
+        empty=tiles.empty,
         resumed=resumed,
         seconds=seconds,
     )
@@ -212,7 +221,8 @@ def _run(
         regions = itertools.chain.from_iterable(plan.panels)
         resumed = sum(r.window.pixels for r in regions if r.number in staging.done)
         on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
-        for note in notes_of(plan):
+        strange = strange_values(work.job.reading.source, plan.spec)
+        for note in filter(None, [*notes_of(plan), strange]):
             on_event(Noted(note))
         try:
             tiles = run_regions(work.job, plan.panels, staging, on_event)

@@ -6,11 +6,12 @@ from typing import Any
 
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.plan import Plan, make_plan
-from tilesegm.errors import ModelError, SettingsError, SourceError
+from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.checked_predictor import CheckedPredictor
 from tilesegm.model.outputs import Outputs
+from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.options import Options
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
@@ -57,25 +58,6 @@ def outputs_of(options: Options) -> Outputs:
     return Outputs(options.network_outputs, options.head, needed)
 
 
-def _check_bands(spec: ModelSpec, info: ImageInfo) -> None:
-    """Refuse a network that expects other bands than an image has."""
-    if spec.bands is not None and spec.bands != info.bands:
-        alpha = info.alpha if spec.bands == info.bands + 1 else None
-        advice = (
-            f"its band {alpha} is tagged alpha and taken as a mask; --bands "
-            + ",".join(str(band) for band in range(1, spec.bands + 1))
-            + " reads it as a band"
-            if alpha
-            else f"choose {spec.bands} of them, e.g. --bands "
-            + ",".join(str(band) for band in range(1, spec.bands + 1))
-            if spec.bands < info.bands
-            else "give an image, or with --stack several, that has them all"
-        )
-        raise ModelError(
-            f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; {advice}"
-        )
-
-
 def _check_tile(spec: ModelSpec, tiling: Tiling) -> None:
     """Refuse a size of tiles that is not the only one that a network takes."""
     if spec.tile and tiling.tile is not None and spec.tile != (tiling.tile, tiling.tile):
@@ -88,7 +70,7 @@ def _check_tile(spec: ModelSpec, tiling: Tiling) -> None:
 def notes_of(plan: Plan) -> tuple[str, ...]:
     """Say what was assumed about a network, and what follows from what it takes."""
     spec, decision = plan.spec, plan.decision
-    notes = []
+    notes = list(filter(None, [band_note(spec, plan.info)]))
     if spec.probed and (decision.confidence or decision.scores):
         kinds = ("probabilities", "logits")
         taken, other = kinds if spec.probabilities else kinds[::-1]
@@ -113,7 +95,7 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
         InputError: they do not fit each other, or the tiling does not suit the network.
         BudgetError: the work needs more memory than allowed.
     """
-    _check_bands(spec, info)
+    check_bands(spec, info, options.bands)
     _check_tile(spec, tiling)
     return make_plan(
         info,

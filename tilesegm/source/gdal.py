@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePath
 from threading import RLock
 from typing import Any
 
@@ -22,6 +23,7 @@ from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.names import file_of
 from tilesegm.source.options import Nodata
 from tilesegm.source.remote import GDAL_REMOTE, is_remote
+from tilesegm.source.vector.address import is_vector
 
 __all__ = [
     "Gdal",
@@ -190,5 +192,17 @@ def _explain(uri: str, trouble: str, error: Exception) -> str:
             "or convert the image with a GDAL that has it: gdal_translate -co COMPRESS=DEFLATE"
         )
     if "not recognized as being in a supported file format" in reason:
-        return f"{uri}: not an image that GDAL {rasterio.__gdal_version__} can read"
+        return f"{uri}: not an image that GDAL {rasterio.__gdal_version__} can read{_instead(uri)}"
     return f"{uri}: the image {trouble} ({reason})"
+
+
+def _instead(uri: str) -> str:
+    """Say what a file that is no image seems to be, and where it belongs."""
+    suffix = PurePath(uri.partition("|")[0]).suffix.lower()
+    if is_vector(uri) and suffix not in (".csv", ".json", ".zip"):
+        return "; it seems to hold polygons, which are given as labels or area of interest"
+    if suffix in (".keras", ".h5", ".pb"):
+        return "; it seems to be a network, which is given as model"
+    if suffix in (".yaml", ".yml"):
+        return "; it seems to be settings, which `tilesegm train` takes"
+    return ""

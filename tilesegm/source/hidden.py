@@ -1,4 +1,4 @@
-"""How many pixels of an image its tags hide, and which option reads them."""
+"""How many pixels of an image its tags and NaN hide, and which option reads them."""
 
 from __future__ import annotations
 
@@ -12,21 +12,23 @@ from tilesegm.source.base import ImageInfo
 from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
 
-__all__ = ["Hidden", "find_hidden"]
+__all__ = ["Hidden", "find_hidden", "sample_windows"]
 
 _EXACT = 2**24
 """Pixels up to which an image is read as a whole, and not in samples."""
 _SIDE, _PLACES = 256, 8
 """Side of a sample, and samples along each axis."""
+Reason = Literal["alpha", "mask", "nodata", "nan"]
+
 _MASK_VALUES = 8
 """Distinct values from which on an alpha band is hardly a mask: edges that fade take a few."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hidden:
-    """Pixels of an image that one of its tags hides from every network and count."""
+    """Pixels of an image that a tag or NaN hides from every network and count."""
 
-    reason: Literal["alpha", "mask", "nodata"]
+    reason: Reason
     pixels: int
     share: float
     """Fraction of all pixels."""
@@ -50,7 +52,7 @@ class Hidden:
         return self._with(f"data.bands: {list(self.bands)}", "data.nodata: none")
 
     def _with(self, bands: str, nodata: str) -> str:
-        if self.reason == "mask":
+        if self.reason in ("mask", "nan"):
             return self.fact
         return f"{self.fact}; " + (
             f"{bands} reads it as a band" if self.bands else f"{nodata} reads them"
@@ -58,9 +60,9 @@ class Hidden:
 
 
 def find_hidden(source: object, most: int = _EXACT) -> tuple[Hidden, ...]:
-    """Count the pixels that alpha, a mask band or nodata hide.
+    """Count the pixels that alpha, a mask band, nodata, NaN or infinity hide.
 
-    Images without such tags are not read.
+    Images of integers without such tags are not read.
 
     Args:
         source: an open image.
@@ -68,15 +70,15 @@ def find_hidden(source: object, most: int = _EXACT) -> tuple[Hidden, ...]:
             number that follows is said to be about right.
 
     Returns:
-        An entry for each tag, those that hide nothing included.
+        An entry for each tag, those that hide nothing included, and one for NaN and infinity if
+        there are any.
     """
     if not isinstance(source, ImageSource) or not source.info.masked:
         return ()
     info = source.info
-    if info.nodata is None and info.dtype.kind == "f" and not source.may_mask:
-        return ()  # NaN is no tag
-    windows, exact = _windows(info, most)
-    by_mask = by_nodata = looked = 0
+    windows, exact = sample_windows(info, most)
+    by_mask = by_nodata = by_nan = looked = 0
+    empty = np.ones(info.bands, bool)
     for window in windows:
         values, mask = source.load(window)
         looked += window.pixels
@@ -85,18 +87,29 @@ def find_hidden(source: object, most: int = _EXACT) -> tuple[Hidden, ...]:
         valid = source.missing.valid(values, None)
         if valid is not None:
             gone = ~valid if mask is None else ~valid & mask
-            by_nodata += int(np.count_nonzero(gone))
+            numbers = np.isfinite(values)
+            empty &= ~numbers.any((0, 1))
+            nan = ~numbers.all(-1)
+            by_nan += int(np.count_nonzero(gone & nan))
+            by_nodata += int(np.count_nonzero(gone & ~nan))
+        else:
+            empty[:] = False
     found = []
     if source.may_mask or by_mask:
         many = _alpha_values(info, windows)
         found.append(_by_mask(info, _Amount(by_mask / looked, info.pixels, exact), many))
-    if info.nodata is not None:
+    if info.nodata is not None and info.nodata == info.nodata:  # NaN is counted apart
         amount = _Amount(by_nodata / looked, info.pixels, exact)
         found.append(amount.hidden("nodata", f"nodata {info.nodata:g} hides {amount}"))
+    if by_nan:
+        amount = _Amount(by_nan / looked, info.pixels, exact)
+        named = ", ".join(str(n + 1) for n in np.flatnonzero(empty))
+        alone = f": there is nothing else in band {named} of those read" if named else ""
+        found.append(amount.hidden("nan", f"NaN or infinity hides {amount}{alone}"))
     return tuple(found)
 
 
-def _windows(info: ImageInfo, most: int) -> tuple[list[Window], bool]:
+def sample_windows(info: ImageInfo, most: int) -> tuple[list[Window], bool]:
     """Return windows that cover an image, or samples of it, and whether they cover it."""
     if info.pixels <= most:
         rows = max(2**20 // info.width // info.block[0], 1) * info.block[0]
@@ -159,7 +172,7 @@ class _Amount:
     def __str__(self) -> str:
         return f"{'' if self.exact else 'about '}{self.pixels:,} pixels ({self.share:.1%})"
 
-    def hidden(self, reason: Literal["alpha", "mask", "nodata"], fact: str, **more: Any) -> Hidden:
+    def hidden(self, reason: Reason, fact: str, **more: Any) -> Hidden:
         return Hidden(
             reason=reason,
             pixels=self.pixels,

@@ -146,6 +146,7 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
         classes=scenes.classes,
         normalisation=setup.normalisation,
         band_names=scenes.band_names,
+        pixels=setup.data.standardisation,
         training={
             **_origin(run, setup),
             "pixels": dict(zip(names, learnt, strict=True)),

@@ -145,7 +145,7 @@ def _too_few(parts: int, labelled: int, settings: SplitSettings) -> str:
     if not labelled:
         return (
             "no pixel to split has a class; check that the values in labels.classes are those "
-            "that the labels hold, and that labels lie on the images"
+            "that the labels hold, and that labels lie on pixels of the images that are not missing"
         )
     strategy, folds = settings.strategy, settings.folds
     kind, remedy = {

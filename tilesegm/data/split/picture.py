@@ -26,12 +26,8 @@ _WIDTH = 1200
 _MOST = 64
 """Scenes that are drawn; a picture of more shows nothing."""
 _BUFFER, _HELD_OUT, _TEST = (255, 200, 0, 120), (0, 90, 255, 130), (220, 0, 90, 130)
-_MEANING = {
-    "learnt from": (0, 0, 0, 0),
-    "buffer: seen, not learnt from": _BUFFER,
-    "held out": _HELD_OUT,
-    "test": _TEST,
-}
+_BARE = (110, 110, 110, 150)
+"""Tint of cells without a single label."""
 
 
 def draw_views(
@@ -69,7 +65,7 @@ def draw_views(
     rest = len(views) - len(pairs)
     notes = [f"and {rest} more scenes"] if rest else []
     notes.append(f"Images: {words_of(drawn)}")
-    write_sheet(path, Sheet(rows, _legend(), "; ".join(notes)), on_event)
+    write_sheet(path, Sheet(rows, _legend(pairs), "; ".join(notes)), on_event)
 
 
 def _picture(
@@ -80,7 +76,7 @@ def _picture(
     size = max(1, round(view.width * scale)), max(1, round(view.height * scale))
     pixels = rendering.draw(scene.sample, scene.sample_valid)
     image = Image.fromarray(pixels).resize(size).convert("RGBA")
-    tint = Image.new("RGBA", size, (0, 0, 0, 0))
+    tint = _unlabelled(scene, scale).crop((0, 0, *size))
     draw = ImageDraw.Draw(tint)
     # Rectangles replace what is below them: the buffer first, what it surrounds over it.
     for window in (*view.held_out, *view.test):
@@ -99,10 +95,33 @@ def _box(window: Window, margin: int, scale: float) -> tuple[int, int, int, int]
     return left, top, max(left, right), max(top, bottom)
 
 
-def _legend() -> list[ClassInfo]:
-    """Colours of the tints over white."""
+def _unlabelled(scene: SceneStatistics, scale: float) -> Image.Image:
+    """Draw cells without a label; those at the lower and right edge may reach beyond the image."""
+    bare = scene.counts.sum(-1) == 0
+    tint = np.zeros((*bare.shape, 4), np.uint8)
+    tint[bare] = _BARE
+    height, width = (math.ceil(side * scene.cell * scale) for side in bare.shape)
+    return Image.fromarray(tint).resize((width, height), Image.Resampling.NEAREST)
+
+
+def _legend(pairs: Sequence[tuple[SceneView, SceneStatistics]]) -> list[ClassInfo]:
+    """Colours over white of the tints that there are."""
+    views = [view for view, _ in pairs]
+    # A whole image has no buffer around it.
+    parts = [
+        view
+        for view in views
+        if any(part.pixels < view.height * view.width for part in (*view.held_out, *view.test))
+    ]
+    tints = {
+        "learnt from": ((0, 0, 0, 0), True),
+        "no label": (_BARE, any((scene.counts.sum(-1) == 0).any() for _, scene in pairs)),
+        "buffer: seen, not learnt from": (_BUFFER, any(view.buffer for view in parts)),
+        "held out": (_HELD_OUT, any(view.held_out for view in views)),
+        "test": (_TEST, any(view.test for view in views)),
+    }
     entries = []
-    for meaning, (*rgb, alpha) in _MEANING.items():
+    for meaning, ((*rgb, alpha), there) in tints.items():
         red, green, blue = (round(255 - alpha / 255 * (255 - channel)) for channel in rgb)
-        entries.append(ClassInfo(meaning, (red, green, blue)))
+        entries += [ClassInfo(meaning, (red, green, blue))] if there else []
     return entries

@@ -97,6 +97,7 @@ def choose(
         notes=(
             *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
             *values.remarks.values(),
+            *labels.doubts,
             *tell(labels.readings),
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,6 +58,8 @@ class LabelSurvey:
     """All pixels of rasters, missing ones too."""
     readings: tuple[Reading, ...] = ()
     """What is to be told of vector files."""
+    doubts: tuple[str, ...] = ()
+    """What looks wrong about the values of polygons, in a line each."""
 
 
 def survey_image(image: str | Sequence[str]) -> ImageSurvey:
@@ -90,7 +92,7 @@ def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSu
     Args:
         paths: rasters of ids, masks of colours, or vector files.
         attribute: attribute of vector files that holds the class; when not given, the only one
-            whose values repeat.
+            whose values repeat, or the only one that there is if it is text.
 
     Raises:
         SettingsError: the files do not look like labels, or are of different kinds.
@@ -170,6 +172,7 @@ def _census(path: str, as_colours: bool, palette: dict[int | str, str]) -> Censu
 def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey:
     areas: Counter[int | str] = Counter()
     readings = []
+    polygons = 0
     for path in paths:
         address = VectorAddress.parse(path)
         attribute = attribute or _attribute(path, read_layers(address)[0])
@@ -179,6 +182,7 @@ def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey
             for value, area in zip(values, layer.areas.tolist(), strict=True):
                 if value is not None:
                     areas[value] += area
+                    polygons += 1
             unnamed = [
                 (layer.name, feature)
                 for feature, value in zip(layer.features.tolist(), values, strict=True)
@@ -191,11 +195,40 @@ def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey
     whole = sum(areas.values()) or 1.0
     ordered = sorted(areas, key=lambda value: (isinstance(value, str), value))
     millionths = {value: round(1e6 * areas[value] / whole) for value in ordered}
-    return LabelSurvey("polygons", millionths, {}, attribute, readings=tuple(readings))
+    doubts = (*_alike(ordered), *_each_its_own(attribute or "", len(areas), polygons))
+    return LabelSurvey(
+        "polygons", millionths, {}, attribute, readings=tuple(readings), doubts=doubts
+    )
+
+
+def _alike(values: Sequence[int | str]) -> Iterator[str]:
+    """Name values that spaces and capitals alone tell apart."""
+    groups: dict[str, list[str]] = {}
+    for value in values:
+        if isinstance(value, str):
+            groups.setdefault(" ".join(value.casefold().split()), []).append(repr(value))
+    for group in groups.values():
+        if len(group) > 1:
+            yield (
+                f"{' and '.join(group)} are classes of their own; where they are one, give it both "
+                f"(value: [{', '.join(group)}])"
+            )
+
+
+def _each_its_own(attribute: str, values: int, polygons: int) -> Iterator[str]:
+    """Doubt an attribute that tells polygons apart, such as a number or a remark."""
+    if values == polygons > 2:
+        yield (
+            f"each of {polygons} polygons has a value of its own in {attribute}, and makes a class "
+            "of its own: take another --attribute if this is none"
+        )
 
 
 def _attribute(path: str, layers: Sequence[VectorLayer]) -> str:
-    """Return the attribute that looks like a class: text before numbers, whose values repeat."""
+    """Return the attribute that looks like a class: text before numbers, whose values repeat.
+
+    The only one that there is may also be text whose values do not.
+    """
     shared = [
         name for name in layers[0].attributes if all(name in each.attributes for each in layers)
     ]
@@ -206,6 +239,8 @@ def _attribute(path: str, layers: Sequence[VectorLayer]) -> str:
         if kinds <= set("OiuU") and len(set(values)) < max(2, len(values)):
             repeating.append(name)
             texts += [name] if kinds <= set("OU") else []
+    if not repeating and len(shared) == 1 and kinds <= set("OU"):
+        return shared[0]
     if len(texts or repeating) != 1:
         names = dict.fromkeys(name for layer in layers for name in layer.attributes)
         raise SettingsError(

@@ -14,12 +14,14 @@ from tilesegm.data.split import make_split
 from tilesegm.data.statistics import cell_side, measure
 from tilesegm.data.training_data import TrainingData
 from tilesegm.errors import SettingsError
-from tilesegm.events import OnEvent
+from tilesegm.events import Noted, OnEvent
 from tilesegm.training.init.hold_out import HoldOut
 from tilesegm.training.settings.settings_file import read_config
 
 __all__ = ["first_that_works", "open_as_training"]
 
+_LISTED = 5
+"""Classes that are named in a note."""
 _BLOCK = 64
 """All blocks are multiples of it."""
 
@@ -47,6 +49,12 @@ def first_that_works(scenes: Scenes, ways: Sequence[HoldOut], on_event: OnEvent)
     """
     pixels = sum(info.height * info.width for info in scenes.infos)
     statistics = measure(scenes, cell=cell_side(_BLOCK, pixels), on_event=on_event)
+    counts = sum(scene.counts.sum((0, 1)) for scene in statistics)
+    absent = [repr(entry.name) for entry, n in zip(scenes.classes, counts, strict=True) if not n]
+    if 0 < len(absent) < len(scenes.classes):
+        more = f" and {len(absent) - _LISTED} more" if len(absent) > _LISTED else ""
+        names = ", ".join(absent[:_LISTED]) + more
+        on_event(Noted(f"no pixel of an image is labelled {names}: not to be learnt"))
     reason: SettingsError | None = None
     for way in ways:
         settings = SplitSettings(**way.split)

@@ -28,6 +28,8 @@ __all__ = [
     "read_config",
 ]
 
+_OF_RUN = "settings.json"
+"""The settings that a run keeps in its folder."""
 _SHOWN = 3
 
 
@@ -140,8 +142,22 @@ def _read(path: Path) -> Document:
             f"there is no settings file {path}; `tilesegm train init` writes one"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read as a settings file: {error}") from None
+        raise SettingsError(
+            f"{path} cannot be read as a settings file: {_reason(path, error)}"
+        ) from None
     return read_document(text, str(path))
+
+
+def _reason(path: Path, error: OSError | UnicodeDecodeError) -> str:
+    """Say what a file or folder is that holds no settings, and where there are some."""
+    if isinstance(error, IsADirectoryError):
+        of_run = [found for found in (path / _OF_RUN, path.parent / _OF_RUN) if found.is_file()]
+        return "it is a folder; " + (
+            f"{of_run[0]} has those of the run" if of_run else "`tilesegm train init` writes a file"
+        )
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text; expected YAML in UTF-8, such as `tilesegm train init` writes"
+    return str(error.strerror)
 
 
 def _expanded(node: Any, path: tuple[str | int, ...], document: Document) -> Any:

@@ -85,6 +85,25 @@ def test_tables_of_many_classes_fit_the_terminal(maps: tuple[Path, Path], width:
     assert "[wet]" in text
 
 
+def test_an_image_is_shown_with_a_single_map(cli: Cli, tmp_path: Path) -> None:
+    truth, predicted = random_maps(0, 50, 60, 3)
+    for folder in ("p", "t", "one"):
+        (tmp_path / folder).mkdir()
+    for n in range(2):
+        write(tmp_path / "p" / f"{n}.tif", predicted)
+        write(tmp_path / "t" / f"{n}.tif", truth)
+    image = write(tmp_path / "image.tif", predicted)
+    page = ("--report", tmp_path / "page.html")
+    said = cli("evaluate", tmp_path / "p", tmp_path / "t", *SMALL, *page, "--image", image)
+    assert said.code == 2
+    assert "2 maps are given; leave --image out" in said.err
+    one = (tmp_path / "p" / "0.tif", tmp_path / "t" / "0.tif", *SMALL)
+    said = cli("evaluate", *one, "--image", image)
+    assert "give --report FILE.html too" in said.err
+    assert cli("evaluate", *one, *page, "--image", image).code == 0
+    assert cli("evaluate", tmp_path / "p", tmp_path / "t", *SMALL, *page).code == 0
+
+
 def test_folders_are_paired_by_name(cli: Cli, tmp_path: Path) -> None:
     for folder in ("p", "t"):
         (tmp_path / folder).mkdir()

@@ -119,6 +119,29 @@ def test_a_dry_run_leaves_only_statistics(cli: Cli, folder: Path) -> None:
     assert "learnt" in cli("train", folder / "run.yaml", "--dry-run").out
 
 
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        ({}, ["blocks, fold 0 of 2 held out"]),
+        ({"a": "train", "b": "validation"}, ["roles of scenes: 1 train, 1 validation"]),
+        (
+            {"b": "test"},
+            ["roles of scenes: 1 test;", "1 others: blocks, fold 0 of 2 held out"],
+        ),
+    ],
+)
+def test_the_dry_run_tells_by_what_pixels_are_held_out(
+    roles: dict[str, str], words: list[str]
+) -> None:
+    dry = {"split": "blocks", "fold": 0, "folds": 2, "buffer": 5, "scenes": 2}
+    counts = {role: 1 for role in roles.values()}
+    console = Console(width=100, record=True, file=io.StringIO())
+    show_dry_run(console, FORECAST | dry | {"roles": counts})
+    (line,) = [line for line in console.export_text().splitlines() if "split" in line]
+    assert all(word in line for word in words)
+    assert ("fold" in line) == (len(roles) < 2)
+
+
 def test_from_images_to_a_map(cli: Cli, folder: Path) -> None:
     start = folder / "start.yaml"
     said = cli(

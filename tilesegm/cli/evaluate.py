@@ -146,9 +146,12 @@ def evaluate(
     pairs, notes = _pairs(prediction, truth, part, (aoi, confidence, scores))
     rivals = {path: _pairs(path, truth, part, (aoi, None, None))[0] for path in against or ()}
     if image is not None:
-        if report is None or len(pairs) > 1:
+        if report is None:
+            raise SettingsError("--image is shown in a report; give --report FILE.html too")
+        if len(pairs) > 1:
             raise SettingsError(
-                "--image is shown in the --report of a single map; give both or neither"
+                f"--image is shown in the report of a single map, and {len(pairs)} maps are given; "
+                "leave --image out, or give one map and its truth"
             )
         check_image(image, pairs[0])
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:

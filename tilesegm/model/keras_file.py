@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from tilesegm.errors import ModelError
-from tilesegm.model.foreign_file import refuse_folder, refuse_foreign
+from tilesegm.model.foreign_file import refuse_folder, refuse_foreign, refuse_missing
 from tilesegm.model.reason import reason_of
 
 __all__ = ["import_keras", "load_keras"]
@@ -40,7 +40,7 @@ def load_keras(path: Path) -> Any:
         ModelError: it is missing, of another format, damaged, or uses code that is not at hand.
     """
     if not path.exists():
-        raise ModelError(f"{path} does not exist; pass a bundle folder, .keras file or SavedModel")
+        raise refuse_missing(path)
     if path.is_dir():
         raise refuse_folder(path)
     with path.open("rb") as file:

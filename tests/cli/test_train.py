@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,24 +124,25 @@ def test_a_dry_run_leaves_only_statistics(cli: Cli, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("roles", "words"),
     [
-        ({}, ["blocks, fold 0 of 2 held out"]),
-        ({"a": "train", "b": "validation"}, ["roles of scenes: 1 train, 1 validation"]),
-        (
-            {"b": "test"},
-            ["roles of scenes: 1 test;", "1 others: blocks, fold 0 of 2 held out"],
-        ),
+        (("train", "validation"), "roles of scenes: 1 train, 1 validation │"),
+        ((None, "test"), "roles of scenes: 1 test; 1 others: blocks, fold 0 of 2 held out"),
     ],
 )
-def test_the_dry_run_tells_by_what_pixels_are_held_out(
-    roles: dict[str, str], words: list[str]
+def test_a_dry_run_tells_by_what_pixels_are_held_out(
+    cli: Cli, folder: Path, roles: tuple[str | None, ...], words: str
 ) -> None:
-    dry = {"split": "blocks", "fold": 0, "folds": 2, "buffer": 5, "scenes": 2}
-    counts = {role: 1 for role in roles.values()}
-    console = Console(width=100, record=True, file=io.StringIO())
-    show_dry_run(console, FORECAST | dry | {"roles": counts})
-    (line,) = [line for line in console.export_text().splitlines() if "split" in line]
-    assert all(word in line for word in words)
-    assert ("fold" in line) == (len(roles) < 2)
+    scenes = []
+    for name, role in zip("ab", roles, strict=True):
+        for kind in ("image", "labels"):
+            shutil.copy(folder / f"{kind}.tif", folder / f"{name}_{kind}.tif")
+        lines = [f"    - image: {name}_image.tif", f"      labels: {name}_labels.tif"]
+        scenes += [*lines, *([f"      role: {role}"] if role else [])]
+    _, _, rest = START.partition("labels.tif\n")
+    text = "\n".join(["data:", "  scenes:", *scenes, rest])
+    (folder / "run.yaml").write_text(text)
+    said = cli("train", folder / "run.yaml", "--dry-run")
+    assert said.code == 0, said.err
+    assert words in re.sub(r"\s*│\n│\s+│ | +(?=│)", " ", said.out)
 
 
 def test_from_images_to_a_map(cli: Cli, folder: Path) -> None:

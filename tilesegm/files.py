@@ -12,6 +12,7 @@ from pathlib import Path
 from tilesegm.errors import OutputError
 
 __all__ = [
+    "check_file",
     "draft_of",
     "flush",
     "flush_all",

@@ -302,7 +302,7 @@ def in_rows(run: Run) -> Run:
     net = tf.saved_model.load(run.model)
 
     def function(x: Any) -> Any:
-        scores = next(iter(net.signatures["serving_default"](tf.constant(x)).values()))
+        scores = next(iter(net.signatures.get("serving_default")(tf.constant(x)).values()))
         return scores.numpy().reshape(-1, 64, 64, 3)
 
     return Run(function)

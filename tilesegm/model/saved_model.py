@@ -76,7 +76,7 @@ def open_saved_model(
     check_dtype(path.name, scores_of.dtype.name)
     output = next(k for k, v in signature.structured_outputs.items() if v is scores_of)
     name, given = _input_of(path, loaded, key, output)
-    _check_scores(path, tuple(scores_of.shape), tuple(given.shape), f"net.signatures[{key!r}]")
+    _check_scores(path, tuple(scores_of.shape), tuple(given.shape), f"net.signatures.get({key!r})")
 
     def network(values: Any) -> Any:
         # The signature does not keep the object that owns its variables alive: this closure does.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -70,9 +71,13 @@ def _refuse(path: Path, error: Exception) -> ModelError:
             f"{path} cannot be loaded: it has a Lambda layer, which may run any code; if you trust "
             f"it, load it in Python and pass the model: {advice}"
         )
+    own, objects = re.match(r"(Could not locate (?:class|function) '(\w+)')\. ", reason), "..."
+    if own:
+        # What Keras advises next is for the program that defines it, and here is the call.
+        reason, objects = own[1], f"'{own[2]}': {own[2]}"
     advice = (
         "load it in Python with your own layers and pass the model: "
-        f"keras.models.load_model({path.name!r}, custom_objects={{...}})"
+        f"keras.models.load_model({path.name!r}, custom_objects={{{objects}}})"
     )
     if _version(path).startswith("2"):
         advice = (

@@ -12,6 +12,7 @@ from pathlib import Path
 from tilesegm.errors import OutputError
 
 __all__ = [
+    "check_file",
     "draft_of",
     "flush",
     "flush_all",
@@ -61,6 +62,20 @@ def flush_tree(folder: Path) -> None:
     for parent, _, names in os.walk(folder):
         flush_all(Path(parent, name) for name in names)
         flush(Path(parent))
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that cannot be written, before the work that it is for.
+
+    Raises:
+        OutputError: it is a folder, or its folder cannot be made or written.
+    """
+    if path.is_dir():
+        raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        kind = "not writable" if folder.is_dir() else "a file"
+        raise OutputError(f"cannot write {path}: {folder} is {kind}; choose another folder")
 
 
 def write_file(path: Path, data: str | bytes) -> None:

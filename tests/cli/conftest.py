@@ -78,7 +78,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     save("whole", 3, convolution(), layers.GlobalAveragePooling2D())
     save("half", 3, convolution(strides=2))
     save("pooled", 3, scale, convolution(), layers.GroupNormalization(groups=-1))
-    broken = save("nan", 3, convolution())
+    broken = save("nan", 3, scale, convolution())
     broken.set_weights([weight * float("nan") for weight in broken.get_weights()])
     broken.save(folder / "nan.keras")
     deep = [scale, convolution(), *[layers.MaxPooling2D()] * 3, *[layers.UpSampling2D()] * 3]

@@ -292,6 +292,7 @@ def test_words_that_typer_refuses_say_how_to_go_on(cli: Cli, image: Path) -> Non
 def test_plan_and_info_refuse_in_one_line_as_well(cli: Cli, models: Path, tmp_path: Path) -> None:
     refused(cli("info", absent(tmp_path)), 2, "no such file")
     refused(cli("info", no_image(tmp_path)), 2, "text.tif")
+    refused(cli("info", models / "b3.keras"), 2, "tilesegm plan IMAGE --model")
     refused(cli("plan", absent(tmp_path), "-m", models / "b3.keras"), 2, "no such file")
     source = write(tmp_path / "image.tif", blobs(300, 200), **GEO)
     refused(cli("plan", source, "-m", models / "whole.keras"), 2, "not a segmentation")

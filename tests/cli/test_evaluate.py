@@ -85,6 +85,57 @@ def test_tables_of_many_classes_fit_the_terminal(maps: tuple[Path, Path], width:
     assert "[wet]" in text
 
 
+def test_an_image_is_shown_with_a_single_map(cli: Cli, tmp_path: Path) -> None:
+    truth, predicted = random_maps(0, 50, 60, 3)
+    for folder in ("p", "t", "one"):
+        (tmp_path / folder).mkdir()
+    for n in range(2):
+        write(tmp_path / "p" / f"{n}.tif", predicted)
+        write(tmp_path / "t" / f"{n}.tif", truth)
+    image = write(tmp_path / "image.tif", predicted)
+    page = ("--report", tmp_path / "page.html")
+    said = cli("evaluate", tmp_path / "p", tmp_path / "t", *SMALL, *page, "--image", image)
+    assert said.code == 2
+    assert "2 maps are given; leave --image out" in said.err
+    one = (tmp_path / "p" / "0.tif", tmp_path / "t" / "0.tif", *SMALL)
+    said = cli("evaluate", *one, "--image", image)
+    assert "give --report FILE.html too" in said.err
+    assert cli("evaluate", *one, *page, "--image", image).code == 0
+    assert cli("evaluate", tmp_path / "p", tmp_path / "t", *SMALL, *page).code == 0
+
+
+@pytest.mark.parametrize("option", ["--report", "--json-file"])
+def test_what_cannot_be_written_is_refused_before_the_work(
+    cli: Cli, tmp_path: Path, option: str
+) -> None:
+    (tmp_path / "page.html").mkdir()
+    (tmp_path / "file").touch()
+    for path, words in (("page.html", "is a folder"), ("file/new/page.html", "file is a file")):
+        said = cli("evaluate", tmp_path / "absent.tif", "absent.tif", option, tmp_path / path)
+        assert said.code == 3
+        (line,) = said.err.splitlines()
+        assert words in line
+
+
+@pytest.mark.parametrize("border", [255, 1])
+def test_a_truth_in_which_no_classes_touch_is_noted(cli: Cli, tmp_path: Path, border: int) -> None:
+    truth = np.zeros((40, 40), np.uint8)
+    truth[:, 20:] = 1
+    truth[:, 19:21] = border
+    files = (
+        write(tmp_path / "p.tif", (truth > 0).astype(np.uint8)),
+        write(tmp_path / "t.tif", truth),
+    )
+    said = cli("evaluate", *files, "--classes", 2, "--json")
+    found = json.loads(said.out)
+    assert any("no two classes of the truth touch" in note for note in found["notes"]) == (
+        border == 255
+    )
+    assert (found["classes"][0]["boundary_f1_1px"] is None) == (border == 255)
+    alone = cli("evaluate", *files, "--classes", 2, "--no-borders", "--json")
+    assert not any("touch" in note for note in json.loads(alone.out)["notes"])
+
+
 def test_folders_are_paired_by_name(cli: Cli, tmp_path: Path) -> None:
     for folder in ("p", "t"):
         (tmp_path / folder).mkdir()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +119,30 @@ def test_a_dry_run_leaves_only_statistics(cli: Cli, folder: Path) -> None:
     assert forecast["seconds_per_step"] > 0
     assert [path.name for path in (folder / "run").iterdir()] == ["statistics.npz"]
     assert "learnt" in cli("train", folder / "run.yaml", "--dry-run").out
+
+
+@pytest.mark.parametrize(
+    ("roles", "words"),
+    [
+        (("train", "validation"), "roles of scenes: 1 train, 1 validation │"),
+        ((None, "test"), "roles of scenes: 1 test; 1 others: blocks, fold 0 of 2 held out"),
+    ],
+)
+def test_a_dry_run_tells_by_what_pixels_are_held_out(
+    cli: Cli, folder: Path, roles: tuple[str | None, ...], words: str
+) -> None:
+    scenes = []
+    for name, role in zip("ab", roles, strict=True):
+        for kind in ("image", "labels"):
+            shutil.copy(folder / f"{kind}.tif", folder / f"{name}_{kind}.tif")
+        lines = [f"    - image: {name}_image.tif", f"      labels: {name}_labels.tif"]
+        scenes += [*lines, *([f"      role: {role}"] if role else [])]
+    _, _, rest = START.partition("labels.tif\n")
+    text = "\n".join(["data:", "  scenes:", *scenes, rest])
+    (folder / "run.yaml").write_text(text)
+    said = cli("train", folder / "run.yaml", "--dry-run")
+    assert said.code == 0, said.err
+    assert words in re.sub(r"\s*│\n│\s+│ | +(?=│)", " ", said.out)
 
 
 def test_from_images_to_a_map(cli: Cli, folder: Path) -> None:

@@ -45,7 +45,8 @@ def test_pixels_that_were_held_out_count_alone(
     scores = evaluate_many(found.pairs, options).class_scores
     assert scores.pixels == 40 * 20
     assert scores.accuracy == np.mean(truth[:, part] == predicted[:, part])
-    assert "800 pixels of 1 maps" in found.notes[0]
+    by = "are test pixels" if test else f"are held out by fold {fold}"
+    assert f"800 pixels of 1 maps {by} and count" in found.notes[0]
 
 
 def test_borders_at_the_edge_of_the_part_are_those_of_an_area(tmp_path: Path, split: Path) -> None:

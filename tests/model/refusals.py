@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable
@@ -143,6 +144,22 @@ def moved(pixels: Any) -> Any:
     return np.moveaxis(pixels, -1, 1)
 
 
+def one_row(pixels: Any) -> Any:
+    return pixels.reshape(len(pixels), -1, pixels.shape[3])
+
+
+def first_tile(pixels: Any) -> Any:
+    return pixels[:1]
+
+
+def complex_scores(pixels: Any) -> Any:
+    return pixels + 0j
+
+
+def nothing(pixels: Any) -> None:
+    return None
+
+
 def small(pixels: Any) -> Any:
     return pixels[:, ::4, ::4]
 
@@ -244,6 +261,16 @@ def unzipped(run: Run) -> Run:
     return Run("unzipped")
 
 
+def unpacked(path: str) -> None:
+    net().save("net.keras")
+    zipfile.ZipFile("net.keras").extractall(path)
+
+
+def packed(run: Run) -> Run:
+    shutil.move(shutil.make_archive("net", "zip", "net"), "net_packed.keras")
+    return Run("net_packed.keras")
+
+
 def described(path: str) -> None:
     Path(path).write_text(net().to_json())
     net().save_weights("net.weights.h5")
@@ -267,6 +294,16 @@ def moved_signature(run: Run) -> Run:
     def function(x: Any) -> Any:
         scores = net.signatures["serving_default"](tf.constant(np.moveaxis(x, -1, 1)))["out"]
         return np.moveaxis(scores, 1, -1)
+
+    return Run(function)
+
+
+def in_rows(run: Run) -> Run:
+    net = tf.saved_model.load(run.model)
+
+    def function(x: Any) -> Any:
+        scores = next(iter(net.signatures.get("serving_default")(tf.constant(x)).values()))
+        return scores.numpy().reshape(-1, 64, 64, 3)
 
     return Run(function)
 
@@ -345,6 +382,49 @@ ROWS = (
         lambda: Run(small),
         lambda run: Run(lambda x: layers.UpSampling2D(4, interpolation="bilinear")(small(x))),
         "a function",
+        exact=False,
+    ),
+    Row(
+        "Keras network, pixels in one row, as SegNet",
+        lambda: Run(net(lambda x: layers.Reshape((64 * 64, 3))(brightest(x)), (64, 64, 3))),
+        lambda run: Run(keras.Sequential([run.model, layers.Reshape((64, 64, 3))])),
+        "the `Sequential`",
+    ),
+    Row(
+        "SavedModel, pixels in one row",
+        lambda: Run(saved("net", (None, 64, 64, 3), lambda x: tf.reshape(x, (-1, 4096, 3)))),
+        in_rows,
+        "the function",
+    ),
+    Row(
+        "function, pixels in one row",
+        lambda: Run(one_row),
+        lambda run: Run(lambda x: one_row(x).reshape(-1, *x.shape[1:3], 3)),
+        "the call",
+    ),
+    Row(
+        "function that scores the first tile only",
+        lambda: Run(first_tile, tiling={"tile": 64}),
+        lambda run: Run(lambda x: x, tiling=run.tiling),
+        "all tiles",
+    ),
+    Row(
+        "function that gives complex numbers",
+        lambda: Run(complex_scores),
+        lambda run: Run(lambda x: run.model(x).real.astype("float32")),
+        "float32",
+    ),
+    Row(
+        "function that returns nothing",
+        lambda: Run(nothing),
+        lambda run: Run(lambda x: x),
+        "the return",
+    ),
+    Row(
+        "network that ends in a softmax over one channel",
+        lambda: Run(net(lambda x: layers.Conv2D(1, 1, activation="softmax")(x))),
+        lambda run: Run(net(lambda x: layers.Conv2D(1, 1, activation="sigmoid")(x))),
+        "another network",
         exact=False,
     ),
     Row(
@@ -468,6 +548,24 @@ ROWS = (
         lambda: Run(saved("net", (None, None, None, 3), lambda x: {"out": x}, "a", "b")),
         signature_a,
         "the function",
+    ),
+    Row(
+        "unpacked `.keras` file",
+        lambda: of_file("net", unpacked),
+        packed,
+        "the call",
+    ),
+    Row(
+        "path without its suffix",
+        lambda: (net().save("net.keras"), Run("net"))[1],
+        lambda run: Run("net.keras"),
+        "the name",
+    ),
+    Row(
+        "address of a network",
+        lambda: (net().save("net.keras"), Run("https://example.org/net.keras"))[1],
+        lambda run: Run("net.keras"),
+        "the file",
     ),
     Row("architecture as JSON", lambda: of_file("net.json", described), from_text, "these calls"),
 )

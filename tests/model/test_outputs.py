@@ -237,6 +237,41 @@ def test_an_output_is_chosen_by_name_or_number() -> None:
         open_model(wrap(head(2)), outputs=Outputs(head="a"))
 
 
+def test_the_only_output_needs_no_choice() -> None:
+    inputs = image()
+    scores = layers.Conv2D(4, 1)(inputs)
+    for model in (keras.Model(inputs, {"out": scores}), keras.Model(inputs, [scores])):
+        assert len(open_model(model).spec.classes) == 4
+        assert len(open_model(model, outputs=Outputs(head=0)).spec.classes) == 4
+
+
+@pytest.mark.parametrize(
+    ("first", "pixels", "normalisation", "pair"),
+    [
+        (lambda x: x, _IMAGE, None, "--normalise 0:255"),
+        (layers.ZeroPadding2D(0), _IMAGE.astype(np.uint16), None, "--normalise 0:10000"),
+        (lambda x: x, _IMAGE, ts.Normalisation((0.0,), (1 / 255,)), None),
+        (lambda x: x, (_IMAGE / 255).astype(np.float32), None, None),
+        (layers.Rescaling(1 / 255), _IMAGE, None, None),
+        (layers.BatchNormalization(), _IMAGE, None, None),
+        (lambda x: x / 255, _IMAGE, None, None),
+    ],
+)
+def test_values_that_nothing_scales_are_noted(
+    first: Callable[[Any], Any],
+    pixels: np.ndarray,
+    normalisation: ts.Normalisation | None,
+    pair: str | None,
+) -> None:
+    wrap(lambda x: layers.Conv2D(3, 3, padding="same")(first(x))).save("net.keras")
+    options = ts.Options(normalisation=normalisation)
+    notes = ts.plan(pixels, "net.keras", options=options).summary()["notes"]
+    assert bool(notes) == bool(pair)
+    if pair:
+        assert f"gets the {pixels.dtype} values of the image as they are" in notes[0]
+        assert pair in notes[0]
+
+
 @pytest.mark.parametrize("as_file", [False, True])
 def test_a_network_wrapped_for_training_is_opened(as_file: bool) -> None:
     network = wrap(lambda x: Bilinear(2)(head(3)(layers.AveragePooling2D(2)(x))))

@@ -390,3 +390,73 @@ def test_one_image_takes_polygons_of_several_roles(
     assert any("roles by the names of labels: 1 train, 1 val" in n for n in notes)
     # The buffer of the usual network would leave nothing to learn from.
     assert config.model.depth < 4
+
+
+@pytest.mark.parametrize(
+    ("image", "labels", "words"),
+    [
+        ("d/images/{}.png", "d/masks/{}.png", (["d"], ["d/masks"])),
+        ("d/{}.png", "d/{}_annotated.png", (["d"], ["d/*_annotated.png"])),
+        ("d/{}.png", "d/masks/{}.png", (["d"], [str(Path("d/../d/masks"))])),
+    ],
+)
+def test_labels_within_the_folder_of_images_are_no_images(
+    image: str, labels: str, words: tuple[list[str], list[str]]
+) -> None:
+    pairs(image, labels)
+    _, files, notes = start(*words)
+    assert len(files) == 12
+    assert notes == []
+    for each in files:
+        assert each.image in {str(Path(image.format(n)).absolute()) for n in range(12)}
+        assert each.labels in {str(Path(labels.format(n)).absolute()) for n in range(12)}
+
+
+def test_images_that_are_their_own_labels_are_named() -> None:
+    mask("d/a.png")
+    mask("d/b.png")
+    _, _, notes = start("d/*.png", ["d/a.png", "d/b.png"])
+    assert "2 images are given as their own labels: d/a.png, d/b.png" in notes
+
+
+def test_lists_that_give_roles_are_not_called_left_out() -> None:
+    lists("{}\n")
+    Path("d/classes.csv").write_text("0,road\n")
+    Path("d/extra.txt").write_text("see\n")
+    _, files, notes = start("d")
+    assert roles(files) == ROLES
+    others = Path("d/classes.csv"), Path("d/extra.txt")
+    assert [note for note in notes if "left out" in note] == [
+        f"2 other files are left out: {others[1]}, {others[0]}"
+    ]
+
+
+def test_a_list_of_another_encoding_is_refused_with_its_line() -> None:
+    voc("VOC")
+    path = Path("VOC/ImageSets/Segmentation/val.txt")
+    path.write_bytes("good\n街景_006\n".encode("gbk"))
+    with pytest.raises(InputError, match=r"val\.txt, line 2, is no text in UTF-8 .* save it as"):
+        start("VOC")
+    path.write_text("\n".join(f"街景_{n:03d}" for n in range(6, 9)), encoding="utf-8")
+    assert roles(start_again("VOC")) == ROLES
+
+
+def start_again(images: str) -> tuple[SceneFiles, ...]:
+    """Write settings as before, now that the advice was followed."""
+    return start(images)[1]
+
+
+@pytest.mark.parametrize(
+    ("image", "labels"),
+    [
+        ("d/图像/{}.png", "d/标注/{}.png"),
+        ("d/{}.png", "d/{}_标签.png"),
+        ("d/photographs/{}.png", "d/drawn/{}_gt.png"),
+    ],
+)
+def test_labels_are_known_by_folder_or_name(image: str, labels: str) -> None:
+    pairs(image, labels)
+    _, files, _ = start("d")
+    assert [(each.image, each.labels) for each in files] == [
+        tuple(str(Path(form.format(n)).absolute()) for form in (image, labels)) for n in range(12)
+    ]

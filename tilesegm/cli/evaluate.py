@@ -17,7 +17,7 @@ from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
-from tilesegm.files import write_file
+from tilesegm.files import check_file, write_file
 
 if TYPE_CHECKING:
     from tilesegm.data.settings import LabelSettings
@@ -142,13 +142,19 @@ def evaluate(
             f"--report {report}: a report is one .html file, so name it "
             f"{report.with_suffix('.html')}; --json-file writes all scores as JSON"
         )
+    for written in (report, json_file):
+        if written is not None:
+            check_file(written)
     part = _part(split, fold, test)
     pairs, notes = _pairs(prediction, truth, part, (aoi, confidence, scores))
     rivals = {path: _pairs(path, truth, part, (aoi, None, None))[0] for path in against or ()}
     if image is not None:
-        if report is None or len(pairs) > 1:
+        if report is None:
+            raise SettingsError("--image is shown in a report; give --report FILE.html too")
+        if len(pairs) > 1:
             raise SettingsError(
-                "--image is shown in the --report of a single map; give both or neither"
+                f"--image is shown in the report of a single map, and {len(pairs)} maps are given; "
+                "leave --image out, or give one map and its truth"
             )
         check_image(image, pairs[0])
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:

@@ -12,12 +12,14 @@ from rich.table import Table
 
 from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Unscale
 from tilesegm.cli.values import parse_at, parse_bands
+from tilesegm.errors import ModelError, SourceError
 
 if TYPE_CHECKING:
     from tilesegm.source.base import Source
 
 __all__ = ["info"]
 
+_NETWORKS = (".keras", ".h5", ".hdf5")
 _COUNTED = 2**24
 """Pixels up to which the values of a raster are counted."""
 _LABELS = 32
@@ -42,11 +44,14 @@ def info(
     from tilesegm.model.open import read_spec
 
     spec = read_spec(path) if Path(path).is_dir() else None
-    if spec is None:
-        choices = {"bands": parse_bands(bands), "nodata": nodata, "level": level}
-        facts = _about_image(path, **choices, at=parse_at(at), unscale=unscale)
-    else:
-        facts = _about_model(spec)
+    try:
+        if spec is None:
+            choices = {"bands": parse_bands(bands), "nodata": nodata, "level": level}
+            facts = _about_image(path, **choices, at=parse_at(at), unscale=unscale)
+        else:
+            facts = _about_model(spec)
+    except SourceError as error:
+        raise _refuse_network(Path(path)) or error from None
     if as_json:
         typer.echo(json.dumps(facts))
         return
@@ -55,6 +60,16 @@ def info(
         if value not in (None, "", [], {}):
             table.add_row(name.replace("_", " "), _text(value))
     Console().print(table)
+
+
+def _refuse_network(path: Path) -> ModelError | None:
+    """Return the refusal of a network that is no bundle: only loading tells about it."""
+    if path.suffix.lower() not in _NETWORKS and not (path / "saved_model.pb").is_file():
+        return None
+    return ModelError(
+        f"{path} is no image, and of networks info describes bundles; tilesegm plan IMAGE --model "
+        f"{path} loads any other and says how it would be used"
+    )
 
 
 def _about_image(path: str, **choices: Any) -> dict[str, Any]:

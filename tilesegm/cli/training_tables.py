@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EpochProgress", "show_dry_run", "show_result", "summarise"]
 
+_ROLES = ("train", "validation", "test")
+
 
 class EpochProgress(ProgressBar):
     """Also prints a line per epoch on standard error."""
@@ -44,8 +46,7 @@ def show_dry_run(console: Console, dry: dict[str, Any]) -> None:
         "unlabelled": f"{unlabelled:,} px ({unlabelled / dry['pixels']:.1%}): missing in image or "
         "labels, ignored, or outside the area",
         "bands": f"{len(dry['bands'])} of {dry['dtype']}: {', '.join(dry['bands'])}",
-        "split": f"{dry['split']}, fold {dry['fold']} of {dry['folds']} held out, "
-        f"buffer {dry['buffer']} px",
+        "split": _split(dry),
         "network": f"{dry['model']}, {dry['parameters']:,} parameters, receptive field "
         f"{_field(dry['radius'])}, stride {dry['stride']}, {dry['precision']}",
         "steps": f"{dry['batches']:,} batches of {dry['batch']} windows of {dry['size']} px in "
@@ -105,6 +106,20 @@ def show_result(console: Console, result: dict[str, Any]) -> None:
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _split(dry: dict[str, Any]) -> str:
+    """Say by what pixels are held out: by roles of scenes, by the split of others, or by both."""
+    given = [f"{dry['roles'][r]} {r}" for r in _ROLES if r in dry["roles"]]
+    others = dry["scenes"] - sum(dry["roles"].values())
+    ways = [f"roles of scenes: {', '.join(given)}"] if given else []
+    if others:
+        ways.append(
+            (f"{others} others: " if given else "")
+            + f"{dry['split']}, fold {dry['fold']} of {dry['folds']} held out, buffer "
+            f"{dry['buffer']} px"
+        )
+    return "; ".join(ways)
 
 
 def _classes(classes: list[dict[str, Any]]) -> Table:

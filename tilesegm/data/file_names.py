@@ -22,6 +22,7 @@ _HIDDEN = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "$recycle.bin"
 IMAGE_WORDS = frozenset({
     "image", "images", "img", "imgs", "input", "inputs", "jpegimages", "leftimg8bit", "photo",
     "photos", "picture", "pictures", "raw", "rgb", "sat", "training",
+    "原图", "图像", "图片", "影像",
 })  # fmt: skip
 """What names of images and their folders add to the name of what they show, as `plain` writes."""
 LABEL_WORDS = frozenset({
@@ -29,6 +30,7 @@ LABEL_WORDS = frozenset({
     "gtfine", "gtfinelabelids", "gtfinelabeltrainids", "ids", "label", "labelids", "labels",
     "labeltrainids", "lbl", "manual", "manual1", "mask", "masks", "output", "outputs", "seg",
     "segmentation", "segmentationclass", "segmentations", "target", "targets", "truth", "truths",
+    "掩码", "掩膜", "标注", "标签", "真值",
 })  # fmt: skip
 """Likewise of labels."""
 MAP_WORDS = frozenset({"class", "map", "pred", "predicted", "prediction"})

@@ -40,6 +40,11 @@ from tilesegm.source.options import Nodata
 
 __all__ = ["EvaluationOptions", "block_side", "evaluate", "evaluate_many"]
 
+_NO_BORDERS = (
+    "no two classes of the truth touch, as where pixels without a label lie between them, so "
+    "boundary F1, surface Dice and Hausdorff are not defined; --no-borders leaves them out"
+)
+
 _WINDOW = 2048
 """Least side of a window: with it, the halo of most measures adds an eighth to what is read."""
 _BLOCK_BYTES = 256 << 20
@@ -173,6 +178,10 @@ def evaluate_many(
     left = np.flatnonzero(evaluation.class_scores.true)
     if hidden and len(left) < min(2, len(names)):
         raise InputError(f"one true class is left, {names[left[0]]!r}: {'; '.join(hidden)}")
+    surfaces = evaluation.total.surfaces
+    if surfaces is not None and len(left) > 1 and np.isnan(surfaces.boundary_f1(1)).all():
+        on_event(Noted(_NO_BORDERS))
+        evaluation = replace(evaluation, notes=(*notes, _NO_BORDERS))
     return evaluation
 
 

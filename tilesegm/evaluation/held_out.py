@@ -53,7 +53,8 @@ def take_held_out(
             + ("" if test else " or --test")
         )
     pixels = sum(window.pixels for pair in kept for window in pair.windows or ())
-    notes = [f"{path}: {pixels:,} pixels of {len(kept)} maps are {part}s and count"]
+    by = "are test pixels" if test else f"are held out by fold {fold}"
+    notes = [f"{path}: {pixels:,} pixels of {len(kept)} maps {by} and count"]
     if without:
         notes.append(
             f"{len(without)} maps without a {part} are left out: {', '.join(without[:5])}"

@@ -52,6 +52,8 @@ class ModelSpec:
     """The only number of tiles that the network takes at a time; None when it takes any."""
     integers: str | None = None
     """Integer type of the values that the network takes, such as ``uint8``; None for float."""
+    raw: bool = False
+    """Whether its first convolution takes the values of the image as they are stored."""
     fill: tuple[float, ...] = (0.0,)
     """Pixel value that is zero after normalisation, one for all bands or one per band. It stands
     for missing pixels, which then look to the network like the outside of the image."""

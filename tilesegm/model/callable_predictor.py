@@ -96,6 +96,8 @@ class CallablePredictor:
             values *= np.asarray(self._normalisation.scale, np.float32)
         try:
             given = self._function(_as_taken(self._function, values))
+            if given is None:
+                raise ModelError(f"{self._name} returns nothing; end it with return scores")
             scores = _to_array(choose_head(self._name, given, self._head))
         except (MemoryError, ModelError):
             raise

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+from difflib import get_close_matches
 from pathlib import Path
 
 from tilesegm.errors import ModelError
 
-__all__ = ["refuse_folder", "refuse_foreign"]
+__all__ = ["refuse_folder", "refuse_foreign", "refuse_missing"]
 
+_KINDS = "a bundle folder, .keras file or SavedModel"
 _FUNCTION = "pass a function of arrays (N, H, W, bands) that runs it in Python, see docs/models.md"
 _FORMATS = {
     "a PyTorch file": ".pt .pth .ckpt .bin .safetensors",
@@ -43,7 +45,16 @@ def refuse_foreign(path: Path) -> ModelError:
             "in Python, net = keras.models.model_from_json(text), net.load_weights(...) and "
             "net.save('net.keras')"
         )
-    return ModelError(f"{path} is no model; pass a bundle folder, .keras file or SavedModel")
+    return ModelError(f"{path} is no model; pass {_KINDS}")
+
+
+def refuse_missing(path: Path) -> ModelError:
+    """Return the refusal of a path at which there is nothing, with the name that was meant."""
+    there = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
+    longer = [name for name in there if name.lower().startswith(f"{path.name}.".lower())]
+    near = longer or get_close_matches(path.name, there, 1, 0.8)
+    hint = f"did you mean {path.parent / near[0]}?" if near else f"pass {_KINDS}"
+    return ModelError(f"{path} does not exist; {hint}")
 
 
 def refuse_folder(path: Path) -> ModelError:
@@ -55,13 +66,19 @@ def refuse_folder(path: Path) -> ModelError:
             f"tf.train.Checkpoint(net).restore({str(index.with_suffix(''))!r}) and "
             "net.export('exported')"
         )
+    if (path / "config.json").is_file() and (path / "metadata.json").is_file():
+        name = path.resolve().name.removesuffix(".keras")
+        return ModelError(
+            f"{path} is an unpacked .keras file; pack it again in Python: shutil.move("
+            f"shutil.make_archive({name!r}, 'zip', {str(path)!r}), {name + '_packed.keras'!r})"
+        )
     inside = sorted(
         {
             file.parent
             for name in ("saved_model.pb", "bundle.json")
             for file in path.glob(f"*/{name}")
         }
-        | {*path.glob("*.keras"), *path.glob("*.h5")}
+        | ({*path.glob("*.keras"), *path.glob("*.h5")} - {*path.glob("*.weights.h5")})
     )
     hint = f"; pass {inside[0]}, which lies in it" if inside else ""
     return ModelError(f"{path} is a folder but neither a bundle nor a SavedModel{hint}")

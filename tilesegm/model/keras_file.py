@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from tilesegm.errors import ModelError
-from tilesegm.model.foreign_file import refuse_folder, refuse_foreign
+from tilesegm.model.foreign_file import refuse_folder, refuse_foreign, refuse_missing
 from tilesegm.model.reason import reason_of
 
 __all__ = ["import_keras", "load_keras"]
@@ -40,7 +41,7 @@ def load_keras(path: Path) -> Any:
         ModelError: it is missing, of another format, damaged, or uses code that is not at hand.
     """
     if not path.exists():
-        raise ModelError(f"{path} does not exist; pass a bundle folder, .keras file or SavedModel")
+        raise refuse_missing(path)
     if path.is_dir():
         raise refuse_folder(path)
     with path.open("rb") as file:
@@ -70,9 +71,13 @@ def _refuse(path: Path, error: Exception) -> ModelError:
             f"{path} cannot be loaded: it has a Lambda layer, which may run any code; if you trust "
             f"it, load it in Python and pass the model: {advice}"
         )
+    own, objects = re.match(r"(Could not locate (?:class|function) '(\w+)')\. ", reason), "..."
+    if own:
+        # What Keras advises next is for the program that defines it, and here is the call.
+        reason, objects = own[1], f"'{own[2]}': {own[2]}"
     advice = (
         "load it in Python with your own layers and pass the model: "
-        f"keras.models.load_model({path.name!r}, custom_objects={{...}})"
+        f"keras.models.load_model({path.name!r}, custom_objects={{{objects}}})"
     )
     if _version(path).startswith("2"):
         advice = (

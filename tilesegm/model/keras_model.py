@@ -12,22 +12,17 @@ import numpy as np
 
 from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
-from tilesegm.model.activation import gives_probabilities
+from tilesegm.model.activation import gives_probabilities, refuse_softmax
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.device import device_kind
+from tilesegm.model.first_layer import sees_values_as_stored
 from tilesegm.model.guard import GuardedPredictor
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.keras_shape import channels_of, input_of, limits_of
 from tilesegm.model.layer_graph import trace
 from tilesegm.model.memory import bytes_per_pixel
 from tilesegm.model.normalisation import Normalisation
-from tilesegm.model.outputs import (
-    Outputs,
-    choose_head,
-    probe_outputs,
-    refuse_several,
-    state,
-)
+from tilesegm.model.outputs import Outputs, choose_head, probe_outputs, refuse_several, state
 from tilesegm.model.precision import choose_precision, in_precision
 from tilesegm.model.reason import reason_of
 from tilesegm.model.receptive_field import receptive_field
@@ -85,7 +80,7 @@ def _with_one_output(model: Any, head: str | int | None, name: str) -> Any:
     # A built Sequential holds its graph as a Functional model of its own.
     function = getattr(model, "_functional", None) or model
     outputs = function.output
-    if isinstance(outputs, dict) and head is None:
+    if isinstance(outputs, dict) and len(outputs) > 1 and head is None:
         raise refuse_several(name, outputs, list(outputs))
     chosen = choose_head(name, outputs, head, getattr(function, "output_names", ()))
     if chosen is outputs:
@@ -113,6 +108,8 @@ def describe(model: Any, name: str) -> ModelSpec:
         raise ModelError(f"{name} takes tiles of {tile}, no multiple of its stride {field.stride}")
     classes = 2 if channels == 1 else channels
     told = gives_probabilities(model)
+    if channels == 1:
+        refuse_softmax(model, name)
     spec = ModelSpec(
         name=name,
         bands=bands,
@@ -123,6 +120,7 @@ def describe(model: Any, name: str) -> ModelSpec:
         inexact=field.inexact,
         probabilities=bool(told),
         tile=tile,
+        raw=sees_values_as_stored(model),
         bytes_per_pixel=bytes_per_pixel(model, classes),
         **limits_of(model),
     )

@@ -113,4 +113,9 @@ def with_settings(spec: ModelSpec, normalisation: Normalisation, precision: str)
             f"{spec.bands or 'any number'}; give one offset and one scale per band, or one for all"
         )
     settings = (("normalisation", repr(normalisation)), ("precision", precision))
-    return replace(spec, fill=normalisation.offset, identity=(*spec.identity, *settings))
+    return replace(
+        spec,
+        fill=normalisation.offset,
+        raw=spec.raw and normalisation.is_identity,
+        identity=(*spec.identity, *settings),
+    )

@@ -64,8 +64,16 @@ def channels_of(model: Any, name: str) -> int:
             "keras.Sequential([net, keras.layers.Permute((2, 3, 1))])"
         )
     if len(shape) != 4 or not shape[3]:
+        height, width = model.inputs[0].shape[1:3]
+        flat = len(shape) == 3 and None not in (height, width) and shape[1] == height * width
+        advice = (
+            "; in Python, pass "
+            f"keras.Sequential([net, keras.layers.Reshape(({height}, {width}, {shape[2]}))])"
+            if flat
+            else ""
+        )
         raise ModelError(
             f"{name} is not a segmentation: its scores have the shape {shape}, "
-            f"expected (N, height, width, classes)"
+            f"expected (N, height, width, classes){advice}"
         )
     return int(shape[3])

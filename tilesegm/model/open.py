@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -64,6 +65,13 @@ def open_model(
     predictor: Predictor
     said = outputs or Outputs()
     if isinstance(model, str | Path):
+        if re.match(r"\w+://", str(model)):
+            raise ModelError(
+                f"{model} is an address, and a model is opened from a disk; download it and pass "
+                "the file"
+            )
+        if not str(model):
+            raise ModelError(f"the path of the model is empty; pass {_KINDS}")
         predictor = _open_path(Path(model), normalisation, precision, said, bands)
     elif isinstance(getattr(model, "spec", None), ModelSpec):
         chosen = said.meaning != "auto" or said.head is not None

@@ -94,11 +94,16 @@ def check_integers(spec: ModelSpec, tiles: NDArray[Any], normalisation: Normalis
 
 
 def check_dtype(name: str, dtype: Any) -> None:
-    """Refuse scores of an integer type.
+    """Refuse scores that are no real numbers of a float type.
 
     Raises:
-        ModelError: they are class ids of an arg-max, or were quantised.
+        ModelError: they are class ids of an arg-max, or were quantised; or no numbers at all.
     """
+    if str(dtype).startswith(("complex", "object", "<U", "|S", "str", "datetime", "timedelta")):
+        raise ModelError(
+            f"{name} gives values of type {dtype}, and scores are expected; return real numbers "
+            "of float32"
+        )
     if str(dtype).startswith(("int", "uint", "bool")):
         raise ModelError(
             f"{name} gives {dtype} values, as the class ids of an arg-max, and scores are expected;"
@@ -117,7 +122,12 @@ def check_planes(
     """
     expected = (tiles[0], len(spec.classes), tiles[1], tiles[2])
     if planes.shape != expected:
-        advice = enlarging((tiles[1], tiles[2]), planes.shape[2:4])
+        sized = planes.shape[2:] == expected[2:]
+        advice = (
+            "give every pixel of every tile the same number of scores"
+            if sized
+            else enlarging((tiles[1], tiles[2]), planes.shape[2:4])
+        )
         raise ModelError(
             f"{spec.name} gives scores of shape {planes.shape} (N, classes, height, width) for "
             f"tiles of shape {tiles}, expected {expected}: a segmentation scores every pixel; "
@@ -137,6 +147,15 @@ def planes_of_scores(name: str, tiles: tuple[int, ...], scores: NDArray[Any]) ->
         advice = ""
         if scores.ndim == 4 and scores.shape[2:] == tiles[1:3]:
             advice = "; they have channels first: move them last by np.moveaxis(scores, 1, -1)"
+        elif scores.ndim == 3 and scores.shape[1] == tiles[1] * tiles[2]:
+            advice = (
+                "; they have the pixels in one row: "
+                f"scores.reshape(-1, {tiles[1]}, {tiles[2]}, {scores.shape[2]})"
+            )
+        elif scores.ndim == 3 and scores.shape[:2] == tiles[1:3] and tiles[0] == 1:
+            advice = "; they lack the axis of tiles: score all tiles that are given, not the first"
+        elif scores.ndim == 4 and scores.shape[1:3] == tiles[1:3]:
+            advice = f"; score all of the {tiles[0]} tiles"
         elif scores.ndim == 4:
             advice = f"; {enlarging((tiles[1], tiles[2]), scores.shape[1:3])}"
         raise ModelError(

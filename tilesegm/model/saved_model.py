@@ -76,7 +76,7 @@ def open_saved_model(
     check_dtype(path.name, scores_of.dtype.name)
     output = next(k for k, v in signature.structured_outputs.items() if v is scores_of)
     name, given = _input_of(path, loaded, key, output)
-    _check_scores(path, tuple(scores_of.shape))
+    _check_scores(path, tuple(scores_of.shape), tuple(given.shape), f"net.signatures.get({key!r})")
 
     def network(values: Any) -> Any:
         # The signature does not keep the object that owns its variables alive: this closure does.
@@ -110,12 +110,24 @@ def _input_of(path: Path, loaded: Any, key: str, output: str) -> tuple[str, Any]
     return name, given
 
 
-def _check_scores(path: Path, shape: tuple[int | None, ...]) -> None:
-    if len(shape) != 4:
-        raise ModelError(
-            f"{path} is not a segmentation: its scores have the shape {shape}, expected (N, H, W, "
-            "classes)"
+def _check_scores(
+    path: Path, shape: tuple[int | None, ...], given: tuple[int | None, ...], call: str
+) -> None:
+    """Refuse scores that are no map, with the call that makes one of pixels in one row."""
+    if len(shape) == 4:
+        return
+    _, height, width, _ = given
+    advice = ""
+    if len(shape) == 3 and height and width and shape[1] == height * width:
+        advice = (
+            f"; in Python, net = tf.saved_model.load({path.name!r}), and pass the function lambda "
+            f"x: next(iter({call}(tf.constant(x)).values())).numpy().reshape(-1, {height}, "
+            f"{width}, {shape[2]})"
         )
+    raise ModelError(
+        f"{path} is not a segmentation: its scores have the shape {shape}, expected (N, H, W, "
+        f"classes){advice}"
+    )
 
 
 def _describe(

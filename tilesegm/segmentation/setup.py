@@ -78,6 +78,12 @@ def notes_of(plan: Plan) -> tuple[str, ...]:
             f"outputs of {spec.name} {spec.probed}: taken as {taken}; --network-outputs {other} "
             "changes it"
         )
+    if spec.raw and plan.info.dtype.kind in "iu":
+        pair = "0:255" if plan.info.dtype == "uint8" else "0:10000 or whatever became 0 and 1"
+        notes.append(
+            f"{spec.name} gets the {plan.info.dtype} values of the image as they are; if it was "
+            f"trained on values of 0 to 1, give --normalise {pair}"
+        )
     if spec.tile and plan.grid.tiles > 1:
         notes.append(
             f"{spec.name} takes tiles of {spec.tile[0]} x {spec.tile[1]} pixels only; they overlap "

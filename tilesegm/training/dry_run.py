@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.scenes import Scenes
+from tilesegm.data.split.pieces import ROLES
+from tilesegm.data.split.split import Split
 from tilesegm.data.statistics import SceneStatistics
 from tilesegm.data.stream import SampleStream
 from tilesegm.events import OnEvent, StageStarted, ignore
@@ -60,6 +62,8 @@ class DryRun:
     split: str
     folds: int
     fold: int
+    roles: dict[str, int]
+    """Number of scenes by role, of those that have one; the others are dealt to folds."""
     buffer: int
     """Pixels around held-out ones that are not learnt from."""
     notes: tuple[str, ...]
@@ -123,6 +127,16 @@ def dry_run(
         return _describe(setup, stream, trainee, making, step)
 
 
+def _count_roles(split: Split) -> dict[str, int]:
+    """Count the scenes that have a role, and with it one piece that is in no fold."""
+    names = {number: name for name, number in ROLES.items()}
+    return {
+        name: count
+        for number, name in names.items()
+        if (count := sum(piece.fold == number for piece in split.pieces))
+    }
+
+
 def _time(stream: SampleStream, trainee: Trainee, xla: bool) -> tuple[float, float]:
     """Return the seconds of making one batch in one thread, and of a step after the first."""
     workers = trainee.devices.workers
@@ -160,6 +174,7 @@ def _describe(
         split=data.split.strategy,
         folds=data.split.folds,
         fold=config.split.fold,
+        roles=_count_roles(data.split),
         buffer=data.split.buffer,
         notes=setup.notes,
         model=setup.spec.name,

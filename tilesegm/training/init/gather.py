@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tilesegm.data.file_names import LABEL_WORDS, composed, find_path, image_name, is_shown, plain
@@ -46,21 +47,31 @@ class Gathered:
     folders: tuple[Path, ...] = ()
     """Folders that were given as a whole."""
 
+    def without(self, files: Iterable[str]) -> Gathered:
+        """Return the files but for some, such as labels that stand in a folder of images."""
+        out = {os.path.abspath(file) for file in files}
+        return replace(
+            self, files=tuple(one for one in self.files if os.path.abspath(one) not in out)
+        )
+
     def halves(self) -> tuple[Gathered, Gathered]:
         """Tell images from labels where both stand in the same folders.
 
-        Labels stand in a folder such as ``masks``, or beside their image as ``a_mask`` and ``a``.
+        Labels stand in a folder such as ``masks``, or are named by their image as ``a_mask`` and
+        ``a``, beside it or in another folder.
         """
-        times = Counter(map(_place, self.files))
+        times = Counter(map(_image, self.files))
         labels = [
             file
             for file in self.files
             if _in_folder_of_labels(file, self.folders)
-            or (times[_place(file)] > 1 and _named_as_labels(Path(file).stem))
+            or (times[_image(file)] > 1 and _named_as_labels(Path(file).stem))
             or (is_vector(file) and role_of_stem(Path(file).stem))
         ]
-        images = [file for file in self.files if file not in set(labels) and not is_vector(file)]
-        return Gathered(tuple(images), self.lists, self.others), Gathered(tuple(labels))
+        rest = [file for file in self.files if file not in set(labels)]
+        images = [file for file in rest if not is_vector(file)]
+        others = (*self.others, *(file for file in rest if is_vector(file)))
+        return Gathered(tuple(images), self.lists, others), Gathered(tuple(labels))
 
 
 def gather(words: Sequence[str], *, vectors: bool = False) -> Gathered:
@@ -143,8 +154,8 @@ def _is_data(path: Path, vectors: bool) -> bool:
     return suffix in _RASTERS or (vectors and is_vector(path) and suffix != ".json")
 
 
-def _place(path: str) -> tuple[str, str]:
-    return str(Path(path).parent), image_name(Path(path).stem)
+def _image(path: str) -> str:
+    return image_name(Path(path).stem)
 
 
 def _in_folder_of_labels(file: str, roots: Sequence[Path]) -> bool:

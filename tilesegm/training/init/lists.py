@@ -102,6 +102,7 @@ def with_roles(pairing: Pairing, lists: Sequence[Path], images: Sequence[str]) -
         raise SettingsError(
             f"{listed(lists)} names none of the images, such as {scenes[0].image[0]}"
         )
+    used = tuple(dict.fromkeys(owner.path for owner in owners.values()))
     if owners:
         roles = {owner.role for owner in owners.values()}
         if "train" in roles:
@@ -115,14 +116,14 @@ def with_roles(pairing: Pairing, lists: Sequence[Path], images: Sequence[str]) -
             for n, scene in enumerate(scenes)
             if n in owners or "train" not in roles
         ]
-        by = f"by {listed(dict.fromkeys(str(owner.path) for owner in owners.values()))}"
+        by = f"by {listed(used)}"
     else:
         scenes = [replace(scene, role=_role_of_folder(scene)) for scene in scenes]
         by = "by the folders"
     scenes, told = _settled(scenes)
     if told:
         notes.append(f"roles {by}: {told}")
-    return replace(pairing, scenes=tuple(scenes), notes=tuple(notes))
+    return replace(pairing, scenes=tuple(scenes), notes=tuple(notes), lists=used)
 
 
 def _settled(scenes: list[Scene]) -> tuple[list[Scene], str]:
@@ -164,7 +165,13 @@ def _role_of_folder(scene: Scene) -> str | None:
 def _lines(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        line = 1 + error.object.count(b"\n", 0, error.start)
+        raise SettingsError(
+            f"{path}, line {line}, is no text in UTF-8 but of another encoding, such as GBK or "
+            "Latin-1; save it as UTF-8"
+        ) from None
+    except OSError as error:
         raise SettingsError(f"{path} cannot be read as a list of images: {error}") from None
     return [line.strip() for line in text.splitlines() if line.strip()]
 

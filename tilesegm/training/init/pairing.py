@@ -35,6 +35,8 @@ class Pairing:
 
     scenes: tuple[Scene, ...]
     notes: tuple[str, ...] = ()
+    lists: tuple[Path, ...] = ()
+    """Split lists that gave roles."""
 
 
 _Key = tuple[Any, ...]

@@ -112,6 +112,8 @@ def _find(
     together = list(labels) == list(images) and bool(given.folders)
     if labels and not together:
         truths = gather(labels, vectors=True)
+        apart = given.without(truths.files)
+        given = apart if apart.files else given
     else:
         given, truths = gather(images, vectors=True).halves()
         if not truths.files or not given.files:
@@ -128,7 +130,9 @@ def _find(
         scenes: Sequence[Scene] = [Scene(given.files, truths.files[0])]
         return make_entries(scenes), scenes, _others(given, truths)
     pairing = with_roles(pair(given.files, truths.files), lists, given.files)
-    notes = (*_others(given, truths), *pairing.notes)
+    own = [scene.labels for scene in pairing.scenes if scene.image == (scene.labels,)]
+    same = (f"{len(own)} images are given as their own labels: {listed(own)}",) if own else ()
+    notes = (*_others(given, truths, lists=pairing.lists), *pairing.notes, *same)
     return make_entries(pairing.scenes), pairing.scenes, notes
 
 
@@ -137,8 +141,11 @@ def _are_patterns(paths: Sequence[str]) -> bool:
     return any("{" in path and find_path(Path(path)) is None for path in paths)
 
 
-def _others(*gathered: Gathered) -> tuple[str, ...]:
-    others = [other for each in gathered for other in each.others]
+def _others(*gathered: Gathered, lists: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Name the files that are neither images nor labels nor lists that gave roles."""
+    used = {os.path.abspath(path) for path in lists}
+    every = dict.fromkeys(other for each in gathered for other in each.others)
+    others = [other for other in every if os.path.abspath(other) not in used]
     return (f"{len(others)} other files are left out: {listed(others)}",) if others else ()
 
 

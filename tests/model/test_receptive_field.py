@@ -64,7 +64,7 @@ def test_down_and_up(up: Any, radius: int) -> None:
 
 
 def test_unet_of_depth_4() -> None:
-    field = receptive_field(unet(3, 5, depth=4))
+    field = receptive_field(unet(3, 5, depth=4, upsampling="transpose"))
     # Convolutions: 2 * (1 + 2 + 4 + 8) down, 2 * 16 at the bottom, the same up as down; pooling
     # adds 1 + 2 + 4 + 8.
     assert (field.stride, field.radius) == (16, 30 + 32 + 30 + 15)
@@ -72,6 +72,13 @@ def test_unet_of_depth_4() -> None:
     assert field.halo == 94
     assert field.inexact == ()
     assert field.misfit is None
+
+
+def test_interpolation_sees_farther() -> None:
+    field = receptive_field(unet(3, 5, depth=4))
+    # Each interpolation adds one pixel of its coarse map, 16 + 8 + 4 + 2, of which pooling, that
+    # sees unevenly far within a stride, had 1 + 2 + 4 + 8.
+    assert (field.stride, field.radius, field.halo) == (16, 107 + 30 - 15, 94 + 15)
 
 
 def test_a_tile_without_its_halo_equals_the_whole_image() -> None:

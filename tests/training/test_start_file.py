@@ -15,6 +15,7 @@ from tests.images import GEO, write
 from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.errors import OutputError, SettingsError, SourceError
 from tilesegm.events import Noted
+from tilesegm.training.init.hold_out import _NETWORKS
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose
 from tilesegm.training.init.start_file import write_start
@@ -171,7 +172,9 @@ def test_blocks_are_at_least_twice_as_many_as_folds_where_images_allow(
 
 
 @pytest.mark.parametrize(("depth", "block"), [(None, 320), (3, 128), (2, 64)])
-def test_least_blocks_are_about_three_buffers(depth: int | None, block: int) -> None:
+def test_least_blocks_and_their_buffers_take_three_to_four_times_the_block(
+    depth: int | None, block: int
+) -> None:
     from tilesegm.model.keras_model import describe
     from tilesegm.networks.build import build, inference_model
     from tilesegm.networks.settings import ModelSettings
@@ -179,7 +182,8 @@ def test_least_blocks_are_about_three_buffers(depth: int | None, block: int) -> 
     network = inference_model(build(ModelSettings(depth=depth), 3, 2))
     radius = describe(network, "network").radius
     assert radius is not None
-    assert 2.5 * radius <= block <= 3 * radius
+    assert 3 <= (1 + 2 * radius / block) ** 2 <= 4
+    assert (depth, block, radius) in _NETWORKS
 
 
 def test_missing_pixels_are_no_class(tmp_path: Path) -> None:

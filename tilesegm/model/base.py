@@ -23,10 +23,6 @@ class ModelSpec:
     """Bands that the network expects; None when it takes any number."""
     classes: tuple[ClassInfo, ...]
     """One entry per class, in the order of the scores."""
-    band_names: tuple[str, ...] = ()
-    """Names of the bands that it learnt from, as the images told them; empty when unknown."""
-    pixels: Normalisation | None = None
-    """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
     stride: int = 1
     """Total stride in pixels: tiles must be multiples of it and start at multiples of it."""
     radius: int | None = None
@@ -54,6 +50,10 @@ class ModelSpec:
     """Integer type of the values that the network takes, such as ``uint8``; None for float."""
     raw: bool = False
     """Whether its first convolution takes the values of the image as they are stored."""
+    band_names: tuple[str, ...] = ()
+    """Names of the bands that it learnt from, as the images told them; empty when unknown."""
+    pixels: Normalisation | None = None
+    """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
     fill: tuple[float, ...] = (0.0,)
     """Pixel value that is zero after normalisation, one for all bands or one per band. It stands
     for missing pixels, which then look to the network like the outside of the image."""

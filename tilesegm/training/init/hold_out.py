@@ -21,9 +21,9 @@ _FOLDS = 5
 _ENOUGH = 2 * _FOLDS
 """Blocks from which on a fold is more than one place."""
 _CELL, _LARGEST_BLOCK = 64, 1024
-_NETWORKS = ((None, 320, 107), (3, 128, 51), (2, 64, 23))
+_NETWORKS = ((None, 320, 122), (3, 128, 58), (2, 64, 26))
 """Depth of the network, the least block, and the buffer: a lone block and the buffer around it take
-about three times the block, and of smaller ones yet more."""
+three to four times the block, and of smaller ones yet more."""
 _SLICE = re.compile(r"slice|frame|section|stack|layer|plane|(?:^|[^a-z])[zt](?=[^a-z]*\d)", re.I)
 
 

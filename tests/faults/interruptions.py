@@ -1,6 +1,6 @@
 """Runs that are killed, or meet a full disk, before the n-th of their file operations.
 
-    python -m tests.faults.interruptions FAULT OUTPUT [--every N]
+    python -m tests.faults.interruptions FAULT OUTPUT [--every N] [--last N]
 
 Each attempt is a child of a process that has imported everything and started no thread.
 """
@@ -36,14 +36,15 @@ FAULTS = {
 }
 
 
-def interrupt(base: Path, fault: str, output: str, every: int = 1) -> Tally:
-    """Interrupt a run before every n-th operation, and the last 24; let it go on, and compare.
+def interrupt(base: Path, fault: str, output: str, every: int = 1, last: int = 24) -> Tally:
+    """Interrupt a run before every n-th operation, and the last ones; let it go on, and compare.
 
     Args:
         base: folder to work in.
         fault: one of ``FAULTS``.
         output: name of the output.
         every: the n.
+        last: how many of the last operations are tried in any case.
     """
     run, tally = TinyRun(base, output), Tally(f"{FAULTS[fault]} ({Path(output).suffix})")
     expected = in_child(run.expected)
@@ -56,7 +57,7 @@ def interrupt(base: Path, fault: str, output: str, every: int = 1) -> Tally:
     run.restore(state)
     operations = in_child(lambda: list_operations(run, overwrite))
     numbers = range(1, len(operations) + 1)
-    for number in sorted({*numbers[::every], *numbers[-24:]}):
+    for number in sorted({*numbers[::every], *numbers[-last:]}):
         run.restore(state)
         what = f"{number} of {len(operations)}: {' '.join(operations[number - 1])}"
         first = in_child(lambda n=number: suffer(run, fault, n, overwrite))
@@ -119,9 +120,10 @@ def main() -> None:
     parser.add_argument("fault", choices=FAULTS)
     parser.add_argument("output")
     parser.add_argument("--every", type=int, default=1)
+    parser.add_argument("--last", type=int, default=24)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tilesegm-faults-") as folder, tiny():
-        tally = interrupt(Path(folder), asked.fault, asked.output, asked.every)
+        tally = interrupt(Path(folder), asked.fault, asked.output, asked.every, asked.last)
     print(json.dumps(asdict(tally)))
     sys.exit(bool(tally.wrong))
 

@@ -47,4 +47,6 @@ class Tally:
 
     def row(self) -> str:
         """Return the row of a Markdown table."""
-        return f"| {self.fault} | {self.tried} | {self.right} | {self.refused} | {len(self.wrong)} |"
+        return (
+            f"| {self.fault} | {self.tried} | {self.right} | {self.refused} | {len(self.wrong)} |"
+        )

@@ -6,6 +6,7 @@ scores beside class map and confidence, two streamed overviews and one that is m
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ import pytest
 from tests.images import GEO, blobs, write
 from tilesegm.engine import plan
 from tilesegm.errors import TilesegmError
-from tilesegm.events import Event, Noted, PixelsDone
+from tilesegm.events import Event, Noted, OnEvent, PixelsDone
 from tilesegm.grid.tiling import Tiling
 from tilesegm.segmentation import segment as workflow
 from tilesegm.segmentation.options import Options
@@ -29,13 +30,14 @@ from tilesegm.sink import pyramid
 __all__ = ["Outcome", "TinyRun", "tiny"]
 
 REGIONS = 4
-OPTIONS = Options(confidence="top", scores="uint8")
+OPTIONS = Options(confidence="top", scores="uint8", network_outputs="logits")
 
 
 @contextmanager
 def tiny() -> Iterator[None]:
-    """Make chunks and the smallest overview small."""
+    """Make chunks and the smallest overview small, and flush nothing: no power goes here."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setattr(plan, "CHUNK", 64)
         patch.setattr(workflow, "CHUNK", 64)
         patch.setattr(pyramid, "SMALLEST", 32)
@@ -91,20 +93,25 @@ class TinyRun:
         events: list[Event] = []
         error: BaseException | None = None
         try:
-            segment(
-                self.image,
-                network,
-                self.output,
-                tiling=Tiling(tile=48, overlap=16),
-                options=OPTIONS,
-                overwrite=overwrite,
-                on_event=events.append,
-            )
+            self.run(events.append, overwrite)
         except Exception as raised:
             error = raised
         notes = [event.text for event in events if isinstance(event, Noted)]
         computed = sum(event.pixels for event in events if isinstance(event, PixelsDone))
         return Outcome(error, notes, computed, self.contents())
+
+    def run(self, on_event: OnEvent, overwrite: bool = False) -> None:
+        """Segment the image."""
+        tiling = Tiling(tile=48, overlap=16)
+        segment(
+            self.image,
+            network,
+            self.output,
+            tiling=tiling,
+            options=OPTIONS,
+            overwrite=overwrite,
+            on_event=on_event,
+        )
 
     def contents(self) -> dict[str, bytes]:
         """Everything beside the image."""
@@ -142,17 +149,11 @@ class TinyRun:
             if done == regions < REGIONS:
                 stop()
 
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with pytest.MonkeyPatch.context() as patch:
             # All regions and deep overviews, and no file of them.
             patch.setattr("tilesegm.sink.geotiff._copy", stop)
-            segment(
-                self.image,
-                network,
-                self.output,
-                tiling=Tiling(tile=48, overlap=16),
-                options=OPTIONS,
-                on_event=count,
-            )
+            with pytest.raises(KeyboardInterrupt):
+                self.run(count)
         return self.contents()
 
     def restore(self, files: dict[str, bytes]) -> None:

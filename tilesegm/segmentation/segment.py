@@ -29,7 +29,7 @@ from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, pl
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
-from tilesegm.sink.staged_array import StagedDamage
+from tilesegm.sink.staged_array import StagedDamageError
 from tilesegm.sink.staging import Staging, has_unfinished, staging_folder
 from tilesegm.sink.staging_folder import remove_leftovers
 from tilesegm.source.area import open_area
@@ -223,7 +223,7 @@ def _run(
                 facts = make_facts(plan, digest(work.fingerprint))
                 finish_outputs(staging, paths, facts, request.options, on_event)
                 break
-            except StagedDamage as damage:
+            except StagedDamageError as damage:
                 if not left:
                     raise OutputError(
                         f"{damage}: {_ATTEMPTS} times in a row, so the disk or the memory of this "

@@ -1,4 +1,4 @@
-"""A finished region as a line of the journal: what was counted in it, and what proves its chunks."""
+"""A finished region as a line of the journal, with what proves that its chunks are whole."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeGuard
 
 from tilesegm.grid.window import Window
 
@@ -36,7 +36,7 @@ class FinishedRegion:
 
     @classmethod
     def parse(cls, entry: Mapping[str, Any]) -> Self | None:
-        """Read a line of the journal; None where it is none of a region that `entry` could write."""
+        """Read a line of the journal; None where it is none that `entry` could return."""
         number, facts = entry.get("region"), entry.get("facts")
         window, digest = entry.get("window"), entry.get("digest")
         if not is_count(number) or not isinstance(facts, dict):
@@ -62,6 +62,6 @@ def sum_up(facts: Mapping[str, Any], chunks: Mapping[str, bytes]) -> str:
     return total.hexdigest()
 
 
-def is_count(value: object) -> bool:
+def is_count(value: object) -> TypeGuard[int]:
     """Tell whether a value of JSON counts something."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -62,7 +62,7 @@ def finish_geotiff(
 
     Raises:
         OutputError: a file cannot be written; nothing of it is under its final name.
-        StagedDamage: staged results are not as they were written; no file was made of them.
+        StagedDamageError: staged results are not as they were written; no file was made of them.
     """
     options = options or TiffOptions()
     report = progress or (lambda fraction: None)

@@ -51,7 +51,7 @@ def finish_zarr(
 
     Raises:
         OutputError: it cannot be written; nothing of it is under its final name.
-        StagedDamage: staged results are not as they were written; no file was made of them.
+        StagedDamageError: staged results are not as they were written; no file was made of them.
     """
     output = Path(output)
     draft = draft_of(output)

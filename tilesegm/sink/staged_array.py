@@ -20,7 +20,7 @@ from tilesegm.files import remove
 from tilesegm.grid.window import Window
 from tilesegm.sink.chunk_digest import digest_of, is_plain_file
 
-__all__ = ["StagedArray", "StagedDamage"]
+__all__ = ["StagedArray", "StagedDamageError"]
 
 # Zstandard at level 1 writes and reads class maps about as fast as no compression at all, at a
 # tenth of the bytes; GDAL reads it, and does not read LZ4 in every build.
@@ -29,7 +29,7 @@ _CODEC = Zstd(level=1)
 _TOGETHER = 16  # chunks that are read at once: enough to share the cost, few enough for any width
 
 
-class StagedDamage(OutputError):
+class StagedDamageError(OutputError):
     """Staged results are not as they were written; those regions no longer count as finished."""
 
 
@@ -94,7 +94,7 @@ class StagedArray:
         """Read ``(height, width)`` values; chunks that were never written read as the fill.
 
         Raises:
-            StagedDamage: a chunk cannot be decoded.
+            StagedDamageError: a chunk cannot be decoded.
         """
         out = np.full((window.height, window.width), self.fill, self.dtype)
         size = self.chunk
@@ -113,7 +113,7 @@ class StagedArray:
             data = _CODEC.decode(file.read_bytes())
             return np.frombuffer(data, self.dtype).reshape(self.chunk, self.chunk)
         except (RuntimeError, ValueError, IsADirectoryError) as error:
-            raise StagedDamage(f"{file} is damaged ({error})") from error
+            raise StagedDamageError(f"{file} is damaged ({error})") from error
 
     @property
     def _head(self) -> Path:

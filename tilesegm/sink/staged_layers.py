@@ -15,7 +15,7 @@ from tilesegm.sink.chunk_digest import digest_of_file
 from tilesegm.sink.finished_region import sum_up
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.pyramid import STREAMED, halve, level_chunk, level_sizes
-from tilesegm.sink.staged_array import StagedArray, StagedDamage
+from tilesegm.sink.staged_array import StagedArray, StagedDamageError
 
 __all__ = ["StagedLayers"]
 
@@ -80,7 +80,7 @@ class StagedLayers:
         """Make the overviews that `write` left for the end.
 
         Raises:
-            StagedDamage: what they are made of cannot be decoded.
+            StagedDamageError: what they are made of cannot be decoded.
         """
         digests: Digests = {}
         for name, layer in self.layers.items():
@@ -121,7 +121,7 @@ class StagedLayers:
                         stored = array.read(_shrunk(window, level))
                         if not np.array_equal(stored, values, equal_nan=layer.dtype.kind == "f"):
                             return False
-        except StagedDamage:
+        except StagedDamageError:
             return False
         return True
 

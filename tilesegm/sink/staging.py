@@ -24,12 +24,12 @@ from tilesegm.closing import Closing
 from tilesegm.errors import ResumeError
 from tilesegm.files import flush_all, flush_new, output_errors
 from tilesegm.grid.window import Window
-from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
 from tilesegm.sink.fingerprint import plain
+from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.run_file import FORMAT, changes_since, read_run, write_run
-from tilesegm.sink.staged_array import StagedArray, StagedDamage
+from tilesegm.sink.staged_array import StagedArray, StagedDamageError
 from tilesegm.sink.staged_layers import StagedLayers
 from tilesegm.sink.staging_folder import StagingFolder
 
@@ -188,27 +188,32 @@ class Staging(Closing):
         """Read all that is staged, and forget the regions that are not as they were written.
 
         Raises:
-            StagedDamage: some are not; a run that goes on computes them again.
+            StagedDamageError: some are not; a run that goes on computes them again.
         """
         with output_errors(self.folder):
             before, told = len(self._regions), len(self.findings)
             self._forget_damaged()
-            restored = self._stored.restore_descriptions()
-            if restored or not self._stored.is_whole(self._overviews):
-                self.findings.append(
-                    f"{self.folder}: {restored} descriptions of arrays, or overviews, did not read "
-                    "back as they were written; they are made again"
-                )
             self._tell_damage(before)
+            if restored := self._stored.restore_descriptions():
+                self.findings.append(
+                    f"{self.folder}: {restored} descriptions of arrays did not read back as they "
+                    "were written; they are written again"
+                )
+            if not self._stored.is_whole(self._overviews):
+                self._overviews = {}
+                self.findings.append(
+                    f"{self.folder}: overviews did not read back as they were written; they are "
+                    "made again"
+                )
         if self.findings[told:]:
-            raise StagedDamage("; ".join(self.findings[told:]))
+            raise StagedDamageError("; ".join(self.findings[told:]))
 
     def complete_overviews(self) -> None:
         """Make the overviews that `write` left for the end.
 
         Raises:
             OutputError: the disk is full or gone.
-            StagedDamage: what they are made of is damaged.
+            StagedDamageError: what they are made of is damaged.
         """
         with output_errors(self.folder):
             self._overviews = self._stored.complete_overviews()

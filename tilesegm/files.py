@@ -18,7 +18,9 @@ __all__ = [
     "flush_all",
     "flush_new",
     "flush_tree",
+    "make_folder",
     "output_errors",
+    "remove",
     "replace",
     "replacing",
     "write_file",
@@ -101,8 +103,8 @@ def replacing(path: Path) -> Iterator[Path]:
     # The process number keeps two runs that share a folder from writing into one draft.
     draft = draft_of(path, str(os.getpid()))
     with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(draft)
+        make_folder(path.parent)
+        remove(draft)
         try:
             yield draft
             if draft.is_dir():
@@ -111,7 +113,7 @@ def replacing(path: Path) -> Iterator[Path]:
                 flush(draft)
             replace(draft, path)
         finally:
-            _remove(draft)
+            remove(draft)
 
 
 def draft_of(path: Path, writer: str = "") -> Path:
@@ -125,19 +127,35 @@ def draft_of(path: Path, writer: str = "") -> Path:
 
 def replace(draft: Path, final: Path) -> None:
     """Put a flushed file or folder in the place of ``final``."""
-    if final.is_dir():
-        # A folder cannot replace a full one in one step: the old one steps aside first.
+    if draft.is_dir():
+        # A folder cannot replace a full one in one step: the old one steps aside first. Where a
+        # kill came between the two steps, it has been there since.
         aside = final.with_name(f".{final.stem}.old{final.suffix}")
-        _remove(aside)
-        final.rename(aside)
+        if final.is_dir():
+            remove(aside)
+            final.rename(aside)
         draft.rename(final)
-        _remove(aside)
+        flush(final.parent)
+        remove(aside)
     else:
         os.replace(draft, final)
-    flush(final.parent)
+        flush(final.parent)
 
 
-def _remove(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it that are missing, and wait until their entries are on disk.
+
+    Raises:
+        OSError: it cannot be made, or is a file.
+    """
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        flush(folder.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, as far as that is possible; a link goes, not what it names."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:

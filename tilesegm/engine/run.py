@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -11,10 +12,13 @@ from tilesegm.engine.heap import share_heap, trim_heap
 from tilesegm.engine.regions import Region, pending_runs
 from tilesegm.engine.stream import Job, stream
 from tilesegm.errors import BudgetError
-from tilesegm.events import OnEvent, PixelsDone
+from tilesegm.events import Noted, OnEvent, PixelsDone
 from tilesegm.sink.staging import Staging
 
-__all__ = ["TileCounts", "run_regions"]
+__all__ = ["TileCounts", "finished_pixels", "run_regions"]
+
+_COUNTS = ("computed", "skipped", "infinite", "empty")
+"""Facts of a region; `infinite` is left out where it is 0, `empty` by earlier versions."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def run_regions(
         BudgetError: the device has no memory for a single tile; finished regions are safe.
     """
     share_heap()
-    job = _with_batch(job, staging.notes.get("batch", job.reading.batch))
+    job = _with_batch(job, _agreed_batch(staging, job.reading.batch, on_event))
     while True:
         try:
             _run(job, panels, staging, on_event)
@@ -58,14 +62,34 @@ def run_regions(
                 ) from error
             job = _with_batch(job, job.reading.batch // 2)
             staging.note("batch", job.reading.batch)
-    facts_of_all = staging.facts.values()
-    counted = all("empty" in facts for facts in facts_of_all)
-    return TileCounts(
-        computed=sum(facts["computed"] for facts in facts_of_all),
-        skipped=sum(facts["skipped"] for facts in facts_of_all),
-        infinite=sum(facts.get("infinite", 0) for facts in facts_of_all),
-        empty=sum(facts["empty"] for facts in facts_of_all) if counted else 0,
+    facts = staging.facts.values()
+    sums = {name: sum(counts.get(name, 0) for counts in facts) for name in _COUNTS}
+    if not all("empty" in counts for counts in facts):
+        sums["empty"] = 0
+    return TileCounts(**sums)
+
+
+def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: Staging) -> int:
+    """Return how many pixels an earlier run has finished, once it is known that they are right.
+
+    Raises:
+        OutputError: they cannot be read.
+    """
+    regions = tuple(itertools.chain.from_iterable(panels))
+    staging.keep_only({region.number: region.window for region in regions}, _COUNTS)
+    return sum(region.window.pixels for region in regions if region.number in staging.done)
+
+
+def _agreed_batch(staging: Staging, planned: int, on_event: OnEvent) -> int:
+    """Return the batch that an earlier run came down to, by halving the planned one."""
+    noted = staging.notes.get("batch", planned)
+    halved = [planned >> n for n in range(planned.bit_length())]
+    if type(noted) is int and noted in halved:
+        return noted
+    on_event(
+        Noted(f"{staging.folder}: the journal names a batch that no run had; {planned} is taken")
     )
+    return planned
 
 
 def _with_batch(job: Job, batch: int) -> Job:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from typing import Any
 
 from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
-from tilesegm.engine.run import TileCounts, run_regions
+from tilesegm.engine.run import TileCounts, finished_pixels, run_regions
 from tilesegm.engine.stream import Job
+from tilesegm.errors import OutputError
 from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
@@ -30,7 +30,9 @@ from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
-from tilesegm.sink.staging import Staging, staging_folder
+from tilesegm.sink.staged_array import StagedDamageError
+from tilesegm.sink.staging import Staging, has_unfinished, staging_folder
+from tilesegm.sink.staging_folder import remove_leftovers
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.hidden import find_hidden
@@ -38,6 +40,9 @@ from tilesegm.source.missing import infinite_note
 from tilesegm.source.vector.reading import tell
 
 __all__ = ["Request", "run_request", "segment"]
+
+_ATTEMPTS = 3
+"""Times that results are computed again which do not read back as they were written."""
 
 _LOOKED_AT = 2**22
 """Pixels up to which all of them are looked at before a run, and samples of larger images."""
@@ -191,10 +196,11 @@ def _is_finished(paths: dict[str, Path], work: _Work) -> bool:
         OutputError: the outputs exist and are something else.
     """
     output = paths["classes"]
-    if staging_folder(output).exists() or not output.exists():
+    if has_unfinished(output) or not output.exists():
         return False
     for path in paths.values():
         check_finished(path, digest(work.fingerprint))
+    remove_leftovers(staging_folder(output))
     return True
 
 
@@ -218,20 +224,43 @@ def _run(
         chunk=CHUNK,
         overwrite=request.overwrite,
     ) as staging:
-        regions = itertools.chain.from_iterable(plan.panels)
-        resumed = sum(r.window.pixels for r in regions if r.number in staging.done)
-        on_event(RunStarted(plan.info.uri, plan.info.pixels, resumed))
+        resumed = _begin(work, staging, on_event)
         strange = strange_values(work.job.reading.source, plan.spec)
         for note in filter(None, [*notes_of(plan), strange]):
             on_event(Noted(note))
-        try:
-            tiles = run_regions(work.job, plan.panels, staging, on_event)
-        except BaseException:
-            # Nothing to go on with: leave nothing behind.
-            if not staging.done:
-                staging.discard()
-            raise
-        facts = make_facts(plan, digest(work.fingerprint))
-        finish_outputs(staging, paths, facts, request.options, on_event)
+        tiles = _compute(work, staging, on_event)
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                facts = make_facts(plan, digest(work.fingerprint))
+                finish_outputs(staging, paths, facts, request.options, on_event)
+                break
+            except StagedDamageError as damage:
+                if not left:
+                    raise OutputError(
+                        f"{damage}: {_ATTEMPTS} times in a row, so the disk or the memory of this "
+                        "machine fails; write to another disk (-o)"
+                    ) from damage
+                _begin(work, staging, on_event)
+                tiles = _compute(work, staging, on_event)
         staging.discard()
     return tiles, resumed
+
+
+def _begin(work: _Work, staging: Staging, on_event: OnEvent) -> int:
+    """Say what was found to be damaged and how many pixels are finished, and return that."""
+    info = work.plan.info
+    finished = finished_pixels(work.plan.panels, staging)
+    on_event(RunStarted(info.uri, info.pixels, finished))
+    while staging.findings:
+        on_event(Noted(staging.findings.pop(0)))
+    return finished
+
+
+def _compute(work: _Work, staging: Staging, on_event: OnEvent) -> TileCounts:
+    try:
+        return run_regions(work.job, work.plan.panels, staging, on_event)
+    except BaseException:
+        # Nothing to go on with: leave nothing behind.
+        if not staging.done:
+            staging.discard()
+        raise

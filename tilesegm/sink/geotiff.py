@@ -62,12 +62,14 @@ def finish_geotiff(
 
     Raises:
         OutputError: a file cannot be written; nothing of it is under its final name.
+        StagedDamageError: staged results are not as they were written; no file was made of them.
     """
     options = options or TiffOptions()
     report = progress or (lambda fraction: None)
     layers = {layer.name: layer for layer in staging.layers}
     drafts = {name: draft_of(Path(path)) for name, path in outputs.items()}
     try:
+        staging.check()
         staging.complete_overviews()
         sizes = {name: _stored_bytes(staging, layers[name]) for name in outputs}
         total, before = sum(sizes.values()), 0
@@ -77,10 +79,15 @@ def finish_geotiff(
                 source.write_text(layer_vrt(staging, layers[name], facts), encoding="utf-8")
                 creation = _creation(layers[name], options)
                 show = _growth(report, before, sizes[name], total)
-                _copy(source, draft, creation, options.cache, show)
-                _check(draft)
+                try:
+                    _copy(source, draft, creation, options.cache, show)
+                    _check(draft)
+                except OSError:
+                    staging.check()  # what GDAL could not read is no full disk
+                    raise
                 flush(draft)
             before += sizes[name]
+        staging.check()  # what changed while it was copied
         for name in reversed(list(outputs)):
             with output_errors(Path(outputs[name])):
                 _place(drafts[name], Path(outputs[name]))

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tilesegm.files import remove
+from tilesegm.sink.chunk_digest import is_plain_file
+
 __all__ = ["Journal"]
 
 
@@ -17,20 +20,29 @@ class Journal:
 
     A line that a kill or a power cut left unfinished fails its checksum; it and all that follows
     are dropped when the journal is opened.
+
+    Attributes:
+        entries: what the lines say.
+        damaged: bytes that were dropped although a line end follows in them, which no kill leaves.
     """
 
     def __init__(self, path: Path) -> None:
         self.entries: list[dict[str, Any]] = []
+        if not is_plain_file(path):
+            remove(path)
         # Unbuffered: nothing of a failed line may be written later, behind a torn one.
         self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by `close`
         self._file.seek(0)
         good = 0
-        for line in self._file.readall().splitlines(keepends=True):
+        text = self._file.readall()
+        for line in text.splitlines(keepends=True):
             entry = _parse(line)
             if entry is None:
                 break
             self.entries.append(entry)
             good += len(line)
+        dropped = text[good:]
+        self.damaged = len(dropped) if b"\n" in dropped else 0
         self._end = good
         self._file.truncate(good)
 
@@ -62,5 +74,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     checksum, _, text = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
         return None
-    entry: dict[str, Any] = json.loads(text)
-    return entry
+    try:
+        entry = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) else None

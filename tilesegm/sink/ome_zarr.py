@@ -51,6 +51,7 @@ def finish_zarr(
 
     Raises:
         OutputError: it cannot be written; nothing of it is under its final name.
+        StagedDamageError: staged results are not as they were written; no file was made of them.
     """
     output = Path(output)
     draft = draft_of(output)
@@ -59,6 +60,7 @@ def finish_zarr(
     written = 0
     try:
         with output_errors(output):
+            staging.check()
             staging.complete_overviews()
             shutil.rmtree(draft, ignore_errors=True)
             root = zarr.create_group(draft, zarr_format=3)
@@ -75,6 +77,7 @@ def finish_zarr(
                             report(0.99 * written / total)
                 _add_coordinates(group["0"], staging.size, facts)
             flush_tree(draft)
+            staging.check()  # what changed while it was copied
             replace(draft, output)
             report(1.0)
     finally:

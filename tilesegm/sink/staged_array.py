@@ -15,15 +15,22 @@ import numpy as np
 from numcodecs import Zstd
 from numpy.typing import NDArray
 
+from tilesegm.errors import OutputError
+from tilesegm.files import remove
 from tilesegm.grid.window import Window
+from tilesegm.sink.chunk_digest import digest_of, is_plain_file
 
-__all__ = ["StagedArray"]
+__all__ = ["StagedArray", "StagedDamageError"]
 
 # Zstandard at level 1 writes and reads class maps about as fast as no compression at all, at a
 # tenth of the bytes; GDAL reads it, and does not read LZ4 in every build.
 _CODEC = Zstd(level=1)
 
 _TOGETHER = 16  # chunks that are read at once: enough to share the cost, few enough for any width
+
+
+class StagedDamageError(OutputError):
+    """Staged results are not as they were written; those regions no longer count as finished."""
 
 
 class StagedArray:
@@ -44,26 +51,31 @@ class StagedArray:
         Returns:
             The description, to be flushed.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        head = self.folder / ".zarray"
-        description = {
-            "zarr_format": 2,
-            "shape": self.shape,
-            "chunks": (self.chunk, self.chunk),
-            "dtype": self.dtype.str,
-            "compressor": _CODEC.get_config(),
-            "fill_value": "NaN" if np.isnan(self.fill) else self.fill,
-            "order": "C",
-            "filters": None,
-        }
-        head.write_text(json.dumps(description))
-        return head
+        if not self.folder.is_dir():
+            remove(self.folder)
+            self.folder.mkdir(parents=True)
+        if not is_plain_file(self._head):
+            remove(self._head)
+        self._head.write_text(self._description())
+        return self._head
 
-    def write(self, row: int, col: int, values: NDArray[Any]) -> Iterator[Path]:
+    def is_described(self) -> bool:
+        """Tell whether the description is still there as it was made."""
+        text = self._description().encode()
+        return is_plain_file(self._head) and self._head.read_bytes() == text
+
+    def chunks(self, window: Window) -> Iterator[Path]:
+        """Return the files of the chunks that a window of this array touches."""
+        size = self.chunk
+        for i in range(window.row // size, -(-window.stop_row // size)):
+            for j in range(window.col // size, -(-window.stop_col // size)):
+                yield self.folder / f"{i}.{j}"
+
+    def write(self, row: int, col: int, values: NDArray[Any]) -> Iterator[tuple[Path, bytes]]:
         """Write ``(h, w)`` values whose upper left corner starts a chunk.
 
         Yields:
-            The files as they are written.
+            The files as they are written, each with the digest of its bytes.
         """
         size = self.chunk
         for part in Window(row, col, *values.shape).tiles(size):
@@ -72,11 +84,18 @@ class StagedArray:
                 beyond = (0, size - part.height), (0, size - part.width)
                 chunk = np.pad(chunk, beyond, constant_values=self.fill)
             file = self.folder / f"{part.row // size}.{part.col // size}"
-            file.write_bytes(_CODEC.encode(np.ascontiguousarray(chunk)))
-            yield file
+            data = bytes(_CODEC.encode(np.ascontiguousarray(chunk)))
+            if not is_plain_file(file):
+                remove(file)  # a folder in its place, or a link out of ours
+            file.write_bytes(data)
+            yield file, digest_of(data)
 
     def read(self, window: Window) -> NDArray[Any]:
-        """Read ``(height, width)`` values; chunks that were never written read as the fill."""
+        """Read ``(height, width)`` values; chunks that were never written read as the fill.
+
+        Raises:
+            StagedDamageError: a chunk cannot be decoded.
+        """
         out = np.full((window.height, window.width), self.fill, self.dtype)
         size = self.chunk
         for i in range(window.row // size, -(-window.stop_row // size)):
@@ -85,10 +104,34 @@ class StagedArray:
                 file = self.folder / f"{i}.{j}"
                 if part is None or not file.exists():
                     continue
-                chunk = np.frombuffer(_CODEC.decode(file.read_bytes()), self.dtype)
                 there = part.shift(-window.row, -window.col).slices
-                out[there] = chunk.reshape(size, size)[part.shift(-i * size, -j * size).slices]
+                out[there] = self._decode(file)[part.shift(-i * size, -j * size).slices]
         return out
+
+    def _decode(self, file: Path) -> NDArray[Any]:
+        try:
+            data = _CODEC.decode(file.read_bytes())
+            return np.frombuffer(data, self.dtype).reshape(self.chunk, self.chunk)
+        except (RuntimeError, ValueError, IsADirectoryError) as error:
+            raise StagedDamageError(f"{file} is damaged ({error})") from error
+
+    @property
+    def _head(self) -> Path:
+        return self.folder / ".zarray"
+
+    def _description(self) -> str:
+        return json.dumps(
+            {
+                "zarr_format": 2,
+                "shape": self.shape,
+                "chunks": (self.chunk, self.chunk),
+                "dtype": self.dtype.str,
+                "compressor": _CODEC.get_config(),
+                "fill_value": "NaN" if np.isnan(self.fill) else self.fill,
+                "order": "C",
+                "filters": None,
+            }
+        )
 
     def windows(self) -> Iterator[Window]:
         """Windows of whole chunks, few at a time, that cover the array in reading order."""
@@ -96,4 +139,4 @@ class StagedArray:
 
     def stored_bytes(self) -> int:
         """Bytes of all chunks on disk."""
-        return sum(file.stat().st_size for file in self.folder.iterdir())
+        return sum(file.lstat().st_size for file in self.folder.iterdir())

@@ -3,47 +3,47 @@
 A staging folder lies beside the output and holds
 
     run.json          what the run depends on (its fingerprint), its size, chunk and layers
-    journal           one line for each finished region, written after the region's chunks are safe
+    journal           one line for each finished region, with a digest of the region's chunks,
+                      written after the chunks are safe
     lock              held by the run that writes
     LAYER/PLANE/LEVEL Zarr v2 arrays; level 0 is the result, the others its overviews
+
+A region whose chunks are not those of its digest is not finished: it is computed again.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
-import os
-import re
-import shutil
-from collections.abc import KeysView, Mapping, Sequence
-from contextlib import suppress
+import dataclasses
+from collections.abc import Collection, KeysView, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import filelock
-import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.closing import Closing
-from tilesegm.errors import OutputError, ResumeError
-from tilesegm.files import flush_all, flush_new, output_errors, write_file
+from tilesegm.errors import ResumeError
+from tilesegm.files import flush_all, flush_new, output_errors
 from tilesegm.grid.window import Window
-from tilesegm.sink.fingerprint import differences, plain
+from tilesegm.sink.fingerprint import plain
+from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
-from tilesegm.sink.pyramid import STREAMED, halve, level_chunk, level_sizes
-from tilesegm.sink.staged_array import StagedArray
+from tilesegm.sink.run_file import FORMAT, changes_since, read_run, write_run
+from tilesegm.sink.staged_array import StagedArray, StagedDamageError
+from tilesegm.sink.staged_layers import StagedLayers
+from tilesegm.sink.staging_folder import StagingFolder
 
-__all__ = ["Staging", "staging_folder"]
-
-_FORMAT = 1
-_DRAFT = re.compile(r"run\.json\.draft|\.run\.\d*draft\.json")
-"""What a run leaves that was killed before it began."""
+__all__ = ["Staging", "has_unfinished", "staging_folder"]
 
 
 def staging_folder(output: Path) -> Path:
     """Folder beside ``output`` that holds its unfinished results."""
     return output.with_name(output.name + ".partial")
+
+
+def has_unfinished(output: Path) -> bool:
+    """Tell whether there is a run on ``output`` to go on with, or one at work."""
+    return StagingFolder(staging_folder(output)).head.exists()
 
 
 class Staging(Closing):
@@ -56,22 +56,25 @@ class Staging(Closing):
         chunk: side of the unit that is written; windows start and end on its multiples.
         facts: what was noted of each finished region, by its number.
         notes: facts of the whole run, see `note`.
+        findings: damage that was found and what was done about it, a sentence each.
     """
 
     def __init__(
         self, folder: Path, size: tuple[int, int], layers: Sequence[Layer], chunk: int = 1024
     ) -> None:
-        if chunk < 1 << STREAMED or chunk % (1 << STREAMED):
-            raise ValueError(f"chunk must be a multiple of {1 << STREAMED}; received {chunk}")
         self.folder = folder
         self.size = size
         self.layers = tuple(layers)
         self.chunk = chunk
-        self._arrays = {layer.name: self._pyramids(layer) for layer in self.layers}
         self.facts: dict[int, dict[str, Any]] = {}
         self.notes: dict[str, Any] = {}
-        self._dirty: set[Path] = set()
-        self._lock = filelock.FileLock(folder / "lock", blocking=False)
+        self.findings: list[str] = []
+        self._stored = StagedLayers(folder, size, layers, chunk)
+        self._regions: dict[int, FinishedRegion] = {}
+        self._written: dict[str, bytes] = {}
+        self._windows: list[Window] = []
+        self._overviews: dict[str, bytes] = {}
+        self._claim = StagingFolder(folder, [layer.name for layer in layers])
 
     @classmethod
     def open(
@@ -96,16 +99,15 @@ class Staging(Closing):
 
         Raises:
             ResumeError: another run writes here, or the unfinished run was a different one.
-            OutputError: the folder cannot be written.
+            OutputError: the folder cannot be written, or is none of a run.
         """
         staging = cls(Path(folder), size, layers, chunk)
         with output_errors(staging.folder):
-            staging._acquire()
+            staging._claim.claim()
             try:
-                shutil.rmtree(_trash(staging.folder), ignore_errors=True)
                 staging._begin(plain(fingerprint), overwrite)
             except BaseException:
-                staging._lock.release()
+                staging._claim.release()
                 raise
         return staging
 
@@ -116,30 +118,18 @@ class Staging(Closing):
 
     def levels(self, layer: str, plane: int = 0) -> tuple[StagedArray, ...]:
         """Arrays of a plane: the result and its overviews."""
-        return self._arrays[layer][plane]
+        return self._stored.levels(layer, plane)
 
     def write(self, layer: str, window: Window, values: NDArray[Any]) -> None:
-        """Write finished pixels and their overviews.
-
-        Args:
-            layer: name of the layer.
-            window: starts on a multiple of the chunk, ends on one or on the image's edge.
-            values: ``(h, w)``, or ``(planes, h, w)``, of the layer's dtype.
+        """Write finished pixels and their overviews; see `StagedLayers.write`.
 
         Raises:
             OutputError: the disk is full or gone.
             ValueError: the window does not hold whole chunks, or the values do not fill it.
         """
-        described = next(entry for entry in self.layers if entry.name == layer)
-        planes = values if values.ndim == 3 else values[np.newaxis]
-        self._check(described, window, planes)
         with output_errors(self.folder):
-            for arrays, plane in zip(self._arrays[layer], planes, strict=True):
-                self._dirty.update(arrays[0].write(window.row, window.col, plane))
-                for level, array in enumerate(arrays[1 : 1 + STREAMED], 1):
-                    plane = halve(plane, described)
-                    row, col = window.row >> level, window.col >> level
-                    self._dirty.update(array.write(row, col, plane))
+            self._written |= self._stored.write(layer, window, values)
+        self._windows.append(window)
 
     def commit(self, region: int, facts: Mapping[str, Any] | None = None) -> None:
         """Declare a region finished: all that was written since the last commit is safe after this.
@@ -151,160 +141,177 @@ class Staging(Closing):
         Raises:
             OutputError: the disk is full or gone; the region does not count as finished.
         """
+        facts = dict(facts or {})
+        digest = sum_up(facts, self._written)
+        finished = FinishedRegion(region, facts, _around(self._windows), digest)
         with output_errors(self.folder):
-            flush_all(self._dirty)
-            self._append({"region": region, "facts": dict(facts or {})})
-        self._dirty.clear()
+            flush_all(self.folder / place for place in self._written)
+            self._journal.append(finished.entry())
+        self._remember(finished)
+        self._written.clear()
+        self._windows.clear()
 
     def note(self, key: str, value: Any) -> None:
         """Remember a small fact of the whole run, such as a choice that must not change later."""
         with output_errors(self.folder):
-            self._append({"note": key, "value": value})
+            self._journal.append({"note": key, "value": value})
+        self.notes[key] = value
+
+    def keep_only(self, windows: Mapping[int, Window], counts: Collection[str] = ()) -> None:
+        """Forget finished regions that no run of these can have written.
+
+        Args:
+            windows: window of each region that the run has, by its number.
+            counts: facts of a region that are counts; those that are not there are 0.
+
+        Raises:
+            OutputError: chunks cannot be read.
+        """
+        before, proven = len(self._regions), 0
+        with output_errors(self.folder):
+            for region in tuple(self._regions.values()):
+                window = windows.get(region.number)
+                odd = not all(is_count(region.facts.get(name, 0)) for name in counts)
+                if odd or window is None or region.window not in (None, window):
+                    self._forget(region.number)
+                elif region.window is None:
+                    proven += self._prove(region, window)
+        self._tell_damage(before)
+        if proven:
+            self.findings.append(
+                f"{self.folder} is of a version that kept no digests: the {proven} regions that it "
+                "finished are taken as they are, since they can be decoded and their overviews "
+                "follow from their pixels; --overwrite computes them again"
+            )
+
+    def check(self) -> None:
+        """Read all that is staged, and forget the regions that are not as they were written.
+
+        Raises:
+            StagedDamageError: some are not; a run that goes on computes them again.
+        """
+        with output_errors(self.folder):
+            before, told = len(self._regions), len(self.findings)
+            self._forget_damaged()
+            self._tell_damage(before)
+            if restored := self._stored.restore_descriptions():
+                self.findings.append(
+                    f"{self.folder}: {restored} descriptions of arrays did not read back as they "
+                    "were written; they are written again"
+                )
+            if not self._stored.is_whole(self._overviews):
+                self._overviews = {}
+                self.findings.append(
+                    f"{self.folder}: overviews did not read back as they were written; they are "
+                    "made again"
+                )
+        if self.findings[told:]:
+            raise StagedDamageError("; ".join(self.findings[told:]))
 
     def complete_overviews(self) -> None:
-        """Make the overviews that `write` left for the end."""
+        """Make the overviews that `write` left for the end.
+
+        Raises:
+            OutputError: the disk is full or gone.
+            StagedDamageError: what they are made of is damaged.
+        """
         with output_errors(self.folder):
-            for layer in self.layers:
-                for arrays in self._arrays[layer.name]:
-                    for below, above in itertools.pairwise(arrays[STREAMED:]):
-                        _fill_overview(below, above, layer)
+            self._overviews = self._stored.complete_overviews()
 
     def discard(self) -> None:
-        """Close and remove the folder: its results are in place elsewhere, or unwanted."""
-        self.close()
-        _remove(self.folder)
+        """Remove the folder, and close: its results are in place elsewhere, or unwanted."""
+        self._journal.close()
+        self._claim.remove()
 
     def close(self) -> None:
         """Let go of the folder; the same run may go on later."""
         self._journal.close()
-        self._lock.release()
-
-    def _append(self, entry: dict[str, Any]) -> None:
-        self._journal.append(entry)
-        self._remember(self._journal.entries[-1])
-
-    def _remember(self, entry: dict[str, Any]) -> None:
-        if "region" in entry:
-            self.facts[entry["region"]] = entry["facts"]
-        else:
-            self.notes[entry["note"]] = entry["value"]
-
-    def _pyramids(self, layer: Layer) -> tuple[tuple[StagedArray, ...], ...]:
-        return tuple(
-            tuple(
-                StagedArray(
-                    self.folder / layer.name / str(plane) / str(level),
-                    size,
-                    level_chunk(self.chunk, level),
-                    layer.dtype,
-                    layer.fill,
-                )
-                for level, size in enumerate(level_sizes(*self.size))
-            )
-            for plane in range(layer.planes)
-        )
-
-    def _check(self, layer: Layer, window: Window, planes: NDArray[Any]) -> None:
-        height, width = self.size
-        ends = (window.stop_row, height), (window.stop_col, width)
-        if (
-            window.row % self.chunk
-            or window.col % self.chunk
-            or any(stop > edge or (stop % self.chunk and stop != edge) for stop, edge in ends)
-        ):
-            raise ValueError(
-                f"{window} does not hold whole chunks of {self.chunk} in an image of {self.size}"
-            )
-        expected = (layer.planes, window.height, window.width)
-        if planes.shape != expected or planes.dtype != layer.dtype:
-            raise ValueError(
-                f"{layer.name} takes {expected} {layer.dtype} values for {window}; "
-                f"received {planes.shape} {planes.dtype}"
-            )
-
-    def _acquire(self) -> None:
-        self.folder.mkdir(exist_ok=True)
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise ResumeError(
-                f"another run is writing {_output_name(self.folder)}; wait for it or stop it first"
-            ) from None
+        self._claim.release()
 
     def _begin(self, fingerprint: dict[str, Any], overwrite: bool) -> None:
-        head = self.folder / "run.json"
-        strangers = [
-            file.name
-            for file in self.folder.iterdir()
-            if file.name != "lock" and not _DRAFT.fullmatch(file.name)
-        ]
-        if not head.exists() and strangers:
-            raise OutputError(
-                f"{self.folder} is needed for unfinished results but holds other files "
-                f"({sorted(strangers)[0]}); move it away"
-            )
-        if head.exists() and overwrite:
-            self._lock.release()
-            _remove(self.folder)
-            self._acquire()
-        run = {
-            "format": _FORMAT,
+        head = self._claim.head
+        now = {
+            "format": FORMAT,
             "fingerprint": fingerprint,
             "size": list(self.size),
             "chunk": self.chunk,
             "layers": {layer.name: str(layer) for layer in self.layers},
         }
-        if head.exists():
-            self._compare(json.loads(head.read_text()), run)
-        else:
-            write_file(head, json.dumps(run, indent=1))
-        heads = [
-            array.create()
-            for pyramids in self._arrays.values()
-            for arrays in pyramids
-            for array in arrays
-        ]
-        flush_new(heads, self.folder)
-        self._journal = Journal(self.folder / "journal")
-        for entry in self._journal.entries:
-            self._remember(entry)
-
-    def _compare(self, before: dict[str, Any], now: dict[str, Any]) -> None:
-        if before.get("format") == _FORMAT:
-            old, new = before.pop("fingerprint"), now["fingerprint"]
-            rest = {key: value for key, value in now.items() if key != "fingerprint"}
-            changes = (*differences(old, new), *differences(before, rest))
-        else:
-            changes = differences({"format": before.get("format")}, {"format": _FORMAT})
-        if changes:
+        before = read_run(head)
+        if before is None and self._claim.leftovers() and not overwrite:
+            self.findings.append(
+                f"{head} is damaged or missing, so it cannot be told what the unfinished work "
+                "beside it belongs to; all of it is computed again"
+            )
+        if before is None or overwrite:
+            self._claim.clear()
+            write_run(head, now)
+        elif changes := changes_since(before, now):
             raise ResumeError(
-                f"an unfinished run on {_output_name(self.folder)} differs from this one "
-                f"({'; '.join(changes)}); repeat it as it was to go on, or discard it with "
-                "--overwrite"
+                f"an unfinished run on {str(self.folder).removesuffix('.partial')} differs from "
+                f"this one ({'; '.join(changes)}); repeat it as it was to go on, or discard it "
+                "with --overwrite"
+            )
+        self._journal = Journal(self.folder / "journal")
+        flush_new([*self._stored.create(), self.folder / "journal"], self.folder)
+        self._recall()
+
+    def _recall(self) -> None:
+        """Take up what the journal says, as far as the chunks prove it."""
+        invalid = 0
+        for entry in self._journal.entries:
+            region = FinishedRegion.parse(entry)
+            if region is not None:
+                self._remember(region)
+            elif isinstance(entry.get("note"), str) and "value" in entry:
+                self.notes[entry["note"]] = entry["value"]
+            else:
+                invalid += 1
+        if self._journal.damaged or invalid:
+            self.findings.append(
+                f"{self.folder / 'journal'} is damaged: the last {self._journal.damaged} bytes and "
+                f"{invalid} lines before cannot be read; regions that only they name are computed "
+                "again"
+            )
+        before = len(self._regions)
+        self._forget_damaged()
+        self._tell_damage(before)
+
+    def _remember(self, region: FinishedRegion) -> None:
+        self._regions[region.number] = region
+        self.facts[region.number] = region.facts
+
+    def _forget(self, number: int) -> None:
+        del self._regions[number], self.facts[number]
+
+    def _forget_damaged(self) -> None:
+        for region in tuple(self._regions.values()):
+            if region.window and region.digest != self._stored.sum_up(region.facts, region.window):
+                self._forget(region.number)
+
+    def _prove(self, region: FinishedRegion, window: Window) -> bool:
+        """Take a region without a digest as it is, if its overviews follow from its pixels."""
+        whole = self._stored.is_plausible(window)
+        digest = self._stored.sum_up(region.facts, window) if whole else None
+        if digest is None:
+            self._forget(region.number)
+            return False
+        self._remember(dataclasses.replace(region, window=window, digest=digest))
+        return True
+
+    def _tell_damage(self, before: int) -> None:
+        """Say how many regions were forgotten, of as many as there were."""
+        if lost := before - len(self._regions):
+            self.findings.append(
+                f"{self.folder}: {lost} of {before} finished regions did not read back as they "
+                f"were written; {'it is' if lost == 1 else 'they are'} computed again"
             )
 
 
-def _fill_overview(below: StagedArray, above: StagedArray, layer: Layer) -> None:
-    whole = Window(0, 0, *below.shape)
-    for part in above.windows():
-        twice = Window(2 * part.row, 2 * part.col, 2 * part.height, 2 * part.width)
-        values = below.read(twice.intersect(whole) or whole)
-        for _ in above.write(part.row, part.col, halve(values, layer)):
-            pass
-
-
-def _trash(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".trash")
-
-
-def _remove(folder: Path) -> None:
-    # Renamed first: a folder that is removed half could be taken for a run to go on with.
-    trash = _trash(folder)
-    shutil.rmtree(trash, ignore_errors=True)
-    with suppress(FileNotFoundError):
-        os.replace(folder, trash)
-    shutil.rmtree(trash, ignore_errors=True)
-
-
-def _output_name(folder: Path) -> str:
-    return str(folder).removesuffix(".partial")
+def _around(windows: Sequence[Window]) -> Window:
+    """Return the smallest window that holds all of these."""
+    if not windows:
+        return Window(0, 0, 0, 0)
+    row, col = min(w.row for w in windows), min(w.col for w in windows)
+    stop_row, stop_col = max(w.stop_row for w in windows), max(w.stop_col for w in windows)
+    return Window(row, col, stop_row - row, stop_col - col)

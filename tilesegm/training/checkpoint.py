@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,23 @@ from numpy.typing import NDArray
 from tilesegm.errors import ResumeError
 from tilesegm.files import replacing
 
-__all__ = ["Checkpoint", "load_checkpoint", "put_variables", "save_checkpoint", "take_variables"]
+__all__ = [
+    "Checkpoint",
+    "DamagedCheckpointError",
+    "load_checkpoint",
+    "put_variables",
+    "save_checkpoint",
+    "take_variables",
+]
 
 _FACTS = "facts"
 _VERSION = 1
 
 Arrays = dict[str, NDArray[Any]]
+
+
+class DamagedCheckpointError(ResumeError):
+    """A checkpoint is not as it was written, or is not there."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    facts = json.dumps({"version": _VERSION, **checkpoint.facts})
-    named: dict[str, Any] = {_FACTS: np.array(facts), **checkpoint.arrays}
+    facts = {"version": _VERSION, **checkpoint.facts}
+    facts["digest"] = _digest(checkpoint.arrays, facts)
+    named: dict[str, Any] = {_FACTS: np.array(json.dumps(facts)), **checkpoint.arrays}
     with replacing(path) as draft, draft.open("wb") as file:
         np.savez(file, **named)
 
@@ -49,17 +61,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Read what `save_checkpoint` wrote.
 
     Raises:
-        ResumeError: it cannot be read, or a newer version wrote it.
+        DamagedCheckpointError: it cannot be read, or is not as it was written.
+        ResumeError: a newer version wrote it.
     """
     try:
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        facts = json.loads(str(arrays.pop(_FACTS)))
+        facts = dict(json.loads(str(arrays.pop(_FACTS))))
+        digest = facts.pop("digest", None)  # version 0.1 wrote none
+        if digest not in (None, _digest(arrays, facts)):
+            raise ValueError("it holds other bytes than were written")
         version = facts.pop("version")
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ResumeError(
-            f"the checkpoint {path} cannot be read ({error}); pass overwrite to train from scratch"
+    except Exception as error:  # zipfile, zlib and numpy have a dozen kinds for a damaged file
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DamagedCheckpointError(
+            f"the checkpoint {path} cannot be read ({reason}); pass overwrite to train from scratch"
         ) from error
     if version != _VERSION:
         raise ResumeError(
@@ -67,6 +84,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"{_VERSION}; pass overwrite to train from scratch"
         )
     return Checkpoint(arrays, facts)
+
+
+def _digest(arrays: Arrays, facts: dict[str, Any]) -> str:
+    total = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    for name, array in sorted(arrays.items()):
+        total.update(f"\n{name} {array.dtype.str} {array.shape} ".encode())
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
 
 
 def take_variables(prefix: str, variables: Sequence[Any]) -> Arrays:

@@ -16,18 +16,13 @@ from tilesegm.data.stream import SampleStream
 from tilesegm.errors import TilesegmError
 from tilesegm.events import EpochEnded, OnEvent
 from tilesegm.training.callbacks import StepWatch, open_board
-from tilesegm.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    put_variables,
-    save_checkpoint,
-    take_variables,
-)
+from tilesegm.training.checkpoint import Checkpoint, put_variables, take_variables
 from tilesegm.training.datasets import keras_dataset, tf_dataset
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
 from tilesegm.training.run_folder import RunFolder
 from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.states import best_weights, keep_best, keep_state, newest_state
 from tilesegm.training.trainee import Trainee
 from tilesegm.training.validation.validator import Validator, validation_scores
 
@@ -63,14 +58,13 @@ class Loop:
         self.progress = Progress()
         self._batches = config.schedule.steps * config.optimizer.accumulate
 
-    def resume(self) -> None:
+    def resume(self, on_event: OnEvent) -> None:
         """Take up the state of the last whole epoch, if there is one.
 
         Raises:
             ResumeError: the checkpoint cannot be read, or is of another network.
         """
-        last = self.folder.last
-        kept = self.workers.first(lambda: load_checkpoint(last) if last.exists() else None)
+        kept = self.workers.first(lambda: newest_state(self.folder, on_event))
         if kept is None:
             return
         put_variables("model", self.trainee.trained.variables, kept.arrays)
@@ -118,7 +112,7 @@ class Loop:
         Raises:
             ResumeError: they cannot be read.
         """
-        kept = load_checkpoint(self.folder.best(self.progress.best_epoch))
+        kept = best_weights(self.folder, self.progress.best_epoch)
         put_variables("weights", self.trainee.model.weights, kept.arrays)
 
     @property
@@ -205,15 +199,11 @@ class Loop:
         progress, folder = self.progress, self.folder
         if is_best:
             weights = take_variables("weights", self.trainee.model.weights)
-            facts = {"epoch": progress.epoch, "score": progress.best}
-            save_checkpoint(folder.best(progress.epoch), Checkpoint(weights, facts))
+            keep_best(folder, progress.epoch, Checkpoint(weights, {"score": progress.best}))
         arrays = take_variables("model", self.trainee.trained.variables)
         arrays |= take_variables("optimizer", self.trainee.optimizer.variables)
         if self.stream.hard is not None:
             kept = self.stream.hard.to_arrays()
             arrays |= {f"hard/{name}": array for name, array in kept.items()}
-        save_checkpoint(folder.last, Checkpoint(arrays, asdict(progress)))
+        keep_state(folder, Checkpoint(arrays, asdict(progress)))
         progress.write_log(folder.log)
-        for path in folder.last.parent.glob("best-*.npz"):
-            if path != folder.best(progress.best_epoch):
-                path.unlink()

@@ -104,7 +104,7 @@ def load_result(path: Path, bundle: Path) -> TrainingResult:
             plain[name] = tuple(tuple(row) for row in plain[name])
         plain["history"] = tuple(plain["history"])
         return TrainingResult(folder=path.parent, bundle=bundle, **plain)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResumeError(
             f"{path} cannot be read ({error}); pass overwrite to train from scratch"
         ) from error

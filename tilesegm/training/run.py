@@ -114,7 +114,7 @@ def train_on(
         validator = Validator(trainee.inference, setup, trainee.precision, workers)
         stream = make_stream(setup.data, config, setup.normalisation)
         loop = Loop(config, run, trainee, stream, validator)
-        loop.resume()
+        loop.resume(on_event)
         on_event(StageStarted("training"))
         loop.run(on_event)
         on_event(StageStarted("segmenting all held-out pixels"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from tilesegm.errors import OutputError, ResumeError
-from tilesegm.files import output_errors, write_file
+from tilesegm.files import make_folder, output_errors, remove, write_file
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.settings_file import changed_keys, dump_config, plain_config
 
@@ -26,6 +28,11 @@ TRAIN_FROM_SCRATCH = (
 """What to do where a run is in the way."""
 
 _LOCK = ".lock"
+_DRAFT = re.compile(
+    r"\.(settings|inputs|split|result|report|log|model|statistics|last|before|next|best-\d+)"
+    r"\.(\d*draft|old)(\.\w+)?"
+)
+"""What `files.replacing` leaves where it is killed."""
 # A change of these leaves every number of the run as it is.
 _FREE = ("output", "device.readers")
 
@@ -50,6 +57,10 @@ class RunFolder:
 
     last = _Entry("checkpoints/last.npz")
     """State at the end of the last epoch."""
+    before = _Entry("checkpoints/before.npz")
+    """State one epoch earlier, for when the last is damaged."""
+    following = _Entry("checkpoints/next.npz")
+    """State that is being written."""
     inputs = _Entry("inputs.json")
     """What the run learns from, by identity."""
     split = _Entry("split.json")
@@ -77,6 +88,11 @@ class RunFolder:
     def best(self, epoch: int) -> Path:
         """Weights after ``epoch`` epochs, when they were the best ones."""
         return self.path / "checkpoints" / f"best-{epoch:06d}.npz"
+
+    def identity(self) -> str:
+        """Return what tells checkpoints of this run from those of others."""
+        files = [path.read_bytes() for path in (self.settings, self.inputs) if path.exists()]
+        return hashlib.sha256(b"\0".join(files)).hexdigest()
 
     def claim_inputs(self, identities: Mapping[str, Any]) -> None:
         """Note what the run learns from, or check that it still is the same.
@@ -111,6 +127,13 @@ class RunFolder:
         changed = changed_keys(_read(self.settings), plain_config(config))
         return {key: value for key, value in changed.items() if key not in _FREE}
 
+    def _remove_drafts(self) -> None:
+        """Remove what a kill left of files that were being written."""
+        for folder in filter(Path.is_dir, (self.path, self.last.parent)):
+            for entry in tuple(folder.iterdir()):
+                if _DRAFT.fullmatch(entry.name):
+                    remove(entry)
+
     def _clear(self) -> None:
         """Remove what an earlier run left, but for the cache of statistics."""
         for path in (self.last.parent, self.tensorboard, self.model):
@@ -137,13 +160,14 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
     if path.exists() and not folder.settings.exists() and _occupied(path):
         raise OutputError(f"{path} exists and holds no training run; choose a name that is free")
     with output_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
+        make_folder(path)
     lock = FileLock(path / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
         raise ResumeError(f"another process trains in {path}; wait for it, or stop it") from None
     try:
+        folder._remove_drafts()
         if overwrite:
             folder._clear()
         changed = folder.changed_settings(config)
@@ -168,6 +192,8 @@ def _occupied(path: Path) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         plain = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        if not isinstance(plain, dict):
+            raise ValueError(f"it holds {type(plain).__name__}, not names and values")
+    except (OSError, ValueError, RecursionError) as error:
         raise ResumeError(f"{path} cannot be read ({error}); {TRAIN_FROM_SCRATCH}") from error
-    return dict(plain)
+    return plain

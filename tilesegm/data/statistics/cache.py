@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -60,6 +59,8 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
             if str(file["key"]) != key:
                 return None
             count = sum(name.endswith("/name") for name in file.files)
+            if not _is_complete(file.files, count):
+                return None
             return tuple(
                 SceneStatistics(
                     **{
@@ -72,5 +73,14 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
                 )
                 for index in range(count)
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:  # zipfile, zlib and numpy have a dozen kinds for a damaged file
         return None
+
+
+def _is_complete(names: Sequence[str], count: int) -> bool:
+    """Tell whether these are the arrays of so many scenes: damage may rename some of them."""
+    scenes = range(count)
+    every = {"key", *(f"{n}/{part.name}" for n in scenes for part in fields(SceneStatistics))}
+    # Versions before counted no infinite pixels.
+    needed = every - {f"{n}/infinite" for n in scenes}
+    return count > 0 and needed <= set(names) <= every

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tilesegm.class_colours import choose_colours
+from tilesegm.errors import SettingsError
+from tilesegm.shown import is_text
 
 __all__ = ["ClassInfo", "Meaning", "default_classes", "named_classes"]
 
@@ -17,6 +19,14 @@ class ClassInfo:
     name: str
     colour: tuple[int, int, int]
     """Red, green, blue; 0 to 255."""
+
+    def __post_init__(self) -> None:
+        # Refused here, and not by the finished file after all of the work.
+        if not is_text(self.name):
+            raise SettingsError(
+                f"a class is called {self.name!r}: no file can hold a NUL or half a character; "
+                "rename the class"
+            )
 
 
 @dataclass(frozen=True)

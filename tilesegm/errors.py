@@ -9,8 +9,11 @@
     ├── BudgetError           4   a plan that needs more memory than allowed
     └── ResumeError           5   unfinished work that belongs to something else
 
-A message says what was passed, what was expected and how to mend it, in one line.
+A message says what was passed, what was expected and how to mend it, in one line. Passwords and
+signatures of addresses are hidden in it, wherever its parts came from.
 """
+
+from tilesegm.shown import without_secrets
 
 __all__ = [
     "BudgetError",
@@ -28,6 +31,9 @@ class TilesegmError(Exception):
     """Base of every error that tilesegm raises on purpose."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_secrets(message))
 
 
 class InputError(TilesegmError, ValueError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tilesegm.shown import without_secrets
+
 __all__ = [
     "EpochEnded",
     "Event",
@@ -80,7 +82,10 @@ class Noted:
     """A warning about the result."""
 
     text: str
-    """One line."""
+    """One line; secrets of addresses are hidden in it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", without_secrets(self.text))
 
 
 Event = RunStarted | PixelsDone | StageStarted | StageProgress | EpochEnded | Noted | RunEnded

@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.option_groups import InferenceOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Images, Model, Quiet, Seed
+from tilesegm.cli.terminal import PlainConsole
 
 if TYPE_CHECKING:
     from tilesegm.segmentation.audit import Audit
@@ -55,7 +55,7 @@ def audit(
     if as_json:
         typer.echo(json.dumps(done.summary()))
     elif not quiet:
-        Console().print(_table(done))
+        PlainConsole().print(_table(done))
     if limit is not None and done.near_rate > limit / 100:
         typer.echo(
             f"{100 * done.near_rate:.4f} % of classes flip near seams, more than the {limit} % "

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.option_groups import make_tiling
 from tilesegm.cli.shared import AsJson, BlendChoice, Overlap, Size, Tile
+from tilesegm.cli.terminal import PlainConsole
 from tilesegm.cli.without_effect import TellingCommand
 
 __all__ = ["bench_app"]
@@ -53,4 +53,4 @@ def tiling(
             typer.echo(json.dumps(facts))
         table.add_row(timing.name, f"{timing.seconds:.2f}", f"{timing.rate:.2f}")
     if not as_json:
-        Console().print(table)
+        PlainConsole().print(table)

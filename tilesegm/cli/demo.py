@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.shared import AsJson, Quiet, Seed, Size
+from tilesegm.cli.terminal import PlainConsole, lines, say
 from tilesegm.cli.training_tables import EpochProgress
 
 __all__ = ["demo"]
@@ -30,9 +30,7 @@ def demo(
     from tilesegm.demo.run import run_demo
 
     if not (quiet or as_json):
-        typer.echo(
-            f"the demo takes one to three minutes on two cores; its files: {folder}", err=True
-        )
+        say(f"the demo takes one to three minutes on two cores; its files: {folder}", err=True)
     with EpochProgress(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
@@ -48,7 +46,7 @@ def demo(
         table = Table("class", "IoU", title="on the half that training never saw")
         for name, value in (*result.class_iou, ("mean", result.mean_iou)):
             table.add_row(name, f"{value:.3f}")
-        console = Console()
+        console = PlainConsole()
         console.print(table)
         steps = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.seconds)
-        console.print(f"{steps}\n{result.advice}", soft_wrap=True)
+        console.print(lines(steps, *result.advice.splitlines()), soft_wrap=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet
+from tilesegm.cli.terminal import PlainConsole
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
 from tilesegm.files import check_file, write_file
@@ -173,7 +173,7 @@ def evaluate(
     if as_json:
         typer.echo(text)
     elif not quiet:
-        console = Console()
+        console = PlainConsole()
         for table in (
             *score_tables(summary, console.width),
             *comparison_tables(summary.get("comparison", ())),

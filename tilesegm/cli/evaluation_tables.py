@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+
+from tilesegm.cli.terminal import lines
 
 __all__ = ["comparison_tables", "score_tables"]
 
@@ -67,11 +68,11 @@ def _class_table(names: Sequence[str], columns: dict[str, list[str]]) -> Table:
     table = Table()
     table.add_column("class", max_width=_NAME, overflow="fold")
     for heading, cells in columns.items():
-        lines = wrap(heading, _widest(heading, cells))
-        table.add_column("\n".join(lines), justify="right", no_wrap=True)
+        words = wrap(heading, _widest(heading, cells))
+        table.add_column(lines(*words), justify="right", no_wrap=True)
     for name, *cells in zip(names, *columns.values(), strict=True):
         if any(cells):
-            table.add_row(escape(name), *cells)
+            table.add_row(lines(name), *cells)
     return table
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Unscale
+from tilesegm.cli.terminal import PlainConsole
 from tilesegm.cli.values import parse_at, parse_bands
 from tilesegm.errors import ModelError, SourceError
 
@@ -59,7 +59,7 @@ def info(
     for name, value in facts.items():
         if value not in (None, "", [], {}):
             table.add_row(name.replace("_", " "), _text(value))
-    Console().print(table)
+    PlainConsole().print(table)
 
 
 def _refuse_network(path: Path) -> ModelError | None:

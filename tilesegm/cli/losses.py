@@ -7,10 +7,10 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.shared import AsJson
+from tilesegm.cli.terminal import PlainConsole, lines
 
 if TYPE_CHECKING:
     from tilesegm.losses.audit import AuditRow
@@ -48,7 +48,7 @@ def audit(
         records = [{**dataclasses.asdict(row), "flags": row.flags} for row in rows]
         typer.echo(json.dumps(records))
     else:
-        console = Console()
+        console = PlainConsole()
         # Narrower than this the table loses words; a terminal may then fold the lines.
         console.width = max(console.width, _TABLE_WIDTH)
         console.print(_table(rows))
@@ -63,7 +63,7 @@ def _table(rows: list[AuditRow]) -> Table:
     for row in rows:
         cells = []
         for cell in row.cells:
-            text = "\n".join((f"{cell.value:.3g}", f"{cell.gradient:.1e}", *cell.flags))
-            cells.append(f"[bold red]{text}[/]" if cell.flags else text)
+            parts = f"{cell.value:.3g}", f"{cell.gradient:.1e}", *cell.flags
+            cells.append(lines(*parts, style="bold red" if cell.flags else ""))
         table.add_row(row.loss, *cells, "" if row.cost is None else f"{row.cost:.1f}")
     return table

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import traceback
+from collections.abc import Sequence
 from types import FrameType
 from typing import Annotated, Any
 
@@ -18,10 +21,12 @@ from tilesegm.cli.info import info
 from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
 from tilesegm.cli.predict import predict
-from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow
+from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
+from tilesegm.cli.terminal import say
 from tilesegm.cli.train import train_app
 from tilesegm.cli.without_effect import TellingCommand
-from tilesegm.errors import TilesegmError
+from tilesegm.errors import SettingsError, TilesegmError
+from tilesegm.shown import is_text, without_secrets
 from tilesegm.version import __version__
 
 __all__ = ["app", "main"]
@@ -52,6 +57,15 @@ class _Commands(TyperGroup):
         except KeyboardInterrupt:
             raise _InterruptionError from None
 
+
+_UsageError: Any = typer.BadParameter.__mro__[1]
+"""What Typer raises for words that no command takes; its own name differs between versions."""
+
+TRACEBACK = "TILESEGM_TRACEBACK"
+"""Environment variable: when it is set, an error that nobody foresaw shows where it came from."""
+
+_MOST = 300
+"""Most characters of an error that nobody foresaw."""
 
 _INTERRUPTED = "interrupted; the same command goes on where it stopped"
 
@@ -91,30 +105,64 @@ def main() -> None:
     print_anywhere()
     silence_gdal()
     silence_tensorflow()
+    tolerate_warnings()
     interrupted: list[int] = []
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         interrupted.append(number)
+        # Another one ends the process at once, also within a library that does not listen.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         raise KeyboardInterrupt
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     try:
-        app(prog_name="tilesegm")
+        check_words(sys.argv[1:])
+        code = app(prog_name="tilesegm", standalone_mode=False)
+        sys.stdout.flush()
     except (KeyboardInterrupt, _InterruptionError):
-        sys.exit(fail(_INTERRUPTED, 130))
-    except TilesegmError as error:
+        code = fail(_INTERRUPTED, 130)
+    except Exception as error:
         # Interrupted imports say that they failed, not why.
-        if interrupted:
-            sys.exit(fail(_INTERRUPTED, 130))
-        sys.exit(fail(str(error), error.exit_code))
-    except OSError as error:
-        sys.exit(fail(str(error), 3))
-    except MemoryError:
-        sys.exit(fail("out of memory; use smaller tiles or windows, or ask for fewer results", 4))
+        code = fail(_INTERRUPTED, 130) if interrupted else _explain(error)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _explain(error: Exception) -> int:
+    """Say in one line what went wrong, and return the exit code."""
+    if isinstance(error, _UsageError):
+        if type(error).__name__ == "NoArgsIsHelpError":
+            return 2  # the help was printed
+        path = error.ctx.command_path if error.ctx else "tilesegm"
+        return fail(f"{error.format_message().rstrip('.')}; see: {path} --help", 2)
+    if isinstance(error, TilesegmError):
+        return fail(str(error), error.exit_code)
+    if isinstance(error, MemoryError):
+        return fail("out of memory; use smaller tiles or windows, or ask for fewer results", 4)
+    if isinstance(error, OSError):
+        return fail(str(error), 3)
+    if TRACEBACK in os.environ:
+        typer.echo(without_secrets("".join(traceback.format_exception(error))), err=True)
+    reason = f"{type(error).__name__}: {str(error).strip()}".removesuffix(": ")
+    return fail(
+        f"unexpected {reason[:_MOST]}; this is a fault of tilesegm, please report it with what the "
+        f"environment variable {TRACEBACK}=1 shows",
+        1,
+    )
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse words that no file system or file format can hold, before anything is done.
+
+    Raises:
+        SettingsError: a word is no UTF-8, as names of files of other encodings are.
+    """
+    for word in words:
+        if not is_text(word):
+            raise SettingsError(f"{word!r} is no valid UTF-8; rename the file")
 
 
 def fail(message: str, code: int) -> int:
     """Print one line on standard error, and return the exit code."""
-    typer.echo(f"tilesegm: {' '.join(message.split())}", err=True)
+    say(f"tilesegm: {' '.join(message.split())}", err=True)
     return code

@@ -6,11 +6,11 @@ import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.shared import AsJson, Images, Model
+from tilesegm.cli.terminal import PlainConsole, lines
 
 __all__ = ["plan"]
 
@@ -42,7 +42,7 @@ def plan(
     if as_json:
         typer.echo(json.dumps(facts))
     else:
-        Console().print(_table(facts))
+        PlainConsole().print(_table(facts))
 
 
 def _table(facts: dict[str, Any]) -> Table:
@@ -69,9 +69,10 @@ def _table(facts: dict[str, Any]) -> Table:
         "seams": "not measured" if flips is None else f"{100 * flips:.4f} % of classes changed",
         "network time": "not measured" if facts["seconds"] is None else f"{facts['seconds']:.0f} s",
     }
-    rows |= {"note": "\n".join(facts["notes"])} if facts["notes"] else {}
     for name, value in rows.items():
         table.add_row(name, value)
+    if facts["notes"]:
+        table.add_row("note", lines(*facts["notes"]))
     return table
 
 

@@ -11,6 +11,7 @@ import typer
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import Aoi, AsJson, Images, Model, Overwrite, Quiet
+from tilesegm.cli.terminal import say
 from tilesegm.errors import SettingsError
 from tilesegm.sink.check import SUFFIXES
 
@@ -80,7 +81,7 @@ def predict(
         if as_json:
             typer.echo(json.dumps(row))
         elif not quiet or "error" in row:
-            typer.echo(_line(row), err="error" in row)
+            say(_line(row), err="error" in row)
     if failed:
         raise typer.Exit(1)
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from tilesegm.cli.terminal import PlainConsole, text_of
 from tilesegm.closing import Closing
 from tilesegm.events import Event, Noted, PixelsDone, RunStarted, StageProgress, StageStarted
 
@@ -38,11 +38,11 @@ class ProgressBar(Closing):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._notes = not quiet if notes is None else notes
-        console = Console(stderr=True)
+        console = PlainConsole(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f}%  {task.fields[rate]}"),
+            TextColumn("{task.percentage:>3.0f}%  {task.fields[rate]}", markup=False),
             TimeRemainingColumn(),
             console=console,
             disable=quiet or not console.is_terminal,
@@ -81,11 +81,12 @@ class ProgressBar(Closing):
 
     def say(self, line: str) -> None:
         """Print a line above the bar."""
-        self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._bar.console.print(line, highlight=False, soft_wrap=True)
 
     def _begin(self, name: str, total: float, completed: float) -> None:
         if self._task is not None:
             self._bar.remove_task(self._task)
+        name = text_of(name)
         self._task = self._bar.add_task(name, total=total, completed=int(completed), rate="")
         self._name, self._total, self._start, self._completed = name, total, completed, completed
         self._began = self._clock()

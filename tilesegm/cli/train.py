@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from tilesegm.cli.shared import AsJson, Changes, Overwrite, Picture, Quiet, Settings, Stack
+from tilesegm.cli.terminal import PlainConsole, say
 from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
 from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import OutputError
@@ -81,7 +81,7 @@ def run(
     settings = load_checked_config(config, changes or ())
     if output is not None:
         settings = dataclasses.replace(settings, output=str(output.absolute()))
-    show: Callable[[Console, dict[str, Any]], None]
+    show: Callable[[PlainConsole, dict[str, Any]], None]
     with EpochProgress(quiet or as_json) as progress:
         if dry_run:
             from tilesegm.training.dry_run import dry_run as run_dry
@@ -96,7 +96,7 @@ def run(
     if as_json:
         typer.echo(json.dumps(summary))
     elif not quiet:
-        show(Console(), summary)
+        show(PlainConsole(), summary)
 
 
 @train_app.command(cls=_ManyLabels)
@@ -147,7 +147,7 @@ def init(
         )
     if not quiet:
         classes = choices.chosen["data"]["labels"]["classes"]
-        typer.echo(
+        say(
             f"{output}: {len(classes)} classes; name them in the file, then: "
             f"tilesegm train {output} --dry-run"
         )
@@ -175,7 +175,7 @@ def preview(
     with EpochProgress(quiet) as progress:
         draw_windows(settings, output, windows=windows, on_event=progress)
     if not quiet:
-        typer.echo(str(output))
+        say(output)
 
 
 @train_app.command()
@@ -199,7 +199,7 @@ def split(
     with EpochProgress(quiet) as progress:
         draw_split(settings, output, on_event=progress)
     if not quiet:
-        typer.echo(str(output))
+        say(output)
 
 
 @train_app.command()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
+from tilesegm.cli.terminal import PlainConsole, lines
 from tilesegm.events import EpochEnded, Event
 from tilesegm.plain import plain
 
@@ -38,7 +38,7 @@ class EpochProgress(ProgressBar):
                 )
 
 
-def show_dry_run(console: Console, dry: dict[str, Any]) -> None:
+def show_dry_run(console: PlainConsole, dry: dict[str, Any]) -> None:
     """Print the summary of a dry run."""
     unlabelled = dry["pixels"] - sum(row["pixels"] for row in dry["classes"])
     rows = {
@@ -91,7 +91,7 @@ def summarise(result: TrainingResult) -> dict[str, Any]:
     }
 
 
-def show_result(console: Console, result: dict[str, Any]) -> None:
+def show_result(console: PlainConsole, result: dict[str, Any]) -> None:
     """Print the summary of a run."""
     table = Table("class", *result["iou"], title="IoU")
     for number, name in enumerate(result["classes"]):
@@ -100,9 +100,12 @@ def show_result(console: Console, result: dict[str, Any]) -> None:
     if result["iou"]:
         console.print(table)
     console.print(
-        f"{result['epochs']} epochs, best after {result['best_epoch']}, "
-        f"{_time(result['seconds'])}\n"
-        f"model: {result['model']}\nreport: {result['report']}",
+        lines(
+            f"{result['epochs']} epochs, best after {result['best_epoch']}, "
+            f"{_time(result['seconds'])}",
+            f"model: {result['model']}",
+            f"report: {result['report']}",
+        ),
         soft_wrap=True,
         highlight=False,
     )

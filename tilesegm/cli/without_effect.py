@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import typer
 from typer.core import TyperCommand
 
+from tilesegm.cli.terminal import say
 from tilesegm.cli.values import parse_augment
 
 __all__ = ["TellingCommand"]
@@ -31,7 +31,7 @@ _TABLE = (
     _Row(
         (*_TILED, "tiling"),
         ("blend",),
-        lambda v: v["overlap"].strip() == "0",
+        lambda v: (v["overlap"] or "").strip() == "0",
         "--overlap is 0, so no tiles overlap that could blend",
     ),
     _Row(
@@ -91,7 +91,7 @@ class TellingCommand(TyperCommand):
                 if ctx.info_name in row.commands and given and row.when(values):
                     names = " and ".join(f"--{name}" for name in given)
                     verb = "have" if len(given) > 1 else "has"
-                    typer.echo(f"note: {names} {verb} no effect: {row.why}", err=True)
+                    say(f"note: {names} {verb} no effect: {row.why}", err=True)
         return super().invoke(ctx)
 
 

@@ -12,6 +12,7 @@ from tilesegm.data.file_names import find_path
 from tilesegm.data.pattern import Pattern, natural
 from tilesegm.data.settings import INSTANCES, DataSettings, SceneSettings
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.shown import without_secrets
 from tilesegm.source.names import file_of, stem_of
 from tilesegm.source.remote import is_remote
 from tilesegm.source.vector.address import VectorAddress, is_vector
@@ -153,4 +154,4 @@ def _rename(files: SceneFiles, folder: Path) -> SceneFiles:
     """Call a scene by its path where its shorter name is taken."""
     first = Path(files.image if isinstance(files.image, str) else files.image[0])
     near = first.relative_to(folder) if first.is_relative_to(folder) else first
-    return replace(files, name=near.as_posix())
+    return replace(files, name=without_secrets(near.as_posix()))

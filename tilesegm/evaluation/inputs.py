@@ -10,6 +10,7 @@ from typing import Any
 from tilesegm.data.settings import LabelSettings
 from tilesegm.grid.window import Window
 from tilesegm.metrics.seams import SeamMap
+from tilesegm.shown import without_secrets
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.options import Nodata
 
@@ -57,7 +58,8 @@ class InspectedPair:
     def truth_name(self) -> str:
         """Path of the truth."""
         truth = self.given.truth
-        return os.fspath(truth) if isinstance(truth, str | os.PathLike) else "<array>"
+        named = isinstance(truth, str | os.PathLike)
+        return without_secrets(os.fspath(truth)) if named else "<array>"
 
     @property
     def height(self) -> int:

@@ -11,6 +11,7 @@ from tilesegm.data.file_names import image_name
 from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
+from tilesegm.shown import without_secrets
 from tilesegm.source.names import is_zarr
 from tilesegm.source.vector.address import is_vector
 
@@ -118,7 +119,8 @@ def is_folder_of_maps(path: str | Path) -> bool:
 
 
 def short_names(paths: Sequence[str]) -> list[str]:
-    """Leave out the folders of each path whose name no other path has."""
+    """Leave out the folders of each path whose name no other path has, and secrets of URLs."""
+    paths = [without_secrets(path) for path in paths]
     names = [Path(path).name for path in paths]
     return [
         name if names.count(name) == 1 else path for name, path in zip(names, paths, strict=True)

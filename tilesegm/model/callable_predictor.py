@@ -99,9 +99,9 @@ class CallablePredictor:
             if given is None:
                 raise ModelError(f"{self._name} returns nothing; end it with return scores")
             scores = _to_array(choose_head(self._name, given, self._head))
-        except (MemoryError, ModelError):
+        except (KeyboardInterrupt, MemoryError, ModelError):
             raise
-        except Exception as error:
+        except BaseException as error:  # sys.exit of a function is no end of the run
             raise ModelError(
                 f"{self._name} fails on float32 values of shape {tiles.shape}: "
                 f"{type(error).__name__}: {reason_of(error)}"

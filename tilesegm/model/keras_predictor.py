@@ -66,9 +66,9 @@ class KerasPredictor:
             tiles = tiles.astype(np.float32)
         try:
             scores = self._run_in_batches(np.ascontiguousarray(tiles))
-        except MemoryError:
+        except (KeyboardInterrupt, MemoryError):
             raise
-        except Exception as error:
+        except BaseException as error:  # sys.exit of a layer is no end of the run
             raise ModelError(
                 f"{self._spec.name} fails on tiles of shape {tiles.shape}: {reason_of(error)}"
             ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilesegm.metrics.counts import ratio
 from tilesegm.report.scale import Scale, scale_of
+from tilesegm.report.text import escaped
 
 __all__ = ["COLOURS", "bars", "heat_map", "intervals", "lines"]
 
@@ -167,7 +167,7 @@ def heat_map(table: ArrayLike, names: Sequence[str]) -> str:
             parts.append(
                 f'<rect x="{left + cell * j}" y="{top + cell * i}" width="{cell}" height="{cell}" '
                 f'fill="{_blue(share)}" stroke="#fff">'
-                f"<title>{html.escape(name)} as {html.escape(names[j])}: "
+                f"<title>{escaped(name)} as {escaped(names[j])}: "
                 f"{int(counts[i, j]):,} px</title></rect>"
             )
             if cell > 30:
@@ -255,7 +255,7 @@ def _cut(name: str) -> str:
 
 def _text(x: float, y: float, text: str, anchor: str = "start", more: str = "") -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{more}'
-    return f"<text {place}>{html.escape(text)}</text>"
+    return f"<text {place}>{escaped(text)}</text>"
 
 
 def _svg(parts: list[str], size: tuple[int, int]) -> str:

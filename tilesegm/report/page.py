@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from tilesegm.files import write_file
+from tilesegm.report.text import escaped
 from tilesegm.version import __version__
 
 __all__ = ["Page"]
@@ -42,19 +42,19 @@ class Page:
     def __init__(self, title: str, summary: str = "") -> None:
         """Begin with a title and a sentence below it."""
         self._title = title
-        self._parts = [f"<h1>{html.escape(title)}</h1>"]
+        self._parts = [f"<h1>{escaped(title)}</h1>"]
         if summary:
-            self._parts.append(f'<p class="soft">{html.escape(summary)}</p>')
+            self._parts.append(f'<p class="soft">{escaped(summary)}</p>')
 
     def section(self, title: str, text: str = "") -> None:
         """Begin a section."""
-        self._parts.append(f"<h2>{html.escape(title)}</h2>")
+        self._parts.append(f"<h2>{escaped(title)}</h2>")
         if text:
             self.text(text)
 
     def text(self, text: str) -> None:
         """Add a paragraph."""
-        self._parts.append(f"<p>{html.escape(text)}</p>")
+        self._parts.append(f"<p>{escaped(text)}</p>")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Add a table; floats are shown with four digits after the point, NaN and None as a dash.
@@ -63,9 +63,9 @@ class Page:
             head: name of each column.
             rows: one value per column; the first one is the row's name.
         """
-        cells = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+        cells = "".join(f"<th>{escaped(name)}</th>" for name in head)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_shown(value))}</td>" for value in row) + "</tr>"
+            "<tr>" + "".join(f"<td>{escaped(_shown(value))}</td>" for value in row) + "</tr>"
             for row in rows
         )
         self._parts.append(
@@ -79,13 +79,13 @@ class Page:
 
     def figure(self, drawing: str, caption: str = "") -> None:
         """Add a drawing of `tilesegm.report.charts` or `tilesegm.report.pictures`."""
-        note = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+        note = f"<figcaption>{escaped(caption)}</figcaption>" if caption else ""
         self._parts.append(f"<figure>{drawing}{note}</figure>")
 
     def key(self, entries: Iterable[tuple[str, tuple[int, int, int]]]) -> None:
         """Add a legend of names and colours."""
         items = "".join(
-            f'<span><i style="background:rgb({red},{green},{blue})"></i>{html.escape(name)}</span>'
+            f'<span><i style="background:rgb({red},{green},{blue})"></i>{escaped(name)}</span>'
             for name, (red, green, blue) in entries
         )
         self._parts.append(f'<p class="key">{items}</p>')
@@ -101,7 +101,7 @@ class Page:
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
             f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{html.escape(self._title)}</title><style>{_STYLE}</style></head><body>"
+            f"<title>{escaped(self._title)}</title><style>{_STYLE}</style></head><body>"
             + "\n".join(self._parts)
             + f"<footer>tilesegm {__version__}</footer></body></html>\n"
         )

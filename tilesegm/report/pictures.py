@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.pictures.colours import colour_classes, colour_errors
 from tilesegm.pictures.png import encode_png
+from tilesegm.report.text import escaped
 
 __all__ = ["comparison", "picture"]
 
@@ -29,7 +29,7 @@ def picture(rgb: NDArray[np.uint8], *, width: int | None = None, alt: str = "") 
     shown = width or rgb.shape[1]
     pixelated = ";image-rendering:pixelated" if shown > rgb.shape[1] else ""
     return (
-        f'<img src="data:image/png;base64,{data}" width="{shown}" alt="{html.escape(alt)}" '
+        f'<img src="data:image/png;base64,{data}" width="{shown}" alt="{escaped(alt)}" '
         f'style="width:{shown}px{pixelated}">'
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 from tilesegm.errors import ModelError, OutputError, SettingsError, TilesegmError
 from tilesegm.events import OnEvent, ignore
@@ -19,6 +18,7 @@ from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import Request, run_request
 from tilesegm.segmentation.setup import open_predictor
+from tilesegm.shown import without_secrets
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.names import stem_of
 
@@ -30,11 +30,12 @@ class BatchItem:
     """One image of many: its result, or the error that stopped it."""
 
     image: str
+    """As it was passed; secrets of a URL are hidden in `summary` and in the text of this value."""
     result: Segmentation | None = None
     error: TilesegmError | None = None
 
     def __repr__(self) -> str:
-        name = Path(self.image).name
+        name = without_secrets(Path(self.image).name)
         if self.result is None:
             return f"BatchItem({name}: {type(self.error).__name__}: {self.error})"
         return f"BatchItem({name} -> {self.result.output.name})"
@@ -42,7 +43,7 @@ class BatchItem:
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
         if self.result is None:
-            return {"image": self.image, "error": str(self.error)}
+            return {"image": without_secrets(self.image), "error": str(self.error)}
         return self.result.summary()
 
 
@@ -139,8 +140,7 @@ def _name_images(images: Any, on_event: OnEvent) -> list[tuple[str, Any]]:
 def _name_outputs(images: list[str], folder: Path) -> list[Path]:
     outputs: dict[Path, str] = {}
     for image in images:
-        stem = stem_of(urlparse(image).path if "://" in image else image)
-        output = folder / f"{stem}_classes.tif"
+        output = folder / f"{stem_of(image)}_classes.tif"
         if output in outputs:
             raise SettingsError(
                 f"{outputs[output]} and {image} would both be written to {output}; "

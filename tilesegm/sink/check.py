@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.request import url2pathname
 
 from tilesegm.errors import OutputError
+from tilesegm.shown import is_text
 from tilesegm.source.names import file_of
 
 __all__ = ["SUFFIXES", "check_output", "check_space"]
@@ -26,6 +27,10 @@ def check_output(output: Path | str, source: str | None = None) -> None:
         OutputError: the output cannot be written; the message says how to mend it.
     """
     path = Path(output)
+    if not is_text(str(path)):
+        raise OutputError(
+            f"output {str(path)!r}: the name is no valid UTF-8, or holds a NUL; use another name"
+        )
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(
             f"cannot tell the format of output {path}; expected a name that ends in "

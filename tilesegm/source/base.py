@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
+from tilesegm.shown import without_secrets
 from tilesegm.source.steps import Step
 
 __all__ = ["Georeference", "ImageInfo", "Pixels", "Source", "same_place", "scaling_of_bands"]
@@ -60,7 +61,7 @@ class ImageInfo:
     """What is known about an image before a pixel is read."""
 
     uri: str
-    """Path, URL, or a description such as ``<numpy array>``."""
+    """Path, URL, or a description such as ``<numpy array>``; secrets of a URL are hidden in it."""
     kind: str
     """Format as its reader names it: ``GTiff``, ``Zarr v3``, ``SVS``, ``numpy`` ..."""
     height: int
@@ -87,7 +88,18 @@ class ImageInfo:
     notes: tuple[str, ...] = ()
     """What was assumed or left out when the image was opened, a line each."""
     identity: tuple[tuple[str, str], ...] = ()
-    """Names and values (path, size, modification time ...) that differ when the image differs."""
+    """Names and values (path, size, modification time ...) that differ when the image differs, and
+    not when its address is signed anew."""
+    address: str = field(default="", repr=False, compare=False)
+    """What opens the image again: ``uri`` with its secrets, never to be shown or stored."""
+
+    def __post_init__(self) -> None:
+        # Everything that names an image takes it from here, so this is where secrets end.
+        object.__setattr__(self, "address", self.address or self.uri)
+        object.__setattr__(self, "uri", without_secrets(self.uri))
+        object.__setattr__(self, "notes", tuple(map(without_secrets, self.notes)))
+        identity = tuple((name, without_secrets(value)) for name, value in self.identity)
+        object.__setattr__(self, "identity", identity)
 
     @property
     def window(self) -> Window:

@@ -19,10 +19,11 @@ from rasterio.vrt import WarpedVRT
 from tifffile import COMPRESSION
 
 from tilesegm.errors import SourceError
+from tilesegm.shown import harmless
 from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.names import file_of
 from tilesegm.source.options import Nodata
-from tilesegm.source.remote import GDAL_REMOTE, is_remote
+from tilesegm.source.remote import FetchError, is_remote, remote_settings
 from tilesegm.source.vector.address import is_vector
 
 __all__ = [
@@ -63,7 +64,7 @@ class Gdal:
             trouble: what an error means for the image, such as "cannot be opened".
 
         Raises:
-            SourceError: GDAL raised an error.
+            SourceError: GDAL raised an error; a `FetchError` if the image is remote.
         """
         try:
             # GDAL has one cache per process, by default 5 % of the machine's memory. Through Env
@@ -74,7 +75,8 @@ class Gdal:
         except SourceError:
             raise
         except (RasterioError, ValueError) as error:
-            raise SourceError(_explain(self._uri, trouble, error)) from error
+            kind = FetchError if is_remote(file_of(self._uri)) else SourceError
+            raise kind(_explain(self._uri, trouble, error)) from harmless(error)
 
 
 def open_dataset(uri: str, level: int) -> Any:
@@ -174,7 +176,7 @@ def _settings(uri: str) -> dict[str, Any]:
         "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
     }
     if is_remote(file_of(uri)):
-        return settings | GDAL_REMOTE
+        return settings | remote_settings()
     if uri.lower().endswith(_THREADED):
         settings["GDAL_NUM_THREADS"] = "ALL_CPUS"
     return settings

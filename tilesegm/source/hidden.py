@@ -134,7 +134,7 @@ def _alpha_values(info: ImageInfo, windows: list[Window]) -> int:
     if info.alpha is None:
         return 0
     seen: set[int] = set()
-    with open_source(info.uri, bands=[info.alpha]) as alpha:
+    with open_source(info.address, bands=[info.alpha]) as alpha:
         for window in windows:
             if not alpha.info.window.contains(window):  # another level than the finest
                 break

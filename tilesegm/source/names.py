@@ -29,7 +29,10 @@ def file_of(uri: str) -> str:
 def stem_of(uri: str) -> str:
     """Return the name of an image without folder and suffix; pages of a file have their number."""
     page = _PAGE.fullmatch(uri)
-    return f"{PurePath(page[2]).stem}_{page[1]}" if page else PurePath(uri).stem
+    file = page[2] if page else uri
+    # Behind the path of a URL stand what is asked of the server and signatures.
+    stem = PurePath(file.partition("?")[0] if "://" in file else file).stem
+    return f"{stem}_{page[1]}" if page else stem
 
 
 def name_of_page(uri: str, number: int) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.shown import is_text
 from tilesegm.source.array import ArraySource
 from tilesegm.source.base import Source
 from tilesegm.source.image import ImageSource
@@ -119,6 +120,8 @@ def _open_several(images: Sequence[Any], options: SourceOptions) -> ImageSource:
 
 def _open_path(uri: str, options: SourceOptions) -> ImageSource:
     """Open one file or URL with the reader that knows its format."""
+    if not is_text(uri):
+        raise SourceError(f"{uri!r}: the name is no valid UTF-8, or holds a NUL; rename the file")
     name = uri.partition("?")[0].rstrip("/").lower()
     if is_zarr(uri):
         from tilesegm.source.zarr import ZarrSource

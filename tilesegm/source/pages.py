@@ -19,7 +19,7 @@ from tilesegm.source.image import ImageSource
 from tilesegm.source.names import file_of, name_of_page
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.remote import is_remote
+from tilesegm.source.remote import FetchError, is_http, is_remote, patiently, probe, renewed
 from tilesegm.source.stack import StackSource
 from tilesegm.source.steps import at_text, axis_word, choose_steps
 
@@ -74,6 +74,8 @@ def open_raster(
         SourceError: there is no such image, or one of several must be chosen.
         SettingsError: the image's dtype cannot hold the nodata value asked for.
     """
+    if is_http(file_of(uri)):
+        probe(file_of(uri))  # GDAL would ask again and again for what is not there
     pages, description = _look(uri) if _is_tiff(uri) else ((), "")
     if "<OME" in description[:2000] and not is_remote(uri):
         from tilesegm.source.tiff import TiffSource
@@ -124,13 +126,24 @@ def _is_tiff(uri: str) -> bool:
 
 def _look(uri: str) -> tuple[tuple[_Page, ...], str]:
     """Return the pages of a TIFF if it has several, and its description."""
-    # What cannot be opened is reported by the reader, with the right words.
+    name = uri
+
+    def ask() -> tuple[dict[str, str], str, int]:
+        nonlocal name
+        try:
+            with Gdal(uri, 1 << 26).calls("cannot be opened"), open_quietly(name) as dataset:
+                text = dataset.tags().get("TIFFTAG_IMAGEDESCRIPTION", "")
+                return dataset.tags(ns="SUBDATASETS"), text, len(dataset.subdatasets)
+        except FetchError:
+            name = renewed(uri)
+            raise
+
     try:
-        with Gdal(uri, 1 << 26).calls("cannot be opened"), open_quietly(uri) as dataset:
-            described = dataset.tags(ns="SUBDATASETS")
-            text = dataset.tags().get("TIFFTAG_IMAGEDESCRIPTION", "")
-            count = len(dataset.subdatasets)
+        described, text, count = patiently(ask)
+    except FetchError:
+        raise  # without an answer nobody knows that there is one page
     except (SourceError, RasterioError):
+        # What cannot be opened is reported by the reader, with the right words.
         return (), ""
     pages = []
     for number in range(1, count + 1):

@@ -19,7 +19,7 @@ from tilesegm.source.missing import Missing
 from tilesegm.source.names import file_of
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
-from tilesegm.source.remote import is_remote
+from tilesegm.source.remote import FetchError, is_remote, patiently, renewed
 from tilesegm.source.spool import Spool
 
 __all__ = ["RasterSource"]
@@ -41,18 +41,27 @@ class RasterSource(ImageSource):
             SettingsError: the image's dtype cannot hold the nodata value asked for.
         """
         identity = _identity(uri)
-        self._uri = uri
+        self._uri = self._name = uri
         self._gdal = Gdal(uri, options.cache_bytes)
         self._spool: Spool | None = None
-        with self._gdal.calls("cannot be opened"):
-            dataset = open_dataset(uri, options.level)
-            self._dataset = dataset if grid is None else warp_dataset(dataset, grid, options.nodata)
+        self._choice = options, grid
+        self._dataset = patiently(self._open)
         try:
             info, missing = self._describe(options, identity)
         except BaseException:
             self.close()
             raise
         super().__init__(info, missing)
+
+    def _open(self) -> Any:
+        options, grid = self._choice
+        try:
+            with self._gdal.calls("cannot be opened"):
+                dataset = open_dataset(self._name, options.level)
+                return dataset if grid is None else warp_dataset(dataset, grid, options.nodata)
+        except FetchError:
+            self._name = renewed(self._uri)
+            raise
 
     def _describe(self, options: SourceOptions, identity: Identity) -> tuple[ImageInfo, Missing]:
         dataset, uri = self._dataset, self._uri
@@ -136,11 +145,27 @@ class RasterSource(ImageSource):
 
     def load(self, window: Window) -> Loaded:
         """Return values and mask of ``window``; see `ImageSource.load`."""
-        at = self._orientation.stored(window, (self.info.height, self.info.width))
-        with self._gdal.calls(f"cannot be read at {window}: cut short, damaged or out of reach"):
-            values, mask = self._read(at)
+        values, mask = patiently(lambda: self._load(window))
         upright = self._orientation.upright
         return upright(values), None if mask is None else upright(mask)
+
+    def _load(self, window: Window) -> Loaded:
+        at = self._orientation.stored(window, (self.info.height, self.info.width))
+        trouble = f"cannot be read at {window}"
+        if self._dataset.closed:
+            try:
+                self._dataset = self._open()
+            except FetchError as error:
+                raise FetchError(f"{error}, at {window}") from error.__cause__
+        try:
+            with self._gdal.calls(f"{trouble}: cut short, damaged or out of reach"):
+                return self._read(at)
+        except FetchError:
+            # The handle keeps what came in a broken answer, and so does GDAL for this name.
+            with self._gdal.calls("cannot be closed"):
+                self._dataset.close()
+            self._name = renewed(self._uri)
+            raise
 
     def _read(self, at: Window) -> Loaded:
         """Return values and mask of a window of the image as it is stored."""

@@ -2,25 +2,106 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+import itertools
+import logging
+import os
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from functools import cache
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any, TypeVar
+from urllib.error import HTTPError
+from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from tilesegm.errors import SourceError
+from tilesegm.shown import harmless, without_secrets
+from tilesegm.source.names import file_of
 
-__all__ = ["GDAL_REMOTE", "is_http", "is_remote", "open_remote_zarr", "probe"]
+__all__ = [
+    "FetchError",
+    "is_http",
+    "is_remote",
+    "open_remote_zarr",
+    "patiently",
+    "probe",
+    "remote_settings",
+    "renewed",
+]
 
-_SECONDS = 15
+T = TypeVar("T")
 
-GDAL_REMOTE: dict[str, str | int | float] = {
+_PAUSES = (0.5, 1.0)
+"""Seconds before what failed is tried again."""
+_STALLED = 30.0
+"""Seconds after which what failed is not tried again: libraries have waited long enough."""
+_TEMPORARY = (408, 416, 425, 429)
+"""Answers that may be others a moment later, beside those from 500 on."""
+
+_GDAL: dict[str, str | int | float] = {
     # Listing a folder of a bucket to look for side-car files takes longer than reading the image.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    "GDAL_HTTP_CONNECTTIMEOUT": _SECONDS,
+    "GDAL_HTTP_CONNECTTIMEOUT": 15,
     "GDAL_HTTP_TIMEOUT": 60,
     "GDAL_HTTP_MAX_RETRY": 3,
     "GDAL_HTTP_RETRY_DELAY": 0.5,
+    "GDAL_HTTP_RETRY_CODES": "408,416,425,429,500,502,503,504",
 }
-"""GDAL's configuration for remote files: bounded waiting, few retries, no listing of folders."""
+
+
+class _Hiding(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Hide secrets of addresses in what libraries log."""
+        record.msg, record.args = without_secrets(record.getMessage()), ()
+        return True
+
+
+for _library in ("rasterio._env", "rasterio._err", "fsspec", "fsspec.http"):
+    logging.getLogger(_library).addFilter(_Hiding())
+
+
+class FetchError(SourceError):
+    """A server did not give what was asked for; it may when asked again."""
+
+
+def remote_settings() -> dict[str, str | int | float]:
+    """Return GDAL's configuration for remote files: bounded waiting, few retries, no listing.
+
+    Environment variables of the same names count in place of it.
+    """
+    return {name: os.environ.get(name, value) for name, value in _GDAL.items()}
+
+
+_renewals = itertools.count(1)
+
+
+def renewed(uri: str) -> str:
+    """Return another name of a file behind http, under which GDAL has kept no broken answer.
+
+    What stands behind ``#`` is not sent to servers; rasterio would leave it out of a plain address.
+    """
+    file = file_of(uri)
+    page = uri.removesuffix(file)
+    return f"{page}/vsicurl/{file}#{next(_renewals)}" if is_http(file) else uri
+
+
+def patiently(call: Callable[[], T]) -> T:
+    """Call again, after a pause, what failed for reasons that may pass.
+
+    Raises:
+        FetchError: it failed every time, or took so long that nothing is to be hoped for.
+    """
+    began = time.monotonic()
+    for pause in _PAUSES:
+        try:
+            return call()
+        except FetchError:
+            if time.monotonic() - began > _STALLED:
+                raise
+        time.sleep(pause)
+    return call()
 
 
 def is_http(uri: str) -> bool:
@@ -55,18 +136,7 @@ def probe(url: str) -> tuple[tuple[str, str], ...]:
     Raises:
         SourceError: nothing is served there.
     """
-    request = Request(url, headers={"Range": "bytes=0-0"})
-    try:
-        with urlopen(request, timeout=_SECONDS) as reply:
-            headers = reply.headers
-    except HTTPError as error:
-        error.close()
-        raise SourceError(
-            f"{url}: the server answers {error.code} {error.reason}; check the address and access"
-        ) from error
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise SourceError(f"{url}: no answer ({reason}); check the address and network") from error
+    headers = patiently(lambda: _ask(url))
     size = headers.get("Content-Range", "").rpartition("/")[2] or headers.get("Content-Length", "")
     state = {
         "etag": headers.get("ETag", ""),
@@ -74,6 +144,72 @@ def probe(url: str) -> tuple[tuple[str, str], ...]:
         "size": size,
     }
     return tuple((name, value) for name, value in state.items() if value)
+
+
+def _ask(url: str) -> HTTPMessage:
+    """Return the headers of an answer, or an error of the kind that tells whether to ask again."""
+    answers: list[HTTPMessage | Exception] = []
+
+    def ask() -> None:
+        try:
+            with _OPENER.open(_request(url), timeout=_seconds("GDAL_HTTP_CONNECTTIMEOUT")) as reply:
+                answers.append(reply.headers)
+        except Exception as error:
+            answers.append(error)
+
+    # A server that sends a byte now and then satisfies the limit of each read for ever.
+    asking = threading.Thread(target=ask, name="tilesegm-probe", daemon=True)
+    asking.start()
+    asking.join(_seconds("GDAL_HTTP_CONNECTTIMEOUT"))
+    answer = answers[0] if answers else TimeoutError("timed out")
+    if isinstance(answer, HTTPError):
+        answer.close()
+        passing = answer.code >= 500 or answer.code in _TEMPORARY
+        raise (FetchError if passing else SourceError)(
+            f"{url}: the server answers {answer.code} {answer.reason}; check the address and access"
+        ) from answer
+    if isinstance(answer, OSError | HTTPException | ValueError):
+        reason = getattr(answer, "reason", answer)
+        raise FetchError(
+            f"{url}: no answer ({reason}); check the address and network"
+        ) from harmless(answer)
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+def _seconds(name: str) -> float:
+    """Return a limit of time that the environment may set, as GDAL takes it."""
+    try:
+        return float(remote_settings()[name])
+    except ValueError:
+        return float(_GDAL[name])
+
+
+def _request(url: str) -> Request:
+    """Ask for one byte, with name and password in a header, where servers look for them."""
+    parts = urlsplit(url)
+    user, _, host = parts.netloc.rpartition("@")
+    request = Request(urlunsplit(parts._replace(netloc=host)), headers={"Range": "bytes=0-0"})
+    if user:
+        word = b64encode(unquote(user).encode()).decode()
+        request.add_header("Authorization", f"Basic {word}")
+    return request
+
+
+class _Careful(HTTPRedirectHandler):
+    """Does not send a password on to another host."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        made = super().redirect_request(req, fp, code, msg, headers, newurl)
+        if made is not None and urlsplit(newurl)[:2] != urlsplit(req.full_url)[:2]:
+            made.remove_header("Authorization")
+        return made
+
+
+_OPENER = build_opener(_Careful)
 
 
 def open_remote_zarr(url: str) -> Any:
@@ -93,18 +229,44 @@ def open_remote_zarr(url: str) -> Any:
     if not is_http(url):
         return zarr.open(url, mode="r")
     _find_metadata(url)
-    import aiohttp
+    from aiohttp import ClientTimeout
+    from zarr.storage import FsspecStore
 
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_SECONDS, sock_read=60)
-    return zarr.open(url, mode="r", storage_options={"client_kwargs": {"timeout": timeout}})
+    address, _, signature = url.partition("?")
+    limits = ClientTimeout(
+        total=_seconds("GDAL_HTTP_TIMEOUT"), sock_connect=_seconds("GDAL_HTTP_CONNECTTIMEOUT")
+    )
+    files = _signed_files()(
+        signature, asynchronous=True, encoded=bool(signature), client_kwargs={"timeout": limits}
+    )
+    return zarr.open(FsspecStore(files, read_only=True, path=address.rstrip("/")), mode="r")
+
+
+@cache
+def _signed_files() -> Any:
+    """Return files behind http as fsspec has them, each with the signature of their store."""
+    from fsspec.implementations.http import HTTPFileSystem
+    from yarl import URL
+
+    class Signed(HTTPFileSystem):  # type: ignore[misc]
+        def __init__(self, signature: str, **settings: Any) -> None:
+            super().__init__(**settings)
+            self._signature = signature
+
+        def encode_url(self, url: str) -> Any:
+            signed = f"{url}?{self._signature}" if self._signature else url
+            return URL(signed, encoded=self.encoded)
+
+    return Signed
 
 
 def _find_metadata(url: str) -> None:
     """Refuse an address without Zarr metadata, which zarr would call an absent group."""
     absent: SourceError | None = None
+    store, mark, signature = url.partition("?")
     for document in ("zarr.json", ".zarray", ".zgroup"):
         try:
-            probe(f"{url.rstrip('/')}/{document}")
+            probe(f"{store.rstrip('/')}/{document}{mark}{signature}")
         except SourceError as error:
             if not isinstance(error.__cause__, HTTPError):
                 raise

@@ -62,6 +62,7 @@ class StackSource(ImageSource):
         info = replace(
             first,
             uri=uri,
+            address=uri,
             bands=len(used),
             dtype=dtype,
             block=max(part.info.block for part, _ in used),

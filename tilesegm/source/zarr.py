@@ -14,6 +14,7 @@ from zarr.storage import ZipStore
 
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
+from tilesegm.shown import harmless
 from tilesegm.source.attributes import fill_value, scaling
 from tilesegm.source.base import ImageInfo, scaling_of_bands
 from tilesegm.source.identity import (
@@ -27,7 +28,7 @@ from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.names import is_zarr
 from tilesegm.source.options import SourceOptions
-from tilesegm.source.remote import is_http, open_remote_zarr
+from tilesegm.source.remote import FetchError, is_http, is_remote, open_remote_zarr, patiently
 from tilesegm.source.zarr_image import find_image
 
 __all__ = ["ZarrSource", "open_zarr"]
@@ -115,14 +116,18 @@ class ZarrSource(ImageSource):
             self._array.store.close()
 
     def _take(self, window: Window) -> np.ndarray[Any, Any]:
+        return patiently(lambda: self._fetch(window))
+
+    def _fetch(self, window: Window) -> np.ndarray[Any, Any]:
         try:
             part = self._array[self._axes.index(window, self._span)]
         except Exception as error:
             # Codecs and stores raise what they like.
-            raise SourceError(
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise (FetchError if is_remote(self._uri) else SourceError)(
                 f"{self._uri}: the image cannot be read at {window}: cut short, "
-                f"damaged or out of reach ({error})"
-            ) from error
+                f"damaged or out of reach ({reason})"
+            ) from harmless(error)
         values = self._axes.arrange(np.asarray(part))
         if self._picked is not None:
             return take_bands(values, self._picked)
@@ -135,6 +140,10 @@ def open_zarr(path: str) -> Any:
     Raises:
         SourceError: there is none.
     """
+    return patiently(lambda: _open_zarr(path))
+
+
+def _open_zarr(path: str) -> Any:
     try:
         if "://" in path:
             return open_remote_zarr(path)
@@ -148,9 +157,9 @@ def open_zarr(path: str) -> Any:
         # Stores and codecs raise what they like.
         reason = " ".join(str(error).split()) or type(error).__name__
         hint = "; check the address" if is_http(path) else ""
-        raise SourceError(
+        raise (FetchError if is_remote(path) else SourceError)(
             f"{path}: no Zarr array or group can be opened ({reason}){hint}"
-        ) from error
+        ) from harmless(error)
 
 
 def _parent(path: str | None, node: Any) -> zarr.Group | None:

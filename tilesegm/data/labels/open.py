@@ -75,7 +75,7 @@ def open_on_grid(image: Any, info: ImageInfo, nodata: Nodata | None = None) -> S
         source.close()
         raise
     source.close()
-    return RasterSource(source.info.uri, SourceOptions(nodata=nodata), info)
+    return RasterSource(source.info.address, SourceOptions(nodata=nodata), info)
 
 
 def _on_grid(labels: ImageInfo, image: ImageInfo) -> bool:

@@ -74,7 +74,7 @@ class RasterLabels:
                 for found in find_hidden(self._source)
                 if found.pixels
             )
-        with open_source(uri) as own:
+        with open_source(self._source.info.address) as own:
             return tuple(
                 f"labels {uri}: {found.fact} by its own tag, and labels.nodata is {self._nodata}"
                 for found in find_hidden(own)

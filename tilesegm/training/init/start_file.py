@@ -13,6 +13,7 @@ from tilesegm.data.scene_notes import scene_notes
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.files import write_file
+from tilesegm.shown import without_secrets
 from tilesegm.training.init.entries import make_entries, relative_to, scenes_of_patterns
 from tilesegm.training.init.gather import Gathered, gather, listed
 from tilesegm.training.init.hold_out import are_slices, hold_outs
@@ -89,6 +90,13 @@ def write_start(
         choices = choose(entries, surveys, surveyed, way)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
     write_file(path, text)
+    if without_secrets(text) != text:
+        on_event(
+            Noted(
+                f"{path} holds a password or signature of an address, without which the image "
+                "cannot be opened; ${NAME} in its place is taken from the environment"
+            )
+        )
     return choices
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.errors import SettingsError
+from tilesegm.shown import without_secrets
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.paths import anchored
 from tilesegm.training.settings.schema import adapter
@@ -92,19 +93,31 @@ def read_config(document: Document | Mapping[str, Any], folder: Path = Path()) -
 
 
 def plain_config(config: TrainingConfig) -> dict[str, Any]:
-    """Return settings as dicts, lists and scalars; `read_config` makes them again."""
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    """Return settings as dicts, lists and scalars; `read_config` makes them again.
+
+    Secrets of addresses are hidden: what is plain is stored, and shown.
+    """
+    plain: dict[str, Any] = _hidden(dataclasses.asdict(config))
     return plain
 
 
 def dump_config(config: TrainingConfig) -> str:
-    """Write settings as JSON, which `load_config` reads again."""
-    return json.dumps(dataclasses.asdict(config), indent=1) + "\n"
+    """Write settings as JSON, which `load_config` reads again; see `plain_config`."""
+    return json.dumps(plain_config(config), indent=1) + "\n"
+
+
+def _hidden(value: Any) -> Any:
+    """Return what JSON makes of a value, with the secrets of all texts hidden."""
+    if isinstance(value, dict):
+        return {key: _hidden(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden(each) for each in value]
+    return without_secrets(value) if isinstance(value, str) else value
 
 
 def config_digest(config: TrainingConfig) -> str:
     """Return the SHA-256 of settings in hexadecimal."""
-    text = json.dumps(dataclasses.asdict(config), sort_keys=True)
+    text = json.dumps(plain_config(config), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

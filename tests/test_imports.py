@@ -16,7 +16,10 @@ import tilesegm
 ROOT = Path(tilesegm.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-FOUNDATIONS = {"checks", "classes", "closing", "errors", "events", "files", "plain", "version"}
+FOUNDATIONS = {
+    *("checks", "classes", "closing", "errors", "events", "files", "inputs", "plain", "trust"),
+    "version",
+}
 """What every room may import: they import nothing but each other."""
 
 # What else each room may import, from the ground up. `model` describes networks to everybody, and

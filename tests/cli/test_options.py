@@ -40,6 +40,10 @@ RAISED_IN = {
     "training": ("train run",),
     "training/init": ("train init",),
     "training/settings": ("train run", "train preview", "train split"),
+    "trust": (
+        *("predict", "plan", "audit", "evaluate", "info"),
+        *("train run", "train init", "train preview", "train split"),
+    ),
     "cli/main": ("",),
     "cli/option_groups": ("predict", "plan", "audit"),
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet
+from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet, Trust
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
 from tilesegm.files import write_file
@@ -111,6 +111,7 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Score class maps of any size against the truth.
 

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tilesegm.cli.shared import AsJson, Bands, Level, Nodata, Unscale
+from tilesegm.cli.shared import AsJson, Bands, Level, Nodata, Trust, Unscale
 from tilesegm.cli.values import parse_bands
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def info(
     level: Level = 0,
     unscale: Unscale = False,
     as_json: AsJson = False,
+    trust: Trust = False,
 ) -> None:
     """Describe an image or a model bundle, without loading a network.
 

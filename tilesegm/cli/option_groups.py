@@ -24,6 +24,7 @@ from tilesegm.cli.shared import (
     ScoresChoice,
     Stack,
     Tile,
+    Trust,
     Unscale,
 )
 from tilesegm.cli.values import (
@@ -64,6 +65,7 @@ class InferenceOptions:
     head: Head = None
     precision: PrecisionChoice = "float32"
     tta: Augment = None
+    trust: Trust = False
 
     def image(self, images: list[str]) -> str | list[str]:
         """Return the one image that a command takes, which may be a stack of files."""

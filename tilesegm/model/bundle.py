@@ -20,7 +20,9 @@ from typing import Any
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ModelError, OutputError
 from tilesegm.files import replacing
+from tilesegm.inputs import check_input, read_json
 from tilesegm.model.base import ModelSpec
+from tilesegm.model.card import check_card
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.version import __version__
 
@@ -71,6 +73,7 @@ class Bundle:
         """
         if not self.weights.is_file():
             raise ModelError(f"{self.path} is damaged: {_WEIGHTS} is missing; copy it again")
+        check_input(self.weights, ModelError)
         sha256 = sha256_of(self.weights)
         if sha256 != self.sha256:
             raise ModelError(
@@ -127,7 +130,7 @@ def read_bundle(path: str | Path) -> Bundle:
     """
     folder = Path(path)
     try:
-        card = json.loads((folder / _CARD).read_text("utf-8"))
+        card = read_json(folder / _CARD, ModelError)
     except FileNotFoundError:
         raise ModelError(f"{folder} is not a bundle: it has no {_CARD}") from None
     except (OSError, ValueError) as error:
@@ -136,13 +139,15 @@ def read_bundle(path: str | Path) -> Bundle:
         raise ModelError(f"{folder} is not a bundle: {_CARD} does not say so")
     if card.get("version") != _VERSION:
         raise ModelError(
-            f"{folder} is a bundle of version {card.get('version')} and this tilesegm reads "
+            f"{folder} is a bundle of version {card.get('version')!r:.20} and this tilesegm reads "
             f"version {_VERSION}; update tilesegm"
         )
     try:
         return _bundle_of(folder, card)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder} is damaged: {_CARD} lacks or garbles {error}") from error
+    except ModelError as error:
+        raise ModelError(
+            f"{folder} is damaged: {_CARD} garbles {error}; copy the folder again"
+        ) from None
 
 
 def sha256_of(path: Path) -> str:
@@ -180,24 +185,22 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
     }
 
 
-def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
-    normalisation = Normalisation(
-        tuple(card["normalisation"]["offset"]), tuple(card["normalisation"]["scale"])
-    )
+def _bundle_of(folder: Path, content: dict[str, Any]) -> Bundle:
+    card = check_card(content)
+    normalisation = Normalisation(tuple(card.normalisation.offset), tuple(card.normalisation.scale))
     classes = tuple(
-        ClassInfo(str(entry["name"]), (entry["colour"][0], entry["colour"][1], entry["colour"][2]))
-        for entry in card["classes"]
+        ClassInfo(entry.name, (entry.colour[0], entry.colour[1], entry.colour[2]))
+        for entry in card.classes
     )
-    info = BundleInfo(classes, normalisation, tuple(card["band_names"]), card["training"])
-    network = card["network"]
-    tile = network["tile"]
+    info = BundleInfo(classes, normalisation, tuple(card.band_names), card.training)
+    network = card.network
     spec = ModelSpec(
         name=folder.name,
         classes=classes,
-        inexact=tuple(network["inexact"]),
-        tile=(tile[0], tile[1]) if tile else None,
+        inexact=tuple(network.inexact),
+        tile=(network.tile[0], network.tile[1]) if network.tile else None,
         fill=normalisation.offset,
-        identity=(("model", card["sha256"]),),
-        **{name: network[name] for name in _PLAIN},
+        identity=(("model", card.sha256),),
+        **{name: getattr(network, name) for name in _PLAIN},
     )
-    return Bundle(folder, spec, info, card["sha256"], card["versions"])
+    return Bundle(folder, spec, info, card.sha256, card.versions)

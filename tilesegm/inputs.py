@@ -15,7 +15,7 @@ from typing import Any
 from tilesegm.errors import InputError
 from tilesegm.trust import HOW_TO_TRUST, trusted
 
-__all__ = ["check_expansion", "check_input", "check_tree", "read_json", "read_text"]
+__all__ = ["check_expansion", "check_input", "check_tree", "read_json", "read_text", "said"]
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -75,7 +75,9 @@ def check_tree(folder: Path, error: type[InputError]) -> list[str]:
             if os.path.islink(path):
                 real = os.path.realpath(path)
                 if not f"{real}/".startswith(f"{root}/") and not trusted():
-                    raise error(f"{folder} holds a link out of it, {path} to {real}; {HOW_TO_TRUST}")
+                    raise error(
+                        f"{folder} holds a link out of it, {path} to {real}; {HOW_TO_TRUST}"
+                    )
             if os.path.isfile(path):
                 files.append(path)
             else:
@@ -142,3 +144,9 @@ def read_json(path: Path, error: type[InputError], limit: int = 1 << 24) -> Any:
         return json.loads(read_text(path, error, limit))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
+
+
+def said(error: BaseException, length: int = 300) -> str:
+    """Return what an error of a library says, in one line of bounded length."""
+    text = " ".join(str(error)[: 4 * length].split())
+    return (text if len(text) <= length else f"{text[:length]} ...") or type(error).__name__

@@ -37,7 +37,9 @@ def mutations(document: Any, seed: int = 0, most: int | None = None) -> Iterator
         chosen = random.Random(seed).sample(chosen, most)
     for path, number in chosen:
         value = VALUES[number]
-        name = f"{'.'.join(map(str, path)) or 'all'} = {'deleted' if value is DELETE else value!r:.40}"
+        name = (
+            f"{'.'.join(map(str, path)) or 'all'} = {'deleted' if value is DELETE else value!r:.40}"
+        )
         yield name, _changed(document, path, value)
 
 

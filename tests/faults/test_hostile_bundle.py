@@ -69,7 +69,9 @@ def test_every_field_of_a_card_garbled(bundle: Path) -> None:
         (("band_names",), ["red"]),
     ],
 )
-def test_values_that_make_no_sense(bundle: Path, tmp_path: Path, field: tuple, value: object) -> None:
+def test_values_that_make_no_sense(
+    bundle: Path, tmp_path: Path, field: tuple, value: object
+) -> None:
     folder = shutil.copytree(bundle, tmp_path / "net")
     card = json.loads((folder / "bundle.json").read_text())
     node = card

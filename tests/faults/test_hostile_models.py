@@ -107,7 +107,9 @@ def test_code_runs_only_where_it_is_trusted(
     np.testing.assert_array_equal(trusted(tiles), open_model(double)(tiles))
 
 
-def served(folder: Path, function: Callable[[Any], Any], init: Callable[[], Any] | None = None) -> Path:
+def served(
+    folder: Path, function: Callable[[Any], Any], init: Callable[[], Any] | None = None
+) -> Path:
     """Save a SavedModel whose scores go through a function."""
 
     class Net(tf.Module):
@@ -135,7 +137,15 @@ def after(operation: Callable[[], Any]) -> Callable[[Any], Any]:
 def inside_branches(x: Any) -> Any:
     return tf.cond(
         tf.reduce_sum(x) > 0,
-        lambda: x + tf.map_fn(lambda n: tf.cast(tf.strings.length(tf.io.read_file("/etc/passwd")), tf.float32) + n, tf.zeros(2)),
+        lambda: (
+            x
+            + tf.map_fn(
+                lambda n: (
+                    tf.cast(tf.strings.length(tf.io.read_file("/etc/passwd")), tf.float32) + n
+                ),
+                tf.zeros(2),
+            )
+        ),
         lambda: x,
     )
 

@@ -17,8 +17,8 @@ ROOT = Path(tilesegm.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
 FOUNDATIONS = {
-    *("checks", "classes", "closing", "errors", "events", "files", "inputs", "plain", "trust"),
-    "version",
+    *("checks", "classes", "closing", "errors", "events", "files", "hdf5", "inputs"),
+    *("plain", "trust", "version"),
 }
 """What every room may import: they import nothing but each other."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.errors import ModelError
+from tilesegm.hdf5 import is_outside, walk
 from tilesegm.inputs import check_expansion
 
 __all__ = ["check_hdf5", "check_keras_zip"]
@@ -64,28 +65,19 @@ def check_hdf5(path: Path, file: Any, stored: int) -> None:
 def _check_group(path: Path, root: Any, stored: int) -> None:
     import h5py
 
-    waiting, seen, total = [root], set(), 0
-    while waiting:
-        group = waiting.pop()
-        if group.id.__hash__() in seen:  # hard links may lead back
-            continue
-        seen.add(group.id.__hash__())
-        for name in group:
-            link = group.get(name, getlink=True)
-            if isinstance(link, h5py.ExternalLink | h5py.SoftLink):
-                raise ModelError(
-                    f"{path} holds a link, {name!r}, and arrays are expected; save the model again"
-                )
-            item = group[name]
-            if isinstance(item, h5py.Group):
-                waiting.append(item)
-            elif isinstance(item, h5py.Dataset):
-                if item.external or item.is_virtual:
-                    raise ModelError(
-                        f"{path}: the array {name!r} lies in another file; save the model again"
-                    )
-                total += math.prod(item.shape or ()) * item.dtype.itemsize
-                check_expansion(f"{path}: its arrays", total, stored, ModelError)
+    total = 0
+    for name, link, item in walk(root):
+        if is_outside(link, item):
+            raise ModelError(
+                f"{path}: the array {name!r} lies in another file; save the model again"
+            )
+        if item is None:
+            raise ModelError(
+                f"{path} holds a link, {name!r}, and arrays are expected; save the model again"
+            )
+        if isinstance(item, h5py.Dataset):
+            total += math.prod(item.shape or ()) * item.dtype.itemsize
+            check_expansion(f"{path}: its arrays", total, stored, ModelError)
 
 
 class _Part(io.RawIOBase):

@@ -6,6 +6,7 @@ Both are told beforehand, from what the system and the headers of the file say.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -46,10 +47,12 @@ def check_input(path: str | Path, error: type[InputError]) -> None:
     try:
         real = os.path.realpath(path)
         mode = os.stat(real).st_mode
-    except OSError:
-        return
+    except OSError as reason:
+        if reason.errno not in (errno.ENAMETOOLONG, errno.ELOOP):
+            return
+        raise error(f"{str(path)[:200]!r} is no name of a file ({reason.strerror})") from None
     except ValueError as reason:  # a NUL, or a surrogate that no file name holds
-        raise error(f"{str(path)!r} is no name of a file ({reason}); check the path") from None
+        raise error(f"{str(path)[:200]!r} is no name of a file ({reason}); check it") from None
     kind = next((name for test, name in _KINDS if test(mode)), None)
     if kind is None and f"{real}/".startswith(_SYSTEM):
         kind = "a file of the operating system"

@@ -18,7 +18,7 @@ from tilesegm.source.missing import Missing
 
 __all__ = ["ImageSource", "Loaded", "check_image", "take_bands"]
 
-_SIDE, _PIXELS, _BANDS = 1 << 26, 1 << 42, 1 << 16
+_SIDE, _PIXELS, _BANDS = 1 << 26, 1 << 42, 1 << 12
 """What plans of tiles and regions are made for: a second and some 100 MB at the most."""
 
 Loaded = tuple[NDArray[Any], NDArray[np.bool_] | None]

@@ -8,15 +8,25 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from tilesegm.errors import InputError
 from tilesegm.trust import HOW_TO_TRUST, trusted
 
-__all__ = ["check_expansion", "check_input", "check_tree", "read_json", "read_text", "said"]
+__all__ = [
+    "check_expansion",
+    "check_input",
+    "check_npz",
+    "check_tree",
+    "read_json",
+    "read_text",
+    "said",
+]
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -105,6 +115,34 @@ def check_expansion(what: str, unpacked: int, stored: int, error: type[InputErro
             f"{what} unpacks to {unpacked / 1e6:.0f} MB from {stored / 1e6:.3f} MB, more than "
             f"{EXPANSION} times; {HOW_TO_TRUST}"
         )
+
+
+def check_npz(path: Path, error: type[InputError]) -> None:
+    """Refuse an archive of arrays that unpack to far more than is stored.
+
+    Args:
+        path: of the file.
+        error: to be raised.
+
+    Raises:
+        InputError: they do, as the archive or the headers of the arrays claim, or it is no file.
+        ValueError: it is damaged; so are OSError and zipfile.BadZipFile.
+    """
+    import numpy as np
+
+    check_input(path, error)
+    stored, total = path.stat().st_size, 0
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            total += member.file_size
+            check_expansion(str(path), total, stored, error)
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0
+                if version != (1, 0):
+                    read = np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(file)
+            check_expansion(str(path), math.prod(shape) * dtype.itemsize, stored, error)
 
 
 def read_text(path: Path, error: type[InputError], limit: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -14,7 +15,9 @@ import numpy as np
 
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics.values import SceneStatistics
+from tilesegm.errors import SettingsError
 from tilesegm.files import replacing
+from tilesegm.inputs import check_npz
 
 __all__ = ["load_statistics", "save_statistics", "scenes_digest"]
 
@@ -55,6 +58,7 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
     Statistics can be measured again at any time, so a damaged file is no error.
     """
     try:
+        check_npz(path, SettingsError)
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             if str(file["key"]) != key:
@@ -72,5 +76,7 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
                 )
                 for index in range(count)
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (SettingsError, OSError, ValueError, LookupError, TypeError, EOFError, MemoryError):
+        return None
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, SyntaxError):
         return None

@@ -1,7 +1,7 @@
 """What may be opened as an input, and how much may be read or unpacked of it.
 
-Devices and FIFOs give no end or never answer, and a small file may unpack to more than memory holds.
-Both are told beforehand, from what the system and the headers of the file say.
+Devices and pipes have no end or never answer, and a small file may unpack to more than memory
+holds. Both are told beforehand, from what the system and the headers of the file say.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ _SYSTEM = ("/proc/", "/sys/")
 """Where files show the state of the system, and may have no end."""
 
 EXPANSION = 100
-"""Times its stored size to which honest data unpack at most: deflate and Zstandard reach ten times on
-class maps, some hundred times on constants."""
+"""Times their stored size to which data unpack at most: deflate and Zstandard reach ten times on
+class maps."""
 FLOOR = 1 << 27
 """Bytes that may be unpacked of any file."""
 

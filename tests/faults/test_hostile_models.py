@@ -1,5 +1,7 @@
 """Model files that try to run code, reach other files, or unpack to more than memory."""
 
+# ruff: noqa: E501 (tables of attacks, one a row)
+
 from __future__ import annotations
 
 import json
@@ -10,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -258,7 +259,6 @@ def test_a_saved_model_in_chunks_or_with_links_out(tmp_path: Path) -> None:
 def test_keras_refuses_what_it_is_known_to_have_let_in(tmp_path: Path, net: Path) -> None:
     """The advisories up to CVE-2026-12481, each of which a file used to get past safe mode."""
     inner = {"module": "keras.utils", "class_name": "function", "registered_name": "function"}
-    written = tmp_path / "written"
     (tmp_path / "words.txt").write_text("secret\n")
     for layer in (
         {
@@ -296,5 +296,3 @@ def test_keras_refuses_what_it_is_known_to_have_let_in(tmp_path: Path, net: Path
         data = json.dumps(config).encode()
         with pytest.raises(ModelError, match="cannot be loaded"):
             open_model(rewritten(net, tmp_path / "bad.keras", {"config.json": data}))
-    assert not written.exists()
-    assert keras.config.is_safe_mode() if hasattr(keras.config, "is_safe_mode") else True

@@ -171,7 +171,7 @@ Trust = Annotated[
     typer.Option(
         "--trust",
         callback=_trust,
-        help="Trust the files: a model may then run any code, a mosaic read any file or address, and "
-        "a file unpack to any size.",
+        help="Trust the files: a model may then run any code, a mosaic read any file or address, "
+        "and a file unpack to any size.",
     ),
 ]

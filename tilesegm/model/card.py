@@ -1,7 +1,7 @@
 """The card of a bundle, `bundle.json`, and what each of its values may be.
 
-This is the one place where a card is checked. What it does not name passes, since later versions may
-write more.
+This is the one place where a card is checked. What it does not name passes, since later versions
+may write more.
 """
 
 from __future__ import annotations

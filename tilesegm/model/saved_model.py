@@ -47,8 +47,8 @@ def open_saved_model(
         bands: bands of the image, for a signature that does not say.
 
     Raises:
-        ModelError: the folder cannot be loaded, reaches beyond its own files, or its signature is no
-            segmentation.
+        ModelError: the folder cannot be loaded, reaches beyond its own files, or its signature is
+            no segmentation.
         SettingsError: the normalisation is for another number of bands.
     """
     keras = import_keras()

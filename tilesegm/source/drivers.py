@@ -9,5 +9,5 @@ DRIVERS = (
     *("PNM", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "HFA", "ENVI", "EHdr", "AAIGrid"),
     *("SRTMHGT", "DTED", "NITF", "GRIB", "netCDF", "HDF5", "HDF5Image", "GPKG", "MBTiles"),
 )
-"""GDAL's names. Left out are services (WMS, WMTS, STAC ...), indexes of tiles, and whatever else is a
-text that names further files."""
+"""GDAL's names. Left out are services (WMS, WMTS, STAC ...), indexes of tiles, and whatever else is
+a text that names further files."""

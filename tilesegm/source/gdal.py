@@ -13,8 +13,8 @@ from typing import Any
 
 import rasterio
 from affine import Affine
-from rasterio.enums import ColorInterp, Resampling
 from rasterio._path import _parse_path
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.env import env_ctx_if_needed, set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader

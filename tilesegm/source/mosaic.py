@@ -1,7 +1,7 @@
 """Where mosaics (VRT) and the files beside an image lead, told before GDAL opens anything.
 
-A VRT is a text that names other files, addresses and code, whatever its own name is. Without trust it
-may name pixels beside or below itself, in formats that lead nowhere else.
+A VRT is a text that names other files, addresses and code, whatever its own name is. Without trust
+it may name pixels beside or below itself, in formats that lead nowhere else.
 """
 
 from __future__ import annotations
@@ -143,6 +143,6 @@ def _names(uri: str, root: ElementTree.Element) -> Iterator[tuple[str, bool, boo
 
 def _elsewhere(uri: str, name: str) -> SourceError:
     return SourceError(
-        f"{uri}: the mosaic leads to {name!r:.100}, and without trust it may name only files beside "
-        f"or below itself; {HOW_TO_TRUST}"
+        f"{uri}: the mosaic leads to {name!r:.100}, and without trust it may name only files "
+        f"beside or below itself; {HOW_TO_TRUST}"
     )

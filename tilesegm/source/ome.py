@@ -18,7 +18,7 @@ __all__ = ["OmeAxis", "OmeImage", "OmeLevel", "check_path", "read_image", "read_
 class OmeAxis:
     """An axis of the arrays."""
 
-    name: str
+    name: Annotated[str, Len(1, 100)]
     unit: str | None = None
 
 
@@ -34,7 +34,7 @@ class OmeStep:
 class OmeLevel:
     """One resolution."""
 
-    path: str
+    path: Annotated[str, Len(1, 1000)]
     coordinateTransformations: list[OmeStep] | None = None  # noqa: N815
 
 
@@ -72,7 +72,7 @@ def read_image(uri: str, ome: Any) -> tuple[OmeImage, tuple[str, ...]]:
     """Return the first image of OME metadata, and the names of its channels.
 
     Raises:
-        SourceError: a value that is needed is missing or of another type, or leads out of the store.
+        SourceError: a value that is needed is missing, of another type, or leads out of the store.
     """
     image: OmeImage = _checked(uri, "multiscales", OmeImage, ome["multiscales"])[0]
     for level in image.datasets:
@@ -124,7 +124,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _checked(uri: str, key: str, kind: type[Any], value: Any) -> Any:
+def _checked(uri: str, key: str, kind: Any, value: Any) -> Any:
     from pydantic import ValidationError
 
     try:

@@ -36,8 +36,8 @@ _TAGS = {
     f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "map", "seq")
 }
 _MOST = 100_000
-"""Values that a file may hold or stand for: some 10 000 scenes with all that can be said of each. The
-reader takes some four seconds for them."""
+"""Values that a file may hold or stand for: some 10 000 scenes with all that can be said of each.
+The reader takes some four seconds for them."""
 _LONGEST = 200
 """Characters of a key."""
 

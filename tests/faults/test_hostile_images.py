@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -144,6 +145,18 @@ def test_overviews_that_lead_elsewhere(folder: Path, how: str) -> None:
         (folder / "a.tif.ovr").write_text(mosaic(str(secret)))
     with pytest.raises(SourceError, match=r"leads? to"):
         read(path)
+
+
+def test_an_hdf5_image_that_lies_in_other_files(tmp_path: Path) -> None:
+    path = tmp_path / "city.tif"
+    for how in ("storage", "link"):
+        with h5py.File(path, "w") as file:
+            if how == "link":
+                file["a"] = h5py.ExternalLink("/tmp/other.h5", "/a")
+            else:
+                file.create_dataset("a", (16, 16), "u1", external=[("/etc/passwd", 0, 256)])
+        with pytest.raises(SourceError, match="leads to other files, as 'a' does"):
+            read(path)
 
 
 SERVICES = {

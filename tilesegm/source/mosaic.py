@@ -13,9 +13,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tilesegm.errors import SourceError
+from tilesegm.hdf5 import is_outside, walk
 from tilesegm.inputs import check_input, said
 from tilesegm.source.names import file_of
-from tilesegm.trust import HOW_TO_TRUST
+from tilesegm.trust import HOW_TO_TRUST, trusted
 
 __all__ = ["check_beside", "check_links", "check_mosaic_text"]
 
@@ -58,10 +59,25 @@ def check_links(path: Path, raw: bool = False, depth: int = 0) -> None:
         if depth > _DEEPEST:
             raise SourceError(f"{path}: mosaics of mosaics of mosaics; pass one of the parts")
         check_mosaic_text(str(path), (head + text).decode("utf-8", "replace"), path.parent, depth)
+    elif head.startswith(b"\x89HDF") and not trusted():
+        _check_hdf5(path)
     elif depth and not raw and not _PIXELS.match(head):
         raise SourceError(
             f"{path} is part of a mosaic, in a format that may lead elsewhere; {HOW_TO_TRUST}"
         )
+
+
+def _check_hdf5(path: Path) -> None:
+    """Refuse an HDF5 or NetCDF file whose arrays lie in other files."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            names = [name for name, link, item in walk(file) if is_outside(link, item)]
+    except (OSError, RuntimeError, KeyError, ValueError):
+        return  # told by GDAL, in its own words
+    if names:
+        raise SourceError(f"{path} leads to other files, as {names[0]!r:.80} does; {HOW_TO_TRUST}")
 
 
 def check_mosaic_text(uri: str, text: str, folder: Path | None, depth: int = 0) -> None:

@@ -18,6 +18,7 @@ from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet, Trust
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
 from tilesegm.files import write_file
+from tilesegm.inputs import read_json
 
 if TYPE_CHECKING:
     from tilesegm.data.settings import LabelSettings
@@ -215,7 +216,7 @@ def _part(split: Path | None, fold: int | None, test: bool) -> _Part | None:
 def _fold_of(split: Path) -> int:
     """Return the fold that the run beside a split holds out; 0 where there is no run."""
     try:
-        settings = json.loads((split.parent / "settings.json").read_text("utf-8"))
+        settings = read_json(split.parent / "settings.json", SettingsError)
         return int(settings["split"]["fold"])
     except (OSError, ValueError, LookupError, TypeError):
         return 0

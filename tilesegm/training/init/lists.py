@@ -9,10 +9,14 @@ from pathlib import Path
 
 from tilesegm.data.file_names import composed, find_path, plain
 from tilesegm.errors import SettingsError
+from tilesegm.inputs import read_text
 from tilesegm.training.init.gather import listed
 from tilesegm.training.init.pairing import ROLES, Pairing, Scene, common_folder
 
 __all__ = ["files_of_lists", "find_lists", "with_roles"]
+
+_LARGEST = 1 << 26
+"""Bytes of a list: some million names."""
 
 _FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "split", "lists")
 _ABOVE = 3
@@ -153,7 +157,7 @@ def _role_of_folder(scene: Scene) -> str | None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, SettingsError, _LARGEST).removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} cannot be read as a list of images: {error}") from None
     return [line.strip() for line in text.splitlines() if line.strip()]

@@ -32,6 +32,7 @@ OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
+    "segmentation/machine": ("predict",),
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

@@ -11,7 +11,7 @@ from annotated_types import Len
 
 from tilesegm.errors import SourceError
 
-__all__ = ["OmeAxis", "OmeImage", "OmeLevel", "check_path", "read_image", "read_names"]
+__all__ = ["OmeAxis", "OmeImage", "OmeLevel", "OmeStep", "check_path", "read_image", "read_names"]
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class OmeStep:
 class OmeLevel:
     """One resolution."""
 
-    path: Annotated[str, Len(1, 1000)]
+    path: Annotated[str, Len(0, 1000)]
     coordinateTransformations: list[OmeStep] | None = None  # noqa: N815
 
 

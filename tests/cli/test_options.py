@@ -32,6 +32,7 @@ OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
+    "segmentation/machine": ("predict",),
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),
@@ -40,6 +41,10 @@ RAISED_IN = {
     "training": ("train run",),
     "training/init": ("train init",),
     "training/settings": ("train run", "train preview", "train split"),
+    "trust": (
+        *("predict", "plan", "audit", "evaluate", "info"),
+        *("train run", "train init", "train preview", "train split"),
+    ),
     "cli/main": ("",),
     "cli/option_groups": ("predict", "plan", "audit"),
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),

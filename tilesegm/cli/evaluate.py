@@ -13,11 +13,12 @@ import typer
 
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet
+from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet, Trust
 from tilesegm.cli.terminal import PlainConsole
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
 from tilesegm.files import check_file, write_file
+from tilesegm.inputs import read_json
 
 if TYPE_CHECKING:
     from tilesegm.data.settings import LabelSettings
@@ -111,6 +112,7 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Score class maps of any size against the truth.
 
@@ -220,7 +222,7 @@ def _part(split: Path | None, fold: int | None, test: bool) -> _Part | None:
 def _fold_of(split: Path) -> int:
     """Return the fold that the run beside a split holds out; 0 where there is no run."""
     try:
-        settings = json.loads((split.parent / "settings.json").read_text("utf-8"))
+        settings = read_json(split.parent / "settings.json", SettingsError)
         return int(settings["split"]["fold"])
     except (OSError, ValueError, LookupError, TypeError):
         return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Unscale
+from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Trust, Unscale
 from tilesegm.cli.terminal import PlainConsole
 from tilesegm.cli.values import parse_at, parse_bands
 from tilesegm.errors import ModelError, SourceError
@@ -36,6 +36,7 @@ def info(
     at: At = None,
     unscale: Unscale = False,
     as_json: AsJson = False,
+    trust: Trust = False,
 ) -> None:
     """Describe an image or a model bundle, without loading a network.
 

@@ -25,6 +25,7 @@ from tilesegm.cli.shared import (
     ScoresChoice,
     Stack,
     Tile,
+    Trust,
     Unscale,
 )
 from tilesegm.cli.values import (
@@ -67,6 +68,7 @@ class InferenceOptions:
     head: Head = None
     precision: PrecisionChoice = "float32"
     tta: Augment = None
+    trust: Trust = False
 
     def image(self, images: list[str]) -> str | list[str]:
         """Return the one image that a command takes, which may be a stack of files."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tilesegm.trust import trust_files
+
 __all__ = [
     "Aoi",
     "AsJson",
@@ -35,8 +37,17 @@ __all__ = [
     "Size",
     "Stack",
     "Tile",
+    "Trust",
     "Unscale",
 ]
+
+
+def _trust(value: bool) -> bool:
+    # Here and not in each command: files are opened in many places, in other processes too.
+    if value:
+        trust_files()
+    return value
+
 
 Images = Annotated[
     list[str],
@@ -163,3 +174,12 @@ AsJson = Annotated[
     bool, typer.Option("--json", help="Print JSON on standard output, one object per line.")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        callback=_trust,
+        help="Trust the files: a model may then run any code, a mosaic read any file or address, "
+        "and a file unpack to any size.",
+    ),
+]

@@ -11,7 +11,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tilesegm.cli.shared import AsJson, Changes, Overwrite, Picture, Quiet, Settings, Stack
+from tilesegm.cli.shared import (
+    AsJson,
+    Changes,
+    Overwrite,
+    Picture,
+    Quiet,
+    Settings,
+    Stack,
+    Trust,
+)
 from tilesegm.cli.terminal import PlainConsole, say
 from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
 from tilesegm.cli.without_effect import TellingCommand
@@ -71,6 +80,7 @@ def run(
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Train a network; the same command continues an interrupted run.
 
@@ -128,6 +138,7 @@ def init(
     stack: Stack = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Examine images and labels, and write a commented settings file for them.
 
@@ -161,6 +172,7 @@ def preview(
     changes: Changes = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Draw training windows before and after augmentation.
 
@@ -185,6 +197,7 @@ def split(
     changes: Changes = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
+    trust: Trust = False,
 ) -> None:
     """Draw which pixels are used for training and which are held out.
 

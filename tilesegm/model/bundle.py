@@ -20,7 +20,9 @@ from typing import Any
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ModelError, OutputError
 from tilesegm.files import replacing
+from tilesegm.inputs import check_input, read_json
 from tilesegm.model.base import ModelSpec
+from tilesegm.model.card import CardNormalisation, check_card
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.version import __version__
 
@@ -73,6 +75,7 @@ class Bundle:
         """
         if not self.weights.is_file():
             raise ModelError(f"{self.path} is damaged: {_WEIGHTS} is missing; copy it again")
+        check_input(self.weights, ModelError)
         sha256 = sha256_of(self.weights)
         if sha256 != self.sha256:
             raise ModelError(
@@ -129,7 +132,7 @@ def read_bundle(path: str | Path) -> Bundle:
     """
     folder = Path(path)
     try:
-        card = json.loads((folder / _CARD).read_text("utf-8"))
+        card = read_json(folder / _CARD, ModelError)
     except FileNotFoundError:
         raise ModelError(f"{folder} is not a bundle: it has no {_CARD}") from None
     except (OSError, ValueError) as error:
@@ -138,13 +141,15 @@ def read_bundle(path: str | Path) -> Bundle:
         raise ModelError(f"{folder} is not a bundle: {_CARD} does not say so")
     if card.get("version") != _VERSION:
         raise ModelError(
-            f"{folder} is a bundle of version {card.get('version')} and this tilesegm reads "
+            f"{folder} is a bundle of version {card.get('version')!r:.20} and this tilesegm reads "
             f"version {_VERSION}; update tilesegm"
         )
     try:
         return _bundle_of(folder, card)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{folder} is damaged: {_CARD} lacks or garbles {error}") from error
+    except ModelError as error:
+        raise ModelError(
+            f"{folder} is damaged: {_CARD} garbles {error}; copy the folder again"
+        ) from None
 
 
 def sha256_of(path: Path) -> str:
@@ -183,35 +188,34 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
     }
 
 
-def _bundle_of(folder: Path, card: dict[str, Any]) -> Bundle:
-    normalisation = _normalisation_of(card["normalisation"])
-    pixels = card.get("pixels")  # bundles of earlier versions do not tell
+def _bundle_of(folder: Path, content: dict[str, Any]) -> Bundle:
+    card = check_card(content)
+    normalisation = _normalisation_of(card.normalisation)
     classes = tuple(
-        ClassInfo(str(entry["name"]), (entry["colour"][0], entry["colour"][1], entry["colour"][2]))
-        for entry in card["classes"]
+        ClassInfo(entry.name, (entry.colour[0], entry.colour[1], entry.colour[2]))
+        for entry in card.classes
     )
     info = BundleInfo(
         classes,
         normalisation,
-        tuple(card["band_names"]),
-        card["training"],
-        pixels and _normalisation_of(pixels),
+        tuple(card.band_names),
+        card.training,
+        _normalisation_of(card.pixels) if card.pixels else None,
     )
-    network = card["network"]
-    tile = network["tile"]
+    network = card.network
     spec = ModelSpec(
         name=folder.name,
         classes=classes,
         band_names=info.band_names,
         pixels=info.pixels,
-        inexact=tuple(network["inexact"]),
-        tile=(tile[0], tile[1]) if tile else None,
+        inexact=tuple(network.inexact),
+        tile=(network.tile[0], network.tile[1]) if network.tile else None,
         fill=normalisation.offset,
-        identity=(("model", card["sha256"]),),
-        **{name: network[name] for name in _PLAIN},
+        identity=(("model", card.sha256),),
+        **{name: getattr(network, name) for name in _PLAIN},
     )
-    return Bundle(folder, spec, info, card["sha256"], card["versions"])
+    return Bundle(folder, spec, info, card.sha256, card.versions)
 
 
-def _normalisation_of(entry: Mapping[str, Any]) -> Normalisation:
-    return Normalisation(tuple(entry["offset"]), tuple(entry["scale"]))
+def _normalisation_of(entry: CardNormalisation) -> Normalisation:
+    return Normalisation(tuple(entry.offset), tuple(entry.scale))

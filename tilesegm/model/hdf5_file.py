@@ -19,11 +19,15 @@ __all__ = ["load_hdf5"]
 _FOR_TRAINING = ("_initializer", "_regularizer", "_constraint")
 
 
-def load_hdf5(path: Path) -> Any:
+def load_hdf5(path: Path, safe: bool) -> Any:
     """Load a whole model from an HDF5 file.
 
     Settings that Keras 3 no longer knows and that prediction does not need, such as ``groups=1`` of
     a transposed convolution, are left out.
+
+    Args:
+        path: of the file.
+        safe: whether layers with code of their own are refused.
 
     Raises:
         ModelError: the file is damaged, or holds weights without a network.
@@ -46,7 +50,7 @@ def load_hdf5(path: Path) -> Any:
         shutil.copyfile(path, copy)
         with h5py.File(copy, "r+") as file:
             file.attrs["model_config"] = json.dumps(config)
-        return keras.saving.load_model(copy, compile=False)
+        return keras.saving.load_model(copy, compile=False, safe_mode=safe)
 
 
 def _drop_obsolete(config: Any) -> None:

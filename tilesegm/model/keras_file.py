@@ -10,8 +10,11 @@ from types import ModuleType
 from typing import Any
 
 from tilesegm.errors import ModelError
+from tilesegm.inputs import check_input
+from tilesegm.model.archive import check_hdf5, check_keras_zip
 from tilesegm.model.foreign_file import refuse_folder, refuse_foreign, refuse_missing
 from tilesegm.model.reason import reason_of
+from tilesegm.trust import HOW_TO_TRUST, trusted
 
 __all__ = ["import_keras", "load_keras"]
 
@@ -42,6 +45,7 @@ def load_keras(path: Path) -> Any:
     """
     if not path.exists():
         raise refuse_missing(path)
+    check_input(path, ModelError)
     if path.is_dir():
         raise refuse_folder(path)
     with path.open("rb") as file:
@@ -49,15 +53,25 @@ def load_keras(path: Path) -> Any:
     is_hdf5 = begins == _HDF5 or path.suffix in (".h5", ".hdf5")
     if not is_hdf5 and (path.suffix != ".keras" or not zipfile.is_zipfile(path)):
         raise refuse_foreign(path)
-    keras = import_keras()
     try:
+        if is_hdf5:
+            check_hdf5(path, path, path.stat().st_size)
+        else:
+            check_keras_zip(path)
+        keras = import_keras()
+        # A file cannot turn this off: what Keras loads in safe mode holds no code of its own.
+        safe = not trusted()
         if is_hdf5:
             from tilesegm.model.hdf5_file import load_hdf5
 
-            return load_hdf5(path)
-        return keras.saving.load_model(path, compile=False)
+            return load_hdf5(path, safe)
+        return keras.saving.load_model(path, compile=False, safe_mode=safe)
     except ModelError:
         raise
+    except RecursionError:
+        raise ModelError(f"{path} cannot be loaded: its layers are nested too deep") from None
+    except MemoryError:
+        raise ModelError(f"{path} cannot be loaded: its arrays do not fit into memory") from None
     except Exception as error:
         raise _refuse(path, error) from error
 
@@ -68,8 +82,8 @@ def _refuse(path: Path, error: Exception) -> ModelError:
     if "`Lambda` layer" in reason:
         advice = f"keras.models.load_model({path.name!r}, safe_mode=False)"
         return ModelError(
-            f"{path} cannot be loaded: it has a Lambda layer, which may run any code; if you trust "
-            f"it, load it in Python and pass the model: {advice}"
+            f"{path} cannot be loaded: it has a Lambda layer, which may run any code; "
+            f"{HOW_TO_TRUST}, or load it in Python and pass the model: {advice}"
         )
     own, objects = re.match(r"(Could not locate (?:class|function) '(\w+)')\. ", reason), "..."
     if own:

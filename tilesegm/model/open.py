@@ -10,7 +10,7 @@ from typing import Any
 
 from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.base import ModelSpec, Predictor
-from tilesegm.model.bundle import is_bundle, read_bundle, sha256_of
+from tilesegm.model.bundle import Bundle, is_bundle, read_bundle, sha256_of
 from tilesegm.model.callable_predictor import CallablePredictor
 from tilesegm.model.keras_file import load_keras
 from tilesegm.model.keras_model import (
@@ -20,7 +20,7 @@ from tilesegm.model.keras_model import (
     predictor_of,
     stated,
 )
-from tilesegm.model.keras_shape import limits_of
+from tilesegm.model.keras_shape import channels_of, input_of, limits_of
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import Outputs, state
 from tilesegm.model.precision import check_precision
@@ -143,9 +143,23 @@ def _open_bundle(
         raise SettingsError(f"{path} brings its own normalisation; leave normalisation out")
     bundle.verify()
     model = as_graph(load_keras(bundle.weights), bundle.spec.bands, outputs.head, path.name)
+    _check_card(bundle, input_of(model, path.name)[0], channels_of(model, path.name))
     spec = replace(bundle.spec, **limits_of(model))
     spec = stated(model, spec, outputs)
     return predictor_of(model, spec, bundle.info.normalisation, precision)
+
+
+def _check_card(bundle: Bundle, bands: int | None, channels: int) -> None:
+    """Refuse a card that tells of another network than the weights hold."""
+    for what, told, found in (
+        ("bands", bundle.spec.bands, bands),
+        ("classes", len(bundle.spec.classes), max(channels, 2)),
+    ):
+        if told != found:
+            raise ModelError(
+                f"{bundle.path} is damaged: bundle.json tells of {told} {what} and the network has "
+                f"{found}; copy the folder again"
+            )
 
 
 def _is_keras(model: Any) -> bool:

@@ -13,6 +13,7 @@ from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.bundle import sha256_of
+from tilesegm.model.graph_check import check_graph
 from tilesegm.model.keras_file import import_keras
 from tilesegm.model.keras_predictor import KerasPredictor, with_settings
 from tilesegm.model.normalisation import Normalisation
@@ -46,12 +47,14 @@ def open_saved_model(
         bands: bands of the image, for a signature that does not say.
 
     Raises:
-        ModelError: the folder cannot be loaded, or its signature is no segmentation.
+        ModelError: the folder cannot be loaded, reaches beyond its own files, or its signature is
+            no segmentation.
         SettingsError: the normalisation is for another number of bands.
     """
     keras = import_keras()
     if keras.backend.backend() != "tensorflow":
         raise ModelError(f"{path} is a SavedModel, which needs KERAS_BACKEND=tensorflow")
+    check_graph(path)
     import tensorflow as tf
 
     try:

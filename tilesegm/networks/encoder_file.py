@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import ModelError
+from tilesegm.model.keras_file import load_keras
 from tilesegm.networks.blocks import level
 from tilesegm.networks.settings import ModelSettings
 
@@ -89,10 +90,9 @@ def _open(path: Path) -> Any:
     if not path.is_file():
         raise ModelError(f"encoder {path} does not exist; pass a .keras file, or a known name")
     try:
-        saved = keras.saving.load_model(path, compile=False)
-    except Exception as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"encoder {path} cannot be opened by Keras ({reason})") from error
+        saved = load_keras(path)
+    except ModelError as error:
+        raise ModelError(f"encoder {path} cannot be opened by Keras ({error})") from error
     if not getattr(saved, "inputs", None) or len(saved.inputs) != 1:
         raise ModelError(
             f"encoder {path} is a {type(saved).__name__}; pass a functional model of one image"

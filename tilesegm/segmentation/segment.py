@@ -16,6 +16,7 @@ from tilesegm.errors import OutputError
 from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import (
     check_outputs,
@@ -179,6 +180,7 @@ def _plan_work(
         on_event(Noted(line))
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
+    check_machine(plan, options.memory)
     reading = plan.reading(source, area)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,

@@ -154,6 +154,8 @@ def _stored(image: Any) -> _Stored:
         return _Stored()
     try:
         return _zarr_contents(_own_attributes(path, node))
+    except (AttributeError, LookupError, TypeError, ValueError):  # no attributes at all
+        return _Stored()
     finally:
         node.store.close()
 
@@ -187,17 +189,23 @@ def _class_names(tags: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _zarr_contents(attributes: Any) -> _Stored:
-    own, ome = attributes.get("tilesegm", {}), attributes.get("ome", {})
     try:
+        own, ome = attributes.get("tilesegm", {}), attributes.get("ome", {})
         colours = ome.get("image-label", {}).get("colors", ())
-        return _Stored(
-            dict(own.get("tags", {})),
-            tuple(own.get("class_names", ())),
-            # What is transparent has no colour.
-            {one["label-value"]: tuple(one["rgba"][:3]) for one in colours if one["rgba"][3]},
-        )
+        tags, names = dict(own.get("tags", {})), tuple(own.get("class_names", ()))
+        # What is transparent has no colour.
+        palette = {one["label-value"]: tuple(one["rgba"][:3]) for one in colours if one["rgba"][3]}
     except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's attributes
         return _Stored()
+    texts = (*tags, *tags.values(), *names)
+    numbers = (*palette, *(part for colour in palette.values() for part in colour))
+    if not all(isinstance(one, str) for one in texts) or not all(_is_byte(one) for one in numbers):
+        return _Stored()
+    return _Stored(tags, names, palette)
+
+
+def _is_byte(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value < 256
 
 
 def _tiling_text(layout: TileLayout) -> str:

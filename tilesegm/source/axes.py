@@ -45,8 +45,13 @@ class Axes:
         """Find the axes by their names, such as ``t c z y x``.
 
         Raises:
-            SourceError: no axis is called y, or none x.
+            SourceError: no axis is called y, or none x, or there are not as many as names.
         """
+        if len(names) != len(shape):
+            raise SourceError(
+                f"{uri}: {len(names)} axes are named, {', '.join(names)}, and its shape is "
+                f"{tuple(shape)}; expected a name for each"
+            )
         rows, cols, bands = find_axes(names)
         if rows is None or cols is None:
             raise SourceError(f"{uri}: axes {', '.join(names)}; expected one called y and one x")

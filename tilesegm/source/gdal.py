@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from threading import RLock
 from typing import Any
 
 import rasterio
 from affine import Affine
+from rasterio._path import _parse_path
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.env import set_gdal_config
+from rasterio.env import env_ctx_if_needed, set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 from tifffile import COMPRESSION
 
 from tilesegm.errors import SourceError
+from tilesegm.inputs import check_expansion, check_input
 from tilesegm.shown import harmless
 from tilesegm.source.base import Georeference, ImageInfo
+from tilesegm.source.decoded import decoded_bytes
+from tilesegm.source.drivers import DRIVERS
+from tilesegm.source.mosaic import check_beside, check_links, check_mosaic_text
 from tilesegm.source.names import file_of
 from tilesegm.source.options import Nodata
 from tilesegm.source.remote import FetchError, is_remote, remote_settings
 from tilesegm.source.vector.address import is_vector
+from tilesegm.trust import HOW_TO_TRUST, trusted
 
 __all__ = [
     "Gdal",
@@ -102,11 +110,58 @@ def open_dataset(uri: str, level: int) -> Any:
 def open_quietly(uri: str, **options: Any) -> Any:
     """Open without a warning about a missing georeference, which a photo never has.
 
+    This is where everything that GDAL reads is opened, so this is where it is looked at first.
+
     Raises:
+        SourceError: it is no file, leads to others elsewhere, or unpacks to far more than it holds.
         RasterioError: GDAL cannot open it.
     """
+    file = file_of(uri)
+    if not is_remote(file):
+        check_input(file, SourceError)
+    local = os.path.isfile(file)
+    if local and not trusted():
+        check_links(Path(file))
+        check_beside(Path(file))
     with without_place():
-        return rasterio.open(uri, sharing=False, **options)
+        if trusted() or not (local or os.path.isdir(file)):
+            # What users spell for GDAL themselves (s3://, /vsizip/, NETCDF:) they mean.
+            dataset = rasterio.open(uri, sharing=False, **options)
+        else:
+            # rasterio.open takes one driver at most.
+            with env_ctx_if_needed():
+                dataset = DatasetReader(
+                    _parse_path(uri), driver=list(DRIVERS), sharing=False, **options
+                )
+    try:
+        if not trusted():
+            _check_opened(uri, dataset, local)
+    except BaseException:
+        dataset.close()
+        raise
+    return dataset
+
+
+def _check_opened(uri: str, dataset: Any, local: bool) -> None:
+    """Refuse what only an open dataset tells.
+
+    Raises:
+        SourceError: its format, mosaic or overviews lead elsewhere, or a block is far too large.
+    """
+    if dataset.driver not in DRIVERS:
+        raise SourceError(
+            f"{uri}: of format {dataset.driver}, which may lead to other files or addresses; "
+            f"{HOW_TO_TRUST}"
+        )
+    if dataset.driver == "VRT" and not local:
+        check_mosaic_text(uri, dataset.tags(ns="xml:VRT").get("xml:VRT", ""), None)
+    overviews = dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE", "")
+    if re.search(r"[/:\\]", overviews.removeprefix(":::BASE:::")):
+        raise SourceError(f"{uri}: its overviews lead to {overviews!r:.100}; {HOW_TO_TRUST}")
+    if local:
+        stored = sum(os.path.getsize(file) for file in dataset.files if os.path.isfile(file))
+        unpacked = decoded_bytes(file_of(uri), dataset)
+        check_expansion(f"{uri}: what is decoded at once", unpacked, stored, SourceError)
 
 
 @contextmanager
@@ -174,6 +229,8 @@ def _settings(uri: str) -> dict[str, Any]:
         "GDAL_ERROR_ON_LIBJPEG_WARNING": "TRUE",
         # Decodes a PNG whole, and leaves the buffer unwritten without a word when it is cut short.
         "GDAL_PNG_WHOLE_IMAGE_OPTIM": "NO",
+        # Whatever the environment says: a mosaic of Python code runs where it is trusted alone.
+        "GDAL_VRT_ENABLE_PYTHON": "YES" if trusted() else "NO",
     }
     if is_remote(file_of(uri)):
         return settings | remote_settings()

@@ -63,12 +63,9 @@ def files_identity(paths: Iterable[str]) -> Identity:
     return (("files", digest.hexdigest()),)
 
 
-def folder_identity(folder: Path) -> Identity:
+def folder_identity(folder: Path, files: Iterable[str]) -> Identity:
     """Return the path of a folder and a digest of the names, sizes and times of its files."""
-    inside = (
-        os.path.join(at, name) for at, _, names in os.walk(folder.resolve()) for name in names
-    )
-    return (("path", str(folder.resolve())), *files_identity(inside))
+    return (("path", str(folder.resolve())), *files_identity(files))
 
 
 def array_identity(height: int, width: int, load: Callable[[Window], NDArray[Any]]) -> Identity:

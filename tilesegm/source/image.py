@@ -19,6 +19,9 @@ from tilesegm.source.steps import Step
 
 __all__ = ["ImageSource", "Loaded", "check_image", "take_bands"]
 
+_SIDE, _PIXELS, _BANDS = 1 << 26, 1 << 42, 1 << 12
+"""What plans of tiles and regions are made for: a second and some 100 MB at the most."""
+
 Loaded = tuple[NDArray[Any], NDArray[np.bool_] | None]
 """Values ``(height, width, bands)`` and the mask ``(height, width)`` that the file keeps beside
 them; None where it keeps none or hides nothing."""
@@ -68,6 +71,21 @@ class ImageSource(Closing):
     """A `Source` that leaves only loading to its kinds."""
 
     def __init__(self, info: ImageInfo, missing: Missing) -> None:
+        """Take what is known about the image.
+
+        Raises:
+            SourceError: it claims more pixels or bands than can be planned.
+        """
+        size = f"{info.uri}: claims {info.height} x {info.width} pixels of {info.bands} bands"
+        if max(info.height, info.width) > _SIDE or info.pixels > _PIXELS:
+            raise SourceError(
+                f"{size}, and more than {_SIDE} pixels a side or {_PIXELS:.1e} in all cannot be "
+                "planned; cut it to parts"
+            )
+        if info.bands > _BANDS:
+            raise SourceError(
+                f"{size}, and more than {_BANDS} bands cannot be read; choose --bands"
+            )
         self._info = info
         self._missing = missing
 

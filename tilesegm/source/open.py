@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.inputs import check_input
 from tilesegm.shown import is_text
 from tilesegm.source.array import ArraySource
 from tilesegm.source.base import Source
 from tilesegm.source.image import ImageSource
-from tilesegm.source.names import is_zarr
+from tilesegm.source.names import file_of, is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES, Nodata, SourceOptions
 from tilesegm.source.remote import is_remote
 from tilesegm.source.steps import choose_steps
@@ -122,6 +123,8 @@ def _open_path(uri: str, options: SourceOptions) -> ImageSource:
     """Open one file or URL with the reader that knows its format."""
     if not is_text(uri):
         raise SourceError(f"{uri!r}: the name is no valid UTF-8, or holds a NUL; rename the file")
+    if not is_remote(uri):
+        check_input(file_of(uri), SourceError)
     name = uri.partition("?")[0].rstrip("/").lower()
     if is_zarr(uri):
         from tilesegm.source.zarr import ZarrSource

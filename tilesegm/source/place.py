@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
+from tilesegm.errors import SourceError
+from tilesegm.inputs import said
 from tilesegm.source.attributes import scaling
 from tilesegm.source.base import Georeference
 
@@ -63,6 +65,16 @@ def find_place(beside: Surroundings) -> tuple[Georeference, tuple[str, ...]]:
     Coordinates know how an array was cut out or shrunk since its transform was written, so they
     win where the two lie more than half a pixel apart.
     """
+    try:
+        return _found_place(beside)
+    except (ArithmeticError, AttributeError, CRSError, LookupError, TypeError, ValueError) as error:
+        # Whatever attributes hold that is of no type they should be.
+        return Georeference(), (
+            f"what its attributes tell of its place is garbled ({said(error)})",
+        )
+
+
+def _found_place(beside: Surroundings) -> tuple[Georeference, tuple[str, ...]]:
     notes: list[str] = []
     mapping = _grid_mapping(beside)
     crs = _find_crs(beside, mapping, notes)
@@ -82,17 +94,24 @@ def find_place(beside: Surroundings) -> tuple[Georeference, tuple[str, ...]]:
 
 
 def stored_place(attribute: Any) -> Georeference | None:
-    """Return what tilesegm stored beside its own maps, in the attribute ``tilesegm``."""
-    try:
-        stored = attribute["georeference"]
-        return Georeference(**{name: _tuples(part) for name, part in stored.items()})
-    except (AttributeError, LookupError, TypeError):  # somebody else's attribute, or none
+    """Return what tilesegm stored beside its own maps, in the attribute ``tilesegm``.
+
+    Raises:
+        SourceError: it is garbled.
+    """
+    stored = attribute.get("georeference") if isinstance(attribute, Mapping) else None
+    if stored is None:  # somebody else's attribute, or none
         return None
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-
-def _tuples(value: Any) -> Any:
-    """Turn the lists of JSON into tuples."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+    config = ConfigDict(strict=True, allow_inf_nan=False)
+    try:
+        kind = TypeAdapter(list[Georeference], config=config)
+        return kind.validate_json(json.dumps([stored]))[0]
+    except (ValidationError, RecursionError):
+        raise SourceError(
+            "the georeference in its attribute tilesegm is garbled; write the map again"
+        ) from None
 
 
 def scale_place(place: Georeference, whole: tuple[int, int], size: tuple[int, int]) -> Georeference:

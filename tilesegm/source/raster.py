@@ -73,10 +73,13 @@ class RasterSource(ImageSource):
         # An alpha band that was asked for by number is an input like any other.
         self._alpha = alpha[0] if alpha and alpha[0] not in self._bands else None
         self._mask_bands = self._find_mask_bands()
-        dtypes = [np.dtype(_dtype_name(dataset.dtypes[n - 1])) for n in self._bands]
+        # Each of these makes a list of all bands anew: of many bands once, not once for each.
+        names, values = dataset.dtypes, dataset.nodatavals
+        descriptions, scales, offsets = dataset.descriptions, dataset.scales, dataset.offsets
+        dtypes = {np.dtype(_dtype_name(names[n - 1])) for n in self._bands}
         dtype = self._dtype = np.result_type(*dtypes)
         check_image(uri, dataset.shape, dtype)
-        declared = [dataset.nodatavals[n - 1] for n in self._bands]
+        declared = [values[n - 1] for n in self._bands]
         missing = Missing.from_options(uri, dtype, options, declared)
         with self._gdal.calls("cannot be described"):
             georeference = georeference_of(dataset)
@@ -96,11 +99,9 @@ class RasterSource(ImageSource):
             masked=missing.possible or self.may_mask,
             alpha=self._alpha,
             georeference=georeference,
-            band_names=tuple(dataset.descriptions[n - 1] or f"band {n}" for n in self._bands),
+            band_names=tuple(descriptions[n - 1] or f"band {n}" for n in self._bands),
             band_colours=tuple(dataset.colorinterp[n - 1].name for n in self._bands),
-            scaling=scaling_of_bands(
-                [(dataset.scales[n - 1], dataset.offsets[n - 1]) for n in self._bands]
-            ),
+            scaling=scaling_of_bands([(scales[n - 1], offsets[n - 1]) for n in self._bands]),
             identity=(
                 *identity,
                 *self._beside(options.level),
@@ -128,7 +129,8 @@ class RasterSource(ImageSource):
 
         Alpha and nodata are masks to GDAL too, but are read from the bands themselves.
         """
-        flags = [(band, self._dataset.mask_flag_enums[band - 1]) for band in self._bands]
+        all_flags = self._dataset.mask_flag_enums
+        flags = [(band, all_flags[band - 1]) for band in self._bands]
         shared = [n for n, f in flags if MaskFlags.per_dataset in f and MaskFlags.alpha not in f]
         return shared[:1] + [n for n, f in flags if not f]
 

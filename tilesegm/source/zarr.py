@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import zipfile
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -12,8 +16,9 @@ import zarr
 from numpy.typing import NDArray
 from zarr.storage import ZipStore
 
-from tilesegm.errors import SourceError
+from tilesegm.errors import SourceError, TilesegmError
 from tilesegm.grid.window import Window
+from tilesegm.inputs import check_expansion, check_input, check_tree, said
 from tilesegm.shown import harmless
 from tilesegm.source.attributes import fill_value, scaling
 from tilesegm.source.base import ImageInfo, scaling_of_bands
@@ -29,7 +34,7 @@ from tilesegm.source.missing import Missing
 from tilesegm.source.names import is_zarr
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.remote import FetchError, is_http, is_remote, open_remote_zarr, patiently
-from tilesegm.source.zarr_image import find_image
+from tilesegm.source.zarr_image import ZarrImage, find_image
 
 __all__ = ["ZarrSource", "open_zarr"]
 
@@ -50,14 +55,41 @@ class ZarrSource(ImageSource):
         """
         path = store if isinstance(store, str) else None
         uri = path or f"<zarr {getattr(store, 'path', '') or 'array'}>"
+        if path is not None:
+            check_input(path, SourceError)
+        folder = Path(path) if path and Path(path).is_dir() else None
+        files = check_tree(folder, SourceError) if folder else []
         node = store if path is None else open_zarr(path)
+        self._uri, self._owned = uri, path is not None
         try:
             image = find_image(uri, node, _parent(path, node), options)
+            if path is not None:
+                # What is stored elsewhere is not known, so no chunk may be large there.
+                stored = sum(
+                    map(os.path.getsize, files or ([path] if Path(path).is_file() else []))
+                )
+                _check_chunks(uri, image.array, stored)
+            info, missing = self._describe(uri, image, options)
+            beside = self._identity(path, image.array) if folder is None else ()
+        except TilesegmError:
+            raise
         except KeyError as error:
             raise SourceError(f"{uri}: OME-Zarr metadata name no {error}") from error
+        except Exception as error:
+            # Metadata of any type may stand anywhere, and stores raise what they like.
+            raise SourceError(
+                f"{uri}: its metadata cannot be understood ({type(error).__name__}: {said(error)})"
+            ) from error
+        if folder is not None:
+            beside = folder_identity(folder, files)
+        super().__init__(replace(info, identity=(*beside, *info.identity)), missing)
+
+    def _describe(
+        self, uri: str, image: ZarrImage, options: SourceOptions
+    ) -> tuple[ImageInfo, Missing]:
         array, axes = image.array, image.axes
         check_image(uri, array.shape, array.dtype)
-        self._uri, self._array, self._axes, self._owned = uri, array, axes, path is not None
+        self._array, self._axes = array, axes
         self._palette = image.palette
         bands = options.select(uri, axes.count)
         self._span = slice(min(bands) - 1, max(bands))
@@ -78,7 +110,6 @@ class ZarrSource(ImageSource):
             georeference=image.place,
             band_names=tuple(image.channels[n - 1] for n in bands) if image.channels else (),
             identity=(
-                *self._identity(path, array),
                 ("level", str(options.level)),
                 ("bands", str(bands)),
                 *steps_identity(image.steps),
@@ -87,11 +118,9 @@ class ZarrSource(ImageSource):
             scaling=scaling_of_bands([scaling(array.attrs)] * len(bands)),
             notes=image.notes,
         )
-        super().__init__(info, missing)
+        return info, missing
 
     def _identity(self, path: str | None, array: Any) -> Identity:
-        if path and Path(path).is_dir():
-            return folder_identity(Path(path))
         if path and Path(path).is_file():
             return address_identity(path)
         metadata = json.dumps(array.metadata.to_dict(), sort_keys=True, default=str)
@@ -123,15 +152,23 @@ class ZarrSource(ImageSource):
             part = self._array[self._axes.index(window, self._span)]
         except Exception as error:
             # Codecs and stores raise what they like.
-            reason = " ".join(str(error).split()) or type(error).__name__
             raise (FetchError if is_remote(self._uri) else SourceError)(
                 f"{self._uri}: the image cannot be read at {window}: cut short, "
-                f"damaged or out of reach ({reason})"
+                f"damaged or out of reach ({said(error)})"
             ) from harmless(error)
         values = self._axes.arrange(np.asarray(part))
         if self._picked is not None:
             return take_bands(values, self._picked)
         return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+
+
+def _check_chunks(uri: str, array: Any, stored: int) -> None:
+    """Refuse chunks, or an index of a shard, far larger than all that is stored."""
+    chunk = math.prod(array.chunks) * array.dtype.itemsize
+    check_expansion(f"{uri}: a chunk of {array.chunks} pixels", chunk, stored, SourceError)
+    if array.shards:
+        index = 16 * math.prod(-(-a // b) for a, b in zip(array.shards, array.chunks, strict=True))
+        check_expansion(f"{uri}: the index of a shard", index, stored, SourceError)
 
 
 def open_zarr(path: str) -> Any:
@@ -149,17 +186,26 @@ def _open_zarr(path: str) -> Any:
             return open_remote_zarr(path)
         if not Path(path).exists():
             raise SourceError(f"{path}: no such folder; check the path")
+        check_input(path, SourceError)
         zipped = Path(path).is_file()
+        if zipped:
+            _check_zip(path)
         return zarr.open(ZipStore(path, mode="r") if zipped else path, mode="r")
     except SourceError:
         raise
     except Exception as error:
         # Stores and codecs raise what they like.
-        reason = " ".join(str(error).split()) or type(error).__name__
         hint = "; check the address" if is_http(path) else ""
         raise (FetchError if is_remote(path) else SourceError)(
-            f"{path}: no Zarr array or group can be opened ({reason}){hint}"
+            f"{path}: no Zarr array or group can be opened ({said(error)}){hint}"
         ) from harmless(error)
+
+
+def _check_zip(path: str) -> None:
+    """Refuse an archive with a file that unpacks to far more than all of it."""
+    with zipfile.ZipFile(path) as archive:
+        largest = max((one.file_size for one in archive.infolist()), default=0)
+    check_expansion(path, largest, os.path.getsize(path), SourceError)
 
 
 def _parent(path: str | None, node: Any) -> zarr.Group | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import zarr
 from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.inputs import check_tree
 from tilesegm.source.axes import Axes, find_axes
 from tilesegm.source.base import Georeference
+from tilesegm.source.ome import OmeImage, OmeLevel, read_image, read_names
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.place import Surroundings, Variable, find_place, scale_place, stored_place
 from tilesegm.source.steps import At, Step, choose_steps
@@ -68,29 +71,35 @@ def find_image(uri: str, node: Any, parent: zarr.Group | None, options: SourceOp
     if isinstance(ome.get("multiscales"), list) and ome["multiscales"]:
         return _multiscale(uri, node, ome, options)
     if "plate" in ome:
-        wells = [str(well["path"]) for well in ome["plate"]["wells"]]
+        plate = ome["plate"]
+        wells = read_names(uri, "plate.wells", plate.get("wells") if _is_map(plate) else plate)
         fields = ", ".join(f"{uri}/{well}/0" for well in wells[:2])
         raise SourceError(
             f"{uri}: a plate of {len(wells)} wells; pass one of its images, such as {fields}"
         )
-    names = _images(node, ome)
+    names = _images(uri, node, ome)
     if len(names) == 1:
         return find_image(f"{uri}/{names[0]}", node[names[0]], node, options)
     raise SourceError(_choice(uri, node, names))
 
 
-def _images(group: zarr.Group, ome: Any) -> list[str]:
+def _images(uri: str, group: zarr.Group, ome: Any) -> list[str]:
     """Return the names of the images that a group holds: its series, fields or arrays."""
     if "well" in ome:
-        return [str(image["path"]) for image in ome["well"]["images"]]
+        well = ome["well"]
+        return read_names(uri, "well.images", well.get("images") if _is_map(well) else well)
     if "bioformats2raw.layout" in ome:
         listed = group.get("OME")
         inner: Any = {} if listed is None else listed.attrs.get("ome", listed.attrs)
-        series = inner.get("series") or sorted(
-            (name for name, _ in group.groups() if name.isdigit()), key=int
-        )
-        return [str(name) for name in series]
+        series = inner.get("series") if _is_map(inner) else None
+        if series:
+            return read_names(uri, "series", series)
+        return sorted((name for name, _ in group.groups() if name.isdigit()), key=int)
     return sorted(name for name, array in group.arrays() if _is_image(array))
+
+
+def _is_map(value: Any) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _is_image(array: Any) -> bool:
@@ -147,10 +156,22 @@ def _choose(
 
 
 def _dimension_names(array: Any) -> tuple[str, ...]:
-    """Return the names of all axes by Zarr v3 or xarray; none where one is not named."""
+    """Return the names of all axes by Zarr v3 or xarray; none where one is not named.
+
+    Raises:
+        SourceError: they are no names, or not as many as there are axes.
+    """
     names = getattr(array.metadata, "dimension_names", None)
     names = names or array.attrs.get("_ARRAY_DIMENSIONS")
-    return tuple(names) if names and all(names) else ()
+    if not names:
+        return ()
+    texts = isinstance(names, list | tuple) and all(isinstance(n, str | None) for n in names)
+    if not texts or len(names) != array.ndim:
+        raise SourceError(
+            f"{array.path or 'the array'}: its names of dimensions are {names!r:.80}; expected one "
+            f"text for each of {array.ndim}"
+        )
+    return tuple(names) if all(names) else ()
 
 
 def _surroundings(
@@ -161,8 +182,9 @@ def _surroundings(
     def variable(name: str) -> Variable | None:
         try:
             found: Any = None if parent is None else parent[name]
-            if not isinstance(found, zarr.Array) or found.ndim > 1:
+            if not isinstance(found, zarr.Array) or found.ndim > 1 or found.size > max(axes.size):
                 return None
+            _check_files(found)
             return Variable(dict(found.attrs), np.asarray(found[...]))
         except Exception:  # absent or unreadable; stores and codecs raise what they like
             return None
@@ -185,32 +207,35 @@ def _curvilinear(array: Any, parent: zarr.Group | None) -> tuple[str, ...]:
     return tuple(name for name, each in pairs if isinstance(each, zarr.Array) and each.ndim == 2)
 
 
+def _check_files(array: Any) -> None:
+    """Refuse an array on disk that holds pipes, or links out of it."""
+    root = getattr(array.store, "root", None)
+    if root is not None:
+        check_tree(Path(root, array.path), SourceError)
+
+
 def _multiscale(
     uri: str, group: zarr.Group, ome: Mapping[str, Any], options: SourceOptions
 ) -> ZarrImage:
-    image, level = ome["multiscales"][0], options.level
-    levels = image["datasets"]
+    image, channels = read_image(uri, ome)
+    levels, level = image.datasets, options.level
     if level >= len(levels):
         raise SourceError(
             f"{uri}: level={level} was asked for, but the image has {len(levels)} "
             f"level{'s' if len(levels) > 1 else ''}; choose from 0 to {len(levels) - 1}"
         )
-    names = tuple(axis["name"] for axis in image["axes"])
-    array: Any = group[levels[level]["path"]]
+    names = image.names
+    array, full = _array(uri, group, levels[level].path), _array(uri, group, levels[0].path)
     axes = Axes.named(uri, array.shape, names)
     axes, steps, left_out = _choose(uri, axes, names, options.at)
-    place, notes = _place_of_level(group, levels[0]["path"], names)
+    place, notes = _place_of_level(uri, group, full, names)
     if level:
-        whole = Axes.named(uri, _array(group[levels[0]["path"]]).shape, names).size
-        place = scale_place(place, whole, axes.size)
-    channels = tuple(
-        str(channel.get("label", f"band {n}"))
-        for n, channel in enumerate(ome.get("omero", {}).get("channels", []), 1)
-    )
+        place = scale_place(place, Axes.named(uri, full.shape, names).size, axes.size)
+    version = ome.get("version") or image.version or ""
     return ZarrImage(
         array=array,
         axes=axes,
-        kind=f"OME-Zarr {ome.get('version') or image.get('version', '')}".strip(),
+        kind=f"OME-Zarr {version}".strip(),
         place=replace(place, pixel_size=_pixel_size(image, levels[level], axes)),
         channels=channels if len(channels) == axes.count else (),
         palette=_palette(ome, array.dtype.newbyteorder("=")),
@@ -232,39 +257,38 @@ def _palette(ome: Mapping[str, Any], dtype: np.dtype[Any]) -> NDArray[np.uint8] 
     return table
 
 
-def _array(node: Any) -> zarr.Array[Any]:
-    assert isinstance(node, zarr.Array)
+def _array(uri: str, group: zarr.Group, path: str) -> zarr.Array[Any]:
+    node = group[path]
+    if not isinstance(node, zarr.Array):
+        raise SourceError(f"{uri}: OME-Zarr metadata name {path!r} as an array, and it is a group")
     return node
 
 
 def _place_of_level(
-    group: zarr.Group, path: str, names: tuple[str, ...]
+    uri: str, group: zarr.Group, array: Any, names: tuple[str, ...]
 ) -> tuple[Georeference, tuple[str, ...]]:
     """Return the place of the full resolution: as tilesegm stored it, or as others do."""
     stored = stored_place(group.attrs.get("tilesegm"))
     if stored is not None:
         return stored, ()
-    array = _array(group[path])
-    folder = path.rpartition("/")[0]
+    # The array may lie in groups of its own.
+    below = array.path.removeprefix(group.path).strip("/")
+    folder = below.rpartition("/")[0]
     parent: Any = group[folder] if folder else group
-    axes = Axes.named(path, array.shape, names)
+    axes = Axes.named(uri, array.shape, names)
     return find_place(_surroundings(array, axes, names, parent, group))
 
 
-def _pixel_size(
-    image: Mapping[str, Any], level: Mapping[str, Any], axes: Axes
-) -> tuple[float, float] | None:
+def _pixel_size(image: OmeImage, level: OmeLevel, axes: Axes) -> tuple[float, float] | None:
     """Return height and width of a pixel in micrometres if the axes have units of length."""
-    units = [
-        _MICROMETRES.get(image["axes"][axis].get("unit", "")) for axis in (axes.rows, axes.cols)
-    ]
+    units = [_MICROMETRES.get(image.axes[axis].unit or "") for axis in (axes.rows, axes.cols)]
     if None in units:
         return None
     size = [float(unit) for unit in units if unit]
     for step in (
-        *level.get("coordinateTransformations", []),
-        *image.get("coordinateTransformations", []),
+        *(level.coordinateTransformations or ()),
+        *(image.coordinateTransformations or ()),
     ):
-        if step.get("type") == "scale":
-            size = [size[0] * step["scale"][axes.rows], size[1] * step["scale"][axes.cols]]
-    return size[0], size[1]
+        if step.type == "scale" and len(step.scale) == len(image.axes):
+            size = [size[0] * step.scale[axes.rows], size[1] * step.scale[axes.cols]]
+    return (size[0], size[1]) if min(size) > 0 else None

@@ -16,10 +16,13 @@ from tilesegm.data.split.split import Split
 from tilesegm.errors import SettingsError
 from tilesegm.files import replacing
 from tilesegm.grid.window import Window
+from tilesegm.inputs import read_json, said
 
 __all__ = ["load_split", "save_split"]
 
 _FORMAT, _VERSION = "tilesegm split", 1
+_LARGEST = 1 << 27
+"""Bytes of a file: some three million pieces."""
 _ROLE_OF = {fold: role for role, fold in ROLES.items()}
 
 
@@ -48,7 +51,9 @@ def load_split(path: str | Path, scenes: Scenes | None = None) -> Split:
     """
     path = Path(path)
     try:
-        split = _parse(json.loads(path.read_text(encoding="utf-8")))
+        split = _parse(read_json(path, SettingsError, _LARGEST))
+    except SettingsError:
+        raise
     except OSError as error:
         raise SettingsError(
             f"split file {path} cannot be read: {error.strerror}; give a file that a training run "
@@ -110,8 +115,8 @@ def _whole(value: object) -> int:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
-        return f"it has no {error.args[0]!r}"
-    return " ".join(str(error).split())
+        return f"it has no {error.args[0]!r:.80}"
+    return said(error)
 
 
 def _check_pieces(split: Split, path: Path) -> None:

@@ -13,7 +13,9 @@ import numpy as np
 
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics.values import SceneStatistics
+from tilesegm.errors import SettingsError
 from tilesegm.files import replacing
+from tilesegm.inputs import check_npz
 
 __all__ = ["load_statistics", "save_statistics", "scenes_digest"]
 
@@ -54,6 +56,7 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
     Statistics can be measured again at any time, so a damaged file is no error.
     """
     try:
+        check_npz(path, SettingsError)
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             if str(file["key"]) != key:

@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from tilesegm.errors import SourceError
+from tilesegm.inputs import said
 from tilesegm.source.remote import is_remote
+from tilesegm.source.vector.leading import check_leading
 
 __all__ = ["PIXELS", "VectorAddress", "is_vector"]
 
@@ -72,7 +74,15 @@ class VectorAddress:
             raise SourceError(f"{what} {self.path} does not exist; {advice}")
 
     def datasets(self) -> list[str]:
-        """Return what GDAL opens: the file, or each vector file in an archive."""
+        """Return what GDAL opens: the file, or each vector file in an archive.
+
+        Raises:
+            SourceError: the archive cannot be read, or the file leads to others.
+        """
+        try:
+            check_leading(self.path)
+        except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+            raise SourceError(f"{self.path} cannot be read: {said(error)}") from error
         if self.path.suffix.lower() != ".zip":
             return [str(self.path)]
         try:

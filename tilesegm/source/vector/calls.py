@@ -23,12 +23,14 @@ def vector_calls(path: Path) -> Iterator[None]:
         SourceError: a package is missing, or a library raised an error.
     """
     try:
-        import pyogrio  # noqa: F401
+        import pyogrio
         import shapely
     except ImportError as error:
         raise SourceError(
             f'polygons such as {path} need two more packages: pip install "tilesegm[vector]"'
         ) from error
+    # A GML file may name a schema at any address.
+    pyogrio.set_gdal_config_options({"GML_DOWNLOAD_SCHEMA": "NO"})
     try:
         with without_warnings(RuntimeWarning, UserWarning):
             yield
@@ -38,6 +40,7 @@ def vector_calls(path: Path) -> Iterator[None]:
         ArithmeticError,
         CPLE_BaseError,
         LookupError,
+        MemoryError,
         OSError,
         RasterioError,
         RuntimeError,

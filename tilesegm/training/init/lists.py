@@ -9,11 +9,15 @@ from pathlib import Path
 
 from tilesegm.data.file_names import composed, find_path, plain
 from tilesegm.errors import SettingsError
+from tilesegm.inputs import read_text
 from tilesegm.training.init.gather import listed
 from tilesegm.training.init.pairing import Pairing, Scene, common_folder
 from tilesegm.training.init.roles import ROLES, role_of_stem
 
 __all__ = ["files_of_lists", "find_lists", "with_roles"]
+
+_LARGEST = 1 << 26
+"""Bytes of a list: some million names."""
 
 _FOLDERS = (".", "ImageSets/Segmentation", "ImageSets", "splits", "split", "lists")
 _ABOVE = 3
@@ -164,7 +168,7 @@ def _role_of_folder(scene: Scene) -> str | None:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_text(path, SettingsError, _LARGEST).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line = 1 + error.object.count(b"\n", 0, error.start)
         raise SettingsError(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.errors import SettingsError
+from tilesegm.inputs import read_text
 from tilesegm.shown import without_secrets
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.paths import anchored
@@ -32,6 +33,8 @@ __all__ = [
 _OF_RUN = "settings.json"
 """The settings that a run keeps in its folder."""
 _SHOWN = 3
+_LARGEST = 1 << 22
+"""Bytes of a file of settings: its reader makes about a megabyte a second of them."""
 
 
 def load_config(path: str | Path, changes: Sequence[str] = ()) -> TrainingConfig:
@@ -149,7 +152,7 @@ def changed_keys(
 
 def _read(path: Path) -> Document:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, SettingsError, _LARGEST)
     except FileNotFoundError:
         raise SettingsError(
             f"there is no settings file {path}; `tilesegm train init` writes one"

@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from tilesegm.errors import SettingsError
+from tilesegm.inputs import said
 
 __all__ = ["Document", "KeyPath", "key_text", "quote", "read_document"]
 
@@ -29,6 +30,16 @@ _SCALARS = (
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
     ("float", _FLOAT, "-+0123456789.iInN"),
 )
+
+
+_TAGS = {
+    f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "map", "seq")
+}
+_MOST = 100_000
+"""Values that a file may hold or stand for: some 10 000 scenes with all that can be said of each.
+The reader takes some four seconds for them."""
+_LONGEST = 200
+"""Characters of a key."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,10 @@ def read_document(text: str, name: str) -> Document:
         root = yaml.compose(text, Loader=_loader())
     except yaml.YAMLError as error:
         raise SettingsError(_why(error, text, name)) from None
+    except RecursionError:
+        raise SettingsError(f"{name} is nested too deep; settings have a few levels") from None
+    except (ValueError, OverflowError) as error:  # an escape that stands for no character
+        raise SettingsError(f"{name} is not YAML: {said(error)}") from None
     if root is None:
         raise SettingsError(f"{name} is empty; `tilesegm train init` writes a start")
     places: dict[KeyPath, str] = {(): name}
@@ -123,6 +138,13 @@ def _loader() -> Any:
 
     class Loader(yaml.SafeLoader):  # type: ignore[misc]
         yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+        nodes = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.nodes += 1
+            if self.nodes > _MOST:
+                raise yaml.YAMLError(f"it holds more than {_MOST} values")
+            return super().compose_node(parent, index)
 
     for tag, pattern, first in _SCALARS:
         Loader.add_implicit_resolver(
@@ -133,12 +155,23 @@ def _loader() -> Any:
 
 def _build(node: Any, path: KeyPath, name: str, places: dict[KeyPath, str]) -> Any:
     """Make plain values of a node."""
+    at = f"{name}:{node.start_mark.line + 1}"
     if len(path) > 20:
-        raise SettingsError(f"{places[()]}: {key_text(path[:3])} contains itself")
+        raise SettingsError(f"{places[()]}: {key_text(path[:3])[:100]} contains itself")
+    if len(places) > _MOST:
+        # An alias of an alias of an alias: a few lines that stand for any number of values.
+        raise SettingsError(f"{name} stands for more than {_MOST} values; write fewer aliases (*)")
+    if node.tag not in _TAGS:
+        raise SettingsError(f"{at}: the tag {node.tag[:100]!r} is unknown; leave it out")
     if node.id == "mapping":
         made: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            key, at = str(key_node.value), f"{name}:{key_node.start_mark.line + 1}"
+            at = f"{name}:{key_node.start_mark.line + 1}"
+            if key_node.id != "scalar":
+                raise SettingsError(f"{at}: a {key_node.id} is no key; expected a name")
+            key = str(key_node.value)
+            if len(key) > _LONGEST:
+                raise SettingsError(f"{at}: a key of {len(key)} characters is none of settings")
             if key in made:
                 first = places[(*path, key)].rpartition(":")[2]
                 twice = key_text((*path, key))
@@ -152,7 +185,11 @@ def _build(node: Any, path: KeyPath, name: str, places: dict[KeyPath, str]) -> A
             places[(*path, number)] = f"{name}:{item.start_mark.line + 1}"
             items.append(_build(item, (*path, number), name, places))
         return items
-    return _scalar(node.tag.rpartition(":")[2], node.value)
+    kind = node.tag.rpartition(":")[2]
+    try:
+        return _scalar(kind, node.value)
+    except ValueError:
+        raise SettingsError(f"{at}: {node.value[:60]!r} is no {kind} that can be read") from None
 
 
 def _scalar(kind: str, text: str) -> Any:
@@ -187,7 +224,7 @@ def _why(error: Any, text: str, name: str) -> str:
     """Say what is wrong with YAML in one line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
-        return f"{name} is not YAML: {error}"
+        return f"{name} is not YAML of settings: {said(error)}"
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     place = f"{name}:{mark.line + 1}"

@@ -114,7 +114,7 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
     for name, path in outputs:
         real = _real(path)
         if real.parent not in told:
-            told[real.parent] = tells_case(real.parent)
+            told[real.parent] = _tells_case(real.parent)
         key = real if told[real.parent] else real.with_name(real.name.casefold())
         if key in taken:
             other, there = taken[key]
@@ -126,7 +126,7 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
         taken[key] = name, path
 
 
-def tells_case(folder: Path) -> bool:
+def _tells_case(folder: Path) -> bool:
     """Tell whether names in a folder, which may not exist yet, may differ in case alone."""
     for each in (folder, *folder.parents):
         other = each.with_name(each.name.swapcase()) if each.name else each

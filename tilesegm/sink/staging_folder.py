@@ -43,10 +43,6 @@ class StagingFolder:
         self._lock = filelock.FileLock(path / _LOCK, blocking=False)
 
     @property
-    def _trash(self) -> Path:
-        return self.path.with_name(self.path.name + ".trash")
-
-    @property
     def head(self) -> Path:
         """The file that says what the run depends on. Without it there is no run to go on with."""
         return self.path / _HEAD
@@ -85,14 +81,14 @@ class StagingFolder:
         Raises:
             OutputError: there is one.
         """
-        for path, what in ((self.path, "unfinished results"), (self._trash, "what is removed")):
-            if path.is_symlink() or (os.path.lexists(path) and not path.is_dir()):
-                kind = "a link" if path.is_symlink() else "a file"
-                raise OutputError(
-                    f"{path} is needed as a folder for {what} but is {kind}; move it away"
-                )
-        if not self.path.is_dir():
+        if not os.path.lexists(self.path):
             return
+        if self.path.is_symlink() or not self.path.is_dir():
+            kind = "a link" if self.path.is_symlink() else "a file"
+            raise OutputError(
+                f"{self.path} is needed as a folder for unfinished results but is {kind}; "
+                "move it away"
+            )
         names = {entry.name for entry in self.path.iterdir() if not _DRAFT.fullmatch(entry.name)}
         if _LOCK in names and (self.path / _LOCK).lstat().st_size:
             raise self._occupied(_LOCK)  # ours is empty, and taking the lock would empty this one
@@ -145,9 +141,11 @@ class StagingFolder:
 
     def _remove_trash(self) -> None:
         """Remove what a kill left of a folder that version 0.1 renamed to remove it."""
-        names = {*self._names, *(f"{name}.draft.tif" for name in _LAYERS)}
-        if self._trash.is_dir() and {entry.name for entry in self._trash.iterdir()} <= names:
-            remove(self._trash)
+        trash = self.path.with_name(self.path.name + ".trash")
+        if trash.is_symlink() or not trash.is_dir():
+            return
+        if {entry.name for entry in trash.iterdir()} <= self._names:
+            remove(trash)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -18,6 +18,8 @@ _BEGINNINGS = (b"", b"II*\0", b"II+\0")
 _CHUNKS = "c"
 _DOCUMENTS = ("zarr.json", _CHUNKS)
 """Files of a Zarr outside of chunks; the chunk of a single number is a file."""
+_NAMES = {"PAMDataset", "PAMRasterBand", "Description", "CategoryNames", "Category"}
+"""Elements of a file of class names."""
 _LARGEST = 1 << 20
 """Bytes of a file of class names."""
 
@@ -58,18 +60,23 @@ def _check_hidden(path: Path) -> None:
         hidden = path.with_name(f".{path.stem}.{word}{path.suffix}")
         if not os.path.lexists(hidden):
             continue
-        if hidden.is_symlink():
-            ours = False
-        elif hidden.is_dir():
-            ours = path.suffix.lower() == ".zarr" and _stranger(hidden) is None
+        if path.suffix.lower() == ".zarr":
+            ours = hidden.is_dir() and not hidden.is_symlink() and _stranger(hidden) is None
         else:
-            # Ours may have been cut by a kill.
-            ours = hidden.is_file() and hidden.open("rb").read(4) in _BEGINNINGS
+            ours = _begins_as_tiff(hidden)
         if not ours:
             raise OutputError(
                 f"{hidden} is a name that {path.name} needs while it is made, and is not of "
                 "tilesegm; move it away"
             )
+
+
+def _begins_as_tiff(path: Path) -> bool:
+    """Tell a TIFF, which a kill may have cut."""
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(4) in _BEGINNINGS
 
 
 def _stranger(folder: Path) -> str | None:
@@ -92,4 +99,4 @@ def _is_names(sidecar: Path) -> bool:
         elements = {each.tag for each in ElementTree.parse(sidecar).iter()}
     except (OSError, ElementTree.ParseError):
         return False
-    return elements <= {"PAMDataset", "PAMRasterBand", "CategoryNames", "Category"}
+    return "CategoryNames" in elements and elements <= _NAMES

@@ -13,6 +13,7 @@ from tilesegm.data.scene_notes import scene_notes
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.files import write_file
+from tilesegm.ownership import carries, check_place, check_unread, free_name, state_of
 from tilesegm.training.init.entries import make_entries, relative_to, scenes_of_patterns
 from tilesegm.training.init.gather import Gathered, gather, listed
 from tilesegm.training.init.hold_out import are_slices, hold_outs
@@ -25,6 +26,8 @@ from tilesegm.training.init.trial import first_that_works, open_as_training
 from tilesegm.training.settings.commented import commented_yaml
 
 __all__ = ["write_start"]
+
+_MARK = b"Settings of a training run, written by `tilesegm train init`."
 
 
 def write_start(
@@ -59,10 +62,13 @@ def write_start(
         OutputError: the file exists or cannot be written.
     """
     path = Path(path)
+    check_place(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
+    before = state_of(path)
     folder = Path(os.path.abspath(path.parent))
     entries, scenes, notes = _find(images, labels, stack)
+    check_unread([path], _read(scenes))
     names = [scene.image[0] for scene in scenes]
     _check_names(names)
     surveys = [survey_image(s.image[0] if len(s.image) == 1 else s.image) for s in scenes]
@@ -86,8 +92,17 @@ def write_start(
     if way is not ways[0]:
         choices = choose(entries, surveys, surveyed, way)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
-    write_file(path, text)
+    if state_of(path) != before or (before is not None and not carries(path, _MARK)):
+        kept = free_name(path, "old")
+        path.rename(kept)
+        on_event(Noted(f"{path} was not written by tilesegm; it is kept as {kept}"))
+    write_file(path, text, _MARK)
     return choices
+
+
+def _read(scenes: Sequence[Scene]) -> list[tuple[str, str]]:
+    images = [("an image", path) for scene in scenes for path in scene.image]
+    return [*images, *(("a file of labels", scene.labels) for scene in scenes)]
 
 
 def _find(
@@ -163,7 +178,7 @@ def _head(
     first = images[0]
     systems = sorted({image.crs or "no coordinate reference system" for image in images})
     return (
-        "Settings of a training run, written by `tilesegm train init`.",
+        _MARK.decode(),
         "Keys behind a # have their defaults. Paths are relative to this file.",
         "",
         f"Images: {len(images)} of {size} px, {first.bands} bands of {first.dtype}, "

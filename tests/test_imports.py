@@ -16,7 +16,17 @@ import tilesegm
 ROOT = Path(tilesegm.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-FOUNDATIONS = {"checks", "classes", "closing", "errors", "events", "files", "ownership", "plain", "version"}
+FOUNDATIONS = {
+    "checks",
+    "classes",
+    "closing",
+    "errors",
+    "events",
+    "files",
+    "ownership",
+    "plain",
+    "version",
+}
 """What every room may import: they import nothing but each other."""
 
 # What else each room may import, from the ground up. `model` describes networks to everybody, and

@@ -145,8 +145,8 @@ Overwrite = Annotated[
     bool,
     typer.Option(
         "--overwrite",
-        help="Start from scratch: replace results of tilesegm, discard unfinished work. Given again "
-        "after an interruption it goes on.",
+        help="Start from scratch: replace results of tilesegm, discard unfinished work. Given "
+        "again after an interruption it goes on.",
     ),
 ]
 Seed = Annotated[

@@ -92,7 +92,7 @@ def write_start(
     if way is not ways[0]:
         choices = choose(entries, surveys, surveyed, way)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
-    if state_of(path) != before or (before is not None and not carries(path, _MARK)):
+    if os.path.lexists(path) and (state_of(path) != before or not carries(path, _MARK)):
         kept = free_name(path, "old")
         path.rename(kept)
         on_event(Noted(f"{path} was not written by tilesegm; it is kept as {kept}"))

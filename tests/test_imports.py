@@ -18,7 +18,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 FOUNDATIONS = {
     *("checks", "class_colours", "class_kinds", "classes", "closing", "colour_vision", "errors"),
-    *("events", "files", "hdf5", "inputs", "plain", "shown", "trust", "version"),
+    *("events", "files", "hdf5", "inputs", "ownership", "plain", "shown", "trust", "version"),
 }
 """What every room may import: they import nothing but each other."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tilesegm.errors import OutputError
+from tilesegm.ownership import carries, free_name
 
 __all__ = [
     "check_file",
@@ -80,37 +82,54 @@ def check_file(path: Path) -> None:
         raise OutputError(f"cannot write {path}: {folder} is {kind}; choose another folder")
 
 
-def write_file(path: Path, data: str | bytes) -> None:
+def write_file(path: Path, data: str | bytes, mark: bytes | None = None) -> None:
     """Write a file that is seen whole or not at all, whenever the power goes.
 
+    Args:
+        path: of the file.
+        data: its contents.
+        mark: see `replacing`.
+
     Raises:
-        OutputError: the file cannot be written.
+        OutputError: the file cannot be written, or stands in the place of somebody else's.
     """
-    with replacing(path) as draft:
+    with replacing(path, mark) as draft:
         draft.write_bytes(data.encode() if isinstance(data, str) else data)
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, mark: bytes | None = None) -> Iterator[Path]:
     """Give a draft to write, and put it in the place of ``path`` when that went well.
 
     The draft, a file or a folder, is flushed first and gone afterwards whatever happens. Missing
-    parent folders are made.
+    parent folders are made. A link that is there is replaced itself.
+
+    Args:
+        path: of the file or folder.
+        mark: what the files carry that may be replaced; None replaces any file, for names that
+            the caller knows to be ours.
 
     Raises:
-        OutputError: the draft cannot be written or put in place.
+        OutputError: the draft cannot be written or put in place; or there is a file without the
+            mark, and what was made is kept under a name that the message tells.
     """
-    # The process number keeps two runs that share a folder from writing into one draft.
-    draft = draft_of(path, str(os.getpid()))
+    # A name that nobody can foresee: no link can wait there, and no two runs share a draft.
+    draft = draft_of(path, str(secrets.randbelow(10**18)))
     with output_errors(path):
         make_folder(path.parent)
-        remove(draft)
         try:
             yield draft
             if draft.is_dir():
                 flush_tree(draft)
             else:
                 flush(draft)
+            if mark is not None and os.path.lexists(path) and not carries(path, mark):
+                kept = free_name(path, "new")
+                replace(draft, kept)
+                raise OutputError(
+                    f"{path} is there by now and is not of tilesegm: what was made is kept as "
+                    f"{kept}; move one of them to another name"
+                )
             replace(draft, path)
         finally:
             remove(draft)
@@ -119,8 +138,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def draft_of(path: Path, writer: str = "") -> Path:
     """Name the draft of a file: hidden, beside it, of the same suffix.
 
-    Without a ``writer`` the name is always the same, so that the next run replaces what a killed
-    one left: for large files that only one run at a time may write.
+    Without a ``writer`` it is the name that version 0.1 gave to drafts of maps.
     """
     return path.with_name(f".{path.stem}.{writer}draft{path.suffix}")
 

@@ -19,6 +19,8 @@ from tilesegm.grid.tiles import plan_grid
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
 from tilesegm.model.open import open_model
+from tilesegm.ownership import check_place
+from tilesegm.segmentation.outputs import check_outputs
 from tilesegm.segmentation.segment import segment
 from tilesegm.source.open import open_source
 
@@ -50,6 +52,9 @@ def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timin
     Args:
         case: what to measure.
         folder: where files go, and where the image is found again; a temporary one when absent.
+
+    Raises:
+        OutputError: the folder holds files of other makers under the names of these.
     """
     with ExitStack() as stack:
         if folder is None:
@@ -59,6 +64,8 @@ def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timin
             place = folder
             place.mkdir(parents=True, exist_ok=True)
         image = place / f"image_{case.size}.tif"
+        check_place(image)
+        check_outputs([place / "classes.tif"])
         if not image.exists():
             write_image(image, case.size)
         predictor = open_model(make_network(case.filters))
@@ -73,7 +80,9 @@ def bench_tiling(case: TilingCase, folder: Path | None = None) -> Iterator[Timin
         yield Timing("reading alone", _reading(image), case.megapixels)
         network = _network(image, predictor, result.plan)
         yield Timing("network alone, same tiles", network, case.megapixels)
-        yield Timing("writing alone", _writing(output, place / "copy.tif"), case.megapixels)
+        aside = tempfile.TemporaryDirectory(prefix="tilesegm-bench-", dir=place)
+        copy = Path(stack.enter_context(aside)) / "copy.tif"
+        yield Timing("writing alone", _writing(output, copy), case.megapixels)
 
 
 def _reading(path: Path) -> float:

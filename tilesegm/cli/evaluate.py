@@ -119,6 +119,7 @@ def evaluate(
     Example: tilesegm evaluate city_classes.tif city_truth.tif --report city.html
     """
     from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate_many
+    from tilesegm.evaluation.outputs import SCORES_MARK, check_outputs
     from tilesegm.evaluation.report import ReportOptions, check_image, write_evaluation_report
     from tilesegm.metrics.measures import Measures
     from tilesegm.source.open import parse_nodata
@@ -144,9 +145,10 @@ def evaluate(
             f"--report {report}: a report is one .html file, so name it "
             f"{report.with_suffix('.html')}; --json-file writes all scores as JSON"
         )
-    for written in (report, json_file):
-        if written is not None:
-            check_file(written)
+    places = {"--report": report, "--json-file": json_file}
+    outputs = {name: path for name, path in places.items() if path is not None}
+    for written in outputs.values():
+        check_file(written)
     part = _part(split, fold, test)
     pairs, notes = _pairs(prediction, truth, part, (aoi, confidence, scores))
     rivals = {path: _pairs(path, truth, part, (aoi, None, None))[0] for path in against or ()}
@@ -160,6 +162,11 @@ def evaluate(
             )
         check_image(image, pairs[0])
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+        check_outputs(
+            outputs,
+            [pair for each in (pairs, *rivals.values()) for pair in each],
+            [("the image", image), ("the split", split), ("the settings", labels)],
+        )
         for note in notes:
             progress(Noted(note))
         evaluation = evaluate_many(pairs, options, progress)
@@ -171,7 +178,7 @@ def evaluate(
     summary = evaluation.to_dict() | ({"comparison": comparison.to_list()} if comparison else {})
     text = json.dumps(summary, allow_nan=False)
     if json_file is not None:
-        write_file(json_file, text + "\n")
+        write_file(json_file, text + "\n", SCORES_MARK)
     if as_json:
         typer.echo(text)
     elif not quiet:

@@ -163,7 +163,9 @@ Picture = Annotated[
 Overwrite = Annotated[
     bool,
     typer.Option(
-        "--overwrite", help="Start from scratch: replace existing results, discard unfinished work."
+        "--overwrite",
+        help="Start from scratch: replace results of tilesegm, discard unfinished work. Given "
+        "again after an interruption it goes on.",
     ),
 ]
 Seed = Annotated[

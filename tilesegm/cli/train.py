@@ -25,6 +25,7 @@ from tilesegm.cli.terminal import PlainConsole, say
 from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
 from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import OutputError
+from tilesegm.ownership import check_place
 
 __all__ = ["train_app"]
 
@@ -227,5 +228,8 @@ def schema() -> None:
 
 
 def _check_free(output: Path, overwrite: bool) -> None:
+    from tilesegm.pictures.png import PNG_MARK
+
+    check_place(output, PNG_MARK if overwrite else None)
     if output.exists() and not overwrite:
         raise OutputError(f"{output} exists; give another name, or --overwrite to replace it")

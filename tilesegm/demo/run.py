@@ -29,6 +29,9 @@ from tilesegm.events import Event, OnEvent, RunStarted, StageStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.metrics.confusion import Scores, count_confusion
 from tilesegm.networks.settings import ModelSettings
+from tilesegm.ownership import check_place
+from tilesegm.pictures.png import PNG_MARK
+from tilesegm.segmentation.outputs import check_outputs
 from tilesegm.segmentation.segment import segment
 from tilesegm.training.run import train
 from tilesegm.training.settings.config import (
@@ -100,11 +103,16 @@ def run_demo(
 
     Raises:
         SettingsError: ``size`` or ``steps`` is too small.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or holds files of other makers under the names of
+            the demo's.
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; pass a folder for the demo")
+    class_map, quicklook = folder / "classes.tif", folder / "quicklook.png"
+    check_place(quicklook, PNG_MARK)
+    if folder.exists():
+        check_outputs([class_map])
     progress = _Steps(on_event)
     progress.start("rendering the scene")
     scene = render_scene(folder, size=size, seed=seed, on_event=progress)
@@ -115,7 +123,6 @@ def run_demo(
     )
 
     progress.start("segmenting the scene")
-    class_map = folder / "classes.tif"
     segment(
         scene.image, trained.bundle, class_map,
         tiling=DEMO_TILING, overwrite=True, on_event=progress,
@@ -123,7 +130,7 @@ def run_demo(
 
     progress.start("scoring the eastern half")
     iou = Scores(_compare(scene.labels, class_map, size // 2)).iou
-    quicklook = _draw(folder / "quicklook.png", scene, class_map)
+    _draw(quicklook, scene, class_map)
     return DemoResult(
         image=scene.image,
         labels=scene.labels,
@@ -213,9 +220,9 @@ def _compare(truth: Path, predicted: Path, first_column: int) -> NDArray[np.int6
     return total
 
 
-def _draw(path: Path, scene: RenderedScene, class_map: Path) -> Path:
+def _draw(path: Path, scene: RenderedScene, class_map: Path) -> None:
     panels = quicklook_panels(scene.image, scene.labels, class_map, CLASSES, _PANEL)
     for panel in panels:  # the pixels that were learnt from end here
         panel.pixels[:, panel.pixels.shape[1] // 2 + np.array([-1, 0, 1])] = 255
         panel.pixels[::12, panel.pixels.shape[1] // 2] = 0
-    return write_quicklook(path, panels, CLASSES)
+    write_quicklook(path, panels, CLASSES)

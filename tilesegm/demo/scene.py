@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,13 @@ from tilesegm.demo.drawing import draw_countryside
 from tilesegm.demo.light import Light
 from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, ignore
+from tilesegm.files import replacing
+from tilesegm.ownership import check_place
 
-__all__ = ["RenderedScene", "render_scene"]
+__all__ = ["SCENE_MARK", "RenderedScene", "render_scene"]
+
+SCENE_MARK = b"tilesegm demo"
+"""What tells a raster of a demo."""
 
 _STRIP = 256
 _CRS, _LEFT, _TOP, _METRES = "EPSG:32633", 603_000.0, 5_411_500.0, 0.25
@@ -50,16 +55,19 @@ def render_scene(
 
     Raises:
         SettingsError: ``size`` leaves no room for a village, a river and fields.
+        OutputError: a file has the name of one of these and is not of a demo.
     """
     if size < _SMALLEST:
         raise SettingsError(f"a scene of {size} px has no room; pass a size of {_SMALLEST} or more")
+    names = ("scene.tif", "labels.tif", "west.tif", "west_labels.tif")
+    scene = RenderedScene(*(folder / name for name in names))
+    for name in names:
+        check_place(folder / name, SCENE_MARK)
     random = np.random.default_rng(seed)
     plan = plan_countryside(size, random)
     layers = draw_countryside(plan, random).layers()
     light = Light(layers, plan.parcels, random)
     folder.mkdir(parents=True, exist_ok=True)
-    names = ("scene.tif", "labels.tif", "west.tif", "west_labels.tif")
-    scene = RenderedScene(*(folder / name for name in names))
     with ExitStack() as opened:
         images = [
             (opened.enter_context(_create_image(path, size, width, **options)), width)
@@ -78,13 +86,23 @@ def render_scene(
     return scene
 
 
-def _create_image(path: Path, height: int, width: int, **options: Any) -> Any:
-    return rasterio.open(path, "w", **(_grid(height, width) | options), count=3)
+@contextmanager
+def _create_image(path: Path, height: int, width: int, **options: Any) -> Iterator[Any]:
+    with (
+        replacing(path, SCENE_MARK) as draft,
+        rasterio.open(draft, "w", **(_grid(height, width) | options), count=3) as file,
+    ):
+        file.update_tags(TIFFTAG_SOFTWARE=SCENE_MARK.decode())
+        yield file
 
 
 def _write_labels(path: Path, cover: NDArray[np.uint8]) -> None:
     grid = _grid(*cover.shape)
-    with rasterio.open(path, "w", **grid, count=1, nodata=255, compress="deflate") as file:
+    with (
+        replacing(path, SCENE_MARK) as draft,
+        rasterio.open(draft, "w", **grid, count=1, nodata=255, compress="deflate") as file,
+    ):
+        file.update_tags(TIFFTAG_SOFTWARE=SCENE_MARK.decode())
         file.write(cover, 1)
         file.write_colormap(1, {i: (*info.colour, 255) for i, info in enumerate(CLASSES)})
         file.update_tags(1, **{f"class_{i}": info.name for i, info in enumerate(CLASSES)})

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -19,14 +20,24 @@ from typing import Any
 
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ModelError, OutputError
-from tilesegm.files import replacing
+from tilesegm.files import remove, replacing
 from tilesegm.inputs import check_input, read_json
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.card import CardNormalisation, check_card
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.ownership import carries, check_place
 from tilesegm.version import __version__
 
-__all__ = ["Bundle", "BundleInfo", "is_bundle", "read_bundle", "save_bundle", "sha256_of"]
+__all__ = [
+    "Bundle",
+    "BundleInfo",
+    "check_bundle",
+    "is_bundle",
+    "read_bundle",
+    "remove_bundle",
+    "save_bundle",
+    "sha256_of",
+]
 
 _WEIGHTS = "model.keras"
 _CARD = "bundle.json"
@@ -109,9 +120,12 @@ def save_bundle(
     from tilesegm.model.keras_model import as_graph, describe
 
     target = Path(path)
-    if target.exists() and not (overwrite and is_bundle(target)):
-        hint = "pass overwrite=True" if is_bundle(target) else "choose a name that is free"
-        raise OutputError(f"{target} exists; {hint}")
+    check_place(target, folder=True)
+    if target.exists():
+        if not (overwrite and is_bundle(target)):
+            hint = "pass overwrite=True" if is_bundle(target) else "choose a name that is free"
+            raise OutputError(f"{target} exists; {hint}")
+        check_bundle(target)
     info = info or BundleInfo()
     model = as_graph(model, None)
     spec = describe(model, target.name)
@@ -122,6 +136,31 @@ def save_bundle(
         card = _card_of(spec, info, sha256_of(draft / _WEIGHTS))
         (draft / _CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", "utf-8")
     return target
+
+
+def check_bundle(path: Path) -> None:
+    """Refuse to replace a folder that is no bundle, or holds more than one.
+
+    Raises:
+        OutputError: it holds a file that no bundle has.
+    """
+    ours = is_bundle(path) and carries(path / _CARD, _FORMAT.encode())
+    known = {_WEIGHTS, _CARD} if ours else set()
+    strangers = sorted({entry.name for entry in path.iterdir()} - known)
+    if strangers:
+        raise OutputError(
+            f"{path} is needed for the bundle but holds {strangers[0]}, which is no part of one; "
+            "move it away"
+        )
+
+
+def remove_bundle(path: Path) -> None:
+    """Remove the files of a bundle, and the folder where nothing else is in it."""
+    if is_bundle(path):
+        for name in (_WEIGHTS, _CARD):
+            remove(path / name)
+    with suppress(OSError):
+        path.rmdir()
 
 
 def read_bundle(path: str | Path) -> Bundle:

@@ -11,7 +11,10 @@ from tilesegm.files import write_file
 from tilesegm.report.text import escaped
 from tilesegm.version import __version__
 
-__all__ = ["Page"]
+__all__ = ["PAGE_MARK", "Page"]
+
+PAGE_MARK = b"<footer>tilesegm "
+"""What tells a page of ours."""
 
 # Whatever slipped into a page, the browser would fetch nothing.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -105,7 +108,7 @@ class Page:
             + "\n".join(self._parts)
             + f"<footer>tilesegm {__version__}</footer></body></html>\n"
         )
-        write_file(target, text)
+        write_file(target, text, PAGE_MARK)
         return target
 
 

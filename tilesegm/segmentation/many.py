@@ -13,8 +13,10 @@ from tilesegm.events import OnEvent, ignore
 from tilesegm.files import flush
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.ownership import check_apart
 from tilesegm.segmentation.folders import expand_folders
 from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.outputs import check_inputs, output_paths, reads_of
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import Request, run_request
 from tilesegm.segmentation.setup import open_predictor
@@ -89,10 +91,12 @@ def segment_many(
         >>> ts.segment_many(["image.tif", "absent.tif"], two_classes, "maps")
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
-    request = Request(tiling or Tiling(), options or Options(), overwrite)
     named = _name_images(images, on_event)
     folder = Path(folder)
+    request = Request(tiling or Tiling(), options or Options(), overwrite)
     outputs = _name_outputs([name for name, _ in named], folder)
+    paths = [path for one in outputs for path in output_paths(one, request.options).values()]
+    check_inputs(paths, reads_of([image for _, image in named], model, request.options))
     try:
         if not folder.is_dir():
             folder.mkdir()
@@ -138,13 +142,7 @@ def _name_images(images: Any, on_event: OnEvent) -> list[tuple[str, Any]]:
 
 
 def _name_outputs(images: list[str], folder: Path) -> list[Path]:
-    outputs: dict[Path, str] = {}
-    for image in images:
-        output = folder / f"{stem_of(image)}_classes.tif"
-        if output in outputs:
-            raise SettingsError(
-                f"{outputs[output]} and {image} would both be written to {output}; "
-                "rename one or use two folders"
-            )
-        outputs[output] = image
-    return list(outputs)
+    stems = [stem_of(image) for image in images]
+    outputs = [folder / f"{stem}_classes.tif" for stem in stems]
+    check_apart(zip(images, outputs, strict=True))
+    return outputs

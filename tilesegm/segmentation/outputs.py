@@ -3,36 +3,118 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tilesegm.engine.plan import Plan
+from tilesegm.errors import OutputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted
 from tilesegm.grid.tiles import TileLayout
+from tilesegm.ownership import check_unread, state_of
 from tilesegm.segmentation.options import Options
 from tilesegm.sink.check import check_output
-from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
+from tilesegm.sink.geotiff import TiffOptions, finish_geotiff, sidecar_of
 from tilesegm.sink.ome_zarr import finish_zarr
 from tilesegm.sink.provenance import MapFacts
-from tilesegm.sink.staging import Staging
+from tilesegm.sink.staging import Staging, staging_folder
+from tilesegm.sink.standing import check_ours
+from tilesegm.source.names import file_of
+from tilesegm.source.parts import files_of
 from tilesegm.source.steps import at_text
+from tilesegm.source.vector.address import VectorAddress, is_vector
 from tilesegm.version import __version__
 
-__all__ = ["check_outputs", "extra_paths", "finish_outputs", "make_facts", "output_paths"]
+__all__ = [
+    "Places",
+    "check_inputs",
+    "check_outputs",
+    "extra_paths",
+    "finish_outputs",
+    "make_facts",
+    "output_paths",
+    "reads_of",
+]
 
 
-def check_outputs(paths: Iterable[Path], image: Any) -> None:
-    """Refuse outputs that cannot be written, or are the image itself.
+def check_inputs(paths: Iterable[Path], read: Iterable[tuple[str, Any]]) -> None:
+    """Refuse outputs that are read, by whatever path or link, or lie where it is read.
+
+    Args:
+        paths: of the outputs.
+        read: what each input is, such as ``the model``, and what was passed for it.
+
+    Raises:
+        OutputError: an output is one, holds one, or lies in one.
+    """
+    written = [place for path in paths for place in (path, staging_folder(path))]
+    inputs = [pair for what, value in read for pair in _named(what, value)]
+    check_unread(written, inputs)
+    if any(map(os.path.lexists, written)):
+        # Only what is there can be a part of a mosaic.
+        parts = (part for _, name in inputs for part in files_of(name))
+        check_unread(written, [("a file that the input is made of", part) for part in parts])
+
+
+def check_outputs(paths: Iterable[Path]) -> None:
+    """Refuse outputs that cannot be written, or would replace what is not ours.
 
     Raises:
         OutputError: with what is wrong and how to mend it.
     """
-    parts = image if isinstance(image, list | tuple) else [image]
-    inputs = [os.fspath(part) for part in parts if isinstance(part, str | os.PathLike)]
-    for path in paths:
-        for name in inputs or [None]:
-            check_output(path, name)
+    for path in dict.fromkeys(paths):
+        check_output(path)
+        check_ours(path)
+
+
+def reads_of(image: Any, model: Any, options: Options) -> list[tuple[str, Any]]:
+    """Say what a run reads, for `check_inputs`."""
+    return [
+        ("the input image", image),
+        ("the model", model),
+        ("the area of interest", options.area),
+    ]
+
+
+def _named(what: str, value: Any) -> list[tuple[str, str]]:
+    """Return the paths in what was passed; arrays and models in memory have none."""
+    if isinstance(value, list | tuple):
+        return [pair for one in value for pair in _named(what, one)]
+    if not isinstance(value, str | os.PathLike):
+        return []
+    text = os.fspath(value)
+    return [(what, str(VectorAddress.parse(text).path) if is_vector(text) else file_of(text))]
+
+
+@dataclass(frozen=True)
+class Places:
+    """The places of outputs, as they were when a run began."""
+
+    states: Mapping[Path, tuple[int, ...] | None]
+
+    @classmethod
+    def of(cls, paths: Iterable[Path]) -> Self:
+        """Look at the places of outputs and of the files beside them."""
+        beside = [(path, sidecar_of(path)) for path in paths]
+        return cls({place: state_of(place) for pair in beside for place in pair})
+
+    def check(self, work: Path) -> None:
+        """Refuse to replace what appeared since.
+
+        Args:
+            work: folder that keeps the finished work.
+
+        Raises:
+            OutputError: something did.
+        """
+        for path, state in self.states.items():
+            if state_of(path) != state:
+                raise OutputError(
+                    f"{path} appeared or changed while the run was at work, and stays as it is; "
+                    f"finished work is kept in {work}: move {path.name} away, then run the same "
+                    "command again"
+                )
 
 
 def make_facts(plan: Plan, fingerprint: str) -> MapFacts:
@@ -84,11 +166,13 @@ def finish_outputs(
     facts: MapFacts,
     options: Options,
     on_event: OnEvent,
+    places: Places,
 ) -> None:
     """Make the finished files of complete results.
 
     Raises:
-        OutputError: a file cannot be written; nothing of it is under its final name.
+        OutputError: a file cannot be written, or its place was taken since the run began; nothing
+            of it is under its final name.
     """
     output = paths["classes"]
     on_event(StageStarted(f"writing {output.name}"))
@@ -96,7 +180,11 @@ def finish_outputs(
     def report(fraction: float) -> None:
         on_event(StageProgress(fraction))
 
+    def ready() -> None:
+        places.check(staging.folder)
+
     if output.suffix.lower() == ".zarr":
-        finish_zarr(staging, output, facts, report)
+        finish_zarr(staging, output, facts, report, ready)
     else:
-        finish_geotiff(staging, paths, facts, TiffOptions(compress=options.compress), report)
+        tiff = TiffOptions(compress=options.compress)
+        finish_geotiff(staging, paths, facts, tiff, report, ready)

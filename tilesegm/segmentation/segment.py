@@ -19,11 +19,14 @@ from tilesegm.model.base import Predictor
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import (
+    Places,
+    check_inputs,
     check_outputs,
     extra_paths,
     finish_outputs,
     make_facts,
     output_paths,
+    reads_of,
 )
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
@@ -70,7 +73,8 @@ def segment(
         output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr.
         tiling: size, overlap and blending of tiles.
         options: everything else.
-        overwrite: replace a finished output, and discard unfinished work that differs.
+        overwrite: replace a finished output of tilesegm, and discard unfinished work, unless an
+            equal call with it began that.
         on_event: called with the events of `tilesegm.events` as work proceeds.
 
     Raises:
@@ -95,6 +99,8 @@ def segment(
         array([0, 0, 2, 2], dtype=uint8)
     """
     request = Request(tiling or Tiling(), options or Options(), overwrite)
+    paths = output_paths(Path(output), request.options).values()
+    check_inputs(paths, reads_of(image, model, request.options))
     return run_request(
         image, lambda info: open_predictor(model, info, request.options), output, request, on_event
     )
@@ -119,7 +125,7 @@ def run_request(
     """Segment one image with the network that ``opener`` gives for it; see `segment`."""
     began = time.monotonic()
     paths = output_paths(Path(output), request.options)
-    check_outputs(paths.values(), image)
+    check_outputs(paths.values())
     with open_image(image, request.options) as source:
         for note in source.info.notes:
             on_event(Noted(f"{source.info.uri}: {note}"))
@@ -129,11 +135,12 @@ def run_request(
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
         work = _plan_work(source, opener, request, on_event)
         info = work.plan.info
+        places = Places.of(paths.values())
         finished = not request.overwrite and _is_finished(paths, work)
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
-            tiles, resumed = _run(work, paths, request, on_event)
+            tiles, resumed = _run(work, paths, request, on_event, places)
     if tiles.infinite:
         on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     if tiles.empty == info.pixels:
@@ -198,16 +205,18 @@ def _is_finished(paths: dict[str, Path], work: _Work) -> bool:
         OutputError: the outputs exist and are something else.
     """
     output = paths["classes"]
-    if has_unfinished(output) or not output.exists():
-        return False
+    unfinished = has_unfinished(output) or not output.exists()
     for path in paths.values():
-        check_finished(path, digest(work.fingerprint))
+        if path.exists() or not unfinished:
+            check_finished(path, digest(work.fingerprint))
+    if unfinished:
+        return False
     remove_leftovers(staging_folder(output))
     return True
 
 
 def _run(
-    work: _Work, paths: dict[str, Path], request: Request, on_event: OnEvent
+    work: _Work, paths: dict[str, Path], request: Request, on_event: OnEvent, places: Places
 ) -> tuple[TileCounts, int]:
     """Compute what is not yet staged, and make the outputs.
 
@@ -234,7 +243,7 @@ def _run(
         for left in reversed(range(_ATTEMPTS)):
             try:
                 facts = make_facts(plan, digest(work.fingerprint))
-                finish_outputs(staging, paths, facts, request.options, on_event)
+                finish_outputs(staging, paths, facts, request.options, on_event, places)
                 break
             except StagedDamageError as damage:
                 if not left:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
-from urllib.request import url2pathname
 
 from tilesegm.errors import OutputError
+from tilesegm.ownership import check_place, check_unread
 from tilesegm.shown import is_text
 from tilesegm.source.names import file_of
 
@@ -36,16 +36,14 @@ def check_output(output: Path | str, source: str | None = None) -> None:
             f"cannot tell the format of output {path}; expected a name that ends in "
             f"{', '.join(SUFFIXES)}"
         )
-    if source is not None and _same(path, source):
-        raise OutputError(f"output {path} is the input image; give the output another name")
+    if source is not None:
+        check_unread([path], [("the input image", file_of(source))])
     folder = path.absolute().parent
     if not folder.is_dir():
         raise OutputError(f"folder {folder} of output {path.name} does not exist; create it first")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"folder {folder} of output {path.name} is not writable; choose another")
-    if path.exists() and path.is_dir() != (path.suffix.lower() == ".zarr"):
-        kind = "a folder" if path.is_dir() else "a file"
-        raise OutputError(f"output {path} is already {kind}, of another kind; use another name")
+    check_place(path, folder=path.suffix.lower() == ".zarr")
 
 
 def check_space(output: Path | str, needed: int) -> None:
@@ -61,13 +59,3 @@ def check_space(output: Path | str, needed: int) -> None:
             f"{folder} has {free / 1e6:.0f} MB free and the run may need {needed / 1e6:.0f} MB; "
             "free space there or write to another disk"
         )
-
-
-def _same(path: Path, source: str) -> bool:
-    """Tell whether a path is that of an image, or of the file or store that holds it."""
-    source = file_of(source)
-    try:
-        image = Path(url2pathname(source[7:]) if source.startswith("file://") else source)
-        return path.samefile(image) or path.resolve() in image.resolve().parents
-    except (OSError, ValueError):
-        return False

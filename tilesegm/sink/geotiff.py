@@ -13,13 +13,13 @@ import rasterio
 import rasterio.shutil
 import tifffile
 
-from tilesegm.files import draft_of, flush, output_errors, replace
+from tilesegm.files import draft_of, flush, output_errors, remove, replace
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
 from tilesegm.sink.vrt import layer_vrt
 
-__all__ = ["BLOCK", "TiffOptions", "finish_geotiff"]
+__all__ = ["BLOCK", "TiffOptions", "finish_geotiff", "sidecar_of"]
 
 BLOCK = 512
 """Side of a block of a finished GeoTIFF."""
@@ -46,6 +46,7 @@ def finish_geotiff(
     facts: MapFacts,
     options: TiffOptions | None = None,
     progress: Callable[[float], None] | None = None,
+    before_placing: Callable[[], None] | None = None,
 ) -> None:
     """Make one file for each layer, and put them in place when all are complete.
 
@@ -59,6 +60,8 @@ def finish_geotiff(
         facts: what the files say about their pixels.
         options: How to compress.
         progress: Called with the fraction done, an estimate, from 0 to 1.
+        before_placing: Called when all files are made, before the first is put in place; what it
+            raises leaves all of them out.
 
     Raises:
         OutputError: a file cannot be written; nothing of it is under its final name.
@@ -67,8 +70,12 @@ def finish_geotiff(
     options = options or TiffOptions()
     report = progress or (lambda fraction: None)
     layers = {layer.name: layer for layer in staging.layers}
-    drafts = {name: draft_of(Path(path)) for name, path in outputs.items()}
+    # In the folder that is ours alone, so that no link can wait under their names.
+    drafts = {name: staging.folder / f"{name}.draft.tif" for name in outputs}
     try:
+        for left in (*drafts.values(), *(draft_of(Path(path)) for path in outputs.values())):
+            remove(left)
+            remove(sidecar_of(left))
         staging.check()
         staging.complete_overviews()
         sizes = {name: _stored_bytes(staging, layers[name]) for name in outputs}
@@ -76,6 +83,7 @@ def finish_geotiff(
         for name, draft in drafts.items():
             source = staging.folder / f"{name}.vrt"
             with output_errors(Path(outputs[name])):
+                remove(source)
                 source.write_text(layer_vrt(staging, layers[name], facts), encoding="utf-8")
                 creation = _creation(layers[name], options)
                 show = _growth(report, before, sizes[name], total)
@@ -88,14 +96,16 @@ def finish_geotiff(
                 flush(draft)
             before += sizes[name]
         staging.check()  # what changed while it was copied
+        if before_placing is not None:
+            before_placing()
         for name in reversed(list(outputs)):
             with output_errors(Path(outputs[name])):
                 _place(drafts[name], Path(outputs[name]))
         report(1.0)
     finally:
         for draft in drafts.values():
-            draft.unlink(missing_ok=True)
-            _sidecar(draft).unlink(missing_ok=True)
+            remove(draft)
+            remove(sidecar_of(draft))
 
 
 def _growth(
@@ -105,7 +115,8 @@ def _growth(
     return lambda size: report((before + min(size, expected)) / (total + 1))
 
 
-def _sidecar(path: Path) -> Path:
+def sidecar_of(path: Path) -> Path:
+    """Name the file beside a raster in which GDAL programs look for class names."""
     return path.with_name(path.name + ".aux.xml")
 
 
@@ -182,9 +193,9 @@ def _check(draft: Path) -> None:
 
 def _place(draft: Path, final: Path) -> None:
     # Names first: readers that find the raster find them too.
-    if _sidecar(draft).exists():
-        flush(_sidecar(draft))
-        replace(_sidecar(draft), _sidecar(final))
+    if sidecar_of(draft).exists():
+        flush(sidecar_of(draft))
+        replace(sidecar_of(draft), sidecar_of(final))
     else:
-        _sidecar(final).unlink(missing_ok=True)
+        sidecar_of(final).unlink(missing_ok=True)
     replace(draft, final)

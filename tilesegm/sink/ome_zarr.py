@@ -14,7 +14,6 @@ Each level is a group, as a Dataset cannot hold two sizes of one dimension.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 import zarr
 
-from tilesegm.files import draft_of, flush_tree, output_errors, replace
+from tilesegm.files import draft_of, flush_tree, output_errors, remove, replace
 from tilesegm.sink.georeference import cf_attributes, pixel_centres
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
@@ -37,6 +36,7 @@ def finish_zarr(
     output: Path,
     facts: MapFacts,
     progress: Callable[[float], None] | None = None,
+    before_placing: Callable[[], None] | None = None,
 ) -> None:
     """Make one OME-Zarr of all layers, and put it in place when it is complete.
 
@@ -48,13 +48,15 @@ def finish_zarr(
         output: Path of the folder to make. What is there is replaced.
         facts: what to say about the pixels.
         progress: Called with the fraction done, from 0 to 1.
+        before_placing: Called when the folder is made, before it is put in place; what it raises
+            leaves it out.
 
     Raises:
         OutputError: it cannot be written; nothing of it is under its final name.
         StagedDamageError: staged results are not as they were written; no file was made of them.
     """
     output = Path(output)
-    draft = draft_of(output)
+    draft = staging.folder / "draft.zarr"
     report = progress or (lambda fraction: None)
     total = sum(_pixels(staging, layer) for layer in staging.layers)
     written = 0
@@ -62,7 +64,8 @@ def finish_zarr(
         with output_errors(output):
             staging.check()
             staging.complete_overviews()
-            shutil.rmtree(draft, ignore_errors=True)
+            remove(draft)
+            remove(draft_of(output))
             root = zarr.create_group(draft, zarr_format=3)
             for layer in staging.layers:
                 group = root if layer is staging.layers[0] else root.create_group(layer.name)
@@ -78,10 +81,12 @@ def finish_zarr(
                 _add_coordinates(group["0"], staging.size, facts)
             flush_tree(draft)
             staging.check()  # what changed while it was copied
+            if before_placing is not None:
+                before_placing()
             replace(draft, output)
             report(1.0)
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        remove(draft)
 
 
 def _levels(staging: Staging, layer: Layer) -> list[tuple[StagedArray, ...]]:

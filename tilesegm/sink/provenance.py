@@ -18,13 +18,14 @@ from tilesegm.classes import ClassInfo, named_classes
 from tilesegm.errors import InputError, OutputError, SourceError
 from tilesegm.grid.tiles import TileLayout
 from tilesegm.grid.tiling import Blend
+from tilesegm.ownership import carries
 from tilesegm.source.base import Georeference
 from tilesegm.source.gdal import Gdal, open_quietly
 from tilesegm.source.names import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
 
-__all__ = ["MapFacts", "check_finished", "digest", "read_map_facts"]
+__all__ = ["MapFacts", "check_finished", "digest", "is_map", "read_map_facts"]
 
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _TILING = "TILESEGM_TILING"
@@ -129,6 +130,14 @@ def check_finished(output: Path, fingerprint: str) -> None:
             f"output {output} exists and is not the result of this image, model and settings; "
             "replace it with --overwrite or give another name"
         )
+
+
+def is_map(path: Path) -> bool:
+    """Tell whether a file or store says that tilesegm wrote it, even where it is damaged."""
+    mark = b"TILESEGM_VERSION"
+    if carries(path, mark) or carries(path / "zarr.json", mark):
+        return True
+    return not {"TILESEGM_VERSION", _FINGERPRINT}.isdisjoint(_stored(path).tags)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,11 @@ from tilesegm.files import write_file
 from tilesegm.sink.chunk_digest import is_plain_file
 from tilesegm.sink.fingerprint import differences
 
-__all__ = ["FORMAT", "changes_since", "read_run", "write_run"]
+__all__ = ["AGAIN", "FORMAT", "changes_since", "read_run", "write_run"]
 
 FORMAT = 1
+AGAIN = "overwrite"
+"""Key of a run that was begun with ``overwrite``, which goes on when it is given again."""
 
 _KINDS: dict[str, type] = {"fingerprint": dict, "size": list, "chunk": int, "layers": dict}
 _LARGEST = 64 << 20  # bytes; the fingerprint of a mosaic of a million files is smaller
@@ -48,7 +50,7 @@ def read_run(path: Path) -> dict[str, Any] | None:
     if run["format"] != FORMAT:
         return run
     digest = run.pop("digest", None)
-    whole = run.keys() == {"format", *_KINDS} and all(
+    whole = run.keys() - {AGAIN} == {"format", *_KINDS} and all(
         type(run[key]) is kind for key, kind in _KINDS.items()
     )
     return run if whole and digest in (None, _digest(run)) else None

@@ -28,7 +28,7 @@ from tilesegm.sink.fingerprint import plain
 from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
-from tilesegm.sink.run_file import FORMAT, changes_since, read_run, write_run
+from tilesegm.sink.run_file import AGAIN, FORMAT, changes_since, read_run, write_run
 from tilesegm.sink.staged_array import StagedArray, StagedDamageError
 from tilesegm.sink.staged_layers import StagedLayers
 from tilesegm.sink.staging_folder import StagingFolder
@@ -95,7 +95,8 @@ class Staging(Closing):
             layers: results to store.
             fingerprint: names and values, or groups of them, that differ when results would.
             chunk: side of the unit that is written.
-            overwrite: discard unfinished results in the folder.
+            overwrite: discard unfinished results in the folder, unless they were begun with it
+                for the same run.
 
         Raises:
             ResumeError: another run writes here, or the unfinished run was a different one.
@@ -238,14 +239,15 @@ class Staging(Closing):
             "layers": {layer.name: str(layer) for layer in self.layers},
         }
         before = read_run(head)
+        again = before is not None and before.pop(AGAIN, False)
         if before is None and self._claim.leftovers() and not overwrite:
             self.findings.append(
                 f"{head} is damaged or missing, so it cannot be told what the unfinished work "
                 "beside it belongs to; all of it is computed again"
             )
-        if before is None or overwrite:
+        if before is None or (overwrite and not (again and before == now)):
             self._claim.clear()
-            write_run(head, now)
+            write_run(head, now | ({AGAIN: True} if overwrite else {}))
         elif changes := changes_since(before, now):
             raise ResumeError(
                 f"an unfinished run on {str(self.folder).removesuffix('.partial')} differs from "

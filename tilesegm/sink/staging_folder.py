@@ -12,12 +12,16 @@ import filelock
 
 from tilesegm.errors import OutputError, ResumeError
 from tilesegm.files import remove
+from tilesegm.sink.run_file import read_run
 
 __all__ = ["StagingFolder", "remove_leftovers"]
 
 _LOCK = "lock"
 _HEAD = "run.json"
+_JOURNAL = "journal"
 _LAYERS = ("classes", "confidence", "scores")
+_MAKING = ("vrt", "draft.tif", "draft.tif.aux.xml")
+"""What the name of a layer gets while its file is made."""
 _TRIES = 100  # times that a folder goes in the moment when it is locked, one after the other
 _DRAFT = re.compile(r"run\.json\.draft|\.run\.\d*draft\.json")
 """What a run leaves that was killed before it began."""
@@ -33,8 +37,9 @@ class StagingFolder:
 
     def __init__(self, path: Path, layers: Collection[str] = ()) -> None:
         self.path = path
-        self._names = {_LOCK, _HEAD, "journal", *_LAYERS, *layers}
-        self._names |= {f"{name}.vrt" for name in (*_LAYERS, *layers)}
+        self._names = {_LOCK, _HEAD, _JOURNAL, *_LAYERS, *layers}
+        self._names |= {f"{name}.{end}" for name in (*_LAYERS, *layers) for end in _MAKING}
+        self._names.add("draft.zarr")
         self._lock = filelock.FileLock(path / _LOCK, blocking=False)
 
     @property
@@ -52,15 +57,11 @@ class StagingFolder:
         """
         for _ in range(_TRIES):
             try:
+                self._check_ours()
                 self.path.mkdir(exist_ok=True)
                 self._lock.acquire()
             except filelock.Timeout:
                 break
-            except FileExistsError:
-                raise OutputError(
-                    f"{self.path} is needed as a folder for unfinished results but is a file; "
-                    "move it away"
-                ) from None
             except FileNotFoundError:
                 if not self.path.parent.is_dir():
                     raise
@@ -72,6 +73,34 @@ class StagingFolder:
         raise ResumeError(
             f"another run is writing {str(self.path).removesuffix('.partial')}; wait for it or "
             "stop it first"
+        )
+
+    def _check_ours(self) -> None:
+        """Refuse a link, a file, and a folder that no run made, before anything is written there.
+
+        Raises:
+            OutputError: there is one.
+        """
+        if not os.path.lexists(self.path):
+            return
+        if self.path.is_symlink() or not self.path.is_dir():
+            kind = "a link" if self.path.is_symlink() else "a file"
+            raise OutputError(
+                f"{self.path} is needed as a folder for unfinished results but is {kind}; "
+                "move it away"
+            )
+        names = {entry.name for entry in self.path.iterdir() if not _DRAFT.fullmatch(entry.name)}
+        if _LOCK in names and (self.path / _LOCK).lstat().st_size:
+            raise self._occupied(_LOCK)  # ours is empty, and taking the lock would empty this one
+        if names and read_run(self.head) is None:
+            self.leftovers()
+            if names.isdisjoint({_LOCK, _JOURNAL}):
+                raise self._occupied(min(names))
+
+    def _occupied(self, name: str) -> OutputError:
+        return OutputError(
+            f"{self.path} is needed for unfinished results but holds other files ({name}); "
+            "move it away"
         )
 
     def release(self) -> None:
@@ -86,10 +115,7 @@ class StagingFolder:
         """
         names = {entry.name for entry in self.path.iterdir() if not _DRAFT.fullmatch(entry.name)}
         for name in sorted(names - self._names):
-            raise OutputError(
-                f"{self.path} is needed for unfinished results but holds other files ({name}); "
-                "move it away"
-            )
+            raise self._occupied(name)
         return sorted(names - {_LOCK})
 
     def clear(self) -> None:
@@ -115,7 +141,11 @@ class StagingFolder:
 
     def _remove_trash(self) -> None:
         """Remove what a kill left of a folder that version 0.1 renamed to remove it."""
-        remove(self.path.with_name(self.path.name + ".trash"))
+        trash = self.path.with_name(self.path.name + ".trash")
+        if trash.is_symlink() or not trash.is_dir():
+            return
+        if {entry.name for entry in trash.iterdir()} <= self._names:
+            remove(trash)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.scenes import Scenes
+from tilesegm.errors import ResumeError
 from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.bundle import BundleInfo, save_bundle, sha256_of
@@ -21,6 +22,7 @@ from tilesegm.training.devices import open_devices
 from tilesegm.training.gallery import Gallery
 from tilesegm.training.loop import Loop
 from tilesegm.training.preparation import make_stream
+from tilesegm.training.reads import check_reads
 from tilesegm.training.report import write_report
 from tilesegm.training.result import ResultData, TrainingResult, load_result, save_result
 from tilesegm.training.run_folder import TRAIN_FROM_SCRATCH, RunFolder, open_run
@@ -97,10 +99,13 @@ def train_on(
 
         def begin() -> tuple[RunFolder, TrainingResult | None]:
             path = Path(folder) / config.output
+            if overwrite or not RunFolder(path).settings.exists():
+                check_reads(RunFolder(path), config, Path(folder), scenes)
             run = opened.enter_context(open_run(path, config, overwrite=overwrite))
             if run.result.exists():
                 return run, load_result(run.result, run.model)
-            run.claim_inputs({info.name: info.identity for info in scenes.infos})
+            identities = {info.name: info.identity for info in scenes.infos}
+            run.claim_inputs(identities, config, overwrite)
             return run, None
 
         run, finished = workers.first(begin)
@@ -114,7 +119,11 @@ def train_on(
         validator = Validator(trainee.inference, setup, trainee.precision, workers)
         stream = make_stream(setup.data, config, setup.normalisation)
         loop = Loop(config, run, trainee, stream, validator)
-        loop.resume(on_event)
+        try:
+            loop.resume(on_event)
+        except ResumeError:
+            run.forget()  # or the advice to pass overwrite would lead here again
+            raise
         on_event(StageStarted("training"))
         loop.run(on_event)
         on_event(StageStarted("segmenting all held-out pixels"))

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from filelock import FileLock, Timeout
 
 from tilesegm.errors import OutputError, ResumeError
 from tilesegm.files import make_folder, output_errors, remove, write_file
+from tilesegm.model.bundle import check_bundle, remove_bundle
+from tilesegm.ownership import check_place
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.settings_file import changed_keys, dump_config, plain_config
 
@@ -28,6 +29,7 @@ TRAIN_FROM_SCRATCH = (
 """What to do where a run is in the way."""
 
 _LOCK = ".lock"
+_BEGUN = ".overwrite"
 _DRAFT = re.compile(
     r"\.(settings|inputs|split|result|report|log|model|statistics|last|before|next|best-\d+)"
     r"\.(\d*draft|old)(\.\w+)?"
@@ -77,6 +79,8 @@ class RunFolder:
     """Result of a finished run."""
     report = _Entry("report.html")
     """Report for people."""
+    begun_anew = _Entry(_BEGUN)
+    """Tells a run that was begun with ``overwrite``."""
     settings = _Entry("settings.json")
     """Settings of the run."""
 
@@ -94,8 +98,12 @@ class RunFolder:
         files = [path.read_bytes() for path in (self.settings, self.inputs) if path.exists()]
         return hashlib.sha256(b"\0".join(files)).hexdigest()
 
-    def claim_inputs(self, identities: Mapping[str, Any]) -> None:
+    def claim_inputs(
+        self, identities: Mapping[str, Any], config: TrainingConfig, overwrite: bool = False
+    ) -> None:
         """Note what the run learns from, or check that it still is the same.
+
+        With ``overwrite`` a run on other data is dropped.
 
         Raises:
             ResumeError: something has changed since the run began.
@@ -105,12 +113,15 @@ class RunFolder:
         if self.inputs.exists():
             before = _read(self.inputs)
             changed = [key for key in {**before, **plain} if before.get(key) != plain.get(key)]
-            if changed:
+            if changed and overwrite:
+                self._begin_anew(config)
+            elif changed:
                 raise ResumeError(
                     f"{self.path} holds a run on other data: {', '.join(changed[:5])} "
                     f"{'has' if len(changed) == 1 else 'have'} changed since; {TRAIN_FROM_SCRATCH}"
                 )
-            return
+            else:
+                return
         write_file(self.inputs, json.dumps(plain, indent=1) + "\n")
 
     def changed_settings(self, config: TrainingConfig) -> dict[str, str]:
@@ -134,13 +145,86 @@ class RunFolder:
                 if _DRAFT.fullmatch(entry.name):
                     remove(entry)
 
+    def goes_on(self, config: TrainingConfig, overwrite: bool) -> bool:
+        """Tell whether a call goes on with the run of this folder.
+
+        With ``overwrite`` it does where an equal call with it began that run, and it is unfinished.
+        """
+        if not self.settings.exists():
+            return False
+        if not overwrite:
+            return True
+        with suppress(ResumeError):
+            begun = self.begun_anew.exists() and not self.result.exists()
+            return begun and not self.changed_settings(config)
+        return False
+
+    def forget(self) -> None:
+        """Let ``overwrite`` begin from scratch the next time."""
+        self.begun_anew.unlink(missing_ok=True)
+
+    @property
+    def written(self) -> tuple[Path, ...]:
+        """All that a run writes and replaces."""
+        folders = (self.last.parent, self.tensorboard, self.model)
+        return (*folders, *self._files, self.settings, self.statistics)
+
+    @property
+    def _files(self) -> tuple[Path, ...]:
+        pages = (self.report, self.report.with_suffix(".json"))
+        return (self.result, *pages, self.split, self.split_picture, self.log, self.inputs)
+
+    def _check_ours(self) -> None:
+        """Refuse a folder of somebody else, and what he put where the run will write.
+
+        Raises:
+            OutputError: there is something that no run wrote.
+        """
+        check_place(self.path, folder=True)
+        if self.path.exists() and not self._is_run():
+            raise OutputError(
+                f"{self.path} exists and holds no training run; choose a name that is free"
+            )
+        for folder in (self.last.parent, self.tensorboard, self.model):
+            check_place(folder, folder=True)
+        if self.model.exists():
+            check_bundle(self.model)
+
+    def _is_run(self) -> bool:
+        if (self.path / _LOCK).is_file() and (self.path / _LOCK).stat().st_size:
+            return False  # ours is empty, and taking the lock would empty this one
+        if not self.settings.exists():
+            free = {_LOCK, _BEGUN, "statistics.npz"}
+            names = {entry.name for entry in self.path.iterdir()}
+            return all(name in free or _DRAFT.fullmatch(name) for name in names)
+        try:
+            return _read(self.settings).keys() >= {"data", "output", "schedule"}
+        except ResumeError:  # ours where it is damaged
+            return (self.path / _LOCK).exists() or self.inputs.exists()
+
     def _clear(self) -> None:
-        """Remove what an earlier run left, but for the cache of statistics."""
-        for path in (self.last.parent, self.tensorboard, self.model):
-            shutil.rmtree(path, ignore_errors=True)
-        others = (self.result, self.report, self.split, self.split_picture, self.log, self.inputs)
-        for path in (*others, self.report.with_suffix(".json"), self.settings):
-            path.unlink(missing_ok=True)
+        """Remove what runs write, but for settings and the cache of statistics; others stay."""
+        for pattern in ("last.npz", "before.npz", "next.npz", "best-*.npz"):
+            for path in self.last.parent.glob(pattern):
+                remove(path)
+        for path in self.tensorboard.glob("**/events.out.tfevents.*"):
+            remove(path)
+        for path in (*self.tensorboard.glob("*"), self.tensorboard, self.last.parent):
+            with suppress(OSError):
+                path.rmdir()
+        remove_bundle(self.model)
+        for path in self._files:
+            remove(path)
+
+    def _begin_anew(self, config: TrainingConfig) -> None:
+        """Drop the run that is here, and begin one that goes on when ``overwrite`` is given again.
+
+        Settings are replaced, never missing: without them the folder would be somebody else's.
+        """
+        self.forget()
+        self._clear()
+        write_file(self.settings, dump_config(config))
+        write_file(self.begun_anew, "")
 
 
 @contextmanager
@@ -150,15 +234,15 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
     Args:
         path: the folder; made if it is not there.
         config: settings, which an unfinished run there must have too.
-        overwrite: whether another run there is dropped.
+        overwrite: whether another run there is dropped; one that an equal call with it began goes
+            on.
 
     Raises:
         ResumeError: the folder holds a run with other settings, or another process is at it.
         OutputError: the folder holds something else, or cannot be written.
     """
     folder = RunFolder(path)
-    if path.exists() and not folder.settings.exists() and _occupied(path):
-        raise OutputError(f"{path} exists and holds no training run; choose a name that is free")
+    folder._check_ours()
     with output_errors(path):
         make_folder(path)
     lock = FileLock(path / _LOCK)
@@ -168,8 +252,8 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
         raise ResumeError(f"another process trains in {path}; wait for it, or stop it") from None
     try:
         folder._remove_drafts()
-        if overwrite:
-            folder._clear()
+        if overwrite and not folder.goes_on(config, overwrite):
+            folder._begin_anew(config)
         changed = folder.changed_settings(config)
         if changed:
             values = ", ".join(f"{key} is {value} there" for key, value in changed.items())
@@ -182,11 +266,6 @@ def open_run(path: Path, config: TrainingConfig, *, overwrite: bool) -> Iterator
         yield folder
     finally:
         lock.release()
-
-
-def _occupied(path: Path) -> bool:
-    allowed = {_LOCK, "statistics.npz"}
-    return not path.is_dir() or any(entry.name not in allowed for entry in path.iterdir())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -141,7 +141,8 @@ def set_up_aside(
     Args:
         config: settings of the run, whose paths are absolute or begin in the working directory.
         workers: processes that train together.
-        overwrite: whether a run that is in the output folder would be dropped.
+        overwrite: whether a run that is in the output folder would be dropped, unless an equal
+            call with it began that run.
         on_event: called with progress and notes.
 
     Raises:
@@ -149,7 +150,8 @@ def set_up_aside(
         OutputError: statistics cannot be written.
     """
     run = RunFolder(Path(config.output))
-    changed = {} if overwrite else run.changed_settings(config)
+    goes_on = run.goes_on(config, overwrite)
+    changed = run.changed_settings(config) if goes_on else {}
     if changed:
         on_event(
             Noted(
@@ -162,7 +164,7 @@ def set_up_aside(
         tempfile.TemporaryDirectory(prefix="tilesegm-") as name,
     ):
         scratch = RunFolder(Path(name), statistics_in=run.path)
-        if run.split.exists() and not changed and not overwrite:
+        if run.split.exists() and goes_on and not changed:
             shutil.copyfile(run.split, scratch.split)
         yield set_up(scenes, config, scratch, workers, on_event)
 

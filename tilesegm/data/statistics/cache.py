@@ -19,6 +19,8 @@ from tilesegm.inputs import check_npz
 
 __all__ = ["load_statistics", "save_statistics", "scenes_digest"]
 
+_MARK = b"key.npy"
+"""What tells a file of statistics: its first array, even where it is cut short."""
 _VERSION = 1
 """To be raised when statistics mean something else than before."""
 
@@ -46,7 +48,7 @@ def save_statistics(path: Path, statistics: Sequence[SceneStatistics], key: str)
         for index, scene in enumerate(statistics)
         for part in fields(scene)
     }
-    with replacing(path) as draft, draft.open("wb") as file:
+    with replacing(path, _MARK) as draft, draft.open("wb") as file:
         np.savez_compressed(file, key=np.asarray(key), **arrays)
 
 

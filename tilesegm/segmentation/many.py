@@ -11,6 +11,7 @@ from urllib.parse import urlparse
 
 from tilesegm.errors import ModelError, OutputError, SettingsError, TilesegmError
 from tilesegm.events import OnEvent, ignore
+from tilesegm.files import flush
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.folders import expand_folders
@@ -92,7 +93,9 @@ def segment_many(
     folder = Path(folder)
     outputs = _name_outputs([name for name, _ in named], folder)
     try:
-        folder.mkdir(exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir()
+            flush(folder.parent)  # or finished maps could go with their folder
     except OSError as error:
         raise OutputError(f"folder {folder} cannot be made: {error.strerror}") from error
     opened: list[Predictor] = []

@@ -26,7 +26,10 @@ def digest_of_file(path: Path) -> bytes | None:
         OSError: permission is denied.
     """
     try:
-        return digest_of(path.read_bytes()) if is_plain_file(path) else None
+        if not is_plain_file(path):
+            return None
+        with path.open("rb", buffering=0) as file:
+            return hashlib.file_digest(file, "sha256").digest()
     except PermissionError:
         raise
     except OSError:

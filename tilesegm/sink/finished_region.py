@@ -63,5 +63,5 @@ def sum_up(facts: Mapping[str, Any], chunks: Mapping[str, bytes]) -> str:
 
 
 def is_count(value: object) -> TypeGuard[int]:
-    """Tell whether a value of JSON counts something."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Tell whether a value of JSON counts something, as 64 bits can."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 63

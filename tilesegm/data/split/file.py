@@ -54,7 +54,7 @@ def load_split(path: str | Path, scenes: Scenes | None = None) -> Split:
             f"split file {path} cannot be read: {error.strerror}; give a file that a training run "
             "wrote, or leave split.file out to make a new split"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise SettingsError(
             f"{path} is no split of version {_VERSION}: {_reason(error)}; give a file that a "
             "training run wrote, or leave split.file out to make a new split"

@@ -23,6 +23,7 @@ DIFFER = {
     "confidence": "a kind to write; a file to read",
     "scores": "a type to write; a file to read",
     "labels": "files to learn from; settings that say how to read them",
+    "model": "a network to use; one in place of what a result names",
     "folder": "of the demo, always kept; of a benchmark, kept if it is given",
 }
 """Options whose meaning differs between commands, and what they mean."""
@@ -32,6 +33,8 @@ OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
+    **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
+    "segmentation/inputs": ("predict",),
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

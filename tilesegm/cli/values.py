@@ -9,7 +9,14 @@ from typing import Literal
 from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
 
-__all__ = ["parse_augment", "parse_bands", "parse_bytes", "parse_normalisation", "parse_overlap"]
+__all__ = [
+    "parse_augment",
+    "parse_bands",
+    "parse_bytes",
+    "parse_fraction",
+    "parse_normalisation",
+    "parse_overlap",
+]
 
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _BINARY_UNITS = {"KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
@@ -25,6 +32,15 @@ def parse_bytes(text: str | None) -> int | None:
     if match is None or factor is None:
         raise SettingsError(f"memory is {text!r}; give a size such as 4GB or 800MiB")
     return int(float(match.group(1)) * factor)
+
+
+def parse_fraction(text: str) -> float:
+    """``1%`` or ``0.01``."""
+    number = text.strip().removesuffix("%")
+    try:
+        return float(number) / (1 if number == text.strip() else 100)
+    except ValueError:
+        raise SettingsError(f"{text!r} is no part; give one such as 1% or 0.01") from None
 
 
 def parse_bands(text: str | None) -> tuple[int, ...] | None:

@@ -88,7 +88,7 @@ def segment_many(
         >>> ts.segment_many(["image.tif", "absent.tif"], two_classes, "maps")
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
-    request = Request(tiling or Tiling(), options or Options(), overwrite)
+    request = Request.of(model, tiling, options, overwrite)
     named = _name_images(images, on_event)
     folder = Path(folder)
     outputs = _name_outputs([name for name, _ in named], folder)

@@ -11,10 +11,11 @@ from tilesegm.engine.plan import Plan
 from tilesegm.events import OnEvent, StageProgress, StageStarted
 from tilesegm.grid.tiles import TileLayout
 from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.recipe import Recipe
 from tilesegm.sink.check import check_output
 from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
-from tilesegm.sink.provenance import MapFacts
+from tilesegm.sink.provenance import MapFacts, digest
 from tilesegm.sink.staging import Staging
 from tilesegm.version import __version__
 
@@ -34,7 +35,7 @@ def check_outputs(paths: Iterable[Path], image: Any) -> None:
             check_output(path, name)
 
 
-def make_facts(plan: Plan, fingerprint: str) -> MapFacts:
+def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
     """Gather what the finished files say: where their pixels lie, their classes, their making."""
     grid, spec = plan.grid, plan.spec
     return MapFacts(
@@ -51,7 +52,8 @@ def make_facts(plan: Plan, fingerprint: str) -> MapFacts:
             stride=spec.stride,
         ),
         exact=plan.exact,
-        fingerprint=fingerprint,
+        fingerprint=digest(recipe.fingerprint),
+        run=recipe.text(),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tilesegm.errors import OutputError
 from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import (
     check_outputs,
@@ -24,11 +26,13 @@ from tilesegm.segmentation.outputs import (
     make_facts,
     output_paths,
 )
+from tilesegm.segmentation.recipe import Recipe, image_name
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
+from tilesegm.sink.result_check import check_result
 from tilesegm.sink.staged_array import StagedDamageError
 from tilesegm.sink.staging import Staging, has_unfinished, staging_folder
 from tilesegm.sink.staging_folder import remove_leftovers
@@ -92,7 +96,7 @@ def segment(
         ...     classes.read(ts.Window(0, 248, 1, 4)).values[0, :, 0]
         array([0, 0, 2, 2], dtype=uint8)
     """
-    request = Request(tiling or Tiling(), options or Options(), overwrite)
+    request = Request.of(model, tiling, options, overwrite)
     return run_request(
         image, lambda info: open_predictor(model, info, request.options), output, request, on_event
     )
@@ -105,6 +109,16 @@ class Request:
     tiling: Tiling
     options: Options
     overwrite: bool
+    model: str | None
+    """Path of the network, which results tell."""
+
+    @classmethod
+    def of(
+        cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
+    ) -> Request:
+        """Fill in what was left out."""
+        path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
+        return cls(tiling or Tiling(), options or Options(), overwrite, path)
 
 
 def run_request(
@@ -124,9 +138,9 @@ def run_request(
         for hidden in find_hidden(source, _LOOKED_AT):
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        work = _plan_work(source, opener, request, on_event)
+        work = _plan_work(image, source, opener, request, on_event)
         info = work.plan.info
-        finished = not request.overwrite and _is_finished(paths, work)
+        finished = not request.overwrite and _is_finished(paths, work, on_event)
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
@@ -148,16 +162,32 @@ def run_request(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Work:
     """An image and a network that fit each other."""
 
     plan: Plan
     job: Job
     fingerprint: dict[str, Any]
+    inputs: Inputs
+    request: Request
+    image: str | list[str] | None
+    """What opens the image again, if anything does."""
+
+    def recipe(self, staging: Staging) -> Recipe:
+        """Say how the staged results were made."""
+        return Recipe(
+            image=self.image,
+            model=self.request.model,
+            tiling=self.request.tiling,
+            options=self.request.options,
+            batch=staging.notes.get("batch", self.job.reading.batch),
+            fingerprint=self.fingerprint,
+        )
 
 
 def _plan_work(
+    image: Any,
     source: Source,
     opener: Callable[[ImageInfo], Predictor],
     request: Request,
@@ -167,6 +197,7 @@ def _plan_work(
     area = open_area(options.area, source.info) if options.area else None
     for line in tell(filter(None, [area.reading] if area else [])):
         on_event(Noted(line))
+    inputs = Inputs.of(source, area, options)
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     reading = plan.reading(source, area)
@@ -176,11 +207,18 @@ def _plan_work(
         rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
         predictor(read_tiles(reading, rows[len(rows) // 2].start, cols[len(cols) // 2].start))
     job = Job(reading, predictor, plan.decision)
-    return _Work(plan, job, make_fingerprint(plan, area))
+    return _Work(
+        plan=plan,
+        job=job,
+        fingerprint=inputs.add_to(make_fingerprint(plan, area)),
+        inputs=inputs,
+        request=request,
+        image=image_name(image, source.info.uri),
+    )
 
 
-def _is_finished(paths: dict[str, Path], work: _Work) -> bool:
-    """Tell whether the outputs are those of this work already.
+def _is_finished(paths: dict[str, Path], work: _Work, on_event: OnEvent) -> bool:
+    """Tell whether the outputs are those of this work already, and whole.
 
     Raises:
         OutputError: the outputs exist and are something else.
@@ -188,10 +226,18 @@ def _is_finished(paths: dict[str, Path], work: _Work) -> bool:
     output = paths["classes"]
     if has_unfinished(output) or not output.exists():
         return False
-    for path in paths.values():
+    missing = [path for path in paths.values() if not path.exists()]
+    there = [path for path in dict.fromkeys(paths.values()) if path.exists()]
+    for path in there:
         check_finished(path, digest(work.fingerprint))
     remove_leftovers(staging_folder(output))
-    return True
+    lacks = [f"{path} is gone" for path in missing]
+    for path in there:
+        lacks += check_result(path).damage
+    for text in lacks[:1]:
+        more = f", and {len(lacks) - 1} more findings" if len(lacks) > 1 else ""
+        on_event(Noted(f"{text}{more}; the results of {work.plan.info.uri} are made again"))
+    return not lacks
 
 
 def _run(
@@ -214,13 +260,15 @@ def _run(
         chunk=CHUNK,
         overwrite=request.overwrite,
     ) as staging:
+        work.inputs.check_resumed(staging)
         resumed = _begin(work, staging, on_event)
         for note in notes_of(plan):
             on_event(Noted(note))
         tiles = _compute(work, staging, on_event)
+        work.inputs.check_unchanged(staging)
         for left in reversed(range(_ATTEMPTS)):
             try:
-                facts = make_facts(plan, digest(work.fingerprint))
+                facts = make_facts(plan, work.recipe(staging))
                 finish_outputs(staging, paths, facts, request.options, on_event)
                 break
             except StagedDamageError as damage:
@@ -231,6 +279,7 @@ def _run(
                     ) from damage
                 _begin(work, staging, on_event)
                 tiles = _compute(work, staging, on_event)
+                work.inputs.check_unchanged(staging)
         staging.discard()
     return tiles, resumed
 

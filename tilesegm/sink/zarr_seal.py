@@ -1,8 +1,8 @@
 """The seal of a finished Zarr: a digest of each folder of the store, kept in its attributes.
 
-A folder's digest is one of the names and contents of its files: a chunk that is gone is found, which
-to a reader is a chunk without data. Metadata of the root hold the digests, and one of themselves in
-which its own digits count as zeros.
+A folder's digest is one of the names and contents of its files: a chunk that is gone is found,
+which to a reader is a chunk without data. Metadata of the root hold the digests, and one of
+themselves in which its own digits count as zeros.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def _unsealed(root: Path, data: bytes, size: int) -> Findings:
             damage=(f"{root} is damaged, or not of a result of tilesegm",), sealed=False, bytes=size
         )
     note = (
-        f"{root.parent} has no digests, as those of earlier versions: whether chunks are missing or "
-        "changed cannot be seen"
+        f"{root.parent} has no digests, as those of earlier versions: whether chunks are missing "
+        "or changed cannot be seen"
     )
     return Findings(notes=(note,), sealed=False, bytes=size)
 

@@ -35,6 +35,11 @@ class Area(Protocol):
         """Names and values that differ when the area differs."""
         ...
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files that are read while a mask is asked for; nothing where all was read before."""
+        ...
+
     def mask(self, window: Window) -> NDArray[np.bool_]:
         """Return ``(height, width)``, True where a pixel is of interest."""
         ...
@@ -52,6 +57,7 @@ class PolygonArea:
         self._polygons = polygons
         self._ones = np.ones(len(polygons), np.int32)
         self.identity = identity
+        self.files: tuple[str, ...] = ()
         self.reading = reading
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
@@ -65,6 +71,7 @@ class MaskArea:
     def __init__(self, path: Path, identity: tuple[tuple[str, str], ...]) -> None:
         self._dataset = open_quietly(str(path))
         self.identity = identity
+        self.files = tuple(self._dataset.files)
         self.reading: Reading | None = None
 
     def mask(self, window: Window) -> NDArray[np.bool_]:

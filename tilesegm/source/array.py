@@ -84,6 +84,7 @@ class ArraySource(ImageSource):
                 ("bands", str(bands)),
                 *array_identity(height, width, lambda window: self._take(window)[0]),
             ),
+            files=(str(array.filename),) if getattr(array, "filename", None) else (),
             scaling=scaling_of_bands([beside.scaling] * len(bands)),
             notes=beside.notes,
         )

@@ -84,6 +84,9 @@ class ImageInfo:
     identity: tuple[tuple[str, str], ...] = ()
     """Names and values (path, size, modification time ...) that differ when the image differs."""
 
+    files: tuple[str, ...] = field(default=(), repr=False)
+    """Files, folders and web addresses that pixels are read from, as far as they are known."""
+
     @property
     def window(self) -> Window:
         """The whole image."""

@@ -101,6 +101,7 @@ class TiffSource(ImageSource):
                 ("level", str(options.level)),
                 ("bands", str(bands)),
             ),
+            files=(path,),
         )
         return info, missing
 

@@ -73,6 +73,7 @@ class ZarrSource(ImageSource):
                 ("level", str(options.level)),
                 ("bands", str(bands)),
             ),
+            files=_files(path, array),
             scaling=scaling_of_bands([scaling(array.attrs)] * len(bands)),
             notes=image.notes,
         )
@@ -112,6 +113,12 @@ class ZarrSource(ImageSource):
         if self._picked is not None:
             return take_bands(values, self._picked)
         return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+
+
+def _files(path: str | None, array: Any) -> tuple[str, ...]:
+    """Return where an array lies on disk; nothing where it lies elsewhere."""
+    place = path or getattr(array.store, "root", None)
+    return (str(place),) if place and Path(place).exists() else ()
 
 
 def open_zarr(path: str) -> Any:

@@ -221,23 +221,27 @@ def _is_finished(paths: dict[str, Path], work: _Work, on_event: OnEvent) -> bool
     """Tell whether the outputs are those of this work already, and whole.
 
     Raises:
-        OutputError: the outputs exist and are something else.
+        OutputError: the outputs exist and are something else, or are damaged.
     """
     output = paths["classes"]
     if has_unfinished(output) or not output.exists():
         return False
-    missing = [path for path in paths.values() if not path.exists()]
     there = [path for path in dict.fromkeys(paths.values()) if path.exists()]
     for path in there:
         check_finished(path, digest(work.fingerprint))
+        found = check_result(path)
+        for damage in found.damage[:1]:
+            raise OutputError(
+                f"{damage}; make it again with --overwrite, or give another name to keep it"
+            )
+        for note in found.notes:
+            on_event(Noted(note))
     remove_leftovers(staging_folder(output))
-    lacks = [f"{path} is gone" for path in missing]
-    for path in there:
-        lacks += check_result(path).damage
-    for text in lacks[:1]:
-        more = f", and {len(lacks) - 1} more findings" if len(lacks) > 1 else ""
-        on_event(Noted(f"{text}{more}; the results of {work.plan.info.uri} are made again"))
-    return not lacks
+    for path in paths.values():
+        if not path.exists():
+            on_event(Noted(f"{path} is gone; all results of {work.plan.info.uri} are made again"))
+            return False
+    return True
 
 
 def _run(

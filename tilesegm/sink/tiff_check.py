@@ -92,12 +92,13 @@ def _blocks(path: Path) -> Iterator[tuple[str, range]]:
     """Return each block of each level: where its pixels lie, and its bytes; none for no bytes."""
     with tifffile.TiffFile(path) as tiff:
         for level, page in enumerate(tiff.pages):
-            across = -(-page.imagewidth // page.tilewidth)
-            down = -(-page.imagelength // page.tilelength)
+            width = page.tilewidth or page.imagewidth
+            length = page.tilelength or page.rowsperstrip
+            across, down = -(-page.imagewidth // width), -(-page.imagelength // length)
             places = zip(page.dataoffsets, page.databytecounts, strict=True)
             for number, (offset, count) in enumerate(places):
-                row = number // across % down * page.tilelength
-                col = number % across * page.tilewidth
+                row = number // across % down * length
+                col = number % across * width
                 name = f"level {level} from row {row}, column {col}"
                 yield name, range(offset, offset + count)
 

@@ -124,10 +124,8 @@ def verify(
     on_event(StageStarted(f"verifying {path.name}"))
     found = _check(path)
     again = None
-    damage, notes = [], []
-    for one in found.values():
-        damage += one.damage
-        notes += one.notes
+    damage = [line for one in found.values() for line in one.damage]
+    notes = [line for one in found.values() for line in one.notes]
     if sampling.fraction and not damage:
         again = _recompute(path, sampling, on_event)
         damage += again.altered

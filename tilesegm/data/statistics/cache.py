@@ -59,6 +59,8 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
             if str(file["key"]) != key:
                 return None
             count = sum(name.endswith("/name") for name in file.files)
+            if not _is_complete(file.files, count):
+                return None
             return tuple(
                 SceneStatistics(
                     **{
@@ -73,3 +75,12 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
             )
     except Exception:  # zipfile, zlib and numpy have a dozen kinds for a damaged file
         return None
+
+
+def _is_complete(names: Sequence[str], count: int) -> bool:
+    """Tell whether these are the arrays of so many scenes: damage may rename some of them."""
+    scenes = range(count)
+    every = {"key", *(f"{n}/{part.name}" for n in scenes for part in fields(SceneStatistics))}
+    # Versions before counted no infinite pixels.
+    needed = every - {f"{n}/infinite" for n in scenes}
+    return count > 0 and needed <= set(names) <= every

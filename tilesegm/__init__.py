@@ -35,6 +35,7 @@ from tilesegm.segmentation.many import BatchItem, segment_many
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import segment
+from tilesegm.segmentation.verify import Verification, verify
 from tilesegm.source.base import Georeference, ImageInfo, Pixels, Source
 from tilesegm.source.open import open_source
 from tilesegm.training.result import TrainingResult
@@ -98,6 +99,7 @@ __all__ = [
     "TrainingConfig",
     "TrainingResult",
     "ValidationSettings",
+    "Verification",
     "Window",
     "__version__",
     "audit",
@@ -110,6 +112,7 @@ __all__ = [
     "segment",
     "segment_many",
     "train",
+    "verify",
 ]
 
 # Imported when first used: they bring SciPy, or Keras, which segmenting by a function never needs.

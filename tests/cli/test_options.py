@@ -23,6 +23,8 @@ DIFFER = {
     "confidence": "a kind to write; a file to read",
     "scores": "a type to write; a file to read",
     "labels": "files to learn from; settings that say how to read them",
+    "image": "an image to look at; one in place of what a result names",
+    "model": "a network to use; one in place of what a result names",
     "folder": "of the demo, always kept; of a benchmark, kept if it is given",
 }
 """Options whose meaning differs between commands, and what they mean."""
@@ -33,6 +35,8 @@ OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
+    **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
+    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment")},
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

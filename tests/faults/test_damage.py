@@ -84,7 +84,7 @@ def test_damage_while_the_file_is_made(
 
     name = {
         ("out.tif", "before"): "tilesegm.sink.geotiff.layer_vrt",
-        ("out.tif", "during"): "tilesegm.sink.geotiff._check",
+        ("out.tif", "during"): "tilesegm.sink.geotiff.check_whole",
         ("out.zarr", "before"): "tilesegm.sink.ome_zarr._attributes",
         ("out.zarr", "during"): "tilesegm.sink.ome_zarr.flush_tree",
     }[output, moment]
@@ -104,7 +104,7 @@ def test_a_disk_that_never_gives_back_what_was_written(
 ) -> None:
     run = TinyRun(tmp_path)
     run.clear()
-    calls(monkeypatch, "tilesegm.sink.geotiff._check", lambda *_: spoil(run))
+    calls(monkeypatch, "tilesegm.sink.geotiff.check_whole", lambda *_: spoil(run))
     error = run.start().error
     assert isinstance(error, OutputError)
     text = str(error)

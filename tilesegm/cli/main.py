@@ -24,6 +24,7 @@ from tilesegm.cli.predict import predict
 from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
 from tilesegm.cli.terminal import say
 from tilesegm.cli.train import train_app
+from tilesegm.cli.verify import verify
 from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import SettingsError, TilesegmError
 from tilesegm.shown import is_text, without_secrets
@@ -38,7 +39,8 @@ EPILOG = (
 )
 
 
-_ORDER = ("demo", "info", "train", "plan", "predict", "audit", "evaluate", "losses", "bench")
+_ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
+_ORDER += ["losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -49,7 +51,7 @@ class _Commands(TyperGroup):
     """Lists commands in the order in which users meet them."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_ORDER)
+        return _ORDER
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -78,7 +80,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, evaluate, plan, audit, info, demo):
+for command in (predict, verify, evaluate, plan, audit, info, demo):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")

@@ -36,6 +36,13 @@ def predict(
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
     ] = "deflate",
+    hash_input: Annotated[
+        bool,
+        typer.Option(
+            "--hash-input",
+            help="Hash the image's files before and after the run, to notice any change of them.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -50,7 +57,8 @@ def predict(
     from tilesegm.segmentation.many import segment_many
     from tilesegm.segmentation.segment import segment
 
-    tiling, options = segmentation.tiling, segmentation.options(area=aoi, compress=compress)
+    tiling = segmentation.tiling
+    options = segmentation.options(area=aoi, compress=compress, hash_input=hash_input)
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         images = expand_folders(images, progress)
         to_folder = not segmentation.stack and _to_folder(images, output)

@@ -14,6 +14,7 @@ __all__ = [
     "parse_augment",
     "parse_bands",
     "parse_bytes",
+    "parse_fraction",
     "parse_normalisation",
     "parse_overlap",
 ]
@@ -32,6 +33,15 @@ def parse_bytes(text: str | None) -> int | None:
     if match is None or factor is None:
         raise SettingsError(f"memory is {text!r}; give a size such as 4GB or 800MiB")
     return int(float(match.group(1)) * factor)
+
+
+def parse_fraction(text: str) -> float:
+    """``1%`` or ``0.01``."""
+    number = text.strip().removesuffix("%")
+    try:
+        return float(number) / (1 if number == text.strip() else 100)
+    except ValueError:
+        raise SettingsError(f"{text!r} is no part; give one such as 1% or 0.01") from None
 
 
 def parse_bands(text: str | None) -> tuple[int, ...] | None:

@@ -89,6 +89,7 @@ def _agreed_batch(staging: Staging, planned: int, on_event: OnEvent) -> int:
     on_event(
         Noted(f"{staging.folder}: the journal names a batch that no run had; {planned} is taken")
     )
+    staging.note("batch", planned)  # what results tell of their making
     return planned
 
 

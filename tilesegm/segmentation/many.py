@@ -91,9 +91,9 @@ def segment_many(
         >>> ts.segment_many(["image.tif", "absent.tif"], two_classes, "maps")
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
+    request = Request.of(model, tiling, options, overwrite)
     named = _name_images(images, on_event)
     folder = Path(folder)
-    request = Request(tiling or Tiling(), options or Options(), overwrite)
     outputs = _name_outputs([name for name, _ in named], folder)
     paths = [path for one in outputs for path in output_paths(one, request.options).values()]
     check_inputs(paths, reads_of([image for _, image in named], model, request.options))

@@ -63,6 +63,9 @@ class Options:
     """Also write the probabilities of all classes."""
     memory: int | None = None
     """Memory limit of the process in bytes; None for about 1 GB beside the network's own."""
+    hash_input: bool = False
+    """Hash all bytes of the image's files before and after the run: a change is noticed that leaves
+    size and times of a file as they were."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
 

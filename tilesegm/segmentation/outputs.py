@@ -14,12 +14,14 @@ from tilesegm.events import OnEvent, StageProgress, StageStarted
 from tilesegm.grid.tiles import TileLayout
 from tilesegm.ownership import check_unread, state_of
 from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.recipe import Recipe
 from tilesegm.sink.check import check_output
-from tilesegm.sink.geotiff import TiffOptions, finish_geotiff, sidecar_of
+from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
-from tilesegm.sink.provenance import MapFacts
+from tilesegm.sink.provenance import MapFacts, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.sink.standing import check_ours
+from tilesegm.sink.tiff_check import file_beside
 from tilesegm.source.names import file_of
 from tilesegm.source.parts import files_of
 from tilesegm.source.steps import at_text
@@ -96,7 +98,7 @@ class Places:
     @classmethod
     def of(cls, paths: Iterable[Path]) -> Self:
         """Look at the places of outputs and of the files beside them."""
-        beside = [(path, sidecar_of(path)) for path in paths]
+        beside = [(path, file_beside(path)) for path in paths]
         return cls({place: state_of(place) for pair in beside for place in pair})
 
     def check(self, work: Path) -> None:
@@ -117,7 +119,7 @@ class Places:
                 )
 
 
-def make_facts(plan: Plan, fingerprint: str) -> MapFacts:
+def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
     """Gather what the finished files say: where their pixels lie, their classes, their making."""
     grid, spec = plan.grid, plan.spec
     return MapFacts(
@@ -135,7 +137,8 @@ def make_facts(plan: Plan, fingerprint: str) -> MapFacts:
             stride=spec.stride,
         ),
         exact=plan.exact,
-        fingerprint=fingerprint,
+        fingerprint=digest(recipe.fingerprint),
+        run=recipe.text(),
     )
 
 

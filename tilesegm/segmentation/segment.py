@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tilesegm.errors import OutputError
 from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import (
@@ -28,12 +30,14 @@ from tilesegm.segmentation.outputs import (
     output_paths,
     reads_of,
 )
+from tilesegm.segmentation.recipe import Recipe, image_name
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
 from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
+from tilesegm.sink.result_check import check_result
 from tilesegm.sink.staged_array import StagedDamageError
 from tilesegm.sink.staging import Staging, has_unfinished, staging_folder
 from tilesegm.sink.staging_folder import remove_leftovers
@@ -98,7 +102,7 @@ def segment(
         ...     classes.read(ts.Window(0, 248, 1, 4)).values[0, :, 0]
         array([0, 0, 2, 2], dtype=uint8)
     """
-    request = Request(tiling or Tiling(), options or Options(), overwrite)
+    request = Request.of(model, tiling, options, overwrite)
     paths = output_paths(Path(output), request.options).values()
     check_inputs(paths, reads_of(image, model, request.options))
     return run_request(
@@ -113,6 +117,16 @@ class Request:
     tiling: Tiling
     options: Options
     overwrite: bool
+    model: str | None
+    """Path of the network, which results tell."""
+
+    @classmethod
+    def of(
+        cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
+    ) -> Request:
+        """Fill in what was left out."""
+        path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
+        return cls(tiling or Tiling(), options or Options(), overwrite, path)
 
 
 def run_request(
@@ -133,10 +147,10 @@ def run_request(
         for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        work = _plan_work(source, opener, request, on_event)
+        work = _plan_work(image, source, opener, request, on_event)
         info = work.plan.info
         places = Places.of(paths.values())
-        finished = not request.overwrite and _is_finished(paths, work)
+        finished = not request.overwrite and _is_finished(paths, work, on_event)
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
@@ -165,16 +179,32 @@ def run_request(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Work:
     """An image and a network that fit each other."""
 
     plan: Plan
     job: Job
     fingerprint: dict[str, Any]
+    inputs: Inputs
+    request: Request
+    image: str | list[str] | None
+    """What opens the image again, if anything does."""
+
+    def recipe(self, staging: Staging) -> Recipe:
+        """Say how the staged results were made."""
+        return Recipe(
+            image=self.image,
+            model=self.request.model,
+            tiling=self.request.tiling,
+            options=self.request.options,
+            batch=staging.notes.get("batch", self.job.reading.batch),
+            fingerprint=self.fingerprint,
+        )
 
 
 def _plan_work(
+    image: Any,
     source: Source,
     opener: Callable[[ImageInfo], Predictor],
     request: Request,
@@ -185,6 +215,7 @@ def _plan_work(
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
     for line in told:
         on_event(Noted(line))
+    inputs = Inputs.of(source, area, options)
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     check_machine(plan, options.memory)
@@ -195,23 +226,42 @@ def _plan_work(
         rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
         predictor(read_tiles(reading, rows[len(rows) // 2].start, cols[len(cols) // 2].start))
     job = Job(reading, predictor, plan.decision)
-    return _Work(plan, job, make_fingerprint(plan, area))
+    return _Work(
+        plan=plan,
+        job=job,
+        fingerprint=inputs.add_to(make_fingerprint(plan, area)),
+        inputs=inputs,
+        request=request,
+        image=image_name(image, source.info.uri),
+    )
 
 
-def _is_finished(paths: dict[str, Path], work: _Work) -> bool:
-    """Tell whether the outputs are those of this work already.
+def _is_finished(paths: dict[str, Path], work: _Work, on_event: OnEvent) -> bool:
+    """Tell whether the outputs are those of this work already, and whole.
 
     Raises:
-        OutputError: the outputs exist and are something else.
+        OutputError: the outputs exist and are something else, or are damaged.
     """
     output = paths["classes"]
     unfinished = has_unfinished(output) or not output.exists()
-    for path in paths.values():
-        if path.exists() or not unfinished:
-            check_finished(path, digest(work.fingerprint))
+    there = [path for path in dict.fromkeys(paths.values()) if path.exists()]
+    for path in there:
+        check_finished(path, digest(work.fingerprint))
     if unfinished:
         return False
+    for path in there:
+        found = check_result(path)
+        for damage in found.damage[:1]:
+            raise OutputError(
+                f"{damage}; make it again with --overwrite, or give another name to keep it"
+            )
+        for note in found.notes:
+            on_event(Noted(note))
     remove_leftovers(staging_folder(output))
+    for path in paths.values():
+        if not path.exists():
+            on_event(Noted(f"{path} is gone; all results of {work.plan.info.uri} are made again"))
+            return False
     return True
 
 
@@ -235,14 +285,16 @@ def _run(
         chunk=CHUNK,
         overwrite=request.overwrite,
     ) as staging:
+        work.inputs.check_resumed(staging)
         resumed = _begin(work, staging, on_event)
         strange = strange_values(work.job.reading.source, plan.spec)
         for note in filter(None, [*notes_of(plan), strange]):
             on_event(Noted(note))
         tiles = _compute(work, staging, on_event)
+        work.inputs.check_unchanged(staging)
         for left in reversed(range(_ATTEMPTS)):
             try:
-                facts = make_facts(plan, digest(work.fingerprint))
+                facts = make_facts(plan, work.recipe(staging))
                 finish_outputs(staging, paths, facts, request.options, on_event, places)
                 break
             except StagedDamageError as damage:
@@ -253,6 +305,7 @@ def _run(
                     ) from damage
                 _begin(work, staging, on_event)
                 tiles = _compute(work, staging, on_event)
+                work.inputs.check_unchanged(staging)
         staging.discard()
     return tiles, resumed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,15 +10,16 @@ from typing import Any, Literal
 
 import rasterio
 import rasterio.shutil
-import tifffile
 
 from tilesegm.files import draft_of, flush, output_errors, remove, replace
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
+from tilesegm.sink.tiff_check import check_whole, file_beside
+from tilesegm.sink.tiff_seal import seal_tiff
 from tilesegm.sink.vrt import layer_vrt
 
-__all__ = ["BLOCK", "TiffOptions", "finish_geotiff", "sidecar_of"]
+__all__ = ["BLOCK", "TiffOptions", "finish_geotiff"]
 
 BLOCK = 512
 """Side of a block of a finished GeoTIFF."""
@@ -75,7 +75,7 @@ def finish_geotiff(
     try:
         for left in (*drafts.values(), *(draft_of(Path(path)) for path in outputs.values())):
             remove(left)
-            remove(sidecar_of(left))
+            remove(file_beside(left))
         staging.check()
         staging.complete_overviews()
         sizes = {name: _stored_bytes(staging, layers[name]) for name in outputs}
@@ -89,7 +89,8 @@ def finish_geotiff(
                 show = _growth(report, before, sizes[name], total)
                 try:
                     _copy(source, draft, creation, options.cache, show)
-                    _check(draft)
+                    check_whole(draft)
+                    seal_tiff(draft, file_beside(draft))
                 except OSError:
                     staging.check()  # what GDAL could not read is no full disk
                     raise
@@ -105,7 +106,7 @@ def finish_geotiff(
     finally:
         for draft in drafts.values():
             remove(draft)
-            remove(sidecar_of(draft))
+            remove(file_beside(draft))
 
 
 def _growth(
@@ -113,11 +114,6 @@ def _growth(
 ) -> Callable[[int], None]:
     # A compressed file grows to about the bytes that were staged, give or take a third.
     return lambda size: report((before + min(size, expected)) / (total + 1))
-
-
-def sidecar_of(path: Path) -> Path:
-    """Name the file beside a raster in which GDAL programs look for class names."""
-    return path.with_name(path.name + ".aux.xml")
 
 
 def _stored_bytes(staging: Staging, layer: Layer) -> int:
@@ -175,27 +171,11 @@ def _copy(
         raise OSError(f"GDAL could not complete the file, as on a full disk ({said})") from error
 
 
-def _check(draft: Path) -> None:
-    """Find a file that lacks pixels: GDAL does not report every failure to write."""
-    size = draft.stat().st_size
-    try:
-        with tifffile.TiffFile(draft) as tiff:
-            ends = [
-                offset + count if count else size + 1
-                for page in tiff.pages
-                for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)
-            ]
-    except (tifffile.TiffFileError, IndexError, struct.error) as error:
-        raise OSError(f"the file lacks pixels, as on a full disk ({error})") from error
-    if max(ends, default=size + 1) > size:
-        raise OSError("the file lacks pixels, as on a full disk")
-
-
 def _place(draft: Path, final: Path) -> None:
     # Names first: readers that find the raster find them too.
-    if sidecar_of(draft).exists():
-        flush(sidecar_of(draft))
-        replace(sidecar_of(draft), sidecar_of(final))
+    if file_beside(draft).exists():
+        flush(file_beside(draft))
+        replace(file_beside(draft), file_beside(final))
     else:
-        sidecar_of(final).unlink(missing_ok=True)
+        file_beside(final).unlink(missing_ok=True)
     replace(draft, final)

@@ -27,6 +27,7 @@ from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staged_array import StagedArray
 from tilesegm.sink.staging import Staging
+from tilesegm.sink.zarr_seal import seal_zarr
 
 __all__ = ["finish_zarr"]
 
@@ -79,6 +80,7 @@ def finish_zarr(
                             written += part.pixels
                             report(0.99 * written / total)
                 _add_coordinates(group["0"], staging.size, facts)
+            seal_zarr(draft)
             flush_tree(draft)
             staging.check()  # what changed while it was copied
             if before_placing is not None:

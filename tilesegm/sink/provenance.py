@@ -28,6 +28,7 @@ from tilesegm.source.zarr import open_zarr
 __all__ = ["MapFacts", "check_finished", "digest", "is_map", "read_map_facts"]
 
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
+_RUN = "TILESEGM_RUN"
 _TILING = "TILESEGM_TILING"
 _AT = "TILESEGM_AT"
 _TILING_TEXT = re.compile(
@@ -59,6 +60,10 @@ class MapFacts:
     """Whether tiles change nothing."""
     fingerprint: str | None = None
     """`digest` of all that the result depends on."""
+    layer: str = "classes"
+    """Read only: layers are told what they are when they are written."""
+    run: str | None = None
+    """How it was made, as JSON; see `segmentation.recipe`."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -71,6 +76,7 @@ class MapFacts:
             _TILING: None if self.layout is None else _tiling_text(self.layout),
             "TILESEGM_EXACT": None if self.exact is None else "yes" if self.exact else "no",
             _FINGERPRINT: self.fingerprint,
+            _RUN: self.run,
         }
         return {name: text for name, text in texts.items() if text is not None}
 
@@ -111,6 +117,8 @@ def read_map_facts(image: Any) -> MapFacts:
         layout=_layout(tags[_TILING]) if _TILING in tags else None,
         exact={"yes": True, "no": False}.get(tags.get("TILESEGM_EXACT", "")),
         fingerprint=tags.get(_FINGERPRINT),
+        layer=tags.get("LAYER", "classes"),
+        run=tags.get(_RUN),
     )
 
 

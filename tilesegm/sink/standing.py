@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 from tilesegm.errors import OutputError
 from tilesegm.ownership import check_place
-from tilesegm.sink.geotiff import sidecar_of
 from tilesegm.sink.provenance import is_map
+from tilesegm.sink.tiff_check import file_beside
 
 __all__ = ["check_ours"]
 
@@ -35,11 +35,11 @@ def check_ours(output: Path) -> None:
     """
     _check_hidden(output)
     if output.suffix.lower() != ".zarr":
-        check_place(sidecar_of(output))
+        check_place(file_beside(output))
     if not os.path.lexists(output):
-        if os.path.lexists(sidecar_of(output)) and not _is_names(sidecar_of(output)):
+        if os.path.lexists(file_beside(output)) and not _is_names(file_beside(output)):
             raise OutputError(
-                f"{sidecar_of(output)} exists without {output.name} and is not of tilesegm, which "
+                f"{file_beside(output)} exists without {output.name} and is not of tilesegm, which "
                 "would replace it; move it away or give another name"
             )
     elif not is_map(output):

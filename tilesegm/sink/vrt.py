@@ -12,6 +12,7 @@ from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staged_array import StagedArray
 from tilesegm.sink.staging import Staging
+from tilesegm.sink.tiff_seal import BLANK, DIGEST_TAG
 from tilesegm.source.base import Georeference
 
 __all__ = ["layer_vrt"]
@@ -65,7 +66,7 @@ def _text(parent: Element, name: str, text: str) -> None:
 
 
 def _tags(layer: Layer, facts: MapFacts) -> dict[str, str]:
-    tags = facts.raster_tags() | {"LAYER": layer.name}
+    tags = facts.raster_tags() | {"LAYER": layer.name, DIGEST_TAG: BLANK}
     if facts.georeference.pixel_size is not None:
         rows, cols = (repr(1e4 / size) for size in facts.georeference.pixel_size)
         # 3: the resolution counts pixels per centimetre

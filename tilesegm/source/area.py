@@ -41,6 +41,11 @@ class Area(Protocol):
         """Names and values that differ when the area differs."""
         ...
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Files that are read while a mask is asked for; nothing where all was read before."""
+        ...
+
     def mask(self, window: Window) -> NDArray[np.bool_]:
         """Return ``(height, width)``, True where a pixel is of interest."""
         ...
@@ -59,6 +64,7 @@ class PolygonArea:
         self._polygons = polygons
         self._ones = np.ones(len(polygons), np.int32)
         self.identity = identity
+        self.files: tuple[str, ...] = ()
         self.reading = reading
 
     def mask(self, window: Window) -> NDArray[np.bool_]:
@@ -78,6 +84,7 @@ class MaskArea:
             *(f"{info.uri}: {note}" for note in info.notes),
             *((more,) if info.bands > 1 else ()),
         )
+        self.files = info.files
         self.reading: Reading | None = None
 
     def mask(self, window: Window) -> NDArray[np.bool_]:

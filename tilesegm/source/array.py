@@ -86,6 +86,7 @@ class ArraySource(ImageSource):
                 *steps_identity(beside.steps),
             ),
             steps=beside.steps,
+            files=(str(array.filename),) if getattr(array, "filename", None) else (),
             scaling=scaling_of_bands([beside.scaling] * len(bands)),
             notes=beside.notes,
         )

@@ -101,6 +101,9 @@ class ImageInfo:
         identity = tuple((name, without_secrets(value)) for name, value in self.identity)
         object.__setattr__(self, "identity", identity)
 
+    files: tuple[str, ...] = field(default=(), repr=False)
+    """Files, folders and web addresses that pixels are read from, as far as they are known."""
+
     @property
     def window(self) -> Window:
         """The whole image."""

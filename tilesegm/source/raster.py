@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,14 @@ from rasterio.enums import ColorInterp, MaskFlags
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, ImageInfo, scaling_of_bands
-from tilesegm.source.gdal import Gdal, georeference_of, open_dataset, warp_dataset
+from tilesegm.source.gdal import Gdal, georeference_of, open_dataset, open_quietly, warp_dataset
 from tilesegm.source.identity import Identity, address_identity, files_identity
 from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.names import file_of
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
-from tilesegm.source.remote import FetchError, is_remote, patiently, renewed
+from tilesegm.source.remote import FetchError, is_http, is_remote, patiently, renewed
 from tilesegm.source.spool import Spool
 
 __all__ = ["RasterSource"]
@@ -108,6 +109,7 @@ class RasterSource(ImageSource):
                 ("level", str(options.level)),
                 ("bands", str(self._bands)),
             ),
+            files=self._parts(self._files(options.level)),
         ), missing
 
     def _beside(self, level: int) -> Identity:
@@ -115,9 +117,27 @@ class RasterSource(ImageSource):
 
         Statistics, which a viewer adds as .aux.xml, make no other image.
         """
-        ignored = (".aux.xml",) if level else (".aux.xml", ".ovr")
-        others = [path for path in self._dataset.files[1:] if not path.endswith(ignored)]
+        others = self._files(level)[1:]
         return files_identity(others) if others else ()
+
+    def _files(self, level: int) -> tuple[str, ...]:
+        """Return the files that are read: the image's own, and those beside it that count."""
+        ignored = (".aux.xml",) if level else (".aux.xml", ".ovr")
+        own, *others = self._dataset.files or [self._uri]
+        own = self._uri if is_http(self._uri) else own
+        return (own, *(path for path in others if not path.endswith(ignored)))
+
+    def _parts(self, files: tuple[str, ...]) -> tuple[str, ...]:
+        """Add the parts of mosaics that are parts themselves: GDAL lists the first level alone."""
+        known = dict.fromkeys(files)
+        waiting = list(files[1:])
+        while waiting:
+            path = waiting.pop()
+            if path.lower().endswith(".vrt") and os.path.isfile(path):
+                with self._gdal.calls("cannot be opened"), open_quietly(path) as part:
+                    waiting += [file for file in part.files if file not in known]
+                    known |= dict.fromkeys(part.files)
+        return tuple(known)
 
     @property
     def may_mask(self) -> bool:

@@ -82,6 +82,7 @@ class StackSource(ImageSource):
                     for name, value in part.info.identity
                 ),
             ),
+            files=tuple(file for part in self._parts for file in part.info.files),
         )
         return info, missing
 

@@ -110,6 +110,7 @@ class TiffSource(ImageSource):
                 ("bands", str(bands)),
                 *steps_identity(steps),
             ),
+            files=(path,),
         )
         return info, missing
 

@@ -115,6 +115,7 @@ class ZarrSource(ImageSource):
                 *steps_identity(image.steps),
             ),
             steps=image.steps,
+            files=_files(uri if self._owned else None, array),
             scaling=scaling_of_bands([scaling(array.attrs)] * len(bands)),
             notes=image.notes,
         )
@@ -169,6 +170,12 @@ def _check_chunks(uri: str, array: Any, stored: int) -> None:
     if array.shards:
         index = 16 * math.prod(-(-a // b) for a, b in zip(array.shards, array.chunks, strict=True))
         check_expansion(f"{uri}: the index of a shard", index, stored, SourceError)
+
+
+def _files(path: str | None, array: Any) -> tuple[str, ...]:
+    """Return where an array lies on disk; nothing where it lies elsewhere."""
+    place = path or getattr(array.store, "root", None)
+    return (str(place),) if place and Path(place).exists() else ()
 
 
 def open_zarr(path: str) -> Any:

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.data.scenes import Scenes
-from tilesegm.errors import ResumeError
+from tilesegm.errors import ModelError, OutputError, ResumeError
 from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
 from tilesegm.metrics.confusion import Scores
-from tilesegm.model.bundle import BundleInfo, save_bundle, sha256_of
+from tilesegm.model.bundle import BundleInfo, read_bundle, save_bundle, sha256_of
 from tilesegm.training.checked_config import load_checked_config
 from tilesegm.training.devices import open_devices
 from tilesegm.training.gallery import Gallery
@@ -86,7 +86,7 @@ def train_on(
 
     Raises:
         InputError: settings and scenes do not fit each other.
-        OutputError: the folder of the run cannot be written.
+        OutputError: the folder of the run cannot be written, or its finished model is damaged.
         ResumeError: the folder holds a run with other settings or data, or one in progress.
     """
     began = time.monotonic()
@@ -95,6 +95,7 @@ def train_on(
     workers = devices.workers
     workers.check_same(config_digest(config), "settings")
     workers.check_same([(info.name, info.height, info.width) for info in scenes.infos], "scenes")
+    told: list[str] = []
     with ExitStack() as opened:
 
         def begin() -> tuple[RunFolder, TrainingResult | None]:
@@ -103,7 +104,18 @@ def train_on(
                 check_reads(RunFolder(path), config, Path(folder), scenes)
             run = opened.enter_context(open_run(path, config, overwrite=overwrite))
             if run.result.exists():
-                return run, load_result(run.result, run.model)
+                result = load_result(run.result, run.model)
+                damage = _damage_of(run.model)
+                if damage and not run.last.exists():
+                    told.append(f", but {damage}, and there is no checkpoint to make it from")
+                if not damage or told:
+                    return run, result
+                if run.model.exists():
+                    raise OutputError(
+                        f"{damage}, or remove {run.model} and run the same command again: it is "
+                        "made from the checkpoints"
+                    )
+                on_event(Noted(f"{damage}; it is made again from the checkpoints of {run.path}"))
             identities = {info.name: info.identity for info in scenes.infos}
             run.claim_inputs(identities, config, overwrite)
             return run, None
@@ -111,7 +123,10 @@ def train_on(
         run, finished = workers.first(begin)
         if finished is not None:
             on_event(
-                Noted(f"nothing was done: the run in {run.path} is finished; {TRAIN_FROM_SCRATCH}")
+                Noted(
+                    f"nothing was done: the run in {run.path} is finished{''.join(told)}; "
+                    f"{TRAIN_FROM_SCRATCH}"
+                )
             )
             return finished
         setup = set_up(scenes, config, run, workers, on_event)
@@ -130,6 +145,17 @@ def train_on(
         result = workers.first(lambda: _finish(run, setup, loop, began))
     on_event(RunEnded(str(result.folder), result.seconds))
     return result
+
+
+def _damage_of(model: Path) -> str:
+    """Say what is wrong with the bundle of a finished run; nothing where it is whole."""
+    if not model.exists():
+        return f"the model {model} is gone"
+    try:
+        read_bundle(model).verify()
+    except ModelError as error:
+        return str(error)
+    return ""
 
 
 def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> TrainingResult:

@@ -13,6 +13,7 @@ from tilesegm.errors import InputError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.segmentation.options import Options
+from tilesegm.shown import without_secrets
 
 __all__ = ["Recipe", "image_name"]
 
@@ -35,12 +36,12 @@ class Recipe:
     fingerprint: Mapping[str, Any]
 
     def text(self) -> str:
-        """Return it as JSON."""
+        """Return it as JSON, in which passwords and signatures of addresses are hidden."""
         options = {name: value for name, value in asdict(self.options).items() if value is not None}
         plain = asdict(self) | {
             "options": {k: v for k, v in options.items() if k not in _NOT_OF_PIXELS}
         }
-        return json.dumps(plain, default=os.fspath)
+        return without_secrets(json.dumps(plain, default=os.fspath))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -55,6 +56,7 @@ class Recipe:
             for name in ("bands", "augment"):
                 options[name] = None if options.get(name) is None else tuple(options[name])
             options["augment"] = options["augment"] or ()
+            options["at"] = tuple((axis, index) for axis, index in options.get("at", ()))
             if "normalisation" in options:
                 parts = options["normalisation"]
                 options["normalisation"] = Normalisation(

@@ -56,7 +56,6 @@ class Recipe:
             for name in ("bands", "augment"):
                 options[name] = None if options.get(name) is None else tuple(options[name])
             options["augment"] = options["augment"] or ()
-            options["at"] = tuple((axis, index) for axis, index in options.get("at", ()))
             if "normalisation" in options:
                 parts = options["normalisation"]
                 options["normalisation"] = Normalisation(

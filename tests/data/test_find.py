@@ -164,7 +164,7 @@ def test_files_of_file_managers_are_no_images(tmp_path: Path) -> None:
         ("tile.seg", "tile"),
         ("masked_1", "masked_1"),
         ("mask", "mask"),
-        ("街景_001-标签", "街景_001-标签"),
+        ("街景_001-标签", "街景_001"),
         ("a_mask_2", "a_mask_2"),
     ],
 )

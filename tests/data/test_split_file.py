@@ -17,6 +17,7 @@ from tilesegm.data.split import Split, load_split, make_split, save_split
 from tilesegm.data.split.picture import _legend, draw_views
 from tilesegm.data.statistics import SceneStatistics, measure
 from tilesegm.errors import OutputError, SettingsError
+from tilesegm.source.base import ImageInfo
 
 SHAPES = (64, 48), (40, 80), (16, 16)
 
@@ -142,7 +143,9 @@ def test_the_picture_shows_where_there_is_no_label(tmp_path: Path) -> None:
     split = make_split(scenes, statistics, SplitSettings(strategy="image", folds=2), 3)
     learnt = next(view for view in split.views(0) if not view.held_out)
     path = tmp_path / "split.png"
-    draw_views(path, [learnt], [statistics[0]], ("blue", "green", "red"))
+    names = ("blue", "green", "red")
+    named = ImageInfo("image", "numpy", 64, 64, 3, image.dtype, (64, 64), band_names=names)
+    draw_views(path, [learnt], [statistics[0]], [named])
     pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
     plain, veiled = pixels[300, 200], pixels[300, pixels.shape[1] - 200]
     assert plain.tolist() == [200, 200, 0]

@@ -56,7 +56,7 @@ class Work:
     def done(self, output: str) -> int:
         """Regions that are safe."""
         journal = self.folder / f"{output}.partial" / "journal"
-        return journal.read_bytes().count(b"\n") if journal.exists() else 0
+        return journal.read_bytes().count(b'"region"') if journal.exists() else 0
 
     def calls(self) -> int:
         """Calls of the network by all runs so far."""

@@ -149,6 +149,7 @@ def test_a_finding_is_said_once_with_its_count(tmp_path: Path) -> None:
 def test_a_damaged_run_file_stops_no_batch(tmp_path: Path, text: str) -> None:
     staging = tmp_path / "maps" / "one_classes.tif.partial"
     staging.mkdir(parents=True)
+    (staging / "lock").touch()
     (staging / "run.json").write_text(text)
     notes: list[Event] = []
     images = {name: blobs(60, 50) for name in ("one", "two")}

@@ -77,6 +77,7 @@ class RasterSource(ImageSource):
         # Each of these makes a list of all bands anew: of many bands once, not once for each.
         names, values = dataset.dtypes, dataset.nodatavals
         descriptions, scales, offsets = dataset.descriptions, dataset.scales, dataset.offsets
+        colours = dataset.colorinterp
         dtypes = {np.dtype(_dtype_name(names[n - 1])) for n in self._bands}
         dtype = self._dtype = np.result_type(*dtypes)
         check_image(uri, dataset.shape, dtype)
@@ -101,7 +102,7 @@ class RasterSource(ImageSource):
             alpha=self._alpha,
             georeference=georeference,
             band_names=tuple(descriptions[n - 1] or f"band {n}" for n in self._bands),
-            band_colours=tuple(dataset.colorinterp[n - 1].name for n in self._bands),
+            band_colours=tuple(colours[n - 1].name for n in self._bands),
             scaling=scaling_of_bands([(scales[n - 1], offsets[n - 1]) for n in self._bands]),
             identity=(
                 *identity,

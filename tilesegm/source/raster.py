@@ -68,16 +68,16 @@ class RasterSource(ImageSource):
         dataset, uri = self._dataset, self._uri
         if not dataset.count:
             raise SourceError(_no_bands(uri, dataset.subdatasets))
-        alpha = [n for n, c in enumerate(dataset.colorinterp, 1) if c == ColorInterp.alpha]
+        # This, and more below, makes a list of all bands anew: once, not for each of many bands.
+        meanings = dataset.colorinterp
+        alpha = [n for n, meaning in enumerate(meanings, 1) if meaning == ColorInterp.alpha]
         colours = tuple(n for n in dataset.indexes if n not in alpha)
         self._bands = options.select(uri, dataset.count, default=colours or None)
         # An alpha band that was asked for by number is an input like any other.
         self._alpha = alpha[0] if alpha and alpha[0] not in self._bands else None
         self._mask_bands = self._find_mask_bands()
-        # Each of these makes a list of all bands anew: of many bands once, not once for each.
         names, values = dataset.dtypes, dataset.nodatavals
         descriptions, scales, offsets = dataset.descriptions, dataset.scales, dataset.offsets
-        colours = dataset.colorinterp
         dtypes = {np.dtype(_dtype_name(names[n - 1])) for n in self._bands}
         dtype = self._dtype = np.result_type(*dtypes)
         check_image(uri, dataset.shape, dtype)
@@ -102,7 +102,7 @@ class RasterSource(ImageSource):
             alpha=self._alpha,
             georeference=georeference,
             band_names=tuple(descriptions[n - 1] or f"band {n}" for n in self._bands),
-            band_colours=tuple(colours[n - 1].name for n in self._bands),
+            band_colours=tuple(meanings[n - 1].name for n in self._bands),
             scaling=scaling_of_bands([(scales[n - 1], offsets[n - 1]) for n in self._bands]),
             identity=(
                 *identity,

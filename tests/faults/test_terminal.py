@@ -72,7 +72,7 @@ def test_names_are_printed_as_text(cli: Cli, name: str, tmp_path: Path, models: 
     assert [one.code for one in said] == [0] * len(said), said
     refused = [
         cli("info", folder / "absent.tif"),
-        cli("predict", path, "-m", folder, "-o", folder / "x.tif"),
+        cli("predict", path, "-m", folder, "-o", tmp_path / "x.tif"),
         cli("info", path, f"--{name}"),
         cli("info", path, "--bands", name),
         cli(name),

@@ -30,9 +30,10 @@ def parse_bytes(text: str | None) -> int | None:
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
     unit = match.group(2).upper().removesuffix("B") if match else "?"
     factor = (_UNITS | _BINARY_UNITS).get(unit)
-    if match is None or factor is None:
-        raise SettingsError(f"memory is {text!r}; give a size such as 4GB or 800MiB")
-    return int(float(match.group(1)) * factor)
+    size = float(match.group(1)) * factor if match and factor else math.inf
+    if not math.isfinite(size):
+        raise SettingsError(f"memory is {text[:40]!r}; give a size such as 4GB or 800MiB")
+    return int(size)
 
 
 def parse_fraction(text: str) -> float:

@@ -80,7 +80,7 @@ def _with_one_output(model: Any, head: str | int | None, name: str) -> Any:
     # A built Sequential holds its graph as a Functional model of its own.
     function = getattr(model, "_functional", None) or model
     outputs = function.output
-    if isinstance(outputs, dict) and len(outputs) > 1 and head is None:
+    if isinstance(outputs, dict) and head is None:
         raise refuse_several(name, outputs, list(outputs))
     chosen = choose_head(name, outputs, head, getattr(function, "output_names", ()))
     if chosen is outputs:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tilesegm.errors import SourceError
+from tilesegm.shown import without_secrets
 from tilesegm.source.remote import is_http, is_remote, probe
 
 __all__ = ["FileStates"]
@@ -40,7 +41,8 @@ class FileStates:
         total = hashlib.sha256()
         for path in dict.fromkeys(paths):
             if is_http(path):
-                states[path] = repr(probe(path))
+                # A new signature opens the same file.
+                states[without_secrets(path)] = repr(probe(path))
             for file in () if is_remote(path) else _inside(path):
                 try:
                     found = os.stat(file)

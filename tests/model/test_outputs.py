@@ -237,12 +237,15 @@ def test_an_output_is_chosen_by_name_or_number() -> None:
         open_model(wrap(head(2)), outputs=Outputs(head="a"))
 
 
-def test_the_only_output_needs_no_choice() -> None:
+def test_the_only_output_of_a_list_needs_no_choice_and_a_dict_is_named() -> None:
     inputs = image()
     scores = layers.Conv2D(4, 1)(inputs)
-    for model in (keras.Model(inputs, {"out": scores}), keras.Model(inputs, [scores])):
-        assert len(open_model(model).spec.classes) == 4
-        assert len(open_model(model, outputs=Outputs(head=0)).spec.classes) == 4
+    listed, named = keras.Model(inputs, [scores]), keras.Model(inputs, {"out": scores})
+    assert len(open_model(listed).spec.classes) == 4
+    with pytest.raises(ModelError, match="has a dict of 1 output: out; choose one: --head out"):
+        open_model(named)
+    for model, choice in ((listed, 0), (named, 0), (named, "out")):
+        assert len(open_model(model, outputs=Outputs(head=choice)).spec.classes) == 4
 
 
 @pytest.mark.parametrize(

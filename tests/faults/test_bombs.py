@@ -137,7 +137,14 @@ def measure(kind: str, path: Path) -> tuple[str, float, float]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from Linux")
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Some take long to make.
+        pytest.param(name, marks=pytest.mark.slow) if "1 GB" in name or "10^6" in name else name
+        for name in BOMBS
+    ],
+)
 def test_a_bomb(tmp_path: Path, name: str) -> None:
     kind, make = BOMBS[name]
     outcome, _, megabytes = measure(kind, make(tmp_path))

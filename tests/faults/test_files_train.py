@@ -83,8 +83,11 @@ def test_a_folder_of_somebody_else_stays(tmp_path: Path, thing: str, overwrite: 
     assert snapshot(tmp_path) == before
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("place", ["model", "checkpoints", "tensorboard"])
+@pytest.mark.parametrize("overwrite", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "place",
+    ["model", *(pytest.param(at, marks=pytest.mark.slow) for at in ("checkpoints", "tensorboard"))],
+)
 @pytest.mark.parametrize("thing", ["text", "link to a folder", "dangling link", "folder"])
 def test_what_is_in_the_way_of_a_run_stays(
     tmp_path: Path, place: str, thing: str, overwrite: bool
@@ -159,6 +162,7 @@ def test_overwrite_goes_on_with_the_run_that_it_began(tmp_path: Path) -> None:
     assert epochs_of(config, overwrite=True) == [1, 2]
 
 
+@pytest.mark.slow
 def test_overwrite_drops_what_others_began(tmp_path: Path) -> None:
     config = settings(tmp_path, **SMALL)
     assert stopped(config) == 1
@@ -166,6 +170,7 @@ def test_overwrite_drops_what_others_began(tmp_path: Path) -> None:
     assert epochs_of(replace(config, seed=1), overwrite=True) == [1, 2]
 
 
+@pytest.mark.slow
 def test_overwrite_drops_a_run_on_data_that_changed(tmp_path: Path) -> None:
     config = settings(tmp_path, **SMALL)
     stopped(config, overwrite=True)
@@ -176,6 +181,7 @@ def test_overwrite_drops_a_run_on_data_that_changed(tmp_path: Path) -> None:
     assert epochs_of(config, overwrite=True) == [1, 2]
 
 
+@pytest.mark.slow
 def test_the_advice_about_damaged_checkpoints_works(tmp_path: Path) -> None:
     config = settings(tmp_path, **SMALL)
     stopped(config, overwrite=True)

@@ -109,7 +109,7 @@ def fuzz(store: Path, most: int | None, seed: int) -> Counter[str]:
 MAKERS = {"ome.zarr": make_ome, "cf.zarr": make_cf}
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("zarr_format", [3, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", MAKERS)
 def test_garbled_metadata(tmp_path: Path, name: str, zarr_format: int) -> None:
     store = MAKERS[name](tmp_path / name, zarr_format)

@@ -41,7 +41,10 @@ def interrupt(folder: Path, *words: str) -> dict[str, Any]:
         ("kill", "out.tif", "--every", "300", "--last", "6"),
         ("full", "out.tif", "--every", "300", "--last", "4"),
         # The last steps replace a folder by another, which takes several.
-        ("kill-replacing", "out.zarr", "--every", "9999", "--last", "2"),
+        pytest.param(
+            ("kill-replacing", "out.zarr", "--every", "9999", "--last", "2"),
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=" ".join,
 )

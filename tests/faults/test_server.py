@@ -49,7 +49,7 @@ def read_all(address: str) -> Any:
 
 
 @pytest.mark.parametrize("kind", ["tif", "zarr"])
-@pytest.mark.parametrize("after", [0, 2, 5])
+@pytest.mark.parametrize("after", [2, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 5))])
 @pytest.mark.parametrize("fault", [*PASSING, "silent"])
 def test_one_fault_is_got_over(fault: str, after: int, kind: str, tmp_path: Path) -> None:
     name = image_in(tmp_path, kind)

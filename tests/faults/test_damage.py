@@ -45,11 +45,11 @@ def test_some_chunks_damaged_as_wholes(tmp_path: Path) -> None:
 
 
 def test_some_journals(tmp_path: Path) -> None:
-    show(journals(tmp_path, every=17))
+    show(journals(tmp_path, every=51))
 
 
 def test_some_run_files(tmp_path: Path) -> None:
-    show(run_files(tmp_path, every=17))
+    show(run_files(tmp_path, every=51))
 
 
 @pytest.mark.slow

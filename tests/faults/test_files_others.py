@@ -83,7 +83,10 @@ def test_what_is_there_stays(
     assert after == before
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow) if name == "split" else name for name in COMMANDS],
+)
 def test_what_is_ours_is_replaced(cli: Cli, folder: Path, name: str) -> None:  # noqa: F811
     words = COMMANDS[name]
     assert cli(*words).code == 0
@@ -135,7 +138,16 @@ def test_settings_are_not_written_over_an_image(cli: Cli, folder: Path) -> None:
     assert snapshot(folder) == before
 
 
-@pytest.mark.parametrize("thing", ["text", "raster", "link", "folder", "dangling link"])
+@pytest.mark.parametrize(
+    "thing",
+    [
+        "text",
+        *(
+            pytest.param(thing, marks=pytest.mark.slow)
+            for thing in ("raster", "link", "folder", "dangling link")
+        ),
+    ],
+)
 @pytest.mark.parametrize("name", ["scene.tif", "west_labels.tif", "classes.tif", "quicklook.png"])
 def test_a_demo_leaves_files_of_others(
     cli: Cli,  # noqa: F811

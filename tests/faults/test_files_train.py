@@ -70,7 +70,7 @@ FOREIGN: dict[str, Callable[[Path], None]] = {
 }
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("overwrite", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("thing", FOREIGN)
 def test_a_folder_of_somebody_else_stays(tmp_path: Path, thing: str, overwrite: bool) -> None:
     config = settings(tmp_path, **SMALL)
@@ -123,6 +123,7 @@ def test_overwrite_removes_files_of_the_run_alone(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_page_that_appears_stays_and_ours_is_kept(tmp_path: Path) -> None:
     config = settings(tmp_path, **SMALL)
     page = tmp_path / "run" / "report.html"
@@ -140,7 +141,7 @@ def test_a_page_that_appears_stays_and_ours_is_kept(tmp_path: Path) -> None:
     assert (tmp_path / "run" / "result.json").exists()
 
 
-@pytest.mark.parametrize("key", ["weights", "file"])
+@pytest.mark.parametrize("key", ["weights", pytest.param("file", marks=pytest.mark.slow)])
 def test_a_run_does_not_write_over_what_it_reads(tmp_path: Path, key: str) -> None:
     config = settings(tmp_path, **SMALL)
     train(config)
@@ -192,6 +193,7 @@ def test_the_advice_about_damaged_checkpoints_works(tmp_path: Path) -> None:
     assert epochs_of(config, overwrite=True) == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_what_overwrite_does(tmp_path: Path) -> None:
     from tilesegm.training.setup import set_up_aside
 

@@ -41,7 +41,9 @@ def raw(text: str) -> list[str]:
     return [c for c in text if not c.isprintable() and c not in "\n"]
 
 
-@pytest.mark.parametrize("name", NASTY)
+@pytest.mark.parametrize(
+    "name", [*NASTY[:3], *(pytest.param(name, marks=pytest.mark.slow) for name in NASTY[3:])]
+)
 def test_names_are_printed_as_text(cli: Cli, name: str, tmp_path: Path, models: Path) -> None:
     folder = tmp_path / name.replace("/", "-")
     folder.mkdir()

@@ -32,7 +32,9 @@ def with_test_scene(folder: Path, **changes: object) -> TrainingConfig:
     return replace(config, data=replace(config.data, scenes=(*config.data.scenes, test)))
 
 
-@pytest.mark.parametrize("blocks", ["as measured", "across cells", "random"])
+@pytest.mark.parametrize(
+    "blocks", ["as measured", "across cells", pytest.param("random", marks=pytest.mark.slow)]
+)
 def test_a_dry_run_and_the_report_give_the_same_numbers(tmp_path: Path, blocks: str) -> None:
     split = {"strategy": "random"} if blocks == "random" else {}
     config = with_test_scene(tmp_path, split=split)

@@ -25,7 +25,6 @@ __all__ = [
     "check_tree",
     "read_json",
     "read_text",
-    "said",
 ]
 
 _KINDS = (
@@ -185,9 +184,3 @@ def read_json(path: Path, error: type[InputError], limit: int = 1 << 24) -> Any:
         return json.loads(read_text(path, error, limit))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
-
-
-def said(error: BaseException, length: int = 300) -> str:
-    """Return what an error of a library says, in one line of bounded length."""
-    text = " ".join(str(error)[: 4 * length].split())
-    return (text if len(text) <= length else f"{text[:length]} ...") or type(error).__name__

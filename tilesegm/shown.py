@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 
-__all__ = ["HIDDEN", "harmless", "is_text", "visible", "without_secrets"]
+__all__ = ["HIDDEN", "harmless", "is_text", "line_of", "visible", "without_secrets"]
 
 HIDDEN = "***"
 """Stands where a secret was."""
@@ -118,3 +118,9 @@ def _visible(character: str) -> str:
     if obeyed or character in _STEERING:
         return character.encode("unicode_escape").decode("ascii")
     return character
+
+
+def line_of(error: BaseException, length: int = 300) -> str:
+    """Return what an error of a library says, in one line of bounded length."""
+    text = " ".join(str(error)[: 4 * length].split())
+    return (text if len(text) <= length else f"{text[:length]} ...") or type(error).__name__

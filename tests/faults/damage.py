@@ -134,10 +134,7 @@ def journals(base: Path, every: int = 1) -> Tally:
             damaged[f"ended by {what}"] = files[name] + forged
         for what, data in tuple(damaged.items())[regions % every :: every]:
             _try(run, files | {name: data}, expected, tally, f"journal {what}, {regions} done")
-        for what in (Path.unlink, _replace_by_folder, _replace_by_link):
-            run.restore(files)
-            what(run.folder / name)
-            _judge(run, expected, tally, f"journal {what.__name__}")
+        _replace(run, files, expected, tally, name)
     return tally
 
 
@@ -149,10 +146,7 @@ def run_files(base: Path, every: int = 1) -> Tally:
         files = run.interrupted(regions)
         for what, data in tuple(_run_files(files[name]))[regions % every :: every]:
             _try(run, files | {name: data}, expected, tally, f"run.json {what}")
-        for damage in (Path.unlink, _replace_by_folder, _replace_by_link):
-            run.restore(files)
-            damage(run.folder / name)
-            _judge(run, expected, tally, f"run.json {damage.__name__}")
+        _replace(run, files, expected, tally, name)
     return tally
 
 
@@ -182,6 +176,14 @@ def _run_files(text: bytes) -> Iterator[tuple[str, bytes]]:
 def _try(run: TinyRun, files: Files, expected: Files, tally: Tally, what: str) -> None:
     run.restore(files)
     _judge(run, expected, tally, what)
+
+
+def _replace(run: TinyRun, files: Files, expected: Files, tally: Tally, name: str) -> None:
+    """Take a file away, or let something else stand in its place."""
+    for damage in (Path.unlink, _replace_by_folder, _replace_by_link):
+        run.restore(files)
+        damage(run.folder / name)
+        _judge(run, expected, tally, f"{Path(name).name} {damage.__name__}")
 
 
 def _judge(run: TinyRun, expected: Files, tally: Tally, what: str) -> None:

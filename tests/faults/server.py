@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.source.server import RangeHandler
+from tests.source.server import RangeHandler, running
 
 __all__ = ["Manners", "serving"]
 
@@ -171,11 +170,5 @@ def serving(folder: Path, manners: Manners | None = None) -> Iterator[tuple[str,
     """Serve a folder; give the address, without ``http://``, and how the server behaves."""
     manners = manners or Manners()
     server = _Server(("127.0.0.1", 0), partial(_Handler, directory=str(folder), manners=manners))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}", manners
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(server) as host:
+        yield host, manners

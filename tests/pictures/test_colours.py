@@ -11,9 +11,9 @@ from tilesegm.pictures.colours import (
     RIGHT,
     colour_classes,
     colour_errors,
-    photo,
     stretch,
 )
+from tilesegm.pictures.rendering import Rendering
 
 CLASSES = (ClassInfo("land", (10, 20, 30)), ClassInfo("water", (40, 50, 60)))
 
@@ -55,7 +55,7 @@ def test_limits_are_black_and_white() -> None:
 @pytest.mark.parametrize(("bands", "drawn"), [(1, [0, 0, 0]), (2, [0, 0, 0]), (8, [0, 1, 2])])
 def test_first_bands_are_drawn(bands: int, drawn: list[int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (4, 5, bands), np.uint8)
-    np.testing.assert_array_equal(photo(pixels), pixels[..., drawn])
+    np.testing.assert_array_equal(Rendering.of([(pixels, None)]).draw(pixels), pixels[..., drawn])
     limits = (np.zeros(bands), np.full(bands, 255))
     np.testing.assert_array_equal(stretch(pixels, limits=limits), pixels[..., drawn])
 
@@ -66,4 +66,4 @@ def test_bands_of_one_value_are_black() -> None:
 
 def test_photos_of_sixteen_bits_are_stretched() -> None:
     ramp = np.linspace(1000, 9000, 600).astype(np.uint16)[None, :, None]
-    assert np.unique(photo(ramp)).size > 200
+    assert np.unique(Rendering.of([(ramp, None)]).draw(ramp)).size > 200

@@ -50,16 +50,23 @@ class RangeHandler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Serve until the end of the block; give host and port."""
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, ThreadingHTTPServer]]:
     """Serve ``folder``; give the address, and the server whose ``sent`` counts bytes."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(RangeHandler, directory=str(folder)))
     server.daemon_threads = True
     server.sent = 0  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with running(server) as host:
+        yield f"http://{host}", server

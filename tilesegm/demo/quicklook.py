@@ -13,7 +13,8 @@ from rasterio.errors import RasterioError
 
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import SourceError
-from tilesegm.pictures.colours import colour_classes, colour_errors, photo
+from tilesegm.pictures.colours import colour_classes, colour_errors
+from tilesegm.pictures.rendering import Rendering
 from tilesegm.pictures.sheet import Panel, Sheet, write_sheet
 from tilesegm.source.gdal import open_quietly
 
@@ -40,7 +41,7 @@ def quicklook_panels(
     pixels = np.moveaxis(_read(image, side, Resampling.average), 0, -1)
     actual, given = (_read(path, side, Resampling.nearest)[0] for path in (truth, predicted))
     return [
-        Panel("image", photo(pixels)),
+        Panel("image", Rendering.of([(pixels, None)]).draw(pixels)),
         Panel("truth", colour_classes(actual, classes)),
         Panel("prediction", colour_classes(given, classes)),
         Panel("errors, in the colour of the true class", colour_errors(actual, given, classes)),

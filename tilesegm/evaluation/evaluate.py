@@ -18,7 +18,8 @@ import numpy as np
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
-from tilesegm.evaluation.reader import PairReader, count_pair, hidden_labels, inspect_pair
+from tilesegm.evaluation.inspection import count_pair, hidden_labels, inspect_pair
+from tilesegm.evaluation.reader import PairReader
 from tilesegm.evaluation.reading import IdReading, decide_reading
 from tilesegm.events import (
     Noted,

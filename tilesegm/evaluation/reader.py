@@ -1,10 +1,10 @@
-"""Inspects a prediction and its truth, and reads them window by window on one grid."""
+"""Reads a prediction and its truth, window by window on one grid."""
 
 from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,21 +12,16 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import Meaning
 from tilesegm.data.labels.open import open_labels, open_on_grid
-from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.table import ValueTable
-from tilesegm.data.labels.values import Census, count_values
 from tilesegm.data.labels.vector import VectorLabels
-from tilesegm.data.settings import LabelSettings
 from tilesegm.data.split import SceneView
-from tilesegm.errors import InputError, SourceError
-from tilesegm.evaluation.inputs import InspectedPair, MapPair
+from tilesegm.errors import SourceError
+from tilesegm.evaluation.inputs import InspectedPair
 from tilesegm.evaluation.reading import IdReading
 from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import STEPS
 from tilesegm.metrics.pair import WindowPair, make_pair
-from tilesegm.metrics.seams import SeamMap
 from tilesegm.sink.layer import PROBABILITY
-from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Pixels, Source, same_place
 from tilesegm.source.image import ImageSource
@@ -35,94 +30,10 @@ from tilesegm.source.options import Nodata
 from tilesegm.source.vector.address import is_vector
 from tilesegm.source.vector.reading import tell
 
-__all__ = ["Levels", "PairReader", "count_pair", "hidden_labels", "inspect_pair"]
+__all__ = ["Levels", "PairReader", "open_prediction", "open_truth"]
 
 _CACHE_BYTES = 128 << 20
 """Decoded blocks kept, so that those that windows share are decoded once."""
-
-
-def inspect_pair(
-    given: MapPair,
-    classes: tuple[str, ...] | int | None,
-    labels: LabelSettings | None,
-    nodata: Nodata | None = None,
-) -> InspectedPair:
-    """Find out the grid and the classes of a pair, and check that its parts fit each other.
-
-    Args:
-        given: prediction and truth.
-        classes: names or number of classes; from ``labels`` or the prediction when not given.
-        labels: how the truth is read, if it is no raster of ids.
-        nodata: value of missing pixels of the truth, in place of its own.
-
-    Raises:
-        InputError: a part cannot be read or does not fit the prediction, or classes are neither
-            given nor told by the prediction.
-    """
-    with open_source(given.prediction) as source:
-        info = source.info
-    facts = read_map_facts(given.prediction)
-    if classes is None and labels is not None:
-        classes = tuple(label.name for label in labels.classes)
-    inspected = InspectedPair(
-        given=given,
-        info=info,
-        classes=_class_names(info.uri, classes, facts),
-        seams=SeamMap.of_layout(facts.layout, info.height, info.width) if facts.layout else None,
-        labels=labels if nodata is None else labels and replace(labels, nodata=nodata),
-        nodata=nodata,
-        own=bool(facts.classes),
-    )
-    with closing(PairReader(inspected)) as reader:
-        return replace(inspected, notes=(*_exchanged(given), *reader.notes))
-
-
-def _exchanged(given: MapPair) -> tuple[str, ...]:
-    """Say that a truth is a prediction: most likely the two were exchanged, or one given twice."""
-    truth = given.truth
-    if not isinstance(truth, str | os.PathLike) or is_vector(os.fspath(truth)):
-        return ()
-    if read_map_facts(truth).fingerprint is None:
-        return ()
-    return (
-        f"the truth {os.fspath(truth)} is a class map that `tilesegm predict` wrote; give the "
-        "prediction first and the truth second",
-    )
-
-
-def count_pair(pair: InspectedPair) -> tuple[Census | None, Census | None]:
-    """Count the values of truth and prediction; None where these tell their classes themselves."""
-    truth = predicted = None
-    if pair.labels is None:
-        with closing(_open_truth(pair)) as source:
-            truth = count_values(source)
-    if not pair.own:
-        with _open_prediction(pair) as source:
-            predicted = count_values(source)
-    return truth, predicted
-
-
-def _class_names(
-    uri: str, classes: tuple[str, ...] | int | None, facts: MapFacts
-) -> tuple[str, ...]:
-    if isinstance(classes, int):
-        return tuple(f"class {number}" for number in range(classes))
-    if classes is not None:
-        return tuple(classes)
-    if facts.classes:
-        return tuple(info.name for info in facts.classes)
-    raise InputError(
-        f"{uri} does not tell its classes; give their number or names in the order of ids, such "
-        "as --classes 3 or --classes water,road,tree"
-    )
-
-
-def hidden_labels(pair: InspectedPair) -> tuple[str, ...]:
-    """Say what tags hide of a truth that settings of labels describe."""
-    if pair.labels is None:
-        return ()
-    with closing(_open_truth(pair)) as labels:
-        return labels.hidden() if isinstance(labels, RasterLabels) else ()
 
 
 @dataclass(frozen=True)
@@ -146,9 +57,9 @@ class PairReader:
         parts = pair.given.windows
         self._parts = parts and SceneView(pair.name, pair.height, pair.width, held_out=parts)
         with ExitStack() as files:
-            self._prediction = files.enter_context(_open_prediction(pair))
+            self._prediction = files.enter_context(open_prediction(pair))
             _check_ids(self._prediction.info)
-            self._truth = files.enter_context(closing(_open_truth(pair)))
+            self._truth = files.enter_context(closing(open_truth(pair)))
             self._area = open_area(pair.given.area, pair.info) if pair.given.area else None
             self._confidence = self._open_scores(files, pair.given.confidence, 1)
             self._scores = self._open_scores(files, pair.given.scores, len(pair.classes))
@@ -273,11 +184,12 @@ def _open(image: Any, nodata: Nodata | None = None) -> Source:
     return open_source(image, nodata=nodata, cache_bytes=_CACHE_BYTES)
 
 
-def _open_prediction(pair: InspectedPair) -> Source:
+def open_prediction(pair: InspectedPair) -> Source:
+    """Open the class map."""
     return _open(pair.given.prediction, "none" if pair.nodata == "none" else None)
 
 
-def _open_truth(pair: InspectedPair) -> Any:
+def open_truth(pair: InspectedPair) -> Any:
     """Open the truth on the grid of the prediction: a `Source` of ids, or `Labels`."""
     truth, grid = pair.given.truth, pair.info
     if pair.labels is not None:

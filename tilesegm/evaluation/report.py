@@ -15,8 +15,9 @@ from tilesegm.data.rendering import rendering_of_image
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.evaluate import EvaluationOptions, block_side
 from tilesegm.evaluation.inputs import MapPair
+from tilesegm.evaluation.inspection import inspect_pair
 from tilesegm.evaluation.pairing import short_names
-from tilesegm.evaluation.reader import PairReader, inspect_pair
+from tilesegm.evaluation.reader import PairReader
 from tilesegm.evaluation.reading import IdReading
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window

@@ -14,6 +14,7 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.blocks import level
 from tilesegm.networks.encoder_file import encode_by_file, spread_over_bands
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
+from tilesegm.shown import line_of
 
 __all__ = ["encode", "expected_normalisation"]
 
@@ -151,8 +152,8 @@ def _donor(network: _Network, settings: EncoderSettings, bands: int) -> keras.Mo
         except Exception as error:
             raise ModelError(
                 f"the ImageNet weights of {settings.name} cannot be fetched "
-                f"({_one_line(error)}); fetch that file elsewhere and pass it as encoder.weights, "
-                f"or null for random weights"
+                f"({line_of(error, 200)}); fetch that file elsewhere and pass it as "
+                f"encoder.weights, or null for random weights"
             ) from error
     if not Path(str(settings.weights)).is_file():
         raise ModelError(
@@ -165,14 +166,10 @@ def _donor(network: _Network, settings: EncoderSettings, bands: int) -> keras.Mo
         try:
             donor.load_weights(settings.weights)
         except Exception as error:
-            reasons.append(_one_line(error))
+            reasons.append(line_of(error, 200))
         else:
             return donor
     raise ModelError(
         f"{settings.weights} does not hold weights of {settings.name} without its top "
         f"({reasons[0]}); pass a file of keras.applications ('notop') or of save_weights"
     )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

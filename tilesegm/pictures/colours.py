@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tilesegm.classes import ClassInfo
 
-__all__ = ["MISSING", "RIGHT", "colour_classes", "colour_errors", "limits_of", "photo", "stretch"]
+__all__ = ["MISSING", "RIGHT", "colour_classes", "colour_errors", "limits_of", "stretch"]
 
 MISSING = (235, 235, 235)
 """Colour of pixels without a value or without a class."""
@@ -68,12 +68,6 @@ def limits_of(
         return 0.0, 255.0
     low, high = _percentiles(values)
     return (0.0, 255.0) if values.dtype == np.uint8 and high >= _DARK else (low, high)
-
-
-def photo(pixels: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
-    """Show an image ``(H, W, bands)`` that is seen whole: its first bands, see `limits_of`."""
-    bands = 3 if pixels.shape[-1] >= 3 else 1
-    return stretch(pixels, valid, limits_of([(pixels[..., :bands], valid)]))
 
 
 def _percentiles(values: NDArray[Any]) -> tuple[float, float]:

@@ -12,6 +12,7 @@ import rasterio
 import rasterio.shutil
 
 from tilesegm.files import draft_of, flush, output_errors, remove, replace
+from tilesegm.shown import line_of
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.staging import Staging
@@ -167,8 +168,9 @@ def _copy(
     finally:
         worker.join()  # GDAL cannot be stopped half-way; its file must not appear after us
     for error in failures:
-        said = " ".join(str(error).split())
-        raise OSError(f"GDAL could not complete the file, as on a full disk ({said})") from error
+        raise OSError(
+            f"GDAL could not complete the file, as on a full disk ({line_of(error)})"
+        ) from error
 
 
 def _place(draft: Path, final: Path) -> None:

@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 
 from tilesegm.errors import SourceError
 from tilesegm.hdf5 import is_outside, walk
-from tilesegm.inputs import check_input, said
+from tilesegm.inputs import check_input
+from tilesegm.shown import line_of
 from tilesegm.source.names import file_of
 from tilesegm.trust import HOW_TO_TRUST, trusted
 
@@ -95,7 +96,9 @@ def check_mosaic_text(uri: str, text: str, folder: Path | None, depth: int = 0) 
     try:
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as error:
-        raise SourceError(f"{uri}: the mosaic is no XML ({said(error)}); make it again") from error
+        raise SourceError(
+            f"{uri}: the mosaic is no XML ({line_of(error)}); make it again"
+        ) from error
     for name, relative, raw in _names(uri, root):
         inner = file_of(name)
         if folder is None:

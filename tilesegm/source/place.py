@@ -20,7 +20,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from tilesegm.errors import SourceError
-from tilesegm.inputs import said
+from tilesegm.shown import line_of
 from tilesegm.source.attributes import scaling
 from tilesegm.source.base import Georeference
 
@@ -70,7 +70,7 @@ def find_place(beside: Surroundings) -> tuple[Georeference, tuple[str, ...]]:
     except (ArithmeticError, AttributeError, CRSError, LookupError, TypeError, ValueError) as error:
         # Whatever attributes hold that is of no type they should be.
         return Georeference(), (
-            f"what its attributes tell of its place is garbled ({said(error)})",
+            f"what its attributes tell of its place is garbled ({line_of(error)})",
         )
 
 
@@ -185,10 +185,9 @@ def _of_parameters(kind: str, mapping: Mapping[str, Any], notes: list[str]) -> s
     try:
         made = pyproj.CRS.from_cf(plain).to_wkt()
     except Exception as error:  # pyproj raises what it stumbles over in the parameters
-        reason = " ".join(str(error).split()) or type(error).__name__
         notes.append(
-            f"its grid mapping {kind} is not understood ({reason[:120]}), so the coordinate system "
-            "is not known; add crs_wkt, e.g. with rioxarray's rio.write_crs"
+            f"its grid mapping {kind} is not understood ({line_of(error, 120)}), so the coordinate "
+            "system is not known; add crs_wkt, e.g. with rioxarray's rio.write_crs"
         )
         return None
     return _wkt(made, notes)

@@ -18,8 +18,8 @@ from zarr.storage import ZipStore
 
 from tilesegm.errors import SourceError, TilesegmError
 from tilesegm.grid.window import Window
-from tilesegm.inputs import check_expansion, check_input, check_tree, said
-from tilesegm.shown import harmless
+from tilesegm.inputs import check_expansion, check_input, check_tree
+from tilesegm.shown import harmless, line_of
 from tilesegm.source.attributes import fill_value, scaling
 from tilesegm.source.base import ImageInfo, scaling_of_bands
 from tilesegm.source.identity import (
@@ -78,7 +78,8 @@ class ZarrSource(ImageSource):
         except Exception as error:
             # Metadata of any type may stand anywhere, and stores raise what they like.
             raise SourceError(
-                f"{uri}: its metadata cannot be understood ({type(error).__name__}: {said(error)})"
+                f"{uri}: its metadata cannot be understood ({type(error).__name__}: "
+                f"{line_of(error)})"
             ) from error
         if folder is not None:
             beside = folder_identity(folder, files)
@@ -155,7 +156,7 @@ class ZarrSource(ImageSource):
             # Codecs and stores raise what they like.
             raise (FetchError if is_remote(self._uri) else SourceError)(
                 f"{self._uri}: the image cannot be read at {window}: cut short, "
-                f"damaged or out of reach ({said(error)})"
+                f"damaged or out of reach ({line_of(error)})"
             ) from harmless(error)
         values = self._axes.arrange(np.asarray(part))
         if self._picked is not None:
@@ -204,7 +205,7 @@ def _open_zarr(path: str) -> Any:
         # Stores and codecs raise what they like.
         hint = "; check the address" if is_http(path) else ""
         raise (FetchError if is_remote(path) else SourceError)(
-            f"{path}: no Zarr array or group can be opened ({said(error)}){hint}"
+            f"{path}: no Zarr array or group can be opened ({line_of(error)}){hint}"
         ) from harmless(error)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tilesegm.errors import ResumeError
 from tilesegm.files import replacing
+from tilesegm.shown import line_of
 
 __all__ = [
     "Checkpoint",
@@ -74,9 +75,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             raise ValueError("it holds other bytes than were written")
         version = facts.pop("version")
     except Exception as error:  # zipfile, zlib and numpy have a dozen kinds for a damaged file
-        reason = " ".join(str(error).split()) or type(error).__name__
         raise DamagedCheckpointError(
-            f"the checkpoint {path} cannot be read ({reason}); pass overwrite to train from scratch"
+            f"the checkpoint {path} cannot be read ({line_of(error)}); pass overwrite to train "
+            "from scratch"
         ) from error
     if version != _VERSION:
         raise ResumeError(

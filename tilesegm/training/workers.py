@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError, TilesegmError
+from tilesegm.shown import line_of
 
 __all__ = ["Workers", "join_workers"]
 
@@ -98,9 +99,9 @@ def join_workers() -> Workers:
         try:
             keras.distribution.initialize()
         except (ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
             raise SettingsError(
-                f"device.distribute is 'workers' and this process cannot join others ({reason}); "
+                "device.distribute is 'workers' and this process cannot join others "
+                f"({line_of(error)}); "
                 "set KERAS_DISTRIBUTION_JOB_ADDRESSES to host:port of process 0, "
                 "KERAS_DISTRIBUTION_NUM_PROCESSES, and KERAS_DISTRIBUTION_PROCESS_ID from 0"
             ) from error

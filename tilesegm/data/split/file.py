@@ -16,7 +16,8 @@ from tilesegm.data.split.split import Split
 from tilesegm.errors import SettingsError
 from tilesegm.files import replacing
 from tilesegm.grid.window import Window
-from tilesegm.inputs import read_json, said
+from tilesegm.inputs import read_json
+from tilesegm.shown import line_of
 
 __all__ = ["load_split", "save_split"]
 
@@ -116,7 +117,7 @@ def _whole(value: object) -> int:
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it has no {error.args[0]!r:.80}"
-    return said(error)
+    return line_of(error)
 
 
 def _check_pieces(split: Split, path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Self
 
 from tilesegm.errors import SourceError
-from tilesegm.inputs import said
+from tilesegm.shown import line_of
 from tilesegm.source.remote import is_remote
 from tilesegm.source.vector.leading import check_leading
 
@@ -82,7 +82,7 @@ class VectorAddress:
         try:
             check_leading(self.path)
         except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-            raise SourceError(f"{self.path} cannot be read: {said(error)}") from error
+            raise SourceError(f"{self.path} cannot be read: {line_of(error)}") from error
         if self.path.suffix.lower() != ".zip":
             return [str(self.path)]
         try:

@@ -10,6 +10,7 @@ from rasterio._err import CPLE_BaseError
 from rasterio.errors import RasterioError
 
 from tilesegm.errors import SourceError, TilesegmError
+from tilesegm.shown import line_of
 from tilesegm.source.gdal import without_warnings
 
 __all__ = ["vector_calls"]
@@ -52,7 +53,7 @@ def vector_calls(path: Path) -> Iterator[None]:
 
 def _reason(path: Path, error: Exception) -> str:
     """Say in one line what a library complains about, and what helps."""
-    reason = " ".join(str(error).split()) or type(error).__name__
+    reason = line_of(error)
     if "not recognized as being in a supported file format" not in reason:
         return reason.removeprefix(f"{path}: ")
     if path.suffix.lower() in (".parquet", ".geoparquet"):

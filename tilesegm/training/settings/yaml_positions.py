@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from tilesegm.errors import SettingsError
-from tilesegm.inputs import said
+from tilesegm.shown import line_of
 
 __all__ = ["Document", "KeyPath", "key_text", "quote", "read_document"]
 
@@ -106,7 +106,7 @@ def read_document(text: str, name: str) -> Document:
     except RecursionError:
         raise SettingsError(f"{name} is nested too deep; settings have a few levels") from None
     except (ValueError, OverflowError) as error:  # an escape that stands for no character
-        raise SettingsError(f"{name} is not YAML: {said(error)}") from None
+        raise SettingsError(f"{name} is not YAML: {line_of(error)}") from None
     if root is None:
         raise SettingsError(f"{name} is empty; `tilesegm train init` writes a start")
     places: dict[KeyPath, str] = {(): name}
@@ -224,7 +224,7 @@ def _why(error: Any, text: str, name: str) -> str:
     """Say what is wrong with YAML in one line."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
-        return f"{name} is not YAML of settings: {said(error)}"
+        return f"{name} is not YAML of settings: {line_of(error)}"
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     place = f"{name}:{mark.line + 1}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterable
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from tests.data.stream_parts import ALL, blotches, make_stream
 from tilesegm.data.patch import SampleBatch
 from tilesegm.data.stream import SampleStream
-from tilesegm.training.datasets import keras_dataset, tf_dataset
+from tilesegm.training.datasets import ended_here, keras_dataset, tf_dataset
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,29 @@ def test_without_a_count_tf_data_has_no_end(stream: SampleStream) -> None:
     dataset = tf_dataset(stream, 3, readers=1).take(2)
     assert_equal(dataset.as_numpy_iterator(), [stream.batch(3), stream.batch(4)])
     assert tf_dataset(stream, 3, 4).cardinality() == 4
+
+
+def test_an_error_ends_the_threads_of_a_dataset_in_the_thread_that_raised_it(
+    stream: SampleStream,
+) -> None:
+    """Else one of them may free the dataset, and wait for itself."""
+    alive = []
+
+    def fail() -> None:
+        iterator = iter(tf_dataset(stream))
+        alive.append(weakref.ref(iterator))
+        circle: list = [iterator, next(iterator)]
+        circle.append(circle)
+        raise KeyboardInterrupt
+
+    gc.disable()  # nothing else frees what is in a circle
+    try:
+        with pytest.raises(KeyboardInterrupt), ended_here():
+            fail()
+        assert alive[0]() is None
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_keras_gives_the_same_batches(stream: SampleStream) -> None:

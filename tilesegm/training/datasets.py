@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +18,28 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
-__all__ = ["keras_dataset", "tf_dataset"]
+__all__ = ["ended_here", "keras_dataset", "tf_dataset"]
+
+
+@contextmanager
+def ended_here() -> Iterator[None]:
+    """End the threads of a dataset when an error leaves the block.
+
+    The error's traceback holds the iterator, in a circle that is freed by whichever thread collects
+    garbage next. One of the iterator's own would wait for itself, and for ever.
+    """
+    try:
+        yield
+    except BaseException as error:
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            traceback.clear_frames(error.__traceback__)
+            gc.collect()
+        finally:
+            if enabled:
+                gc.enable()
+        raise
 
 
 def tf_dataset(

@@ -17,7 +17,7 @@ from tilesegm.errors import TilesegmError
 from tilesegm.events import EpochEnded, OnEvent
 from tilesegm.training.callbacks import StepWatch, open_board
 from tilesegm.training.checkpoint import Checkpoint, put_variables, take_variables
-from tilesegm.training.datasets import keras_dataset, tf_dataset
+from tilesegm.training.datasets import ended_here, keras_dataset, tf_dataset
 from tilesegm.training.mining import find_hard_places
 from tilesegm.training.progress import Progress
 from tilesegm.training.run_folder import RunFolder
@@ -138,7 +138,7 @@ class Loop:
         """Train one epoch and return its numbers."""
         errors: list[Exception] = []
         try:
-            with self.trainee.devices.scope():
+            with ended_here(), self.trainee.devices.scope():
                 history = self.trainee.trained.fit(
                     self._dataset(epoch * self._batches, errors.append),
                     steps_per_epoch=self._batches,

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from tilesegm.engine.decide import Decision, class_dtype, decide
+from tilesegm.decision_rule import class_dtype
+from tilesegm.engine.decide import Decision, decide
 
 
 def random_scores(classes: int, seed: int = 0, spread: float = 3.0) -> np.ndarray:

@@ -33,6 +33,7 @@ def lines(
     limits: tuple[float, float] | None = None,
     names: Sequence[str] = (),
     diagonal: bool = False,
+    mark: float | None = None,
 ) -> str:
     """Draw curves, and below them a legend if there are several.
 
@@ -46,6 +47,7 @@ def lines(
         limits: lowest and highest y; from the values when not given.
         names: labels below x = 0, 1, 2 ... in place of numbers.
         diagonal: whether the line y = x is drawn, as in a reliability diagram.
+        mark: x of a vertical line, with its value.
     """
     curves = {name: (np.asarray(a, float), np.asarray(b, float)) for name, (a, b) in series.items()}
     seen = {name: np.isfinite(a) & np.isfinite(b) for name, (a, b) in curves.items()}
@@ -62,6 +64,12 @@ def lines(
         parts.append(
             f'<path d="M{across(low):.1f} {up(low):.1f}L{across(high):.1f} {up(high):.1f}" '
             'stroke="#999" stroke-dasharray="4 4" fill="none"/>'
+        )
+    if mark is not None and across.low <= mark <= across.high:
+        place = across(mark)
+        parts.append(
+            f'<path d="M{place:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#1b1f24" '
+            'stroke-dasharray="2 3" fill="none"/>' + _text(place + 4, _TOP + 10, f"{mark:.4g}")
         )
     for index, (a, b) in enumerate(curves.values()):
         colour = COLOURS[index % len(COLOURS)]

@@ -45,7 +45,7 @@ def reliability_diagram(counts: Mapping[str, ConfidenceCounts]) -> str:
         at = np.r_[0, confidence, 1]
         series[f"accuracy {name}".strip()] = (at, np.r_[none, accuracy, none])
         series[f"share of pixels {name}".strip()] = (at, np.r_[none, share, none])
-    return lines(series, x="confidence", y="fraction of pixels", limits=(0, 1), diagonal=True)
+    return lines(series, x="confidence", y="fraction of pixels", limits=(0, 1), guide="diagonal")
 
 
 def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> None:
@@ -54,7 +54,7 @@ def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> 
     page.section(
         "Thresholds",
         "Each class against all others. A threshold that is chosen here flatters here: choose it "
-        "on other pixels.",
+        "on other pixels." + _decided(counts, evaluation),
     )
     page.table(
         ["class", "average precision", "best threshold", "F1 there", "IoU there"],
@@ -75,4 +75,18 @@ def _add_thresholds(page: Page, counts: ScoreCounts, evaluation: Evaluation) -> 
             names[n]: (getattr(curves[n], x)[part], getattr(curves[n], y.lower())[part])
             for n in common
         }
-        page.figure(lines(series, x=x, y=y, limits=(0, 1)), title)
+        mark = evaluation.decision.threshold if x == "threshold" else None
+        page.figure(lines(series, x=x, y=y, limits=(0, 1), guide=mark), title)
+
+
+def _decided(counts: ScoreCounts, evaluation: Evaluation) -> str:
+    """Say at which threshold the map was decided, and what is counted there."""
+    threshold, names = evaluation.decision.threshold, evaluation.classes
+    if threshold is None or len(names) != 2:
+        return ""
+    curve = counts.curve(1)
+    at, steps = curve.index(threshold), len(curve.threshold) - 1
+    return (
+        f" The map is {names[1]} from {threshold:.4f} on, the dotted line: F1 {curve.f1[at]:.4f} "
+        f"and IoU {curve.iou[at]:.4f} there, counted in steps of 1/{steps}."
+    )

@@ -61,7 +61,9 @@ def add_decision(
             f"F1 of {classes[1]} at each threshold; the line is the one that decides",
         )
     if decided is not None:
-        parts = {name: part.confidence for name, part in zip(("before", "after"), decided, strict=True)}
+        parts = {
+            name: part.confidence for name, part in zip(("before", "after"), decided, strict=True)
+        }
         page.figure(reliability_diagram(parts), "Reliability of the probability of the class")
 
 
@@ -71,7 +73,7 @@ def curve_chart(curves: Mapping[str, Curve], threshold: float | None = None) -> 
     for name, curve in curves.items():
         part = slice(None, None, max(len(curve.threshold) // _POINTS, 1))
         series[name] = (curve.threshold[part], curve.f1[part])
-    return lines(series, x="threshold", y="F1", limits=(0, 1), mark=threshold)
+    return lines(series, x="threshold", y="F1", limits=(0, 1), guide=threshold)
 
 
 def _said(facts: Mapping[str, Any], classes: Sequence[str]) -> str:

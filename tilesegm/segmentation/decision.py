@@ -42,7 +42,8 @@ def rule_of(options: Options, spec: ModelSpec) -> DecisionRule:
         return DecisionRule((), temperature)
     # Offsets are of calibrated probabilities. With another temperature they mean the same classes
     # where they change as the probabilities do.
-    offsets = tuple(offset * own / temperature for offset in point.offsets)
+    scale = own / temperature
+    offsets = tuple(offset * scale for offset in point.offsets)
     return DecisionRule(offsets, temperature)
 
 

@@ -103,7 +103,7 @@ def test_the_decision_is_chosen_told_kept_and_applied(tmp_path: Path, cli: Cli) 
     page = (tmp_path / "run" / "report.html").read_text()
     assert f"A pixel is ice from a probability of {threshold:.4f} on, chosen for mean iou" in page
     assert "<td>calibration error</td>" in page
-    assert "Reliability of the probability of the class" in page
+    assert "Reliability of the highest probability" in page
 
     # The same again: read as it was kept, and made again from the checkpoints.
     assert train(config).decision == decision

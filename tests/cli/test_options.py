@@ -42,6 +42,7 @@ RAISED_IN = {
     "source": ("predict",),
     "source/hidden": ("info", "predict"),
     "evaluation": ("evaluate",),
+    "products": ("polygonize",),
     "training": ("train run",),
     "training/init": ("train init",),
     "training/settings": ("train run", "train preview", "train split"),

@@ -20,6 +20,7 @@ from tilesegm.cli.evaluate import evaluate
 from tilesegm.cli.info import info
 from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
+from tilesegm.cli.polygonize import polygonize
 from tilesegm.cli.predict import predict
 from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
 from tilesegm.cli.terminal import say
@@ -40,7 +41,7 @@ EPILOG = (
 
 
 _ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
-_ORDER += ["losses", "bench"]
+_ORDER += ["polygonize", "losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -80,7 +81,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, verify, evaluate, plan, audit, info, demo):
+for command in (predict, verify, evaluate, plan, audit, info, demo, polygonize):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")

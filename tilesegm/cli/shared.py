@@ -17,6 +17,8 @@ __all__ = [
     "Bands",
     "BlendChoice",
     "Changes",
+    "ClassMapFile",
+    "ClassNames",
     "ConfidenceChoice",
     "Head",
     "Images",
@@ -26,6 +28,7 @@ __all__ = [
     "NetworkOutputs",
     "Nodata",
     "Normalise",
+    "Only",
     "Overlap",
     "Overwrite",
     "Picture",
@@ -35,6 +38,7 @@ __all__ = [
     "Seed",
     "Settings",
     "Size",
+    "Skip",
     "Stack",
     "Tile",
     "Trust",
@@ -105,6 +109,22 @@ Aoi = Annotated[
         help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
         "or mask raster or Zarr on the grid of the image."
     ),
+]
+ClassMapFile = Annotated[
+    str,
+    typer.Argument(
+        help="Class map: GeoTIFF, Zarr or PNG of ids.", metavar="MAP", show_default=False
+    ),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(help="Number of classes, or their names in the order of ids: water,road,tree."),
+]
+Only = Annotated[
+    str | None, typer.Option(help="Classes to take, by name or id, such as building,2.")
+]
+Skip = Annotated[
+    str | None, typer.Option(help="Classes to leave out, by name or id, such as background.")
 ]
 Normalise = Annotated[
     str | None,

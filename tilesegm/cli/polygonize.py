@@ -1,0 +1,77 @@
+"""``tilesegm polygonize``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tilesegm.cli.progress import ProgressBar
+from tilesegm.cli.shared import (
+    Aoi,
+    AsJson,
+    ClassMapFile,
+    ClassNames,
+    Nodata,
+    Only,
+    Quiet,
+    Skip,
+    Trust,
+)
+from tilesegm.cli.terminal import say
+from tilesegm.cli.values import parse_class_names, parse_words
+
+__all__ = ["polygonize"]
+
+
+def polygonize(
+    class_map: ClassMapFile,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help=".gpkg, .fgb, .geojson, .parquet, .shp or .json (COCO) file.",
+            show_default=False,
+        ),
+    ],
+    only: Only = None,
+    skip: Skip = None,
+    classes: ClassNames = None,
+    nodata: Nodata = None,
+    aoi: Aoi = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Turn a class map of any size into polygons.
+
+    Pixels of one class that share a side are one polygon, as if the whole map were in memory.
+
+    Example: tilesegm polygonize city_classes.tif -o city.gpkg --skip background
+    """
+    from tilesegm.products.class_map import MapOptions
+    from tilesegm.products.polygonize import PolygonOptions
+    from tilesegm.products.polygonize import polygonize as run_polygonize
+    from tilesegm.products.selection import Selection
+    from tilesegm.source.open import parse_nodata
+
+    options = PolygonOptions(
+        reading=MapOptions(
+            classes=parse_class_names(classes), nodata=parse_nodata(nodata), area=aoi
+        ),
+        selection=Selection(only=parse_words(only), skip=parse_words(skip)),
+    )
+    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+        done = run_polygonize(class_map, output, options, progress)
+    row = done.summary()
+    if as_json:
+        typer.echo(json.dumps(row))
+    elif not quiet:
+        counts = ", ".join(f"{name} {count:,}" for name, count in row["classes"].items())
+        say(
+            f"{output}: {row['polygons']:,} polygons ({counts}), {row['format']}, "
+            f"{row['seconds']:.1f} s"
+        )

@@ -43,6 +43,8 @@ RAISED_IN = {
     "source/hidden": ("info", "predict"),
     "evaluation": ("evaluate",),
     "products": ("polygonize",),
+    "products/class_map": ("polygonize", "areas"),
+    **{f"products/{name}": ("areas",) for name in ("areas", "area_files", "adjusted")},
     "training": ("train run",),
     "training/init": ("train init",),
     "training/settings": ("train run", "train preview", "train split"),

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tilesegm.cli.areas import areas
 from tilesegm.cli.audit import audit
 from tilesegm.cli.bench import bench_app
 from tilesegm.cli.demo import demo
@@ -41,7 +42,7 @@ EPILOG = (
 
 
 _ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
-_ORDER += ["polygonize", "losses", "bench"]
+_ORDER += ["polygonize", "areas", "losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -81,8 +82,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, verify, evaluate, plan, audit, info, demo, polygonize):
+for command in (predict, verify, evaluate, plan, audit, info, demo):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
+for command in (polygonize, areas):
+    app.command()(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")
 app.add_typer(train_app, name="train")

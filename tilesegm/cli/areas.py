@@ -66,7 +66,8 @@ def areas(
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         paths = find_maps(class_maps)
         if output is not None:
-            check_csv(output, [*paths, *filter(None, [aoi, evaluation and str(evaluation)])])
+            read = [*paths, *([aoi] if aoi else []), *([str(evaluation)] if evaluation else [])]
+            check_csv(output, read)
         known = None if evaluation is None else read_confusion(evaluation)
         measured: list[ClassAreas] = []
         for path in paths:

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from tilesegm.cli.areas import areas
 from tilesegm.cli.audit import audit
 from tilesegm.cli.bench import bench_app
+from tilesegm.cli.clean import clean
 from tilesegm.cli.demo import demo
 from tilesegm.cli.evaluate import evaluate
 from tilesegm.cli.info import info
@@ -42,7 +43,7 @@ EPILOG = (
 
 
 _ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
-_ORDER += ["polygonize", "areas", "losses", "bench"]
+_ORDER += ["clean", "polygonize", "areas", "losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -84,7 +85,7 @@ app = typer.Typer(
 )
 for command in (predict, verify, evaluate, plan, audit, info, demo):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
-for command in (polygonize, areas):
+for command in (clean, polygonize, areas):
     app.command()(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")

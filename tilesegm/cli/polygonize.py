@@ -14,10 +14,12 @@ from tilesegm.cli.shared import (
     AsJson,
     ClassMapFile,
     ClassNames,
+    MinArea,
     Nodata,
     Only,
     Quiet,
     Skip,
+    SmallChoice,
     Trust,
 )
 from tilesegm.cli.terminal import say
@@ -39,6 +41,14 @@ def polygonize(
     ],
     only: Only = None,
     skip: Skip = None,
+    min_area: MinArea = None,
+    small: SmallChoice = "merge",
+    simplify: Annotated[
+        str | None,
+        typer.Option(
+            help="Remove corners as small as this, in pixels or 0.5m; shared borders stay shared."
+        ),
+    ] = None,
     classes: ClassNames = None,
     nodata: Nodata = None,
     aoi: Aoi = None,
@@ -53,6 +63,7 @@ def polygonize(
     Example: tilesegm polygonize city_classes.tif -o city.gpkg --skip background
     """
     from tilesegm.products.class_map import MapOptions
+    from tilesegm.products.ground import Extent
     from tilesegm.products.polygonize import PolygonOptions
     from tilesegm.products.polygonize import polygonize as run_polygonize
     from tilesegm.products.selection import Selection
@@ -62,7 +73,13 @@ def polygonize(
         reading=MapOptions(
             classes=parse_class_names(classes), nodata=parse_nodata(nodata), area=aoi
         ),
-        selection=Selection(only=parse_words(only), skip=parse_words(skip)),
+        selection=Selection(
+            only=parse_words(only),
+            skip=parse_words(skip),
+            least=Extent.area(min_area, "--min-area") if min_area else None,
+            small=small,  # type: ignore[arg-type]
+        ),
+        simplify=Extent.length(simplify, "--simplify") if simplify else None,
     )
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         done = run_polygonize(class_map, output, options, progress)

@@ -24,6 +24,7 @@ __all__ = [
     "Images",
     "Level",
     "Memory",
+    "MinArea",
     "Model",
     "NetworkOutputs",
     "Nodata",
@@ -39,6 +40,7 @@ __all__ = [
     "Settings",
     "Size",
     "Skip",
+    "SmallChoice",
     "Stack",
     "Tile",
     "Trust",
@@ -125,6 +127,20 @@ Only = Annotated[
 ]
 Skip = Annotated[
     str | None, typer.Option(help="Classes to leave out, by name or id, such as background.")
+]
+MinArea = Annotated[
+    str | None,
+    typer.Option(
+        "--min-area", help="Area from which an object is not small: pixels, or 10m2, 0.5ha, 300um2."
+    ),
+]
+SmallChoice = Annotated[
+    str,
+    typer.Option(
+        "--small",
+        help="What becomes of small objects: merge gives them to the neighbour of the longest "
+        "shared border, largest to the largest neighbour, drop to nobody.",
+    ),
 ]
 Normalise = Annotated[
     str | None,

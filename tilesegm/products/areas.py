@@ -95,9 +95,9 @@ def measure_areas(
     with ClassMap(image, options) as class_map:
         info = class_map.info
         on_event(RunStarted(info.uri, info.pixels, 0))
-        pixels = np.zeros(0, np.int64)
-        areas = np.zeros(0)
-        parts = None
+        pixels: NDArray[Any] = np.zeros(0, np.int64)
+        areas: NDArray[Any] = np.zeros(0)
+        parts: NDArray[Any] | None = None
         if objects:
             found = find_objects(
                 class_map,
@@ -185,7 +185,7 @@ def _reporter(pixels: int, on_event: OnEvent) -> Any:
 def _sums(ids: NDArray[np.int32], row_areas: NDArray[np.float64]) -> NDArray[np.float64]:
     """Add up areas by id: row by row where rows differ."""
     if (row_areas == row_areas[0]).all():
-        return np.bincount(ids[ids >= 0]) * row_areas[0]
+        return np.asarray(np.bincount(ids[ids >= 0]) * row_areas[0])
     sums = np.zeros(0)
     for row, area in zip(ids, row_areas, strict=True):
         sums = _add(sums, np.bincount(row[row >= 0]) * area)

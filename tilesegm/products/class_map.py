@@ -28,7 +28,7 @@ from tilesegm.source.vector.reading import tell
 
 __all__ = ["ClassMap", "MapOptions", "Strip", "choose"]
 
-_READ = 1 << 24
+_READ = 1 << 22
 """Pixels that are read together, in whole rows of blocks where these are not larger."""
 _MOST = 1 << 28
 """Pixels of a row of blocks above which blocks are decoded more than once."""

@@ -26,6 +26,14 @@ class Borders:
     other: NDArray[np.int64]
     sides: NDArray[np.int64]
 
+    def renumber(self, numbers: NDArray[np.int64]) -> Borders:
+        """Take other numbers of objects, the last of which is that of -1, and join what is one."""
+        one, other = numbers[self.one], numbers[self.other]
+        apart = one != other
+        # One more, so that -1 is a number too.
+        low, high, sides = count_pairs(one[apart] + 1, other[apart] + 1, self.sides[apart])
+        return Borders(low - 1, high - 1, sides)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Objects:
@@ -56,42 +64,46 @@ class Objects:
         with np.errstate(invalid="ignore"):
             return np.asarray(self.confidence / self.known)
 
-    def gather(self, into: NDArray[np.int64]) -> Self:
-        """Give the pixels of each object to another, or to none.
+    def relabel(self, ids: NDArray[np.int32]) -> Self:
+        """Give objects other classes, and join those of one class that share a border then.
 
         Args:
-            into: ``(n,)`` object that takes each one's pixels, itself as a rule, or -1 for nobody.
-                One that takes keeps its own.
+            ids: ``(n,)`` class of each, -1 for those that are left out.
 
         Returns:
-            The objects that are left, numbered anew.
+            The objects that are left, numbered anew in the order of their first pixels.
         """
-        kept = into == np.arange(len(into))
-        numbers = np.where(kept, np.cumsum(kept) - 1, -1)
-        new = np.append(numbers[into], -1)
-        new[:-1][into < 0] = -1
-        given, count = new[:-1] >= 0, int(kept.sum())
-        to = new[:-1][given]
+        nothing = np.zeros(0, np.int64)
+        one, other = nothing, nothing
+        if self.borders is not None:
+            one, other = self.borders.one, self.borders.other
+            same = (one >= 0) & (ids[one] == ids[other]) & (ids[other] >= 0)
+            one, other = one[same], other[same]
+        groups, count = connect(one, other, len(self))
+        taken = ids >= 0
+        kept = np.zeros(count, bool)
+        kept[groups[taken]] = True
+        new = np.where(taken, (np.cumsum(kept) - 1)[groups], -1)
+        to, count = new[taken], int(kept.sum())
 
         def add(values: Array | None) -> Any:
             if values is None:
                 return None
-            sums = np.bincount(to, values[given], minlength=count)
-            return sums.astype(values.dtype)
+            return np.bincount(to, values[taken], minlength=count).astype(values.dtype)
 
-        box = self.box[kept]
-        for column, take in enumerate((np.minimum, np.minimum, np.maximum, np.maximum)):
-            take.at(box[:, column], to, self.box[given, column])
+        new_ids = np.zeros(count, np.int32)
+        new_ids[to] = ids[taken]
+        numbers = np.append(new, -1)
         return replace(
             self,
-            ids=self.ids[kept],
+            ids=new_ids,
             pixels=add(self.pixels),
             area=add(self.area),
-            box=box,
+            box=_join_boxes(self.box[taken], to, count),
             confidence=add(self.confidence),
             known=add(self.known),
-            of_parts=new[self.of_parts],
-            borders=None,
+            of_parts=numbers[self.of_parts],
+            borders=self.borders and self.borders.renumber(numbers),
         )
 
 
@@ -164,42 +176,39 @@ class _Finder:
             columns = [getattr(table, name) for table in self._tables]
             return None if columns[0] is None else np.concatenate(columns)
 
-        ids = np.zeros(count, np.int32)
-        ids[groups] = all_of("ids")
-        box = np.full((count, 4), np.iinfo(np.int64).max)
-        box[:, 2:] = 0
-        parts = all_of("box")
-        for column, take in enumerate((np.minimum, np.minimum, np.maximum, np.maximum)):
-            take.at(box[:, column], groups, parts[:, column])
-
         def add(name: str) -> Any:
             values = all_of(name)
             if values is None:
                 return None
             return np.bincount(groups, values, minlength=count).astype(values.dtype)
 
+        ids = np.zeros(count, np.int32)
+        ids[groups] = all_of("ids")
+        borders = None
+        if self._with_borders:
+            nothing = tuple(np.zeros(0, np.int64) for _ in range(3))
+            pairs = (np.concatenate(c) for c in zip(nothing, *self._pairs, strict=True))
+            one, other, sides = pairs
+            borders = Borders(*count_pairs(groups[one], groups[other], sides))
         everything = Objects(
             ids=ids,
             pixels=add("pixels"),
             area=add("area"),
-            box=box,
+            box=_join_boxes(all_of("box"), groups, count),
             confidence=add("confidence"),
             known=add("known"),
             of_parts=groups.astype(np.int64),
+            borders=borders,
         )
-        own = np.arange(count)
-        present = ids >= 0
-        found = everything.gather(np.where(present, own, -1))
-        return replace(found, borders=self._borders(found.of_parts))
+        return everything.relabel(ids)
 
-    def _borders(self, of_parts: Array) -> Borders | None:
-        if not self._with_borders:
-            return None
-        nothing = tuple(np.zeros(0, np.int64) for _ in range(3))
-        one, other, sides = (np.concatenate(c) for c in zip(nothing, *self._pairs, strict=True))
-        # One more, so that -1 is a number too.
-        one, other, sides = count_pairs(of_parts[one] + 1, of_parts[other] + 1, sides)
-        return Borders(one - 1, other - 1, sides)
+
+def _join_boxes(boxes: Array, groups: Array, count: int) -> Array:
+    joined = np.full((count, 4), np.iinfo(np.int64).max)
+    joined[:, 2:] = 0
+    for column, take in enumerate((np.minimum, np.minimum, np.maximum, np.maximum)):
+        take.at(joined[:, column], groups, boxes[:, column])
+    return joined
 
 
 def _nothing() -> tuple[Array, Array]:
@@ -215,15 +224,7 @@ def _sums(strip: Strip, parts: Parts, row_areas: Array) -> _Table:
     width = strip.ids.shape[1]
     row, col = np.divmod(parts.starts, width)
     row += strip.row
-    box = np.empty((parts.count, 4), np.int64)
-    box[:, :2], box[:, 2:] = np.iinfo(np.int64).max, 0
-    for column, values, take in (
-        (0, row, np.minimum),
-        (1, col, np.minimum),
-        (2, row + 1, np.maximum),
-        (3, col + parts.lengths, np.maximum),
-    ):
-        take.at(box[:, column], parts.of_runs, values)
+    box = np.column_stack([row, col, row + 1, col + parts.lengths])
     ids = np.empty(parts.count, np.int32)
     ids[parts.of_runs] = strip.ids.reshape(-1)[parts.starts]
 
@@ -241,7 +242,7 @@ def _sums(strip: Strip, parts: Parts, row_areas: Array) -> _Table:
         ids=ids,
         pixels=add(parts.lengths).astype(np.int64),
         area=add(parts.lengths * row_areas[row]),
-        box=box,
+        box=_join_boxes(box, parts.of_runs, parts.count),
         confidence=confidence,
         known=known,
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import OutputError, SourceError, TilesegmError
@@ -18,10 +19,12 @@ from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.ownership import state_of
 from tilesegm.products.class_map import ClassMap, MapOptions
 from tilesegm.products.formats import Format, format_of
+from tilesegm.products.ground import Extent
 from tilesegm.products.objects import Objects, find_objects
-from tilesegm.products.polygon_table import PolygonTable, attributes_of
+from tilesegm.products.polygon_table import PolygonTable, Shapes, attributes_of
 from tilesegm.products.polygons import trace_objects
 from tilesegm.products.selection import Selection, select
+from tilesegm.products.simplify import simplify_outlines
 from tilesegm.products.workplace import check_target, put, workplace
 from tilesegm.shown import line_of
 from tilesegm.source.parts import files_of
@@ -35,6 +38,8 @@ class PolygonOptions:
 
     reading: MapOptions = field(default_factory=MapOptions)
     selection: Selection = field(default_factory=Selection)
+    simplify: Extent | None = None
+    """Tolerance of simplifying; see `simplify_outlines`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,20 +126,25 @@ def polygonize(
             class_map, borders=options.selection.needs_borders, progress=progress
         )
         objects, classes, said = select(class_map, objects, options.selection)
+        tolerance = options.simplify and options.simplify.pixels(class_map.ground, "--simplify")
         notes += said
         for note in notes:
             on_event(Noted(note))
         with workplace(path) as work, _packages(path):
             on_event(StageStarted("tracing outlines"))
+            nodes = form.nodes or bool(tolerance)
             outlines = trace_objects(
-                class_map, objects, work / "vertices", nodes=form.nodes, progress=progress
+                class_map, objects, work / "vertices", nodes=nodes, progress=progress
             )
-            table = PolygonTable(
-                class_map.info,
-                classes,
-                attributes_of(objects, class_map.ground.unit),
-                outlines.batches,
-            )
+            shapes: Shapes = outlines.batches
+            if tolerance:
+                simple = simplify_outlines(outlines, objects.ids, classes, tolerance)
+
+                def shapes() -> Iterator[tuple[slice, NDArray[Any]]]:
+                    yield slice(None), simple
+
+            attributes = attributes_of(objects, class_map.ground.unit)
+            table = PolygonTable(class_map.info, classes, attributes, shapes)
             on_event(StageStarted(f"writing {path.name}"))
             form.write(table, work / path.name)
             put(work, path, form.members, states)

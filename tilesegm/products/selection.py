@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
-from tilesegm.errors import InputError
+from tilesegm.errors import InputError, SettingsError
 from tilesegm.products.class_map import ClassMap, choose
+from tilesegm.products.ground import Extent
 from tilesegm.products.objects import Objects
+from tilesegm.products.small import SMALL, Small, remove_small
 
-__all__ = ["Selection", "select"]
+__all__ = ["Selection", "classes_of", "select", "without_small"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +27,44 @@ class Selection:
     skip: tuple[str, ...] = ()
     """Names or ids of the classes to leave out."""
 
+    least: Extent | None = None
+    """Area from which an object is not small."""
+    small: Small = "merge"
+    """What becomes of small ones; see `remove_small`."""
+
+    def __post_init__(self) -> None:
+        if self.small not in SMALL:
+            raise SettingsError(f"--small is {self.small!r}; expected {', '.join(SMALL)}")
+
     @property
     def needs_borders(self) -> bool:
         """Whether it asks who shares a border with whom."""
-        return False
+        return self.least is not None and self.small != "drop"
+
+
+def classes_of(
+    class_map: ClassMap, objects: Objects
+) -> tuple[tuple[ClassInfo, ...], tuple[str, ...]]:
+    """Return names and colours of the classes of objects, and what is to be said of them.
+
+    Raises:
+        InputError: there are no objects.
+    """
+    uri = class_map.info.uri
+    if not len(objects):
+        raise InputError(
+            f"{uri}: none of its {class_map.info.pixels:,} pixels has a class; check --nodata and "
+            "--aoi"
+        )
+    classes = class_map.classes(int(objects.ids.max()) + 1)
+    if class_map.names:
+        return classes, ()
+    found = np.unique(objects.ids)
+    told = ", ".join(map(str, found[:20].tolist())) + (" ..." if len(found) > 20 else "")
+    return classes, (
+        f"{uri} does not name its classes, so they are called by their ids ({told}); --classes "
+        "names them in the order of ids",
+    )
 
 
 def select(
@@ -40,30 +78,50 @@ def select(
     Raises:
         InputError: nothing is left, or there is no such class.
     """
-    notes: list[str] = []
-    uri = class_map.info.uri
-    if not len(objects):
-        raise InputError(
-            f"{uri}: none of its {class_map.info.pixels:,} pixels has a class; check --nodata and "
-            "--aoi"
-        )
-    classes = class_map.classes(int(objects.ids.max()) + 1)
-    names = [one.name for one in classes]
-    if not class_map.names:
-        told = ", ".join(map(str, np.unique(objects.ids)[:20].tolist()))
-        notes.append(
-            f"{uri} does not name its classes, so their ids are their names ({told}); --classes "
-            "names them in the order of ids"
-        )
+    classes, told = classes_of(class_map, objects)
+    names, notes = [one.name for one in classes], list(told)
+    had = objects
+    if wanted.least is not None:
+        objects, said = without_small(class_map, objects, wanted)
+        notes.append(said)
     taken = np.ones(len(objects), bool)
     if wanted.only:
         taken = np.isin(objects.ids, list(choose(names, wanted.only, "--only")))
     if wanted.skip:
         taken &= ~np.isin(objects.ids, list(choose(names, wanted.skip, "--skip")))
     if not taken.any():
+        there = ", ".join(f"{names[n]} {np.sum(had.ids == n):,}" for n in np.unique(had.ids)[:20])
         raise InputError(
-            f"{uri}: none of its {len(objects):,} objects is of the classes that are asked for; it "
-            f"has {', '.join(names[n] for n in np.unique(objects.ids)[:20])}"
+            f"{class_map.info.uri}: none of its {len(had):,} objects is left ({there}); check "
+            "--min-area, --only and --skip"
         )
-    own = np.arange(len(objects))
-    return objects.gather(np.where(taken, own, -1)), classes, tuple(notes)
+    return objects.relabel(np.where(taken, objects.ids, -1)), classes, tuple(notes)
+
+
+def without_small(class_map: ClassMap, objects: Objects, wanted: Selection) -> tuple[Objects, str]:
+    """Remove small objects, and say what was done.
+
+    Raises:
+        SettingsError: the limit is given on the ground, and the map tells no scale.
+    """
+    least = wanted.least
+    assert least is not None
+    sizes: NDArray[Any] = objects.pixels
+    limit = least.value
+    if least.on_ground:
+        sizes, limit = objects.area, least.area_in(class_map.ground, "--min-area")
+    small = sizes < limit
+    left = remove_small(objects, sizes, limit, wanted.small)
+    said = f"{int(small.sum()):,} of {len(objects):,} objects are smaller than {least.text} and "
+    if wanted.small == "drop":
+        said += f"were dropped, with {int(objects.pixels[small].sum()):,} px"
+    else:
+        stay = int(((left.area if least.on_ground else left.pixels) < limit).sum())
+        to = "the longest border" if wanted.small == "merge" else "the largest size"
+        said += f"were given to the neighbour of {to}"
+        said += f"; {stay:,} have none that is large enough and stay" if stay else ""
+    gone = np.setdiff1d(objects.ids, left.ids)
+    if gone.size:
+        names = class_map.classes(int(objects.ids.max()) + 1)
+        said += f"; nothing is left of {', '.join(names[n].name for n in gone)}"
+    return left, said

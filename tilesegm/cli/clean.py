@@ -66,7 +66,7 @@ def clean(
     from tilesegm.products.class_map import MapOptions
     from tilesegm.products.clean import CleanOptions
     from tilesegm.products.clean import clean as run_clean
-    from tilesegm.products.ground import Extent
+    from tilesegm.products.extent import Extent
     from tilesegm.products.selection import Selection
     from tilesegm.source.open import parse_nodata
 

@@ -63,7 +63,7 @@ def polygonize(
     Example: tilesegm polygonize city_classes.tif -o city.gpkg --skip background
     """
     from tilesegm.products.class_map import MapOptions
-    from tilesegm.products.ground import Extent
+    from tilesegm.products.extent import Extent
     from tilesegm.products.polygonize import PolygonOptions
     from tilesegm.products.polygonize import polygonize as run_polygonize
     from tilesegm.products.selection import Selection

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,6 @@ from tilesegm.errors import InputError
 from tilesegm.events import OnEvent, PixelsDone, RunStarted, ignore
 from tilesegm.products.adjusted import Adjusted, adjust_areas
 from tilesegm.products.class_map import ClassMap, MapOptions
-from tilesegm.products.ground import Unit
 from tilesegm.products.objects import find_objects
 
 __all__ = ["FIRST_COLUMNS", "ClassAreas", "adjusted", "areas_csv", "measure_areas"]
@@ -36,7 +35,7 @@ class ClassAreas:
     """``(K,)``."""
     areas: NDArray[np.float64]
     """``(K,)`` in ``unit``."""
-    unit: Unit
+    unit: Literal["m2", "um2", "px"]
     missing: int
     """Pixels without a class."""
     objects: NDArray[np.int64] | None = None

@@ -16,14 +16,16 @@ from tilesegm.classes import ClassInfo, named_classes
 from tilesegm.closing import Closing
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
-from tilesegm.products.ground import Ground
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source, same_place
+from tilesegm.source.ground import RowAreas
 from tilesegm.source.image import ImageSource
 from tilesegm.source.names import is_zarr
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata
+from tilesegm.source.parts import files_of
+from tilesegm.source.vector.address import VectorAddress
 from tilesegm.source.vector.reading import tell
 
 __all__ = ["ClassMap", "MapOptions", "Strip", "choose"]
@@ -84,8 +86,9 @@ class ClassMap(Closing):
                 files.enter_context(self._confidence)
             self._files = files.pop_all()
         self.info: ImageInfo = info
-        self.ground = Ground.of(info)
+        self.ground = RowAreas.of(info.georeference, info.height)
         self._given = options.classes
+        self._area_path = options.area
         self._palette = self._source.palette if isinstance(self._source, ImageSource) else None
 
     @property
@@ -102,10 +105,16 @@ class ClassMap(Closing):
         return tuple(lines)
 
     @property
-    def files(self) -> tuple[str, ...]:
-        """Files that are read."""
-        beside = self._confidence.info.files if self._confidence is not None else ()
-        return (*self.info.files, *beside, *(self._area.files if self._area else ()))
+    def reads(self) -> list[tuple[str, str]]:
+        """What each file that is read is, and where it lies."""
+        files = [("the class map", self.info.address)]
+        files += [("a file of the class map", str(p)) for p in files_of(self.info.address)]
+        files += [("a file of the class map", name) for name in self.info.files]
+        if self._confidence is not None:
+            files += [("the confidence of the map", name) for name in self._confidence.info.files]
+        if self._area_path is not None:
+            files.append(("the area of interest", str(VectorAddress.parse(self._area_path).path)))
+        return files
 
     @property
     def names(self) -> tuple[str, ...]:

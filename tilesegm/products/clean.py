@@ -20,7 +20,7 @@ from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.ownership import state_of
 from tilesegm.products.class_map import ClassMap, MapOptions, choose
 from tilesegm.products.clean_file import CleanFile, check_clean_output
-from tilesegm.products.ground import Extent
+from tilesegm.products.extent import Extent
 from tilesegm.products.holes import fill_holes
 from tilesegm.products.labelling import label_strip
 from tilesegm.products.majority import SmoothMap

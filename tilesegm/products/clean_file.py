@@ -24,7 +24,6 @@ from tilesegm.shown import line_of
 from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.standing import check_ours
 from tilesegm.source.gdal import without_warnings
-from tilesegm.source.parts import files_of
 from tilesegm.version import __version__
 
 __all__ = ["CleanFile", "check_clean_output"]
@@ -41,9 +40,7 @@ def check_clean_output(output: Path, class_map: ClassMap) -> None:
     """
     if output.suffix.lower() not in (".tif", ".tiff"):
         raise SettingsError(f"output {output} is a GeoTIFF; expected a name that ends in .tif")
-    read = [("the class map", name) for name in (class_map.info.address, *class_map.files)]
-    read += [("a file of the class map", str(p)) for p in files_of(class_map.info.address)]
-    check_target(output, read)
+    check_target(output, class_map.reads)
     check_ours(output)
 
 

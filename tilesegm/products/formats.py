@@ -19,7 +19,7 @@ from tilesegm.products.coco import write_coco
 from tilesegm.products.pixel_geojson import write_pixel_geojson
 from tilesegm.products.polygon_table import PolygonTable, placed
 from tilesegm.shown import line_of
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.base import Georeference
 from tilesegm.source.gdal import without_warnings
 from tilesegm.version import __version__
 
@@ -68,14 +68,14 @@ class Format:
                 )
 
 
-def format_of(output: Path, info: ImageInfo) -> Format:
-    """Choose the format of a file by its suffix, for polygons of a map.
+def format_of(output: Path, place: Georeference) -> Format:
+    """Choose the format of a file by its suffix, for polygons of a map that lies at a place.
 
     Raises:
         SettingsError: the suffix is that of none.
     """
     suffix = output.suffix.lower()
-    crs = info.georeference.crs if info.georeference.transform else None
+    crs = place.crs if place.transform else None
     simple = {".gpkg": "GPKG", ".fgb": "FlatGeobuf"}
     if suffix in simple:
         return Format(simple[suffix], _by_gdal(simple[suffix], crs))
@@ -86,7 +86,7 @@ def format_of(output: Path, info: ImageInfo) -> Format:
         return Format("GeoParquet", _parquet)
     if suffix == ".geojson" and crs:
         note = "coordinates are degrees of longitude and latitude (WGS 84), as RFC 7946 asks"
-        return Format("GeoJSON", _geojson(info), nodes=True, note=note)
+        return Format("GeoJSON", _geojson(place), nodes=True, note=note)
     if suffix == ".geojson":
         note = "the map has no coordinate system, so coordinates are pixels, as QuPath reads them"
         return Format("GeoJSON", partial(write_pixel_geojson, said=_SAID), note=note)
@@ -181,11 +181,10 @@ def _shapefile(crs: str | None) -> Writer:
     return write
 
 
-def _geojson(info: ImageInfo) -> Writer:
+def _geojson(place: Georeference) -> Writer:
     """Write RFC 7946, with so many decimals that no vertex moves by a hundredth of a pixel."""
     from tilesegm.source.projection import in_degrees, parse_crs
 
-    place = info.georeference
     crs = parse_crs(str(place.crs))
     assert place.transform is not None
     side = min(abs(v) for v in place.transform[:2] + place.transform[3:5] if v)

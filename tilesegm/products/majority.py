@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.products.class_map import ClassMap, Strip
-from tilesegm.products.ground import Ground
 from tilesegm.source.base import ImageInfo
+from tilesegm.source.ground import RowAreas
 
 __all__ = ["SmoothMap", "most_frequent"]
 
@@ -25,7 +25,7 @@ class SmoothMap:
     def __init__(self, class_map: ClassMap, side: int) -> None:
         self._map, self._reach = class_map, side // 2
         self.info: ImageInfo = class_map.info
-        self.ground: Ground = class_map.ground
+        self.ground: RowAreas = class_map.ground
         self.has_confidence = False
 
     def strips(self, *, confidence: bool = False) -> Iterator[Strip]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +18,8 @@ from tilesegm.errors import OutputError, SourceError, TilesegmError
 from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.ownership import state_of
 from tilesegm.products.class_map import ClassMap, MapOptions
+from tilesegm.products.extent import Extent
 from tilesegm.products.formats import Format, format_of
-from tilesegm.products.ground import Extent
 from tilesegm.products.objects import Objects, find_objects
 from tilesegm.products.polygon_table import PolygonTable, Shapes, attributes_of
 from tilesegm.products.polygons import trace_objects
@@ -27,7 +27,7 @@ from tilesegm.products.selection import Selection, select
 from tilesegm.products.simplify import simplify_outlines
 from tilesegm.products.workplace import check_target, put, workplace
 from tilesegm.shown import line_of
-from tilesegm.source.parts import files_of
+from tilesegm.source.base import Georeference
 
 __all__ = ["PolygonOptions", "Polygonized", "check_polygons", "polygonize"]
 
@@ -69,18 +69,22 @@ class Polygonized:
         }
 
 
-def check_polygons(output: Path, class_map: ClassMap) -> Format:
+def check_polygons(output: Path, read: Iterable[tuple[str, str]], place: Georeference) -> Format:
     """Refuse an output of polygons that cannot be written, before any work.
+
+    Args:
+        output: path of the file.
+        read: what each input is, and where.
+        place: where the map lies.
 
     Raises:
         SettingsError: its suffix is that of no format.
         OutputError: it cannot be written, or would replace what is not ours or is read.
+        SourceError: a package is missing.
     """
-    form = format_of(output, class_map.info)
+    form = format_of(output, place)
     with _packages():
         pass
-    read = [("the class map", name) for name in (class_map.info.address, *class_map.files)]
-    read += [("a file of the class map", str(part)) for part in files_of(class_map.info.address)]
     check_target(output, read)
     form.check_place(output)
     return form
@@ -111,7 +115,7 @@ def polygonize(
     start, path = time.monotonic(), Path(output)
     options = options or PolygonOptions()
     with ClassMap(image, options.reading) as class_map:
-        form = check_polygons(path, class_map)
+        form = check_polygons(path, class_map.reads, class_map.info.georeference)
         states = {
             place: state_of(place)
             for place in (path, *(path.with_suffix(suffix) for suffix in form.members))

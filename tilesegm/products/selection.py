@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.products.class_map import ClassMap, choose
-from tilesegm.products.ground import Extent
+from tilesegm.products.extent import Extent
 from tilesegm.products.objects import Objects
 from tilesegm.products.small import SMALL, Small, remove_small
 

@@ -147,13 +147,16 @@ class CleanFile:
 
 def _type_for(class_map: ClassMap, count: int) -> tuple[np.dtype[Any], int]:
     """Return a type that holds all ids, and a value for pixels without one."""
+    dtype: np.dtype[Any]
+    dtype, most = next(
+        (np.dtype(kind), most)
+        for kind, most in ((np.uint8, 2**8 - 1), (np.uint16, 2**16 - 1), (np.int32, 2**31 - 1))
+        if count <= most
+    )
     nodata = class_map.info.nodata
-    dtype = np.dtype(np.uint8 if count <= 255 else np.uint16 if count <= 65535 else np.int32)
-    inside = nodata is not None and np.isfinite(nodata) and float(nodata).is_integer()
-    if inside and 0 <= float(nodata or 0) <= np.iinfo(dtype).max:
-        # Nodata of the map is no id of it.
-        return dtype, int(nodata or 0)
-    return dtype, int(np.iinfo(dtype).max)
+    # Nodata of the map is no id of it.
+    kept = nodata is not None and nodata in range(most + 1)
+    return dtype, int(nodata) if kept and nodata is not None else most
 
 
 def _resolution(info: Any) -> dict[str, str]:

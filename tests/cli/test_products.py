@@ -23,7 +23,7 @@ def test_polygonize_says_what_it_wrote(cli: Cli, tmp_path: Path) -> None:
     assert f"{output}: 2 polygons (tree 1, hut 1), GPKG" in said.out
     said = cli("polygonize", path, "-o", output, "--json", "--min-area", "100m2")
     assert json.loads(said.out)["polygons"] == 4
-    assert "does not name its classes" in said.err
+    assert "no names are known of the ids 0, 1, 2" in said.err
     for words, message in (
         (("--min-area", "5m"), "--min-area is '5m'; give a size such as 50 (pixels), 10m2"),
         (("--simplify", "2m2"), "--simplify is '2m2'; give a size such as 5 (pixels), 2m"),

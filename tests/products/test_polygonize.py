@@ -133,7 +133,7 @@ def test_coco_is_read_by_pycocotools(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert not drawn[mask].any()
         drawn[mask] = annotation["category_id"]
     np.testing.assert_array_equal(drawn, ids)
-    assert [one["name"] for one in said.loadCats(said.getCatIds())] == list(NAMES)
+    assert [one["name"] for one in said.loadCats(said.getCatIds())] == list(NAMES[1:])
 
 
 @pytest.mark.parametrize("suffix", [".tif", ".zarr"])
@@ -148,6 +148,9 @@ def test_confidence_beside_the_map_is_averaged(tmp_path: Path, suffix: str) -> N
         confidence = read_raster(tmp_path / "map_confidence.tif") / 254
     else:
         confidence = zarr.open(tmp_path / "map.zarr/confidence/0/confidence", mode="r")[:] / 254
+    beside = {".tif": tmp_path / "map_confidence.tif", ".zarr": output / "confidence"}[suffix]
+    with pytest.raises(InputError, match="give the class map"):
+        polygonize(beside, tmp_path / "q.gpkg")
     told = columns["confidence"] * columns["pixels"]
     assert told.sum() == pytest.approx(confidence.sum())
     assert columns["class"][0] in ("class 0", "class 1", "class 2")
@@ -207,6 +210,25 @@ def test_simplification_that_drops_a_class_is_refused(
     with pytest.raises(InputError, match=r"drop all polygons of wäter \(1\)"):
         polygonize(path, tmp_path / "p.gpkg", options(simplify=Extent.length("1", "--simplify")))
     assert sorted(os.listdir(tmp_path)) == ["map.tif"]
+
+
+def test_masks_of_black_and_white_have_two_classes(tmp_path: Path) -> None:
+    mask = np.zeros((4, 5), np.uint8)
+    mask[1:3, 1:4] = 255
+    path = write(tmp_path / "mask.png", mask, driver="PNG")
+    two = PolygonOptions(
+        reading=MapOptions(classes=("land", "water")), selection=Selection(only=("water",))
+    )
+    done = polygonize(path, tmp_path / "p.gpkg", two)
+    columns, shapes, _ = read(tmp_path / "p.gpkg")
+    assert columns["class"].tolist() == ["water"]
+    assert shapely.bounds(shapes).tolist() == [[1, 1, 4, 3]]
+    assert any("255 is taken as water" in note for note in done.notes)
+
+
+def test_measurements_are_no_class_maps(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="70000 is no class id"):
+        polygonize(np.full((2, 3), 70_000, np.int32), tmp_path / "p.gpkg")
 
 
 def test_only_pixels_of_the_area_of_interest_count(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def _table(measured: ClassAreas) -> Table:
     if measured.adjusted is not None:
         table.add_column(f"adjusted {unit or 'pixels'}", justify="right")
     total = max(int(measured.pixels.sum()), 1)
-    for n, info in enumerate(measured.classes):
+    for n, info in measured.shown:
         cells = [info.name, f"{measured.pixels[n]:,}", f"{100 * measured.pixels[n] / total:.2f}"]
         if unit:
             cells.append(_number(measured.areas[n] / divisor))

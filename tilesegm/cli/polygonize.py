@@ -83,12 +83,7 @@ def polygonize(
     )
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         done = run_polygonize(class_map, output, options, progress)
-    row = done.summary()
     if as_json:
-        typer.echo(json.dumps(row))
+        typer.echo(json.dumps(done.summary()))
     elif not quiet:
-        counts = ", ".join(f"{name} {count:,}" for name, count in row["classes"].items())
-        say(
-            f"{output}: {row['polygons']:,} polygons ({counts}), {row['format']}, "
-            f"{row['seconds']:.1f} s"
-        )
+        say(done.line())

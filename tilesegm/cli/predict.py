@@ -66,6 +66,7 @@ def predict(
 
     tiling = segmentation.tiling
     options = segmentation.options(area=aoi, compress=compress, hash_input=hash_input)
+    line = ""
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         images = expand_folders(images, progress)
         to_folder = not segmentation.stack and _to_folder(images, output)
@@ -97,7 +98,8 @@ def predict(
             if polygons is not None:
                 from tilesegm.products.polygonize import polygonize
 
-                rows[0]["polygons"] = polygonize(output, polygons, on_event=progress).summary()
+                made = polygonize(output, polygons, on_event=progress)
+                rows[0]["polygons"], line = made.summary(), made.line()
         if as_json:
             _add_areas(rows)
     for row in rows:
@@ -105,6 +107,8 @@ def predict(
             typer.echo(json.dumps(row))
         elif not quiet or "error" in row:
             say(_line(row), err="error" in row)
+    if line and not as_json and not quiet:
+        say(line)
     if failed:
         raise typer.Exit(1)
 

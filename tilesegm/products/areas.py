@@ -38,6 +38,8 @@ class ClassAreas:
     unit: Literal["m2", "um2", "px"]
     missing: int
     """Pixels without a class."""
+    named: int
+    """How many classes are known by name; others are shown where they have pixels."""
     objects: NDArray[np.int64] | None = None
     """``(K,)`` connected parts of each class, if they were counted."""
     adjusted: Adjusted | None = None
@@ -51,10 +53,20 @@ class ClassAreas:
         """Area of all classes."""
         return float(self.areas.sum())
 
+    @property
+    def shown(self) -> list[tuple[int, ClassInfo]]:
+        """Ids and classes that are worth a row."""
+        there = {info.name for n, info in enumerate(self.classes) if self.pixels[n]}
+        return [
+            (n, info)
+            for n, info in enumerate(self.classes)
+            if self.pixels[n] or (n < self.named and info.name not in there)
+        ]
+
     def rows(self) -> list[dict[str, Any]]:
         """Plain values by class."""
         rows = []
-        for n, info in enumerate(self.classes):
+        for n, info in self.shown:
             row: dict[str, Any] = {"name": info.name, "pixels": int(self.pixels[n])}
             row |= self._in_units("", float(self.areas[n]))
             if self.objects is not None:
@@ -120,6 +132,7 @@ def measure_areas(
             pixels=_add(pixels, np.zeros(count, np.int64)),
             areas=_add(areas, np.zeros(count)),
             unit=class_map.ground.unit,
+            named=len(class_map.names),
             missing=info.pixels - int(pixels.sum()),
             objects=None if parts is None else _add(parts, np.zeros(count, np.int64)),
             how=class_map.ground.how,

@@ -38,6 +38,8 @@ _STRIP = 1 << 22
 """Pixels of a strip."""
 
 _MISSING = -1
+_HIGHEST = 2**16 - 1
+"""Largest id: what holds larger ones numbers objects, or measures something."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,10 +128,16 @@ class ClassMap(Closing):
     def classes(self, count: int) -> tuple[ClassInfo, ...]:
         """Return names and colours of the ids below ``count``, numbered where nobody names them."""
         numbered = [f"class {number}" for number in range(len(self.names), count)]
+        if self._is_mask(count):
+            numbered[-1] = self.names[1]
         palette = dict(self.facts.palette)
         if not palette and self._palette is not None:
             palette = {n: tuple(rgb) for n, rgb in enumerate(self._palette.tolist())}
         return named_classes([*self.names, *numbered], palette)
+
+    def _is_mask(self, count: int) -> bool:
+        """Tell whether 255 is the second of two classes, as in masks of black and white."""
+        return len(self.names) == 2 and count == 256
 
     def strips(self, *, confidence: bool = False) -> Iterator[Strip]:
         """Read all rows from top to bottom.
@@ -161,11 +169,11 @@ class ClassMap(Closing):
         if present is not None:
             values = np.where(present, values, values.dtype.type(0))
         ids = values.astype(np.int32)
-        strange = (ids != values) | (ids < 0)
+        strange = (ids != values) | (ids < 0) | (ids > _HIGHEST)
         if strange.any():
             raise SourceError(
                 f"{self.info.uri}: {values[strange][0]} is no class id; expected whole numbers "
-                "from 0; --nodata VALUE says which value has no class"
+                f"from 0 to {_HIGHEST}; --nodata VALUE says which value has no class"
             )
         if present is not None:
             ids[~present] = _MISSING
@@ -231,7 +239,7 @@ def choose(names: Sequence[str], wanted: Sequence[str], option: str) -> frozense
     ids = set()
     for word in wanted:
         if word in names:
-            ids.add(names.index(word))
+            ids |= {number for number, name in enumerate(names) if name == word}
         elif word.isdigit():
             ids.add(int(word))
         else:

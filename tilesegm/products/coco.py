@@ -31,7 +31,7 @@ def write_coco(table: PolygonTable, path: Path, said: str) -> None:
         "images": [{"id": 1, "file_name": name, "width": info.width, "height": info.height}],
         "categories": [
             {"id": n, "name": one.name, "supercategory": "", "color": list(one.colour)}
-            for n, one in enumerate(table.classes)
+            for n, one in table.used
         ],
     }
     with path.open("w", encoding="utf-8") as file:

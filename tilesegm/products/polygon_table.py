@@ -39,8 +39,11 @@ class PolygonTable:
     """Columns of numbers, one per polygon."""
     shapes: Shapes
 
-    def __len__(self) -> int:
-        return len(self.attributes["id"])
+    @property
+    def used(self) -> list[tuple[int, ClassInfo]]:
+        """Ids and classes that polygons have."""
+        ids = np.unique(self.attributes["class_id"]).tolist()
+        return [(number, self.classes[number]) for number in ids]
 
     def batches(self) -> Iterator[PolygonBatch]:
         """Go through the polygons in the order of their numbers."""

@@ -31,6 +31,9 @@ from tilesegm.source.base import Georeference
 
 __all__ = ["PolygonOptions", "Polygonized", "check_polygons", "polygonize"]
 
+_TOLD = 20
+"""Classes that a line tells."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PolygonOptions:
@@ -54,6 +57,16 @@ class Polygonized:
     """Polygons of each class."""
     seconds: float
     notes: tuple[str, ...] = ()
+
+    def line(self) -> str:
+        """Say in a line what was written."""
+        pairs = zip(self.classes, self.counts, strict=True)
+        told = [f"{one.name} {count:,}" for one, count in pairs if count]
+        more = f" and {len(told) - _TOLD} more classes" if len(told) > _TOLD else ""
+        return (
+            f"{self.output}: {sum(self.counts):,} polygons ({', '.join(told[:_TOLD])}{more}), "
+            f"{self.format}, {self.seconds:.1f} s"
+        )
 
     def summary(self) -> dict[str, Any]:
         """Plain values."""

@@ -57,13 +57,16 @@ def classes_of(
             "--aoi"
         )
     classes = class_map.classes(int(objects.ids.max()) + 1)
-    if class_map.names:
-        return classes, ()
     found = np.unique(objects.ids)
-    told = ", ".join(map(str, found[:20].tolist())) + (" ..." if len(found) > 20 else "")
+    nameless = found[found >= len(class_map.names)]
+    if not nameless.size:
+        return classes, ()
+    told = ", ".join(map(str, nameless[:20].tolist())) + (" ..." if len(nameless) > 20 else "")
+    if classes[nameless[-1]].name in class_map.names:
+        return classes, (f"{uri}: {told} is taken as {classes[nameless[-1]].name}",)
     return classes, (
-        f"{uri} does not name its classes, so they are called by their ids ({told}); --classes "
-        "names them in the order of ids",
+        f"{uri}: no names are known of the ids {told}, so they are called by their numbers; "
+        "--classes names them in the order of ids, and --nodata says which one has no class",
     )
 
 

@@ -193,8 +193,9 @@ class ClassMap(Closing):
 
 
 def _check(info: ImageInfo, facts: MapFacts) -> None:
-    if facts.layer != "classes":
-        raise SourceError(f"{info.uri} holds {facts.layer}; give the class map that lies beside it")
+    if facts.layer != "classes" or info.scaling:
+        what = "measurements" if facts.layer == "classes" else facts.layer
+        raise SourceError(f"{info.uri} holds {what}; give the class map that lies beside it")
     if info.bands != 1:
         raise SourceError(
             f"{info.uri} has {info.bands} bands; expected one band of class ids, as a class map "

@@ -15,11 +15,11 @@ from tilesegm.data.labels.open import open_labels, open_on_grid
 from tilesegm.data.labels.table import ValueTable
 from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.split import SceneView
+from tilesegm.decision_rule import STEPS, levels
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.inputs import InspectedPair
 from tilesegm.evaluation.reading import IdReading
 from tilesegm.grid.window import Window
-from tilesegm.metrics.calibration import STEPS
 from tilesegm.metrics.pair import WindowPair, make_pair
 from tilesegm.sink.layer import PROBABILITY
 from tilesegm.source.area import open_area
@@ -168,10 +168,24 @@ class PairReader:
         """Read scores of all classes, if there are any."""
         return None if self._scores is None else _levels(self._scores, window)
 
-    def confidence(self, window: Window, scores: Levels | None) -> Levels | None:
-        """Read confidence: from its own raster, or the highest of ``scores`` of the window."""
+    def confidence(
+        self, window: Window, scores: Levels | None, predicted: NDArray[Any]
+    ) -> Levels | None:
+        """Read confidence: from its own raster, or what ``scores`` give to the predicted class.
+
+        Args:
+            window: what is read.
+            scores: those of the window, if there are any.
+            predicted: ``(height, width)`` ids; any other number takes the highest score.
+        """
         if self._confidence is None:
-            return scores and Levels(scores.levels.max(2), scores.valid, scores.steps)
+            if scores is None:
+                return None
+            classes = scores.levels.shape[2]
+            place = np.minimum(predicted, classes - 1).astype(np.intp)[..., None]
+            own = np.take_along_axis(scores.levels, place, 2)[..., 0]
+            told = np.where(predicted < classes, own, scores.levels.max(2))
+            return Levels(told, scores.valid, scores.steps)
         confidence = _levels(self._confidence, window)
         return Levels(confidence.levels[..., 0], confidence.valid, confidence.steps)
 
@@ -262,5 +276,4 @@ def _levels(source: Source, window: Window) -> Levels:
         raise SourceError(
             f"{source.info.uri}: scores run from {low:g} to {high:g}; expected probabilities"
         )
-    levels = np.rint(np.where(valid[..., None], np.minimum(values, 1), 0) * STEPS)
-    return Levels(levels.astype(np.uint16), valid, STEPS)
+    return Levels(levels(np.where(valid[..., None], values, 0)), valid, STEPS)

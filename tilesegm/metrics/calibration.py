@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from tilesegm.metrics.counts import AccuracyByBin, Counts, histogram, ratio
 
-__all__ = ["STEPS", "ConfidenceCounts", "Curve", "ScoreCounts", "count_confidence", "count_scores"]
-
-STEPS = 4096
-"""Steps to which floating-point scores from 0 to 1 are rounded; uint8 ones keep their own."""
+__all__ = ["ConfidenceCounts", "Curve", "ScoreCounts", "count_confidence", "count_scores"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +60,10 @@ class Curve:
     def best(self) -> int:
         """Index of the threshold of the highest F1, which has the highest IoU as well."""
         return int(np.nanargmax(self.f1)) if not np.isnan(self.f1).all() else 0
+
+    def index(self, threshold: float) -> int:
+        """Index of the counted threshold that is nearest to another one."""
+        return int(np.abs(self.threshold - threshold).argmin())
 
     @property
     def average_precision(self) -> float:

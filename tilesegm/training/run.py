@@ -18,6 +18,7 @@ from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.bundle import BundleInfo, read_bundle, save_bundle, sha256_of
 from tilesegm.training.checked_config import load_checked_config
+from tilesegm.training.decision import TrainedDecision
 from tilesegm.training.devices import open_devices
 from tilesegm.training.gallery import Gallery
 from tilesegm.training.loop import Loop
@@ -166,9 +167,10 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
     gallery = Gallery(scenes, data.statistics)
     by_scene: dict[str, NDArray[np.int64]] = {}
     sums = {}
+    decision = TrainedDecision.choose(loop.validator)
     for kind in ("held_out", "test"):
         total = np.zeros((len(scenes.classes),) * 2, np.int64)
-        for region in loop.validator.validate_all(kind):
+        for region in decision.validate(kind):
             total += region.confusion
             name = scenes.infos[region.scene].name
             by_scene[name] = by_scene.get(name, 0) + region.confusion
@@ -182,6 +184,7 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
         normalisation=setup.normalisation,
         band_names=scenes.band_names,
         pixels=setup.data.standardisation,
+        operating_point=decision.point(),
         training={
             **_origin(run, setup),
             "pixels": dict(zip(names, learnt, strict=True)),
@@ -200,6 +203,7 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
         validation=sums["held_out"],
         test=sums["test"],
         seconds=time.monotonic() - began,
+        decision=decision.facts(),
     )
     write_report(
         ResultData(
@@ -213,6 +217,8 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
             worst=gallery.worst(),
             notes=setup.notes,
             split_picture=run.split_picture,
+            curve=decision.chosen.curve if decision.chosen else None,
+            decided=decision.counts.get("held_out"),
             path=run.report,
         )
     )

@@ -40,6 +40,14 @@ def predict(
             ".fgb, .geojson, .parquet, .shp or .json (COCO).",
         ),
     ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--min-confidence",
+            help="Probability of its class below which a pixel is unsure, which has an id and a "
+            "colour of its own.",
+        ),
+    ] = None,
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
     ] = "deflate",
@@ -65,7 +73,9 @@ def predict(
     from tilesegm.segmentation.segment import segment
 
     tiling = segmentation.tiling
-    options = segmentation.options(area=aoi, compress=compress, hash_input=hash_input)
+    options = segmentation.options(
+        area=aoi, min_confidence=min_confidence, compress=compress, hash_input=hash_input
+    )
     line = ""
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         images = expand_folders(images, progress)

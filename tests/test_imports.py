@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "segmentation": {"grid", "source", "sink", "model", "engine"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
+    "products": {"grid", "source", "sink", "segmentation"},
 }
 INTERFACE = {*MAY_IMPORT, ""}
 """What a user has: all of the rooms above, and the package itself, whose room has no name."""

@@ -195,3 +195,27 @@ def test_raw_scores_are_those_that_came() -> None:
 def test_rules_out_of_range_are_refused(make: Callable[[], DecisionRule], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         make()
+
+
+@pytest.mark.parametrize("probabilities", [True, False])
+@pytest.mark.parametrize("offsets", [(), (0.0, 0.5, 0.0)])
+def test_pixels_of_low_probability_are_unsure(
+    probabilities: bool, offsets: tuple[float, ...]
+) -> None:
+    logits = np.random.default_rng(0).normal(size=(3, 20, 30)).astype(np.float32)
+    exact = np.exp(logits.astype(float))
+    exact /= exact.sum(0)
+    scores = exact.astype(np.float32) if probabilities else logits
+    rule = DecisionRule(offsets)
+    plain = decide(scores.copy(), Decision(3, probabilities, rule=rule))["classes"]
+    unsure = decide(scores.copy(), Decision(3, probabilities, rule=rule, least=0.6))["classes"]
+    own = np.take_along_axis(exact, plain.astype(int)[None], 0)[0]
+    assert np.abs(own - 0.6).min() > 1e-6
+    np.testing.assert_array_equal(unsure, np.where(own < 0.6, 3, plain))
+
+
+def test_unsure_takes_room_beside_nodata() -> None:
+    assert Decision(254, True, least=0.5).layers[0].nodata == 255
+    assert Decision(255, True, least=0.5).layers[0].nodata == 65535
+    scores = np.full((255, 1, 1), 1 / 255, np.float32)
+    assert decide(scores, Decision(255, True, least=0.5))["classes"].tolist() == [[255]]

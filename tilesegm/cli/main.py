@@ -13,13 +13,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tilesegm.cli.areas import areas
 from tilesegm.cli.audit import audit
 from tilesegm.cli.bench import bench_app
+from tilesegm.cli.clean import clean
 from tilesegm.cli.demo import demo
 from tilesegm.cli.evaluate import evaluate
 from tilesegm.cli.info import info
 from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
+from tilesegm.cli.polygonize import polygonize
 from tilesegm.cli.predict import predict
 from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
 from tilesegm.cli.terminal import say
@@ -40,7 +43,7 @@ EPILOG = (
 
 
 _ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
-_ORDER += ["losses", "bench"]
+_ORDER += ["clean", "polygonize", "areas", "losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -82,6 +85,8 @@ app = typer.Typer(
 )
 for command in (predict, verify, evaluate, plan, audit, info, demo):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
+for command in (clean, polygonize, areas):
+    app.command()(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")
 app.add_typer(train_app, name="train")

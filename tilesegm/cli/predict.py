@@ -33,6 +33,21 @@ def predict(
     ],
     segmentation: SegmentationOptions,
     aoi: Aoi = None,
+    polygons: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the class map as polygons, as `tilesegm polygonize` does: .gpkg, "
+            ".fgb, .geojson, .parquet, .shp or .json (COCO).",
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(
+            "--min-confidence",
+            help="Probability of its class below which a pixel is unsure, which has an id and a "
+            "colour of its own.",
+        ),
+    ] = None,
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
     ] = "deflate",
@@ -58,10 +73,15 @@ def predict(
     from tilesegm.segmentation.segment import segment
 
     tiling = segmentation.tiling
-    options = segmentation.options(area=aoi, compress=compress, hash_input=hash_input)
+    options = segmentation.options(
+        area=aoi, min_confidence=min_confidence, compress=compress, hash_input=hash_input
+    )
+    line = ""
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         images = expand_folders(images, progress)
         to_folder = not segmentation.stack and _to_folder(images, output)
+        if polygons is not None:
+            _check_polygons(polygons, images, model, output, to_folder)
         if to_folder:
             report = segment_many(
                 images,
@@ -85,13 +105,49 @@ def predict(
                 on_event=progress,
             )
             rows, failed = [result.summary()], 0
+            if polygons is not None:
+                from tilesegm.products.polygonize import polygonize
+
+                made = polygonize(output, polygons, on_event=progress)
+                rows[0]["polygons"], line = made.summary(), made.line()
+        if as_json:
+            _add_areas(rows)
     for row in rows:
         if as_json:
             typer.echo(json.dumps(row))
         elif not quiet or "error" in row:
             say(_line(row), err="error" in row)
+    if line and not as_json and not quiet:
+        say(line)
     if failed:
         raise typer.Exit(1)
+
+
+def _check_polygons(
+    polygons: Path, images: list[str], model: str, output: Path, to_folder: bool
+) -> None:
+    """Refuse polygons that cannot be written, before the map is made."""
+    from tilesegm.ownership import check_apart
+    from tilesegm.products.polygonize import check_polygons
+    from tilesegm.source.base import Georeference
+
+    if to_folder:
+        raise SettingsError(
+            f"--polygons {polygons} is one file, and {len(images)} images are given; leave it out, "
+            "and turn each map into polygons with `tilesegm polygonize`"
+        )
+    check_apart([("the class map", output), ("--polygons", polygons)])
+    read = [*(("the input image", image) for image in images), ("the model", model)]
+    check_polygons(polygons, [*read, ("the class map", str(output))], Georeference())
+
+
+def _add_areas(rows: list[dict[str, Any]]) -> None:
+    """Add the areas of classes to the rows of finished maps."""
+    from tilesegm.products.areas import measure_areas
+
+    for row in rows:
+        if "error" not in row:
+            row["areas"] = measure_areas(row["output"]).rows()
 
 
 def _to_folder(images: list[str], output: Path) -> bool:

@@ -17,17 +17,21 @@ __all__ = [
     "Bands",
     "BlendChoice",
     "Changes",
+    "ClassMapFile",
+    "ClassNames",
     "ConfidenceChoice",
     "DecisionChoice",
     "Head",
     "Images",
     "Level",
     "Memory",
+    "MinArea",
     "Model",
     "NetworkOutputs",
     "Nodata",
     "Normalise",
     "Offsets",
+    "Only",
     "Overlap",
     "Overwrite",
     "Picture",
@@ -37,6 +41,8 @@ __all__ = [
     "Seed",
     "Settings",
     "Size",
+    "Skip",
+    "SmallChoice",
     "Stack",
     "Temperature",
     "Threshold",
@@ -108,6 +114,36 @@ Aoi = Annotated[
     typer.Option(
         help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
         "or mask raster or Zarr on the grid of the image."
+    ),
+]
+ClassMapFile = Annotated[
+    str,
+    typer.Argument(
+        help="Class map: GeoTIFF, Zarr or PNG of ids.", metavar="MAP", show_default=False
+    ),
+]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(help="Number of classes, or their names in the order of ids: water,road,tree."),
+]
+Only = Annotated[
+    str | None, typer.Option(help="Classes to take, by name or id, such as building,2.")
+]
+Skip = Annotated[
+    str | None, typer.Option(help="Classes to leave out, by name or id, such as background.")
+]
+MinArea = Annotated[
+    str | None,
+    typer.Option(
+        "--min-area", help="Area from which an object is not small: pixels, or 10m2, 0.5ha, 300um2."
+    ),
+]
+SmallChoice = Annotated[
+    str,
+    typer.Option(
+        "--small",
+        help="What becomes of small objects: merge gives them to the neighbour of the longest "
+        "shared border, largest to the largest neighbour, drop to nobody.",
     ),
 ]
 Normalise = Annotated[

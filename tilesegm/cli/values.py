@@ -14,10 +14,12 @@ __all__ = [
     "parse_augment",
     "parse_bands",
     "parse_bytes",
+    "parse_class_names",
     "parse_fraction",
     "parse_normalisation",
     "parse_offsets",
     "parse_overlap",
+    "parse_words",
 ]
 
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -116,3 +118,15 @@ def parse_normalisation(text: str | None) -> Normalisation | None:
             "such pair per band, such as 0:255,0:4095"
         ) from None
     return Normalisation(offsets, scales)
+
+
+def parse_class_names(text: str | None) -> tuple[str, ...] | int | None:
+    """A number of classes, or their names: ``3`` or ``water,road,tree``."""
+    if text is None:
+        return None
+    return int(text) if text.strip().isdigit() else parse_words(text)
+
+
+def parse_words(text: str | None) -> tuple[str, ...]:
+    """``building,road``."""
+    return tuple(map(str.strip, text.split(","))) if text else ()

@@ -29,20 +29,32 @@ class Decision:
     scores: ScoreType | None = None
     rule: DecisionRule = field(default=ARGMAX, kw_only=True)
     """How class ids follow from scores; its temperature holds for all probabilities."""
+    least: float | None = field(default=None, kw_only=True)
+    """Probability of its class below which a pixel is unsure: its id is then `classes`."""
     raw: bool = field(default=False, kw_only=True)
     """Whether scores are kept as they are too, for those who choose a rule."""
 
     @property
+    def ids(self) -> int:
+        """Number of ids that a class map may hold."""
+        return self.classes + (self.least is not None)
+
+    @property
+    def needs_probabilities(self) -> bool:
+        """Whether anything that is written depends on probabilities."""
+        return bool(self.confidence or self.scores or self.least is not None)
+
+    @property
     def effective(self) -> DecisionRule:
         """The rule without what changes nothing that is written."""
-        told = self.rule.shifted or self.confidence or self.scores
+        told = self.rule.shifted or self.needs_probabilities
         offsets = self.rule.offsets if self.rule.shifted else ()
         return DecisionRule(offsets, self.rule.temperature if told else 1.0)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The rasters that are made, the class map first."""
-        dtype = class_dtype(self.classes)
+        dtype = class_dtype(self.ids)
         layers = [Layer("classes", dtype, nodata=int(np.iinfo(dtype).max), overview="mode")]
         quantised = Layer(
             "confidence", np.dtype(np.uint8), nodata=PROBABILITY.nodata, scale=PROBABILITY.scale
@@ -69,7 +81,7 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
 
     Returns:
         ``classes``: ``(height, width)`` id of the highest score, the first one of equals, or what
-        the rule says.
+        the rule says; `Decision.classes` where that is unsure.
         ``confidence``: ``(height, width)`` uint8, see `PROBABILITY`: the probability of the class,
         its distance to the highest of the others, or one minus the entropy over its greatest
         possible value.
@@ -77,15 +89,20 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
         ``raw``: ``(classes, height, width)`` float32, the scores as they were.
     """
     raw = scores.copy() if decision.raw else None
-    wanted = bool(decision.confidence or decision.scores)
+    wanted = decision.needs_probabilities
     ids, probabilities = decision.rule.decide(scores, decision.probabilities, wanted)
     results: dict[str, NDArray[np.generic]] = {"classes": ids}
     if raw is not None:
         results["raw"] = raw
     if wanted and probabilities is not None:
+        # Of the arg-max, the highest probability is that of the class, and found faster.
+        own = ids if decision.rule.shifted else None
+        if decision.least is not None:
+            unsure = _confidence(probabilities, "top", own) < decision.least
+            marked = ids.astype(class_dtype(decision.ids))
+            marked[unsure] = decision.classes
+            results["classes"] = marked
         if decision.confidence:
-            # Of the arg-max, the highest probability is that of the class, and found faster.
-            own = ids if decision.rule.shifted else None
             confidence = _confidence(probabilities, decision.confidence, own)
             results["confidence"] = PROBABILITY.encode(confidence)
         if decision.scores == "uint8":

@@ -169,7 +169,8 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
         }
         | {"confidence of": plan.decision.confidence or "nothing"}
         | _network_outputs(plan)
-        | _rule(plan),
+        | _rule(plan)
+        | _unsure(plan),
         "area": dict(area.identity) if area else {},
         "tilesegm": {"version": _RESULTS},
     }
@@ -178,9 +179,15 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
 def _network_outputs(plan: Plan) -> dict[str, str]:
     """Say what the outputs are where it changes what is written and the weights do not tell."""
     decision = plan.decision
-    if not plan.spec.overruled or not (decision.confidence or decision.scores):
+    if not plan.spec.overruled or not decision.needs_probabilities:
         return {}
     return {"network outputs": "probabilities" if decision.probabilities else "logits"}
+
+
+def _unsure(plan: Plan) -> dict[str, float]:
+    """Say below which probability pixels are unsure, where any are."""
+    least = plan.decision.least
+    return {} if least is None else {"unsure below": least}
 
 
 def _rule(plan: Plan) -> dict[str, Any]:

@@ -74,6 +74,9 @@ class Options:
     """Also write the probability of the class, its margin, or one minus the entropy, as uint8."""
     scores: ScoreType | None = None
     """Also write the probabilities of all classes."""
+    min_confidence: float | None = None
+    """Probability of its class below which a pixel is ``unsure``, which has an id of its own after
+    those of the classes."""
     memory: int | None = None
     """Memory limit of the process in bytes; None for about 1 GB beside the network's own."""
     hash_input: bool = False
@@ -94,6 +97,7 @@ class Options:
             if value is not None:
                 one_of(name, value, allowed)
         in_range("memory", self.memory, 1, what="a number of bytes")
+        in_range("min_confidence", self.min_confidence, 0, 1, "(]", what="a probability")
         given = [
             name
             for name, value in (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tilesegm.classes import ClassInfo
 from tilesegm.engine.plan import Plan
 from tilesegm.errors import OutputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted
@@ -30,6 +31,7 @@ from tilesegm.source.vector.address import VectorAddress, is_vector
 from tilesegm.version import __version__
 
 __all__ = [
+    "UNSURE",
     "Places",
     "check_inputs",
     "check_outputs",
@@ -39,6 +41,9 @@ __all__ = [
     "output_paths",
     "reads_of",
 ]
+
+UNSURE = ClassInfo("unsure", (160, 160, 160))
+"""What pixels are called whose class has too low a probability; their id follows the classes."""
 
 
 def check_inputs(paths: Iterable[Path], read: Iterable[tuple[str, Any]]) -> None:
@@ -125,7 +130,7 @@ def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
     grid, spec = plan.grid, plan.spec
     return MapFacts(
         georeference=plan.info.georeference,
-        classes=spec.classes,
+        classes=spec.classes if plan.decision.least is None else (*spec.classes, UNSURE),
         version=__version__,
         model=spec.name,
         image=plan.info.uri,

@@ -212,7 +212,13 @@ def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling
             least = weights[known] * (probable + allowed / 2)
             most = ((scores - allowed / 2) * weights[:, np.newaxis, np.newaxis]).max(axis=0)
             near = (values != layer.nodata) & (least >= most)
-            right = np.where(missing, values == layer.nodata, near & (values < len(scores)))
+            near &= values < len(scores)
+            if job.decision.least is not None:
+                decided = (scores * weights[:, np.newaxis, np.newaxis]).argmax(axis=0)
+                top = np.take_along_axis(scores, decided[np.newaxis], 0)[0]
+                near &= probable >= job.decision.least - allowed
+                near |= (values == classes) & (top < job.decision.least + allowed)
+            right = np.where(missing, values == layer.nodata, near)
         else:
             holes = (values == layer.nodata) == (computed == layer.nodata)
             holes &= np.isnan(values) == np.isnan(computed)

@@ -14,6 +14,7 @@ from tilesegm.model.outputs import Outputs
 from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.decision import decision_note, rule_of
 from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.outputs import UNSURE
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
@@ -55,7 +56,9 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
 
 def outputs_of(options: Options) -> Outputs:
     """Return what the options say of the network's outputs, and whether results depend on it."""
-    needed = options.confidence is not None or options.scores is not None
+    needed = any(
+        value is not None for value in (options.confidence, options.scores, options.min_confidence)
+    )
     return Outputs(options.network_outputs, options.head, needed)
 
 
@@ -72,7 +75,7 @@ def notes_of(plan: Plan) -> tuple[str, ...]:
     """Say what was assumed about a network, and what follows from what it takes."""
     spec, decision = plan.spec, plan.decision
     notes = list(filter(None, [band_note(spec, plan.info), decision_note(plan)]))
-    if spec.probed and (decision.confidence or decision.scores):
+    if spec.probed and decision.needs_probabilities:
         kinds = ("probabilities", "logits")
         taken, other = kinds if spec.probabilities else kinds[::-1]
         notes.append(
@@ -104,6 +107,11 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
     """
     check_bands(spec, info, options.bands)
     _check_tile(spec, tiling)
+    if options.min_confidence is not None and UNSURE.name in [one.name for one in spec.classes]:
+        raise SettingsError(
+            f"{spec.name} has a class called {UNSURE.name}, as min_confidence calls pixels of low "
+            "probability; rename the class, or leave min_confidence out"
+        )
     return make_plan(
         info,
         spec,
@@ -114,6 +122,7 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
             options.confidence,
             options.scores,
             rule=rule_of(options, spec),
+            least=options.min_confidence,
         ),
         cache=DEFAULT_CACHE_BYTES,
         budget=options.memory,

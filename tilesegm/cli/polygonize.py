@@ -1,0 +1,89 @@
+"""``tilesegm polygonize``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tilesegm.cli.progress import ProgressBar
+from tilesegm.cli.shared import (
+    Aoi,
+    AsJson,
+    ClassMapFile,
+    ClassNames,
+    MinArea,
+    Nodata,
+    Only,
+    Quiet,
+    Skip,
+    SmallChoice,
+    Trust,
+)
+from tilesegm.cli.terminal import say
+from tilesegm.cli.values import parse_class_names, parse_words
+
+__all__ = ["polygonize"]
+
+
+def polygonize(
+    class_map: ClassMapFile,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help=".gpkg, .fgb, .geojson, .parquet, .shp or .json (COCO) file.",
+            show_default=False,
+        ),
+    ],
+    only: Only = None,
+    skip: Skip = None,
+    min_area: MinArea = None,
+    small: SmallChoice = "merge",
+    simplify: Annotated[
+        str | None,
+        typer.Option(
+            help="Remove corners as small as this, in pixels or 0.5m; shared borders stay shared."
+        ),
+    ] = None,
+    classes: ClassNames = None,
+    nodata: Nodata = None,
+    aoi: Aoi = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Turn a class map of any size into polygons.
+
+    Pixels of one class that share a side are one polygon, as if the whole map were in memory.
+
+    Example: tilesegm polygonize city_classes.tif -o city.gpkg --skip background
+    """
+    from tilesegm.products.class_map import MapOptions
+    from tilesegm.products.extent import Extent
+    from tilesegm.products.polygonize import PolygonOptions
+    from tilesegm.products.polygonize import polygonize as run_polygonize
+    from tilesegm.products.selection import Selection
+    from tilesegm.source.open import parse_nodata
+
+    options = PolygonOptions(
+        reading=MapOptions(
+            classes=parse_class_names(classes), nodata=parse_nodata(nodata), area=aoi
+        ),
+        selection=Selection(
+            only=parse_words(only),
+            skip=parse_words(skip),
+            least=Extent.area(min_area, "--min-area") if min_area else None,
+            small=small,  # type: ignore[arg-type]
+        ),
+        simplify=Extent.length(simplify, "--simplify") if simplify else None,
+    )
+    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+        done = run_polygonize(class_map, output, options, progress)
+    if as_json:
+        typer.echo(json.dumps(done.summary()))
+    elif not quiet:
+        say(done.line())

@@ -1,0 +1,64 @@
+"""Where maps lie whose areas are measured, and the table that they are written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from tilesegm.errors import InputError, SettingsError
+from tilesegm.files import write_file
+from tilesegm.ownership import check_place
+from tilesegm.products.areas import FIRST_COLUMNS, ClassAreas, areas_csv
+from tilesegm.products.workplace import check_target
+from tilesegm.sink.provenance import read_map_facts
+from tilesegm.source.names import is_zarr
+
+__all__ = ["check_csv", "find_maps", "write_csv"]
+
+_MARK = ",".join(FIRST_COLUMNS).encode()
+"""How a table of ours begins."""
+_SUFFIXES = (".tif", ".tiff", ".png", ".zarr", ".bmp", ".gif")
+
+
+def find_maps(given: Iterable[str]) -> list[str]:
+    """Return maps, and those in folders, layers of scores and confidence left out.
+
+    Raises:
+        InputError: a folder holds none.
+    """
+    paths: list[str] = []
+    for name in given:
+        folder = Path(name)
+        if not folder.is_dir() or is_zarr(name):
+            paths.append(name)
+            continue
+        inside = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+        found = [str(p) for p in inside if read_map_facts(p).layer == "classes"]
+        if not found:
+            raise InputError(
+                f"{folder} holds no class maps; expected files that end in {', '.join(_SUFFIXES)}"
+            )
+        paths += found
+    return list(dict.fromkeys(paths))
+
+
+def check_csv(output: Path, read: Iterable[str]) -> None:
+    """Refuse a table that cannot be written, or would replace what is not ours or is read.
+
+    Raises:
+        SettingsError: it is not called ``.csv``.
+        OutputError: with what is wrong and how to mend it.
+    """
+    if output.suffix.lower() != ".csv":
+        raise SettingsError(f"output {output} is a table; expected a name that ends in .csv")
+    check_target(output, [("read", name) for name in read])
+    check_place(output, _MARK)
+
+
+def write_csv(output: Path, maps: Sequence[ClassAreas]) -> None:
+    """Write the areas of maps, a row each.
+
+    Raises:
+        OutputError: it cannot be written, or somebody else's file stands there by now.
+    """
+    write_file(output, areas_csv(maps), _MARK)

@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "segmentation": {"grid", "source", "sink", "model", "engine"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
+    "cartography": {"grid", "source", "sink", "metrics", "pictures", "report"},
 }
 INTERFACE = {*MAY_IMPORT, ""}
 """What a user has: all of the rooms above, and the package itself, whose room has no name."""

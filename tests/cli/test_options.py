@@ -25,6 +25,7 @@ DIFFER = {
     "labels": "files to learn from; settings that say how to read them",
     "image": "an image to look at; one in place of what a result names",
     "model": "a network to use; one in place of what a result names",
+    "size": "of an image that is made; of a picture of a map",
     "folder": "of the demo, always kept; of a benchmark, kept if it is given",
 }
 """Options whose meaning differs between commands, and what they mean."""
@@ -42,11 +43,12 @@ RAISED_IN = {
     "source": ("predict",),
     "source/hidden": ("info", "predict"),
     "evaluation": ("evaluate",),
+    "cartography": ("quicklook",),
     "training": ("train run",),
     "training/init": ("train init",),
     "training/settings": ("train run", "train preview", "train split"),
     "trust": (
-        *("predict", "plan", "audit", "evaluate", "info"),
+        *("predict", "quicklook", "plan", "audit", "evaluate", "info"),
         *("train run", "train init", "train preview", "train split"),
     ),
     "cli/main": ("",),

@@ -13,8 +13,9 @@ import typer
 
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Nodata, Quiet, Trust
+from tilesegm.cli.shared import Aoi, AsJson, Classes, Nodata, Quiet, Trust
 from tilesegm.cli.terminal import PlainConsole
+from tilesegm.cli.values import parse_classes
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
 from tilesegm.files import check_file, write_file
@@ -43,12 +44,7 @@ def evaluate(
             show_default=False,
         ),
     ],
-    classes: Annotated[
-        str | None,
-        typer.Option(
-            help="Number of classes, or their names in the order of ids: water,road,tree."
-        ),
-    ] = None,
+    classes: Classes = None,
     labels: Annotated[
         Path | None,
         typer.Option(
@@ -125,7 +121,7 @@ def evaluate(
     from tilesegm.source.open import parse_nodata
 
     options = EvaluationOptions(
-        classes=_classes(classes),
+        classes=parse_classes(classes),
         ignore=_ids("ignore", ignore),
         values=_ids("values", values),
         nodata=parse_nodata(nodata),
@@ -287,9 +283,3 @@ def _ids(name: str, text: str | None) -> tuple[int, ...]:
     if any(not number.is_integer() for number in numbers):
         raise SettingsError(f"{name} is {text!r}; give whole numbers such as 1,2")
     return tuple(int(number) for number in numbers)
-
-
-def _classes(text: str | None) -> tuple[str, ...] | int | None:
-    if text is None:
-        return None
-    return int(text) if text.strip().isdigit() else tuple(map(str.strip, text.split(",")))

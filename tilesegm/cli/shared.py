@@ -17,6 +17,7 @@ __all__ = [
     "Bands",
     "BlendChoice",
     "Changes",
+    "Classes",
     "ConfidenceChoice",
     "Head",
     "Images",
@@ -34,6 +35,7 @@ __all__ = [
     "ScoresChoice",
     "Seed",
     "Settings",
+    "ShownImages",
     "Size",
     "Stack",
     "Tile",
@@ -155,6 +157,17 @@ Changes = Annotated[
         "--set",
         metavar="KEY=VALUE",
         help="Change a key of the settings, such as schedule.epochs=5; repeatable.",
+    ),
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(help="Number of classes, or their names in the order of ids: water,road,tree."),
+]
+ShownImages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image",
+        help="The image that the map was made of; repeatable for an image of several files.",
     ),
 ]
 Picture = Annotated[

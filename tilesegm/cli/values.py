@@ -14,6 +14,7 @@ __all__ = [
     "parse_augment",
     "parse_bands",
     "parse_bytes",
+    "parse_classes",
     "parse_fraction",
     "parse_normalisation",
     "parse_overlap",
@@ -53,6 +54,13 @@ def parse_bands(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(word) for word in text.split(","))
     except ValueError:
         raise SettingsError(f"bands is {text!r}; give numbers such as 3,2,1") from None
+
+
+def parse_classes(text: str | None) -> tuple[str, ...] | int | None:
+    """``water,road,tree``, or how many classes there are."""
+    if text is None:
+        return None
+    return int(text) if text.strip().isdigit() else tuple(map(str.strip, text.split(",")))
 
 
 def parse_at(text: str | None) -> dict[str, int] | None:

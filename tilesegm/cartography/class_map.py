@@ -92,6 +92,16 @@ class ShownMap:
         return self.info.georeference
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is made up for the lack of names."""
+        if self.named:
+            return ()
+        return (
+            "the map tells no names of classes, so values are shown; --classes water,road,tree "
+            "names them in the order of ids",
+        )
+
+    @property
     def named(self) -> bool:
         """Whether names of classes are known."""
         return bool(self.facts.classes) or any(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from rasterio.crs import CRS
 
 from tilesegm.source.base import Georeference
-from tilesegm.source.projection import DEGREES, parse_crs, project
+from tilesegm.source.projection import DEGREES, parse_crs, project, turn
 
-__all__ = ["PixelSize", "pixel_size_of"]
+__all__ = ["PixelSize", "RowAreas", "pixel_size_of"]
 
 _AXIS, _FLATTENING = 6_378_137.0, 1 / 298.257223563
 """WGS 84, in metres."""
@@ -30,11 +32,6 @@ class PixelSize:
     """Size across at the edge where it is largest, over that where it is smallest."""
     microscope: bool = False
     """Whether it is of a slide, whose lengths are told in micrometres."""
-
-    @property
-    def area(self) -> float:
-        """Square metres."""
-        return self.across * self.down
 
 
 def pixel_size_of(place: Georeference, height: int, width: int) -> PixelSize | None:
@@ -67,6 +64,51 @@ def pixel_size_of(place: Georeference, height: int, width: int) -> PixelSize | N
         return _plane(place, crs)
     sizes = [size for size in (across, *edges) if math.isfinite(size) and size > 0]
     return PixelSize(across, down, max(sizes) / min(sizes))
+
+
+@dataclass(frozen=True)
+class RowAreas:
+    """How large the pixels of each row are."""
+
+    unit: Literal["m2", "um2", "px"]
+    """On the ground, on a slide, or in pixels where the raster does not tell their size."""
+    rows: NDArray[np.float64]
+    """``(height,)``: area of a pixel, in ``unit``."""
+    how: str
+    """How areas are found, in words."""
+
+    @classmethod
+    def of(cls, place: Georeference, height: int) -> Self:
+        """Measure the pixels of a raster; areas of Web Mercator are those on the ground."""
+        ones = np.ones(height)
+        if place.transform is not None and place.crs is not None:
+            crs = parse_crs(place.crs)
+            a, b, _, d, e, f = place.transform
+            around = None if crs is None else turn(place.crs)
+            if crs is not None and around is None and crs.is_projected:
+                each = abs(a * e - b * d) * float(crs.linear_units_factor[1]) ** 2
+                return cls("m2", ones * each, "in the plane of the map's projection")
+            if around is not None and not (b or d):
+                edges = np.column_stack([np.zeros(height + 1), f + e * np.arange(height + 1)])
+                latitudes = project(place.crs, DEGREES, edges)[:, 1]
+                zones = np.abs(np.diff(_zone(np.clip(latitudes, -90, 90))))
+                how = "on the ellipsoid of WGS 84, row by row"
+                return cls("m2", zones * math.tau * abs(a) / around, how)
+        if place.pixel_size is not None:
+            down, across = place.pixel_size
+            return cls("um2", ones * down * across, "by the size of pixels that the slide tells")
+        return cls("px", ones, "in pixels: the map does not tell their size")
+
+
+def _zone(latitudes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the area from the equator to latitudes, in m² per radian of longitude.
+
+    Snyder: Map Projections, a Working Manual (1987), equation 3-12, times half the axis squared.
+    """
+    squared = _FLATTENING * (2 - _FLATTENING)
+    sines = math.sqrt(squared) * np.sin(np.radians(latitudes))
+    q = sines / (1 - sines**2) + np.arctanh(sines)
+    return np.asarray(_AXIS**2 * (1 - squared) / (2 * math.sqrt(squared)) * q)
 
 
 def _plane(place: Georeference, crs: CRS) -> PixelSize | None:

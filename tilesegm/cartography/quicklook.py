@@ -183,9 +183,5 @@ def _notes_of(scene: Scene) -> list[str]:
         )
     if not scene.values:
         notes.append(f"{shown.info.uri}: no pixel has a class")
-    elif not shown.named:
-        notes.append(
-            f"{shown.info.uri} tells no names of classes: the legend shows values; --classes "
-            "water,road,tree names them in the order of ids"
-        )
+    notes += [f"{shown.info.uri}: {note}" for note in shown.notes]
     return notes

@@ -30,7 +30,15 @@ from tilesegm.pictures.rendering import Rendering
 from tilesegm.source.base import Georeference, ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
 
-__all__ = ["ImageChoice", "Scene", "ShownImage", "find_image", "read_scene", "resized"]
+__all__ = [
+    "ImageChoice",
+    "Scene",
+    "ShownImage",
+    "find_image",
+    "progress_of",
+    "read_scene",
+    "resized",
+]
 
 _MOST_LEVELS = 64
 
@@ -153,14 +161,14 @@ def read_scene(
     shape = shape_within(info.height, info.width, side)
     on_event(StageStarted(f"reading {info.uri}"))
     with closing(open_coarse(shown.open, shape)) as source:
-        ids = shrink_ids(source, shape, _progress(on_event))
+        ids = shrink_ids(source, shape, progress_of(on_event))
     values = tuple(np.unique(ids[ids != MISSING_ID]).tolist())
     places = np.full(MISSING_ID + 1, -1, np.int32)
     places[list(values)] = np.arange(len(values))
     image = None
     if choice and found:
         on_event(StageStarted("reading the image"))
-        image = _read_image(choice, found, shape, _progress(on_event))
+        image = _read_image(choice, found, shape, progress_of(on_event))
     return Scene(shown, places[ids], values, shown.classes_of(values), image)
 
 
@@ -191,7 +199,9 @@ def resized(rgb: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
     return np.asarray(Image.fromarray(rgb).resize(shape[::-1], kind))
 
 
-def _progress(on_event: OnEvent) -> Callable[[float], None]:
+def progress_of(on_event: OnEvent) -> Callable[[float], None]:
+    """Return what reports the fraction done of a stage."""
+
     def report(done: float) -> None:
         on_event(StageProgress(done))
 

@@ -18,6 +18,7 @@ __all__ = [
     "MISSING_ID",
     "Shape",
     "ShrunkPixels",
+    "aligned_windows",
     "open_coarse",
     "shape_within",
     "shrink_ids",
@@ -163,7 +164,7 @@ def _gather(
     step = 1 << times
     gathered: NDArray[Any] | None = None
     done = 0
-    for window in _windows(source, step):
+    for window in aligned_windows(source, step):
         part = shrunk(window, times)
         if gathered is None:
             size = -(-info.height // step), -(-info.width // step)
@@ -188,7 +189,7 @@ def _longest(source: Source) -> int:
     return max(source.info.height, source.info.width)
 
 
-def _windows(source: Source, step: int) -> Iterator[Window]:
+def aligned_windows(source: Source, step: int) -> Iterator[Window]:
     """Cut a raster into windows that begin at multiples of a step, in the order of its blocks."""
     info = source.info
     most = max(_WINDOW_BYTES // (info.bands * info.dtype.itemsize), 1)

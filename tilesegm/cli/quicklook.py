@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import At, Bands, Classes, Nodata, Picture, Quiet, ShownImages, Trust
+from tilesegm.cli.shared import (
+    At,
+    Bands,
+    Classes,
+    Nodata,
+    Picture,
+    Quiet,
+    ShownImages,
+    Title,
+    Trust,
+)
 from tilesegm.cli.terminal import say
 from tilesegm.cli.values import parse_at, parse_bands, parse_classes
 
@@ -31,9 +41,7 @@ def quicklook(
     size: Annotated[
         int, typer.Option(help="Pixels along the longer side of the map in the picture.")
     ] = 1600,
-    title: Annotated[
-        str | None, typer.Option(help="Text above the picture; the name of the map when not given.")
-    ] = None,
+    title: Title = None,
     opacity: Annotated[
         float, typer.Option(help="Strength of the colours of an overlay, 0 to 1.")
     ] = 0.5,

@@ -39,6 +39,7 @@ __all__ = [
     "Size",
     "Stack",
     "Tile",
+    "Title",
     "Trust",
     "Unscale",
 ]
@@ -170,6 +171,7 @@ ShownImages = Annotated[
         help="The image that the map was made of; repeatable for an image of several files.",
     ),
 ]
+Title = Annotated[str | None, typer.Option(help="Text above the map; its name when not given.")]
 Picture = Annotated[
     Path, typer.Option("-o", "--output", help="PNG file to write.", show_default=False)
 ]

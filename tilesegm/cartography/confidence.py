@@ -34,7 +34,15 @@ def open_confidence(shown: ShownMap, given: str | None = None) -> Source | None:
     path = given or _beside(shown)
     if path is None:
         return None
-    source = open_source(path, unscale=True)
+    facts = read_map_facts(path)
+    if facts.version is not None and facts.layer != "confidence":
+        raise SourceError(
+            f"{path} holds the {facts.layer} of a map; give its confidence, which predict "
+            "--confidence top writes"
+        )
+    with open_source(path) as stored:
+        scaled = bool(stored.info.scaling)
+    source = open_source(path, unscale=scaled)
     info, grid = source.info, shown.info
     size, wanted = (info.height, info.width), (grid.height, grid.width)
     here, there = info.georeference, shown.place

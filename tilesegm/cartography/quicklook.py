@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.cartography.class_map import ShownMap
-from tilesegm.cartography.ground import pixel_size_of
 from tilesegm.cartography.scene import ImageChoice, Scene, read_scene
 from tilesegm.checks import in_range, one_of
 from tilesegm.class_kinds import says_background
@@ -25,6 +24,7 @@ from tilesegm.pictures.overlay import outline, tint
 from tilesegm.pictures.png import PNG_MARK
 from tilesegm.pictures.scale_bar import ScaleBar
 from tilesegm.pictures.sheet import Panel, Sheet, write_sheet
+from tilesegm.source.ground import pixel_size_of
 
 __all__ = [
     "QuicklookOptions",

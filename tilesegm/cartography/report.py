@@ -10,7 +10,6 @@ from typing import Any
 
 from tilesegm.cartography.class_map import ShownMap
 from tilesegm.cartography.confidence import kind_of_confidence, open_confidence
-from tilesegm.cartography.ground import pixel_size_of
 from tilesegm.cartography.places import read_places
 from tilesegm.cartography.scene import ImageChoice, Scene, progress_of, read_scene
 from tilesegm.cartography.survey import Survey, survey_map
@@ -21,6 +20,7 @@ from tilesegm.files import check_file
 from tilesegm.ownership import check_place, check_unread
 from tilesegm.report.class_map import AreaTable, add_making, add_places, class_map_page
 from tilesegm.report.page import PAGE_MARK
+from tilesegm.source.ground import pixel_size_of
 from tilesegm.source.names import file_of
 from tilesegm.source.projection import parse_crs
 
@@ -144,7 +144,8 @@ def _summary(scene: Scene, survey: Survey) -> str:
     if size is not None and size.microscope:
         parts.append(f"{size.across * 1e6:.4g} µm a pixel")
     elif size is not None:
-        parts.append(f"{size.across:.4g} m a pixel on the ground")
+        sides = info.width * size.across, info.height * size.down
+        parts.append(f"{sides[0]:,.4g} x {sides[1]:,.4g} m on the ground")
     count = len(survey.classes)
     parts.append(f"{count} class{'es'[: 2 * (count != 1)]}")
     if survey.mean_confidence is not None:

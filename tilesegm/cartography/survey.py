@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.cartography.class_map import ShownMap
-from tilesegm.cartography.ground import RowAreas
 from tilesegm.cartography.shrinking import aligned_windows
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import Georeference, Source
+from tilesegm.source.ground import RowAreas
 
 __all__ = ["Survey", "survey_map"]
 
@@ -23,6 +23,7 @@ _CELL = 256
 _MOST_CELLS = 1024
 """Places along a side of a map."""
 _IDS = 1 << 16
+_ROUNDING = 1e-3
 _ENOUGH = 0.5
 """Part of a place that must have a class before its confidence counts."""
 
@@ -47,7 +48,7 @@ class Survey:
     mean_confidence: float | None
     """Of all pixels that have one."""
     least_certain: tuple[tuple[Window, float], ...]
-    """Places with the lowest mean confidence, lowest first, and that mean."""
+    """Places whose mean confidence is below that of the map, lowest first, and that mean."""
 
 
 def survey_map(
@@ -87,6 +88,7 @@ def survey_map(
                 values = sure.values[..., 0].astype(np.float64)
                 seen = valid if sure.valid is None else valid & sure.valid
                 known = np.where(seen & np.isfinite(values), values, np.nan)
+                _check_confidence(confidence, known)
             sums.add(window, ids, valid, known, info.uri)
             done += window.pixels
             on_progress(done / info.pixels)
@@ -106,6 +108,15 @@ def survey_map(
         mean_confidence=float(sums.certain.sum() / total) if total else None,
         least_certain=sums.least_certain(info.window, places) if total else (),
     )
+
+
+def _check_confidence(source: Source, known: NDArray[np.float64]) -> None:
+    low, high = np.fmin.reduce(known, axis=None), np.fmax.reduce(known, axis=None)
+    if low < 0 or high > 1 + _ROUNDING:
+        raise SourceError(
+            f"{source.info.uri} holds values from {low:g} to {high:g}; expected confidence from 0 "
+            "to 1, as stored or by the scale that the file tells"
+        )
 
 
 class _Sums:
@@ -162,6 +173,7 @@ class _Sums:
             if enough.any():
                 break
         means = np.where(enough, self._sums / np.maximum(self._counts, 1), np.inf)
+        means[means >= self._sums.sum() / max(int(self._counts.sum()), 1)] = np.inf
         found: list[tuple[Window, float]] = []
         while len(found) < places and np.isfinite(means).any():
             row, col = np.unravel_index(int(means.argmin()), means.shape)

@@ -37,10 +37,13 @@ th:first-child, td:first-child { text-align: left } th { font-weight: 600 }
 img, svg { max-width: 100%; height: auto } .key i { display: inline-block; width: .9em;
   height: .9em; margin: 0 .35em 0 1em; vertical-align: -.1em; border: 1px solid #0003 }
 footer { margin: 3rem 0 1rem; font-size: .85rem }
-.swipe { position: relative; max-width: 100% } .swipe > * { position: absolute; inset: 0;
-  width: 100%; height: 100% } .swipe .over { clip-path: inset(0 0 0 var(--at, 50%)) }
+.swipe { position: relative; max-width: 100%; outline: 1px solid var(--line) }
+.swipe > * { position: absolute; inset: 0; width: 100%; height: 100% }
+.swipe .over { clip-path: inset(0 0 0 var(--at, 50%)) }
 .swipe .line { left: calc(var(--at, 50%) - 1px); width: 2px; background: #fff;
   box-shadow: 0 0 0 1px #0008 }
+.swipe .line::after { content: ""; position: absolute; top: calc(50% - 14px); left: -13px;
+  width: 28px; height: 28px; border-radius: 50%; background: #fffc; box-shadow: 0 0 0 1px #0008 }
 .swipe input { appearance: none; opacity: 0; margin: 0; cursor: ew-resize; touch-action: pan-y }
 .swipe input::-webkit-slider-thumb { appearance: none; width: 1px; height: 100% }
 .swipe input::-moz-range-thumb { width: 1px; height: 100%; border: 0 }

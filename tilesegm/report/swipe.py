@@ -39,5 +39,5 @@ def swipe(photo: NDArray[np.uint8], drawing: NDArray[np.uint8], *, names: tuple[
         f'<img class="over" src="{data_address(encode_png(drawing), "png")}" alt="{right}">'
         '<div class="line"></div>'
         '<input type="range" min="0" max="100" step="0.1" value="50" '
-        f'aria-label="Line between {left} and {right}"></div>'
+        f'aria-label="Line between {left} and {right}"/></div>'
     )

@@ -132,6 +132,15 @@ def test_a_slide_is_measured_in_micrometres(tmp_path: Path) -> None:
     assert (bar.label, bar.dots) == ("20 µm", 40)
 
 
+def test_a_zarr_is_drawn_and_its_confidence_is_none(
+    make_map: MakeMap, tmp_path: Path, cli: Cli
+) -> None:
+    output = make_map("map.zarr", confidence="top")
+    assert cli("quicklook", output, "-o", tmp_path / "a.png").code == 0
+    said = cli("quicklook", output / "confidence", "-o", tmp_path / "b.png")
+    assert "holds the confidence of a class map" in said.err
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 100_000), (3, 7), (100_000, 1)])
 def test_odd_sizes_are_drawn(tmp_path: Path, cli: Cli, size: tuple[int, int]) -> None:
     path = write(tmp_path / "a.tif", np.ones(size, np.uint8))

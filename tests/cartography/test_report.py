@@ -64,7 +64,7 @@ def test_the_least_certain_places_are_found(tmp_path: Path) -> None:
     shown = ShownMap.of(write(tmp_path / "a.tif", np.zeros((1100, 1300), np.uint8)))
     values = np.ones((1100, 1300), np.float32)
     values[600:700, 800:900] = 0  # in the rows 512 to 767 and columns 768 to 1023
-    values[300:330, 300:330] = 0.5
+    values[300:400, 300:400] = 0.5
     with open_source(values) as confidence:
         found = survey_map(shown, shown.place, confidence, 5, lambda done: None)
     windows = [(window.row, window.col) for window, _ in found.least_certain]

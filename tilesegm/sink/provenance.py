@@ -211,6 +211,8 @@ def _zarr_contents(attributes: Any) -> _Stored:
         own, ome = attributes.get("tilesegm", {}), attributes.get("ome", {})
         colours = ome.get("image-label", {}).get("colors", ())
         tags, names = dict(own.get("tags", {})), tuple(own.get("class_names", ()))
+        if tags and ome.get("multiscales"):
+            tags["LAYER"] = ome["multiscales"][0]["name"]
         # What is transparent has no colour.
         palette = {one["label-value"]: tuple(one["rgba"][:3]) for one in colours if one["rgba"][3]}
     except (AttributeError, LookupError, TypeError, ValueError):  # somebody else's attributes

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),
         "training.settings",
     },
-    "segmentation": {"grid", "source", "sink", "model", "engine"},
+    "segmentation": {"grid", "source", "sink", "model", "engine", "pictures"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
     "cartography": {"grid", "source", "sink", "metrics", "pictures", "report"},
 }

@@ -44,11 +44,12 @@ RAISED_IN = {
     "source/hidden": ("info", "predict"),
     "evaluation": ("evaluate",),
     "cartography": ("quicklook", "report"),
+    "cartography/class_map": ("quicklook", "report", "style"),
     "training": ("train run",),
     "training/init": ("train init",),
     "training/settings": ("train run", "train preview", "train split"),
     "trust": (
-        *("predict", "quicklook", "report", "plan", "audit", "evaluate", "info"),
+        *("predict", "quicklook", "report", "style", "plan", "audit", "evaluate", "info"),
         *("train run", "train init", "train preview", "train split"),
     ),
     "cli/main": ("",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,11 +24,11 @@ from tilesegm.pictures.png import PNG_MARK
 from tilesegm.pictures.scale_bar import ScaleBar
 from tilesegm.pictures.sheet import Panel, Sheet, write_sheet
 from tilesegm.source.ground import pixel_size_of
+from tilesegm.source.names import file_of
 
 __all__ = [
     "QuicklookOptions",
     "Style",
-    "check_picture",
     "draw_style",
     "scale_bar_of",
     "write_quicklook",
@@ -90,7 +89,7 @@ def write_quicklook(
     """
     options, target = options or QuicklookOptions(), Path(path)
     style = options.style or ("overlay" if image else "map")
-    check_picture(target, [("the class map", shown.path), ("the image", image and image.image)])
+    _check_picture(target, shown, image)
     if style != "map" and image is None:
         made_of = f", which it says is {shown.facts.image}" if shown.facts.image else ""
         raise SettingsError(
@@ -111,19 +110,17 @@ def write_quicklook(
     return write_sheet(target, sheet, on_event)
 
 
-def check_picture(path: Path, read: Sequence[tuple[str, Any]]) -> None:
-    """Refuse a picture that cannot be written, before anything is read.
-
-    Raises:
-        OutputError: it is no PNG, cannot be written, or would replace what is not ours.
-    """
+def _check_picture(path: Path, shown: ShownMap, image: ImageChoice | None) -> None:
+    """Refuse a picture that cannot be written, before anything is read."""
     if path.suffix.lower() != ".png":
         raise OutputError(
             f"cannot write {path}: a picture is a PNG file; name it {path.with_suffix('.png')}"
         )
     check_file(path)
     check_place(path, PNG_MARK)
-    check_unread([path], [(what, name) for what, name in read if isinstance(name, str)])
+    read = [("the class map", shown.path)]
+    read += [("the image", one) for one in (image.names if image else ())]
+    check_unread([path], [(what, file_of(name)) for what, name in read])
 
 
 def draw_style(scene: Scene, style: Style, opacity: float = 0.5) -> NDArray[Any]:

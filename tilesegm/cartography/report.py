@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tilesegm.cartography.class_map import ShownMap
 from tilesegm.cartography.confidence import kind_of_confidence, open_confidence
@@ -124,17 +122,13 @@ def _check_output(
         )
     check_file(path)
     check_place(path, PAGE_MARK)
-    check_unread([path], read_files(shown, image, ("the confidence", options.confidence)))
-
-
-def read_files(
-    shown: ShownMap, image: ImageChoice | None, *others: tuple[str, Any]
-) -> list[tuple[str, str]]:
-    """Name the files that are read, for `check_unread`."""
-    images = image.image if image else ()
-    images = images if isinstance(images, list | tuple) else (images,)
-    read = [("the class map", shown.path), *(("the image", one) for one in images), *others]
-    return [(what, file_of(os.fspath(name))) for what, name in read if isinstance(name, str | Path)]
+    read = [
+        ("the class map", shown.path),
+        *(("the image", one) for one in (image.names if image else ())),
+    ]
+    if options.confidence is not None:
+        read.append(("the confidence", options.confidence))
+    check_unread([path], [(what, file_of(name)) for what, name in read])
 
 
 def _summary(scene: Scene, survey: Survey) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -55,6 +56,12 @@ class ImageChoice:
     def open(self, level: int = 0) -> Source:
         """Open a level of it; 0 is the finest."""
         return open_source(self.image, level=level, **self.options)
+
+    @property
+    def names(self) -> list[str]:
+        """Paths and addresses of its files; none of an array."""
+        several = self.image if isinstance(self.image, list | tuple) else [self.image]
+        return [os.fspath(one) for one in several if isinstance(one, str | os.PathLike)]
 
 
 @dataclass(frozen=True, eq=False)

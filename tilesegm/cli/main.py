@@ -24,6 +24,7 @@ from tilesegm.cli.predict import predict
 from tilesegm.cli.quicklook import quicklook
 from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
 from tilesegm.cli.report import report
+from tilesegm.cli.style import style
 from tilesegm.cli.terminal import say
 from tilesegm.cli.train import train_app
 from tilesegm.cli.verify import verify
@@ -41,8 +42,8 @@ EPILOG = (
 )
 
 
-_ORDER = ["demo", "info", "train", "plan", "predict", "quicklook", "report", "verify"]
-_ORDER += ["audit", "evaluate", "losses", "bench"]
+_ORDER = ["demo", "info", "train", "plan", "predict", "quicklook", "report", "style"]
+_ORDER += ["verify", "audit", "evaluate", "losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -82,7 +83,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, quicklook, report, verify, evaluate, plan, audit, info, demo):
+for command in (predict, quicklook, report, style, verify, evaluate, plan, audit, info, demo):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")

@@ -15,7 +15,7 @@ from tilesegm.report.page import Page
 from tilesegm.report.pictures import picture
 from tilesegm.report.swipe import SWIPE_SCRIPT, swipe
 
-__all__ = ["AreaTable", "ShownPlace", "class_map_page"]
+__all__ = ["AreaTable", "ShownPlace", "add_making", "add_places", "class_map_page"]
 
 _PLACE = 300
 """Pixels on the page that the picture of a place is wide."""

@@ -74,7 +74,7 @@ def test_the_picture_of_maplibre_lies_where_the_map_does(tmp_path: Path, cli: Cl
     colours = {}
     for row in range(5, 300, 29):
         for col in range(5, 400, 39):
-            x, y = to_picture.transform(*(place * (col + 0.5, row + 0.5)))
+            x, y = to_picture.transform(*(place @ (col + 0.5, row + 0.5)))
             across = int((x - left) / (right - left) * drawn.shape[1])
             down = int((top - y) / (top - bottom) * drawn.shape[0])
             colour = tuple(drawn[down, across].tolist())

@@ -59,8 +59,8 @@ class ShownMap:
             )
         if info.bands > 1:
             raise SourceError(
-                f"{info.uri} has {info.bands} bands, and a class map has one; give the map here, "
-                "and the image as --image"
+                f"{info.uri} has {info.bands} bands, and a class map has one; give the map that "
+                "was made of it"
             )
         if info.dtype.kind not in "iu":
             raise SourceError(

@@ -176,8 +176,9 @@ def _in_mercator(scene: Scene) -> tuple[NDArray[np.uint8], list[tuple[float, flo
     """
     place, info = scene.shown.place, scene.shown.info
     rows, cols = scene.ids.shape
-    dot = Affine(*place.transform) * Affine.scale(info.width / cols, info.height / rows)
-    x, y = np.array([dot * corner for corner in _corners(rows, cols)]).T
+    assert place.transform is not None, "such maps are left out before"
+    dot = Affine(*place.transform) @ Affine.scale(info.width / cols, info.height / rows)
+    x, y = np.array([dot @ corner for corner in _corners(rows, cols)]).T
     try:
         grid, width, height = calculate_default_transform(
             place.crs, _MERCATOR, cols, rows, x.min(), y.min(), x.max(), y.max()
@@ -200,7 +201,7 @@ def _in_mercator(scene: Scene) -> tuple[NDArray[np.uint8], list[tuple[float, flo
             f"{info.uri} cannot be laid on Web Mercator, which MapLibre needs: {line_of(error)}"
         ) from error
     table = np.array([*((*info.colour, 255) for info in scene.classes), (0, 0, 0, 0)], np.uint8)
-    edges = np.array([grid * corner for corner in _corners(height, width)])
+    edges = np.array([grid @ corner for corner in _corners(height, width)])
     corners = project(_MERCATOR, DEGREES, edges)
     return table[ids], [(float(lon), float(lat)) for lon, lat in corners]
 

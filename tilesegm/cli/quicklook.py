@@ -11,6 +11,7 @@ from tilesegm.cli.shared import (
     At,
     Bands,
     Classes,
+    ClassMapFile,
     Nodata,
     Picture,
     Quiet,
@@ -28,7 +29,7 @@ __all__ = ["image_choice", "quicklook"]
 
 
 def quicklook(
-    class_map: Annotated[str, typer.Argument(help="Class map.", metavar="MAP", show_default=False)],
+    class_map: ClassMapFile,
     output: Picture,
     image: ShownImages = None,
     style: Annotated[

@@ -9,7 +9,17 @@ import typer
 
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.quicklook import image_choice
-from tilesegm.cli.shared import At, Bands, Classes, Nodata, Quiet, ShownImages, Title, Trust
+from tilesegm.cli.shared import (
+    At,
+    Bands,
+    Classes,
+    ClassMapFile,
+    Nodata,
+    Quiet,
+    ShownImages,
+    Title,
+    Trust,
+)
 from tilesegm.cli.terminal import say
 from tilesegm.cli.values import parse_classes
 
@@ -17,7 +27,7 @@ __all__ = ["report"]
 
 
 def report(
-    class_map: Annotated[str, typer.Argument(help="Class map.", metavar="MAP", show_default=False)],
+    class_map: ClassMapFile,
     output: Annotated[
         Path, typer.Option("-o", "--output", help="HTML file to write.", show_default=False)
     ],

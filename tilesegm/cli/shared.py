@@ -17,6 +17,7 @@ __all__ = [
     "Bands",
     "BlendChoice",
     "Changes",
+    "ClassMapFile",
     "Classes",
     "ConfidenceChoice",
     "Head",
@@ -164,6 +165,7 @@ Classes = Annotated[
     str | None,
     typer.Option(help="Number of classes, or their names in the order of ids: water,road,tree."),
 ]
+ClassMapFile = Annotated[str, typer.Argument(help="Class map.", metavar="MAP", show_default=False)]
 ShownImages = Annotated[
     list[str] | None,
     typer.Option(

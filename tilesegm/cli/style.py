@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Classes, Nodata, Quiet, Trust
+from tilesegm.cli.shared import Classes, ClassMapFile, Nodata, Quiet, Trust
 from tilesegm.cli.terminal import say
 from tilesegm.cli.values import parse_classes
 
@@ -15,7 +11,7 @@ __all__ = ["style"]
 
 
 def style(
-    class_map: Annotated[str, typer.Argument(help="Class map.", metavar="MAP", show_default=False)],
+    class_map: ClassMapFile,
     classes: Classes = None,
     nodata: Nodata = None,
     quiet: Quiet = False,

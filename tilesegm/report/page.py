@@ -39,8 +39,8 @@ img, svg { max-width: 100%; height: auto } .key i { display: inline-block; width
 footer { margin: 3rem 0 1rem; font-size: .85rem }
 .swipe { position: relative; max-width: 100%; outline: 1px solid var(--line) }
 .swipe > * { position: absolute; inset: 0; width: 100%; height: 100% }
-.swipe .over { clip-path: inset(0 0 0 var(--at, 50%)) }
-.swipe .line { left: calc(var(--at, 50%) - 1px); width: 2px; background: #fff;
+.swipe .over { clip-path: inset(0 0 0 50%) }
+.swipe .line { left: calc(50% - 1px); width: 2px; background: #fff;
   box-shadow: 0 0 0 1px #0008 }
 .swipe .line::after { content: ""; position: absolute; top: calc(50% - 14px); left: -13px;
   width: 28px; height: 28px; border-radius: 50%; background: #fffc; box-shadow: 0 0 0 1px #0008 }

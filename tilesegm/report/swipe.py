@@ -14,8 +14,11 @@ __all__ = ["SWIPE_SCRIPT", "swipe"]
 # The slider covers the pictures and is not seen: dragging, touching and arrow keys move it.
 SWIPE_SCRIPT = """
 for (const both of document.querySelectorAll('.swipe')) {
-  const slider = both.querySelector('input');
-  const move = () => both.style.setProperty('--at', slider.value + '%');
+  const [slider, over, line] = ['input', '.over', '.line'].map(one => both.querySelector(one));
+  const move = () => {
+    over.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
+    line.style.left = `calc(${slider.value}% - 1px)`;
+  };
   slider.addEventListener('input', move);
   move();
 }

@@ -27,7 +27,7 @@ def predict(
         typer.Option(
             "-o",
             "--output",
-            help=".tif (COG) or .zarr file for one image, a folder for several.",
+            help=".tif (COG), .zarr or .png file for one image, a folder for several.",
             show_default=False,
         ),
     ],

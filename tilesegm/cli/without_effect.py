@@ -49,8 +49,8 @@ _TABLE = (
     _Row(
         ("predict",),
         ("compress",),
-        lambda v: v["output"].suffix.lower() == ".zarr",
-        "it is the compression of GeoTIFF, and the output is Zarr",
+        lambda v: v["output"].suffix.lower() in (".zarr", ".png"),
+        "it is the compression of GeoTIFF, and the output is none",
     ),
     _Row(
         ("plan",),

@@ -17,6 +17,7 @@ from tilesegm.segmentation.in_memory import check_without_output, segment_in_mem
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import (
     Places,
+    check_format,
     check_inputs,
     check_outputs,
     extra_paths,
@@ -88,8 +89,8 @@ def segment(
         image: path, URL, list of paths, or array; see `open_source`.
         model: bundle folder, ``.keras`` file, SavedModel folder, Keras model, or any callable
             ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
-        output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr; None for arrays in
-            memory, which are refused where they do not fit.
+        output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr, ``.png`` for
+            photos; None for arrays in memory, which are refused where they do not fit.
         tiling: size, overlap and blending of tiles.
         options: everything else.
         overwrite: replace a finished output of tilesegm, and discard unfinished work, unless an
@@ -151,6 +152,7 @@ def run_request(
     check_outputs(paths.values())
     with open_work(image, opener, request, on_event) as work:
         info = work.plan.info
+        check_format(paths.values(), work.plan)
         places = Places.of(paths.values())
         finished = not request.overwrite and _is_finished(paths, work, on_event)
         if finished:

@@ -130,7 +130,9 @@ def _write(staging: Staging, layer: Layer, facts: MapFacts, draft: Path) -> None
     picture = Image.fromarray(np.ascontiguousarray(values, np.uint8))
     texts = facts.raster_tags() | {"LAYER": layer.name, "Software": "tilesegm"}
     if layer.overview == "mode":
-        picture.putpalette([part for info in facts.classes for part in info.colour])
+        table = np.zeros((256, 3), np.uint8)  # whole, as ids without a colour are no PNG
+        table[: len(facts.classes)] = [info.colour for info in facts.classes]
+        picture.putpalette(table.tobytes())
         names = {str(number): info.name for number, info in enumerate(facts.classes)}
         texts["CLASS_NAMES"] = json.dumps(names)  # in ASCII: old readers know no other text
     else:

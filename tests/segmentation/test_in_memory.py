@@ -14,6 +14,7 @@ from PIL import Image
 
 import tilesegm as ts
 from tests.images import GEO, blobs, read, write
+from tilesegm.sink.provenance import read_map_facts
 
 TILING = ts.Tiling(tile=128, overlap=32)
 
@@ -97,6 +98,35 @@ def test_arrays_that_do_not_fit_are_refused_with_the_numbers(
         ts.segment(image, soft, options=ts.Options(scores="float32"), tiling=ts.Tiling(tile=1024))
     # The advice works.
     ts.segment(image, soft, image.with_name("map.tif"), tiling=TILING)
+
+
+def test_classes_of_a_bare_network_are_named(image: Path, tmp_path: Path) -> None:
+    options = ts.Options(classes=("water", "road", "tree"))
+    result = ts.segment(image, soft, tiling=TILING, options=options)
+    assert result.class_names == ("water", "road", "tree")
+    assert result.colours[0][2] == max(result.colours[0]), "water is blue"
+    ts.segment(image, soft, tmp_path / "map.tif", tiling=TILING, options=options)
+    assert [one.name for one in read_map_facts(tmp_path / "map.tif").classes] == [
+        "water",
+        "road",
+        "tree",
+    ]
+    with pytest.raises(ts.TilesegmError, match="is not the result"):
+        ts.segment(image, soft, tmp_path / "map.tif", tiling=TILING)
+    assert not ts.verify(tmp_path / "map.tif").damage
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (("a", "b"), "2 names of classes"),
+        (("a", "b", "b"), "another one"),
+        (("a", "", "c"), "another"),
+    ],
+)
+def test_names_that_do_not_fit_are_refused(image: Path, names: Any, words: str) -> None:
+    with pytest.raises(ts.TilesegmError, match=words):
+        ts.segment(image, soft, options=ts.Options(classes=names))
 
 
 def test_settings_of_files_are_refused_without_one(image: Path) -> None:

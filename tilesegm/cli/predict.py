@@ -33,6 +33,10 @@ def predict(
     ],
     segmentation: SegmentationOptions,
     aoi: Aoi = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names of classes of a model that is no bundle, by id: water,road,tree."),
+    ] = None,
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
     ] = "deflate",
@@ -58,7 +62,10 @@ def predict(
     from tilesegm.segmentation.segment import segment
 
     tiling = segmentation.tiling
-    options = segmentation.options(area=aoi, compress=compress, hash_input=hash_input)
+    names = None if classes is None else tuple(map(str.strip, classes.split(",")))
+    options = segmentation.options(
+        area=aoi, classes=names, compress=compress, hash_input=hash_input
+    )
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         images = expand_folders(images, progress)
         to_folder = not segmentation.stack and _to_folder(images, output)

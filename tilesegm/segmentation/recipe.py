@@ -53,7 +53,7 @@ class Recipe:
         try:
             plain = json.loads(text)
             options = plain.pop("options")
-            for name in ("bands", "augment"):
+            for name in ("bands", "classes", "augment"):
                 options[name] = None if options.get(name) is None else tuple(options[name])
             options["augment"] = options["augment"] or ()
             if "normalisation" in options:

@@ -203,7 +203,7 @@ def resized(rgb: NDArray[np.uint8], shape: Shape) -> NDArray[np.uint8]:
         return rgb
     grows = max(shape) > max(rgb.shape[:2])
     kind = Image.Resampling.NEAREST if grows else Image.Resampling.BOX
-    return np.asarray(Image.fromarray(rgb).resize(shape[::-1], kind))
+    return np.array(Image.fromarray(rgb).resize(shape[::-1], kind))
 
 
 def progress_of(on_event: OnEvent) -> Callable[[float], None]:

@@ -26,6 +26,8 @@ __all__ = ["ReportOptions", "write_map_report"]
 
 _SIDE = 1000
 """Pixels along the longer side of the map on the page."""
+_FAR = 10_000
+"""Metres from which on lengths are told in kilometres."""
 _NO_TRUTH = (
     "This page needs no truth, so it does not tell how right the map is: confidence is what the "
     "network believes of itself. `tilesegm evaluate` scores a map against labels."
@@ -138,8 +140,9 @@ def _summary(scene: Scene, survey: Survey) -> str:
     if size is not None and size.microscope:
         parts.append(f"{size.across * 1e6:.4g} µm a pixel")
     elif size is not None:
-        sides = info.width * size.across, info.height * size.down
-        parts.append(f"{sides[0]:,.4g} x {sides[1]:,.4g} m on the ground")
+        across, down = info.width * size.across, info.height * size.down
+        factor, unit = (1e3, "km") if max(across, down) >= _FAR else (1.0, "m")
+        parts.append(f"{across / factor:,.5g} x {down / factor:,.5g} {unit} on the ground")
     count = len(survey.classes)
     parts.append(f"{count} class{'es'[: 2 * (count != 1)]}")
     if survey.mean_confidence is not None:

@@ -44,7 +44,7 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
     from tilesegm.model.open import open_model
 
     if options.classes is not None and isinstance(model, str | Path) and is_bundle(Path(model)):
-        raise SettingsError(f"{model} is a bundle, which names its classes; give no names of classes")
+        raise SettingsError(f"{model} is a bundle, which names its classes; give no other names")
     predictor = open_model(
         model,
         normalisation=options.normalisation,

@@ -58,7 +58,7 @@ RAISED_IN = {
     "cli/option_groups": ("predict", "plan", "audit"),
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),
     "cli/losses": ("losses audit",),
-    "cli/without_effect": ("predict", "plan", "audit", "evaluate"),
+    "cli/without_effect": ("predict", "plan", "audit", "evaluate", "quicklook"),
     "cli/bench": ("bench tiling",),
     **{f"cli/{name}": (name,) for name in COMMANDS if " " not in name},
 }

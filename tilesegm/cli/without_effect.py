@@ -71,6 +71,24 @@ _TABLE = (
         "blocks are for --against, and for the worst places of --report",
     ),
     _Row(
+        ("quicklook",),
+        ("image", "opacity"),
+        lambda v: v["style"] == "map",
+        "--style map shows the classes alone",
+    ),
+    _Row(
+        ("quicklook",),
+        ("opacity",),
+        lambda v: v["style"] == "outline",
+        "outlines are drawn in full",
+    ),
+    _Row(
+        ("quicklook", "report"),
+        ("bands", "at"),
+        lambda v: not v["image"],
+        "they choose what is drawn of an --image, and none is given",
+    ),
+    _Row(
         ("info",),
         ("bands", "nodata", "level"),
         lambda v: _is_bundle(v["path"]),

@@ -45,9 +45,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),
         "training.settings",
     },
-    "segmentation": {"grid", "source", "sink", "model", "engine"},
+    "segmentation": {"grid", "source", "sink", "model", "engine", "pictures"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
     "products": {"grid", "source", "sink", "segmentation"},
+    "cartography": {"grid", "source", "sink", "metrics", "pictures", "report"},
 }
 INTERFACE = {*MAY_IMPORT, ""}
 """What a user has: all of the rooms above, and the package itself, whose room has no name."""

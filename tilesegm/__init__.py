@@ -35,6 +35,7 @@ from tilesegm.segmentation.many import BatchItem, segment_many
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import segment
+from tilesegm.segmentation.segmented_image import SegmentedImage
 from tilesegm.segmentation.verify import Verification, verify
 from tilesegm.source.base import Georeference, ImageInfo, Pixels, Source
 from tilesegm.source.open import open_source
@@ -90,6 +91,7 @@ __all__ = [
     "SceneSettings",
     "ScheduleSettings",
     "Segmentation",
+    "SegmentedImage",
     "Source",
     "SplitSettings",
     "StageProgress",

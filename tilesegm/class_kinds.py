@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-__all__ = ["KINDS", "Kind", "kind_of"]
+__all__ = ["KINDS", "Kind", "kind_of", "says_background"]
 
 _Colour = tuple[int, int, int]
 
@@ -132,6 +132,11 @@ def kind_of(name: str) -> Kind | None:
     found = [hit for word in words if (hit := _kind_of_word(word)) is not None]
     said = [kind for kind in found if kind is not KINDS[0]] or found
     return said[-1] if said else None
+
+
+def says_background(name: str) -> bool:
+    """Tell whether a name says what is left when all other classes are named."""
+    return kind_of(name) is KINDS[0]
 
 
 def _kind_of_word(word: str) -> Kind | None:

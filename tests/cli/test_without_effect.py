@@ -57,6 +57,14 @@ SCORED = ("map.tif", "truth.tif", "--classes", "2")
             ("evaluate", *SCORED, "--no-borders", "--block", "512"),
             "note: --block has no effect: blocks are for --against",
         ),
+        (
+            ("quicklook", "map.tif", "--image", "image.tif", "--style", "map", "-o", "a.png"),
+            "note: --image has no effect: --style map shows the classes alone",
+        ),
+        (
+            ("report", "map.tif", "--bands", "1", "-o", "a.html"),
+            "note: --bands has no effect: they choose what is drawn of an --image",
+        ),
         (("info", "bundle", "--bands", "1"), "note: --bands has no effect: the path is a model"),
         (
             ("train", "init", "image.tif", "--labels", "map.tif", "--stack", "-o", "a.yaml"),

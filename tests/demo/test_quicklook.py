@@ -74,5 +74,5 @@ def test_four_panels_lie_in_two_rows(files: tuple[Path, Path, Path], tmp_path: P
 
 def test_a_file_that_is_no_raster(files: tuple[Path, Path, Path]) -> None:
     files[1].write_text("no raster")
-    with pytest.raises(SourceError, match="cannot read"):
+    with pytest.raises(SourceError, match="not an image that GDAL"):
         quicklook_panels(*files, CLASSES, 300)

@@ -24,7 +24,10 @@ from tilesegm.cli.losses import losses_app
 from tilesegm.cli.plan import plan
 from tilesegm.cli.polygonize import polygonize
 from tilesegm.cli.predict import predict
+from tilesegm.cli.quicklook import quicklook
 from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
+from tilesegm.cli.report import report
+from tilesegm.cli.style import style
 from tilesegm.cli.terminal import say
 from tilesegm.cli.train import train_app
 from tilesegm.cli.verify import verify
@@ -42,8 +45,8 @@ EPILOG = (
 )
 
 
-_ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
-_ORDER += ["clean", "polygonize", "areas", "losses", "bench"]
+_ORDER = ["demo", "info", "train", "plan", "predict", "quicklook", "report", "style"]
+_ORDER += ["clean", "polygonize", "areas", "verify", "audit", "evaluate", "losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -83,7 +86,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, verify, evaluate, plan, audit, info, demo):
+for command in (predict, quicklook, report, style, verify, evaluate, plan, audit, info, demo):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
 for command in (clean, polygonize, areas):
     app.command()(command)

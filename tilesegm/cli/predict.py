@@ -27,7 +27,7 @@ def predict(
         typer.Option(
             "-o",
             "--output",
-            help=".tif (COG) or .zarr file for one image, a folder for several.",
+            help=".tif (COG), .zarr or .png file for one image, a folder for several.",
             show_default=False,
         ),
     ],
@@ -47,6 +47,10 @@ def predict(
             help="Probability of its class below which a pixel is unsure, which has an id and a "
             "colour of its own.",
         ),
+    ] = None,
+    classes: Annotated[
+        str | None,
+        typer.Option(help="Names of classes of a model that is no bundle, by id: water,road,tree."),
     ] = None,
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
@@ -73,8 +77,13 @@ def predict(
     from tilesegm.segmentation.segment import segment
 
     tiling = segmentation.tiling
+    names = None if classes is None else tuple(map(str.strip, classes.split(",")))
     options = segmentation.options(
-        area=aoi, min_confidence=min_confidence, compress=compress, hash_input=hash_input
+        area=aoi,
+        classes=names,
+        min_confidence=min_confidence,
+        compress=compress,
+        hash_input=hash_input,
     )
     line = ""
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:

@@ -40,6 +40,7 @@ __all__ = [
     "ScoresChoice",
     "Seed",
     "Settings",
+    "ShownImages",
     "Size",
     "Skip",
     "SmallChoice",
@@ -47,6 +48,7 @@ __all__ = [
     "Temperature",
     "Threshold",
     "Tile",
+    "Title",
     "Trust",
     "Unscale",
 ]
@@ -228,6 +230,14 @@ Changes = Annotated[
         help="Change a key of the settings, such as schedule.epochs=5; repeatable.",
     ),
 ]
+ShownImages = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--image",
+        help="The image that the map was made of; repeatable for an image of several files.",
+    ),
+]
+Title = Annotated[str | None, typer.Option(help="Text above the map; its name when not given.")]
 Picture = Annotated[
     Path, typer.Option("-o", "--output", help="PNG file to write.", show_default=False)
 ]

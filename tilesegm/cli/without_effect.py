@@ -49,8 +49,8 @@ _TABLE = (
     _Row(
         ("predict",),
         ("compress",),
-        lambda v: v["output"].suffix.lower() == ".zarr",
-        "it is the compression of GeoTIFF, and the output is Zarr",
+        lambda v: v["output"].suffix.lower() in (".zarr", ".png"),
+        "it is the compression of GeoTIFF, and the output is none",
     ),
     _Row(
         ("plan",),
@@ -69,6 +69,24 @@ _TABLE = (
         ("block",),
         lambda v: not v["against"] and v["report"] is None,
         "blocks are for --against, and for the worst places of --report",
+    ),
+    _Row(
+        ("quicklook",),
+        ("image", "opacity"),
+        lambda v: v["style"] == "map",
+        "--style map shows the classes alone",
+    ),
+    _Row(
+        ("quicklook",),
+        ("opacity",),
+        lambda v: v["style"] == "outline",
+        "outlines are drawn in full",
+    ),
+    _Row(
+        ("quicklook", "report"),
+        ("bands", "at"),
+        lambda v: not v["image"],
+        "they choose what is drawn of an --image, and none is given",
     ),
     _Row(
         ("info",),

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 
+from tilesegm.cartography.scene import resized
+from tilesegm.cartography.shrinking import (
+    Shape,
+    open_coarse,
+    shape_within,
+    shrink_ids,
+    shrink_pixels,
+)
 from tilesegm.classes import ClassInfo
-from tilesegm.errors import SourceError
 from tilesegm.pictures.colours import colour_classes, colour_errors
 from tilesegm.pictures.rendering import Rendering
 from tilesegm.pictures.sheet import Panel, Sheet, write_sheet
-from tilesegm.source.gdal import open_quietly
+from tilesegm.source.base import Source
+from tilesegm.source.open import open_source
 
 __all__ = ["quicklook_panels", "write_quicklook"]
 
@@ -38,10 +45,14 @@ def quicklook_panels(
     Raises:
         SourceError: a raster cannot be read.
     """
-    pixels = np.moveaxis(_read(image, side, Resampling.average), 0, -1)
-    actual, given = (_read(path, side, Resampling.nearest)[0] for path in (truth, predicted))
+    with closing(open_source(image)) as source:
+        shape = shape_within(source.info.height, source.info.width, side)
+    with closing(open_coarse(partial(_open, image), shape)) as source:
+        pixels = shrink_pixels(source, shape)
+    drawn = Rendering.of([(pixels.values, pixels.valid)]).draw(pixels.values, pixels.valid)
+    actual, given = (_ids(path, shape) for path in (truth, predicted))
     return [
-        Panel("image", Rendering.of([(pixels, None)]).draw(pixels)),
+        Panel("image", resized(drawn, shape)),
         Panel("truth", colour_classes(actual, classes)),
         Panel("prediction", colour_classes(given, classes)),
         Panel("errors, in the colour of the true class", colour_errors(actual, given, classes)),
@@ -58,12 +69,10 @@ def write_quicklook(path: Path, panels: Sequence[Panel], classes: Sequence[Class
     return write_sheet(path, Sheet(rows, classes))
 
 
-def _read(path: Path, side: int, resampling: Resampling) -> NDArray[Any]:
-    """Read all bands, ``(bands, H, W)``, no side longer than ``side`` pixels."""
-    try:
-        with open_quietly(str(path)) as file:
-            scale = min(1.0, side / max(file.height, file.width))
-            shape = [max(1, round(length * scale)) for length in (file.height, file.width)]
-            return np.asarray(file.read(out_shape=(file.count, *shape), resampling=resampling))
-    except (RasterioError, OSError) as error:
-        raise SourceError(f"cannot read {path} for a quicklook: {error}") from error
+def _open(path: Path, level: int) -> Source:
+    return open_source(path, level=level)
+
+
+def _ids(path: Path, shape: Shape) -> NDArray[np.uint16]:
+    with closing(open_coarse(partial(_open, path), shape)) as source:
+        return shrink_ids(source, shape)

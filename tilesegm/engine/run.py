@@ -13,6 +13,7 @@ from tilesegm.engine.regions import Region, pending_runs
 from tilesegm.engine.stream import Job, stream
 from tilesegm.errors import BudgetError
 from tilesegm.events import Noted, OnEvent, PixelsDone
+from tilesegm.sink.region_store import RegionStore
 from tilesegm.sink.staging import Staging
 
 __all__ = ["TileCounts", "finished_pixels", "run_regions"]
@@ -35,9 +36,9 @@ class TileCounts:
 
 
 def run_regions(
-    job: Job, panels: tuple[tuple[Region, ...], ...], staging: Staging, on_event: OnEvent
+    job: Job, panels: tuple[tuple[Region, ...], ...], staging: RegionStore, on_event: OnEvent
 ) -> TileCounts:
-    """Compute the regions that ``staging`` lacks.
+    """Compute the regions that ``staging``, on disk or in memory, lacks.
 
     When the device runs out of memory the batch is halved, for this run and those that resume it.
 
@@ -80,14 +81,14 @@ def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: Staging) ->
     return sum(region.window.pixels for region in regions if region.number in staging.done)
 
 
-def _agreed_batch(staging: Staging, planned: int, on_event: OnEvent) -> int:
+def _agreed_batch(staging: RegionStore, planned: int, on_event: OnEvent) -> int:
     """Return the batch that an earlier run came down to, by halving the planned one."""
     noted = staging.notes.get("batch", planned)
     halved = [planned >> n for n in range(planned.bit_length())]
     if type(noted) is int and noted in halved:
         return noted
     on_event(
-        Noted(f"{staging.folder}: the journal names a batch that no run had; {planned} is taken")
+        Noted(f"{staging.place}: the journal names a batch that no run had; {planned} is taken")
     )
     staging.note("batch", planned)  # what results tell of their making
     return planned
@@ -98,7 +99,7 @@ def _with_batch(job: Job, batch: int) -> Job:
 
 
 def _run(
-    job: Job, panels: tuple[tuple[Region, ...], ...], staging: Staging, on_event: OnEvent
+    job: Job, panels: tuple[tuple[Region, ...], ...], staging: RegionStore, on_event: OnEvent
 ) -> None:
     (classes,) = (layer for layer in job.decision.layers if layer.name == "classes")
     for run in pending_runs(panels, staging.done):

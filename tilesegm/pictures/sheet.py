@@ -17,6 +17,7 @@ from tilesegm.classes import ClassInfo
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.pictures.fonts import Font, font_for
 from tilesegm.pictures.png import write_png
+from tilesegm.pictures.scale_bar import ScaleBar
 
 __all__ = ["GAP", "Panel", "Sheet", "draw_sheet", "write_sheet"]
 
@@ -27,6 +28,8 @@ _TITLE = 104
 """Width in pixels that titles may take beyond narrow panels."""
 _SMALLEST, _LARGEST = 13, 26
 """Pixels that letters are high."""
+_WIDE = 64
+"""Letters as high as this part of a panel, where that is more: of wide panels they stay legible."""
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value: compared by identity
@@ -48,12 +51,14 @@ class Sheet:
     """Colours and their meaning, in as many lines as the width takes."""
     note: str = ""
     """Text below the legend."""
+    scale: ScaleBar | None = None
+    """Drawn above the legend; of sheets whose panels share one scale."""
 
     @property
     def letter_size(self) -> int:
         """Height of letters in pixels, which grow with the panels."""
         widest: int = max(panel.pixels.shape[1] for row in self.rows for panel in row)
-        return min(max(widest // 32, _SMALLEST), _LARGEST)
+        return max(min(max(widest // 32, _SMALLEST), _LARGEST), widest // _WIDE)
 
     @cached_property
     def unwritable(self) -> tuple[str, ...]:
@@ -112,13 +117,16 @@ def _draw(sheet: Sheet) -> NDArray[np.uint8]:
             widths[column] = max(widths[column], pixels.shape[1], min(title.width, _TITLE))
     heights = [line + max(pixels.shape[0] for _, pixels in row) for row in rows]
     entries = [size * 3 + name.width for name in names]
-    across = max([0, *entries])
+    bar = sheet.scale
+    measure = _Text.of(bar.label, sheet) if bar else None
+    across = max([0, *entries, bar.dots + 2 * size + measure.width if bar and measure else 0])
     total = max(sum(widths) + GAP * (len(widths) + 1), 2 * GAP + across)
     notes = [part for note in notes for part in note.wrapped(total - 2 * GAP)]
     places = _wrap(entries, total - 2 * GAP)
     legend_lines = places[-1][1] + 1 if places else 0
     foot = sum(heights) + GAP * len(rows)
-    paper = Image.new("RGB", (total, foot + line * (legend_lines + len(notes)) + GAP), _PAPER)
+    lines = legend_lines + len(notes) + (bar is not None)
+    paper = Image.new("RGB", (total, foot + line * lines + GAP), _PAPER)
     draw = ImageDraw.Draw(paper)
     top = 0
     for row, height in zip(rows, heights, strict=True):
@@ -128,6 +136,10 @@ def _draw(sheet: Sheet) -> NDArray[np.uint8]:
             paper.paste(Image.fromarray(pixels), (left, top + line))
             left += width + GAP
         top += height + GAP
+    if bar and measure:
+        bar.draw(draw, (GAP, foot + line / 2), size, _INK)
+        measure.write(draw, (GAP + bar.dots + size, foot + line / 2))
+        foot += line
     for info, name, (left, number) in zip(sheet.legend, names, places, strict=True):
         left, middle = left + GAP, foot + line * (number + 0.5)
         box = (left, middle - size * 0.42, left + size * 1.4, middle + size * 0.42)

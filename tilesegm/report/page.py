@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +37,16 @@ th:first-child, td:first-child { text-align: left } th { font-weight: 600 }
 img, svg { max-width: 100%; height: auto } .key i { display: inline-block; width: .9em;
   height: .9em; margin: 0 .35em 0 1em; vertical-align: -.1em; border: 1px solid #0003 }
 footer { margin: 3rem 0 1rem; font-size: .85rem }
+.swipe { position: relative; max-width: 100%; outline: 1px solid var(--line) }
+.swipe > * { position: absolute; inset: 0; width: 100%; height: 100% }
+.swipe .over { clip-path: inset(0 0 0 50%) }
+.swipe .line { left: calc(50% - 1px); width: 2px; background: #fff;
+  box-shadow: 0 0 0 1px #0008 }
+.swipe .line::after { content: ""; position: absolute; top: calc(50% - 14px); left: -13px;
+  width: 28px; height: 28px; border-radius: 50%; background: #fffc; box-shadow: 0 0 0 1px #0008 }
+.swipe input { appearance: none; opacity: 0; margin: 0; cursor: ew-resize; touch-action: pan-y }
+.swipe input::-webkit-slider-thumb { appearance: none; width: 1px; height: 100% }
+.swipe input::-moz-range-thumb { width: 1px; height: 100%; border: 0 }
 svg text { font: 12px system-ui, sans-serif; fill: var(--ink) }
 """
 
@@ -45,6 +57,7 @@ class Page:
     def __init__(self, title: str, summary: str = "") -> None:
         """Begin with a title and a sentence below it."""
         self._title = title
+        self._scripts: dict[str, None] = {}
         self._parts = [f"<h1>{escaped(title)}</h1>"]
         if summary:
             self._parts.append(f'<p class="soft">{escaped(summary)}</p>')
@@ -85,6 +98,14 @@ class Page:
         note = f"<figcaption>{escaped(caption)}</figcaption>" if caption else ""
         self._parts.append(f"<figure>{drawing}{note}</figure>")
 
+    def script(self, code: str) -> None:
+        """Add a script of tilesegm, once; the browser runs no other: it knows them by their hashes.
+
+        Args:
+            code: a constant, with nothing of a user's in it.
+        """
+        self._scripts[code] = None
+
     def key(self, entries: Iterable[tuple[str, tuple[int, int, int]]]) -> None:
         """Add a legend of names and colours."""
         items = "".join(
@@ -100,16 +121,23 @@ class Page:
             OutputError: the page cannot be written.
         """
         target = Path(path)
+        scripts = "".join(f"<script>{code}</script>" for code in self._scripts)
         text = (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+            f'<meta http-equiv="Content-Security-Policy" content="{self._policy}">'
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escaped(self._title)}</title><style>{_STYLE}</style></head><body>"
             + "\n".join(self._parts)
-            + f"<footer>tilesegm {__version__}</footer></body></html>\n"
+            + f"<footer>tilesegm {__version__}</footer>{scripts}</body></html>\n"
         )
         write_file(target, text, PAGE_MARK)
         return target
+
+    @property
+    def _policy(self) -> str:
+        hashes = [b64encode(sha256(code.encode()).digest()).decode() for code in self._scripts]
+        allowed = " ".join(f"'sha256-{digest}'" for digest in hashes)
+        return f"{_POLICY}; script-src {allowed}" if hashes else _POLICY
 
 
 def _shown(value: object) -> str:

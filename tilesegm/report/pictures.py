@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.pictures.colours import colour_classes, colour_errors
-from tilesegm.pictures.png import encode_png
+from tilesegm.pictures.png import encode_jpeg, encode_png
 from tilesegm.report.text import escaped
 
-__all__ = ["comparison", "picture"]
+__all__ = ["comparison", "data_address", "picture"]
 
 
-def picture(rgb: NDArray[np.uint8], *, width: int | None = None, alt: str = "") -> str:
+def data_address(data: bytes, kind: str) -> str:
+    """Return a picture's bytes as the address that stands for them."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def picture(
+    rgb: NDArray[np.uint8], *, width: int | None = None, alt: str = "", photo: bool = False
+) -> str:
     """Return an ``img`` element that holds the picture itself.
 
     Args:
@@ -24,12 +31,14 @@ def picture(rgb: NDArray[np.uint8], *, width: int | None = None, alt: str = "") 
         width: width on the page in pixels; that of the picture when not given. Enlarged pixels
             stay squares.
         alt: text in place of the picture, for readers who cannot see it.
+        photo: whether it is kept as JPEG, which is smaller and not exact.
     """
-    data = base64.b64encode(encode_png(rgb)).decode("ascii")
+    data = encode_jpeg(rgb) if photo else encode_png(rgb)
+    address = data_address(data, "jpeg" if photo else "png")
     shown = width or rgb.shape[1]
     pixelated = ";image-rendering:pixelated" if shown > rgb.shape[1] else ""
     return (
-        f'<img src="data:image/png;base64,{data}" width="{shown}" alt="{escaped(alt)}" '
+        f'<img src="{address}" width="{shown}" alt="{escaped(alt)}" '
         f'style="width:{shown}px{pixelated}">'
     )
 

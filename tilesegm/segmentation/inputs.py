@@ -58,15 +58,19 @@ class Inputs:
                 "began (its size, times or inode differ); compute all of it again with --overwrite"
             )
 
-    def check_unchanged(self, staging: Staging) -> None:
+    def check_unchanged(self, staging: Staging | None = None) -> None:
         """Refuse the results of files that changed while they were read, and discard them.
+
+        Args:
+            staging: holds the results, if they are on disk.
 
         Raises:
             SourceError: they did.
         """
         changed = FileStates.of(self.files, content=self.content).changed_since(self.states)
         if changed:
-            staging.discard()
+            if staging is not None:
+                staging.discard()
             more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
             raise SourceError(
                 f"{changed[0]}{more} changed while it was read, so the result would mix old and "

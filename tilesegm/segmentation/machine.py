@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
 
 from tilesegm.engine.plan import Plan
 from tilesegm.errors import BudgetError
 
-__all__ = ["check_machine", "machine_memory"]
+__all__ = ["check_machine", "free_memory", "machine_memory"]
 
+_MEMORY = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -22,6 +24,15 @@ def machine_memory() -> int | None:
     with suppress(OSError, ValueError):  # no container, or "max"
         sizes.append(int(_CONTAINER.read_text()))
     return min(sizes, default=None)
+
+
+def free_memory() -> int | None:
+    """Return bytes that a process may still take; None where the system does not tell."""
+    sizes = [machine_memory()]
+    with suppress(OSError, ValueError):  # Linux alone tells
+        found = re.search(r"^MemAvailable:\s+(\d+) kB", _MEMORY.read_text(), re.MULTILINE)
+        sizes.append(int(found[1]) * 1024 if found else None)
+    return min((size for size in sizes if size is not None), default=None)
 
 
 def check_machine(plan: Plan, limit: int | None) -> None:

@@ -15,11 +15,14 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.ownership import check_apart
 from tilesegm.segmentation.folders import expand_folders
+from tilesegm.segmentation.in_memory import check_without_output, segment_in_memory
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import check_inputs, output_paths, reads_of
 from tilesegm.segmentation.result import Segmentation
-from tilesegm.segmentation.segment import Request, run_request
+from tilesegm.segmentation.segment import run_request
+from tilesegm.segmentation.segmented_image import SegmentedImage
 from tilesegm.segmentation.setup import open_predictor
+from tilesegm.segmentation.work import Request
 from tilesegm.shown import without_secrets
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.names import stem_of
@@ -33,13 +36,15 @@ class BatchItem:
 
     image: str
     """As it was passed; secrets of a URL are hidden in `summary` and in the text of this value."""
-    result: Segmentation | None = None
+    result: Segmentation | SegmentedImage | None = None
     error: TilesegmError | None = None
 
     def __repr__(self) -> str:
         name = without_secrets(Path(self.image).name)
         if self.result is None:
             return f"BatchItem({name}: {type(self.error).__name__}: {self.error})"
+        if isinstance(self.result, SegmentedImage):
+            return f"BatchItem({name} -> {self.result})"
         return f"BatchItem({name} -> {self.result.output.name})"
 
     def summary(self) -> dict[str, Any]:
@@ -52,14 +57,14 @@ class BatchItem:
 def segment_many(
     images: Iterable[Any] | Mapping[str, Any],
     model: Any,
-    folder: str | Path,
+    folder: str | Path | None = None,
     *,
     tiling: Tiling | None = None,
     options: Options | None = None,
     overwrite: bool = False,
     on_event: OnEvent = ignore,
 ) -> list[BatchItem]:
-    """Segment many images into a folder, one after the other; the model is opened once.
+    """Segment many images into a folder or arrays, one after the other; the model is opened once.
 
     An image that fails is reported and does not stop the others. After an interruption the same
     call skips finished images and resumes the unfinished one.
@@ -69,7 +74,9 @@ def segment_many(
             it; or a mapping of names to them. Arrays without a name are called ``image_0``,
             ``image_1`` and so on, by their place.
         model: a model as in `segment`.
-        folder: folder that gets ``NAME_classes.tif`` for each image; created when absent.
+        folder: folder that gets ``NAME_classes.tif`` for each image; created when absent. None
+            for arrays, which all stay in memory; an image that no longer fits is an error of its
+            item.
         tiling: size, overlap and blending of tiles.
         options: everything else, the same for all images.
         overwrite: replace finished outputs.
@@ -93,16 +100,11 @@ def segment_many(
     """
     request = Request.of(model, tiling, options, overwrite)
     named = _name_images(images, on_event)
-    folder = Path(folder)
-    outputs = _name_outputs([name for name, _ in named], folder)
-    paths = [path for one in outputs for path in output_paths(one, request.options).values()]
-    check_inputs(paths, reads_of([image for _, image in named], model, request.options))
-    try:
-        if not folder.is_dir():
-            folder.mkdir()
-            flush(folder.parent)  # or finished maps could go with their folder
-    except OSError as error:
-        raise OutputError(f"folder {folder} cannot be made: {error.strerror}") from error
+    if folder is None:
+        check_without_output(request)
+        outputs: list[Path | None] = [None] * len(named)
+    else:
+        outputs = [*_make_folder(Path(folder), named, model, request)]
     opened: list[Predictor] = []
 
     def opener(info: ImageInfo) -> Predictor:
@@ -113,7 +115,11 @@ def segment_many(
     items = []
     for (name, image), output in zip(named, outputs, strict=True):
         try:
-            result = run_request(image, opener, output, request, on_event)
+            result = (
+                segment_in_memory(image, opener, request, on_event)
+                if output is None
+                else run_request(image, opener, output, request, on_event)
+            )
         except TilesegmError as error:
             if isinstance(error, ModelError) and isinstance(model, str | Path) and not opened:
                 raise  # a file that is no model suits no other image either
@@ -121,6 +127,22 @@ def segment_many(
         else:
             items.append(BatchItem(image=name, result=result))
     return items
+
+
+def _make_folder(
+    folder: Path, named: list[tuple[str, Any]], model: Any, request: Request
+) -> list[Path]:
+    """Make the folder of the outputs, once nothing is against them, and name them."""
+    outputs = _name_outputs([name for name, _ in named], folder)
+    paths = [path for one in outputs for path in output_paths(one, request.options).values()]
+    check_inputs(paths, reads_of([image for _, image in named], model, request.options))
+    try:
+        if not folder.is_dir():
+            folder.mkdir()
+            flush(folder.parent)  # or finished maps could go with their folder
+    except OSError as error:
+        raise OutputError(f"folder {folder} cannot be made: {error.strerror}") from error
+    return outputs
 
 
 def _name_images(images: Any, on_event: OnEvent) -> list[tuple[str, Any]]:

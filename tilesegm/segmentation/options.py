@@ -54,6 +54,8 @@ class Options:
     """Applied to the pixels of a bare network; a bundle carries its own."""
     network_outputs: OutputKind = "auto"
     """Outputs of the network are ``"logits"`` or ``"probabilities"``; ``"auto"`` finds out."""
+    classes: tuple[str, ...] | None = None
+    """Names of the classes of a bare network, in the order of ids; a bundle brings its own."""
     head: str | int | None = None
     """Output to use of a network that has several, by name or number."""
     precision: Precision = "float32"

@@ -20,6 +20,7 @@ from tilesegm.segmentation.recipe import Recipe
 from tilesegm.sink.check import check_output
 from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
+from tilesegm.sink.png_map import check_png_fits, check_world_file, finish_png
 from tilesegm.sink.provenance import MapFacts, digest
 from tilesegm.sink.staging import Staging, staging_folder
 from tilesegm.sink.standing import check_ours
@@ -33,6 +34,7 @@ from tilesegm.version import __version__
 __all__ = [
     "UNSURE",
     "Places",
+    "check_format",
     "check_inputs",
     "check_outputs",
     "extra_paths",
@@ -74,6 +76,18 @@ def check_outputs(paths: Iterable[Path]) -> None:
     for path in dict.fromkeys(paths):
         check_output(path)
         check_ours(path)
+        if path.suffix.lower() == ".png":
+            check_world_file(path)
+
+
+def check_format(paths: Iterable[Path], plan: Plan) -> None:
+    """Refuse results that the format of the output cannot hold.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    if any(path.suffix.lower() == ".png" for path in paths):
+        check_png_fits(plan.info.pixels, plan.decision.layers, plan.decision.classes)
 
 
 def reads_of(image: Any, model: Any, options: Options) -> list[tuple[str, Any]]:
@@ -195,6 +209,8 @@ def finish_outputs(
 
     if output.suffix.lower() == ".zarr":
         finish_zarr(staging, output, facts, report, ready)
+    elif output.suffix.lower() == ".png":
+        finish_png(staging, paths, facts, report, ready)
     else:
         tiff = TiffOptions(compress=options.compress)
         finish_geotiff(staging, paths, facts, tiff, report, ready)

@@ -55,7 +55,7 @@ class Recipe:
         try:
             plain = json.loads(text)
             options = plain.pop("options")
-            for name in ("bands", "augment", "offsets"):
+            for name in ("bands", "classes", "augment", "offsets"):
                 options[name] = None if options.get(name) is None else tuple(options[name])
             options["augment"] = options["augment"] or ()
             if "normalisation" in options:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
-from tilesegm.engine.batches import read_tiles
-from tilesegm.engine.plan import CHUNK, Plan, make_fingerprint
+from tilesegm.engine.plan import CHUNK
 from tilesegm.engine.run import TileCounts, finished_pixels, run_regions
-from tilesegm.engine.stream import Job
 from tilesegm.errors import OutputError
 from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
-from tilesegm.segmentation.inputs import Inputs
-from tilesegm.segmentation.machine import check_machine
+from tilesegm.segmentation.in_memory import check_without_output, segment_in_memory
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import (
     Places,
+    check_format,
     check_inputs,
     check_outputs,
     extra_paths,
@@ -30,10 +26,10 @@ from tilesegm.segmentation.outputs import (
     output_paths,
     reads_of,
 )
-from tilesegm.segmentation.recipe import Recipe, image_name
 from tilesegm.segmentation.result import Segmentation
-from tilesegm.segmentation.setup import notes_of, open_image, open_predictor, plan_for
-from tilesegm.segmentation.values import strange_values
+from tilesegm.segmentation.segmented_image import SegmentedImage
+from tilesegm.segmentation.setup import open_predictor
+from tilesegm.segmentation.work import Request, Work, open_work, tell_counts, tell_notes
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.sink.provenance import check_finished, digest
@@ -41,21 +37,15 @@ from tilesegm.sink.result_check import check_result
 from tilesegm.sink.staged_array import StagedDamageError
 from tilesegm.sink.staging import Staging, has_unfinished, staging_folder
 from tilesegm.sink.staging_folder import remove_leftovers
-from tilesegm.source.area import open_area
-from tilesegm.source.base import ImageInfo, Source
-from tilesegm.source.hidden import find_hidden
-from tilesegm.source.missing import infinite_note
-from tilesegm.source.vector.reading import tell
+from tilesegm.source.base import ImageInfo
 
-__all__ = ["Request", "run_request", "segment"]
+__all__ = ["run_request", "segment"]
 
 _ATTEMPTS = 3
 """Times that results are computed again which do not read back as they were written."""
 
-_LOOKED_AT = 2**22
-"""Pixels up to which all of them are looked at before a run, and samples of larger images."""
 
-
+@overload
 def segment(
     image: Any,
     model: Any,
@@ -65,7 +55,32 @@ def segment(
     options: Options | None = None,
     overwrite: bool = False,
     on_event: OnEvent = ignore,
-) -> Segmentation:
+) -> Segmentation: ...
+
+
+@overload
+def segment(
+    image: Any,
+    model: Any,
+    output: None = None,
+    *,
+    tiling: Tiling | None = None,
+    options: Options | None = None,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+) -> SegmentedImage: ...
+
+
+def segment(
+    image: Any,
+    model: Any,
+    output: str | Path | None = None,
+    *,
+    tiling: Tiling | None = None,
+    options: Options | None = None,
+    overwrite: bool = False,
+    on_event: OnEvent = ignore,
+) -> Segmentation | SegmentedImage:
     """Segment an image of any size into a class map, in bounded memory.
 
     An interrupted run keeps its finished regions beside the output; the same call resumes it.
@@ -74,7 +89,8 @@ def segment(
         image: path, URL, list of paths, or array; see `open_source`.
         model: bundle folder, ``.keras`` file, SavedModel folder, Keras model, or any callable
             ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
-        output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr.
+        output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr, ``.png`` for
+            photos; None for arrays in memory, which are refused where they do not fit.
         tiling: size, overlap and blending of tiles.
         options: everything else.
         overwrite: replace a finished output of tilesegm, and discard unfinished work, unless an
@@ -84,7 +100,7 @@ def segment(
     Raises:
         InputError: image, model or settings cannot be used, or do not fit each other.
         OutputError: the output cannot be written.
-        BudgetError: the run needs more memory than allowed.
+        BudgetError: the run needs more memory than allowed, or arrays do not fit.
         ResumeError: unfinished work beside the output differs, or another run writes it.
 
     Example:
@@ -101,32 +117,26 @@ def segment(
         >>> with ts.open_source(result.output) as classes:
         ...     classes.read(ts.Window(0, 248, 1, 4)).values[0, :, 0]
         array([0, 0, 2, 2], dtype=uint8)
+
+        Without an output the class map is an array:
+
+        >>> result = ts.segment(image, lambda pixels: pixels, tiling=tiling)
+        >>> result
+        SegmentedImage(300 x 400 px: class 0 62 %, class 2 38 %, class 1 0 %)
+        >>> result.classes[0, 248:252]
+        array([0, 0, 2, 2], dtype=uint8)
     """
     request = Request.of(model, tiling, options, overwrite)
+    if output is None:
+        check_without_output(request)
+        return segment_in_memory(
+            image, lambda info: open_predictor(model, info, request.options), request, on_event
+        )
     paths = output_paths(Path(output), request.options).values()
     check_inputs(paths, reads_of(image, model, request.options))
     return run_request(
         image, lambda info: open_predictor(model, info, request.options), output, request, on_event
     )
-
-
-@dataclass(frozen=True)
-class Request:
-    """Settings of a run, for one image or many."""
-
-    tiling: Tiling
-    options: Options
-    overwrite: bool
-    model: str | None
-    """Path of the network, which results tell."""
-
-    @classmethod
-    def of(
-        cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
-    ) -> Request:
-        """Fill in what was left out."""
-        path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
-        return cls(tiling or Tiling(), options or Options(), overwrite, path)
 
 
 def run_request(
@@ -140,29 +150,16 @@ def run_request(
     began = time.monotonic()
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values())
-    with open_image(image, request.options) as source:
-        for note in source.info.notes:
-            on_event(Noted(f"{source.info.uri}: {note}"))
-        # Only alpha can be doubtful: nothing is read of an image without.
-        for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
-            if hidden.doubtful:
-                on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        work = _plan_work(image, source, opener, request, on_event)
+    with open_work(image, opener, request, on_event) as work:
         info = work.plan.info
+        check_format(paths.values(), work.plan)
         places = Places.of(paths.values())
         finished = not request.overwrite and _is_finished(paths, work, on_event)
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
             tiles, resumed = _run(work, paths, request, on_event, places)
-    if tiles.infinite:
-        on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
-    if tiles.empty == info.pixels:
-        area = request.options.area
-        where = f"outside {area}" if area else "missing: `tilesegm info` tells why"
-        if area and info.masked:
-            where = f"missing or {where}"
-        on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
+    tell_counts(work, tiles, on_event)
     seconds = time.monotonic() - began
     if not finished:
         on_event(RunEnded(info.uri, seconds))
@@ -179,64 +176,7 @@ def run_request(
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Work:
-    """An image and a network that fit each other."""
-
-    plan: Plan
-    job: Job
-    fingerprint: dict[str, Any]
-    inputs: Inputs
-    request: Request
-    image: str | list[str] | None
-    """What opens the image again, if anything does."""
-
-    def recipe(self, staging: Staging) -> Recipe:
-        """Say how the staged results were made."""
-        return Recipe(
-            image=self.image,
-            model=self.request.model,
-            tiling=self.request.tiling,
-            options=self.request.options,
-            batch=staging.notes.get("batch", self.job.reading.batch),
-            fingerprint=self.fingerprint,
-        )
-
-
-def _plan_work(
-    image: Any,
-    source: Source,
-    opener: Callable[[ImageInfo], Predictor],
-    request: Request,
-    on_event: OnEvent,
-) -> _Work:
-    options = request.options
-    area = open_area(options.area, source.info) if options.area else None
-    told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
-    for line in told:
-        on_event(Noted(line))
-    inputs = Inputs.of(source, area, options)
-    predictor = opener(source.info)
-    plan = plan_for(source.info, predictor.spec, request.tiling, options)
-    check_machine(plan, options.memory)
-    reading = plan.reading(source, area)
-    if options.precision == "auto":
-        # The first call decides on the precision. Let it be the same tile in a resumed run,
-        # and the first image in a resumed batch.
-        rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
-        predictor(read_tiles(reading, rows[len(rows) // 2].start, cols[len(cols) // 2].start))
-    job = Job(reading, predictor, plan.decision)
-    return _Work(
-        plan=plan,
-        job=job,
-        fingerprint=inputs.add_to(make_fingerprint(plan, area)),
-        inputs=inputs,
-        request=request,
-        image=image_name(image, source.info.uri),
-    )
-
-
-def _is_finished(paths: dict[str, Path], work: _Work, on_event: OnEvent) -> bool:
+def _is_finished(paths: dict[str, Path], work: Work, on_event: OnEvent) -> bool:
     """Tell whether the outputs are those of this work already, and whole.
 
     Raises:
@@ -266,7 +206,7 @@ def _is_finished(paths: dict[str, Path], work: _Work, on_event: OnEvent) -> bool
 
 
 def _run(
-    work: _Work, paths: dict[str, Path], request: Request, on_event: OnEvent, places: Places
+    work: Work, paths: dict[str, Path], request: Request, on_event: OnEvent, places: Places
 ) -> tuple[TileCounts, int]:
     """Compute what is not yet staged, and make the outputs.
 
@@ -287,9 +227,7 @@ def _run(
     ) as staging:
         work.inputs.check_resumed(staging)
         resumed = _begin(work, staging, on_event)
-        strange = strange_values(work.job.reading.source, plan.spec)
-        for note in filter(None, [*notes_of(plan), strange]):
-            on_event(Noted(note))
+        tell_notes(work, on_event)
         tiles = _compute(work, staging, on_event)
         work.inputs.check_unchanged(staging)
         for left in reversed(range(_ATTEMPTS)):
@@ -310,7 +248,7 @@ def _run(
     return tiles, resumed
 
 
-def _begin(work: _Work, staging: Staging, on_event: OnEvent) -> int:
+def _begin(work: Work, staging: Staging, on_event: OnEvent) -> int:
     """Say what was found to be damaged and how many pixels are finished, and return that."""
     info = work.plan.info
     finished = finished_pixels(work.plan.panels, staging)
@@ -320,7 +258,7 @@ def _begin(work: _Work, staging: Staging, on_event: OnEvent) -> int:
     return finished
 
 
-def _compute(work: _Work, staging: Staging, on_event: OnEvent) -> TileCounts:
+def _compute(work: Work, staging: Staging, on_event: OnEvent) -> TileCounts:
     try:
         return run_regions(work.job, work.plan.panels, staging, on_event)
     except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from tilesegm.engine.decide import Decision
@@ -9,7 +10,9 @@ from tilesegm.engine.plan import Plan, make_plan
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
+from tilesegm.model.bundle import is_bundle
 from tilesegm.model.checked_predictor import CheckedPredictor
+from tilesegm.model.named_predictor import NamedPredictor
 from tilesegm.model.outputs import Outputs
 from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.decision import decision_note, rule_of
@@ -42,6 +45,8 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
     """Open a model as the options say, and check that it takes the bands of the image."""
     from tilesegm.model.open import open_model
 
+    if options.classes is not None and isinstance(model, str | Path) and is_bundle(Path(model)):
+        raise SettingsError(f"{model} is a bundle, which names its classes; give no other names")
     predictor = open_model(
         model,
         normalisation=options.normalisation,
@@ -50,6 +55,8 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
         outputs=outputs_of(options),
         bands=info.bands,
     )
+    if options.classes is not None:
+        predictor = NamedPredictor(predictor, options.classes)
     checked = outputs_of(options).needed and predictor.spec.probed
     return CheckedPredictor(predictor) if checked else predictor
 

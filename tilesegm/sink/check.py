@@ -13,7 +13,7 @@ from tilesegm.source.names import file_of
 
 __all__ = ["SUFFIXES", "check_output", "check_space"]
 
-SUFFIXES = (".tif", ".tiff", ".zarr")
+SUFFIXES = (".tif", ".tiff", ".zarr", ".png")
 
 
 def check_output(output: Path | str, source: str | None = None) -> None:

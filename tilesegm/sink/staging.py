@@ -113,6 +113,11 @@ class Staging(Closing):
         return staging
 
     @property
+    def place(self) -> str:
+        """What it is called in messages."""
+        return str(self.folder)
+
+    @property
     def done(self) -> KeysView[int]:
         """Numbers of the regions whose results are safe; a view that grows with them."""
         return self.facts.keys()

@@ -1,0 +1,79 @@
+"""The confidence of a class map: the layer beside it, or a raster that the user names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tilesegm.cartography.class_map import ShownMap
+from tilesegm.errors import SourceError
+from tilesegm.sink.provenance import read_map_facts
+from tilesegm.source.base import Source, same_place
+from tilesegm.source.names import is_zarr
+from tilesegm.source.open import open_source
+
+__all__ = ["kind_of_confidence", "open_confidence"]
+
+_KINDS = {
+    "top": "the probability of the class",
+    "margin": "the probability of the class over that of the second",
+    "entropy": "one minus the entropy of the probabilities",
+}
+
+
+def open_confidence(shown: ShownMap, given: str | None = None) -> Source | None:
+    """Open the confidence of a map, values from 0 to 1; None where there is none.
+
+    Args:
+        shown: the map.
+        given: a raster in place of the layer of the same run that lies beside the map.
+
+    Raises:
+        SourceError: the raster cannot be read, or is not on the grid of the map.
+    """
+    path = given or _beside(shown)
+    if path is None:
+        return None
+    facts = read_map_facts(path)
+    if facts.version is not None and facts.layer != "confidence":
+        raise SourceError(
+            f"{path} holds the {facts.layer} of a map; give its confidence, which predict "
+            "--confidence top writes"
+        )
+    with open_source(path) as stored:
+        scaled = bool(stored.info.scaling)
+    source = open_source(path, unscale=scaled)
+    info, grid = source.info, shown.info
+    size, wanted = (info.height, info.width), (grid.height, grid.width)
+    here, there = info.georeference, shown.place
+    if info.bands == 1 and size == wanted and same_place(here, there, *size):
+        return source
+    source.close()
+    if given is None:
+        return None
+    raise SourceError(
+        f"{info.uri} has {info.bands} bands of {info.height} x {info.width} pixels; expected one "
+        f"band on the grid of {grid.uri}, {grid.height} x {grid.width} pixels"
+    )
+
+
+def _beside(shown: ShownMap) -> str | None:
+    path, fingerprint = Path(shown.path), shown.facts.fingerprint
+    if fingerprint is None:
+        return None
+    if is_zarr(shown.path):
+        beside = path / "confidence"
+    else:
+        beside = path.with_name(f"{path.stem}_confidence{path.suffix}")
+        if not beside.is_file() or read_map_facts(beside).fingerprint != fingerprint:
+            return None
+    return str(beside) if beside.exists() else None
+
+
+def kind_of_confidence(shown: ShownMap) -> str:
+    """Say what confidence is in a map of ours; nothing where it does not tell."""
+    try:
+        kind = json.loads(shown.facts.run or "")["options"]["confidence"]
+    except (ValueError, LookupError, TypeError):
+        return ""
+    return _KINDS.get(kind, "") if isinstance(kind, str) else ""

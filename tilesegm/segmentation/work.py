@@ -1,0 +1,152 @@
+"""An image and a network that fit each other: all that a run needs but a place for its results."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tilesegm.engine.batches import read_tiles
+from tilesegm.engine.plan import Plan, make_fingerprint
+from tilesegm.engine.run import TileCounts
+from tilesegm.engine.stream import Job
+from tilesegm.events import Noted, OnEvent
+from tilesegm.grid.tiling import Tiling
+from tilesegm.model.base import Predictor
+from tilesegm.segmentation.inputs import Inputs
+from tilesegm.segmentation.machine import check_machine
+from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.recipe import Recipe, image_name
+from tilesegm.segmentation.setup import notes_of, open_image, plan_for
+from tilesegm.segmentation.values import strange_values
+from tilesegm.sink.staging import Staging
+from tilesegm.source.area import open_area
+from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.hidden import find_hidden
+from tilesegm.source.missing import infinite_note
+from tilesegm.source.vector.reading import tell
+
+__all__ = ["Request", "Work", "open_work", "tell_counts", "tell_notes"]
+
+_LOOKED_AT = 2**22
+"""Pixels up to which all of them are looked at before a run, and samples of larger images."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Settings of a run, for one image or many."""
+
+    tiling: Tiling
+    options: Options
+    overwrite: bool
+    model: str | None
+    """Path of the network, which results tell."""
+
+    @classmethod
+    def of(
+        cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
+    ) -> Request:
+        """Fill in what was left out."""
+        path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
+        return cls(tiling or Tiling(), options or Options(), overwrite, path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """An image and a network that fit each other."""
+
+    plan: Plan
+    job: Job
+    fingerprint: dict[str, Any]
+    inputs: Inputs
+    request: Request
+    image: str | list[str] | None
+    """What opens the image again, if anything does."""
+
+    def recipe(self, staging: Staging) -> Recipe:
+        """Say how the staged results were made."""
+        return Recipe(
+            image=self.image,
+            model=self.request.model,
+            tiling=self.request.tiling,
+            options=self.request.options,
+            batch=staging.notes.get("batch", self.job.reading.batch),
+            fingerprint=self.fingerprint,
+        )
+
+
+@contextmanager
+def open_work(
+    image: Any,
+    opener: Callable[[ImageInfo], Predictor],
+    request: Request,
+    on_event: OnEvent,
+) -> Iterator[Work]:
+    """Open an image with the network that ``opener`` gives for it, and plan the run.
+
+    Raises:
+        InputError: image, model or settings cannot be used, or do not fit each other.
+        BudgetError: the run needs more memory than allowed.
+    """
+    with open_image(image, request.options) as source:
+        for note in source.info.notes:
+            on_event(Noted(f"{source.info.uri}: {note}"))
+        # Only alpha can be doubtful: nothing is read of an image without.
+        for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
+            if hidden.doubtful:
+                on_event(Noted(f"{source.info.uri}: {hidden.text}"))
+        yield _plan_work(image, source, opener, request, on_event)
+
+
+def tell_notes(work: Work, on_event: OnEvent) -> None:
+    """Say what is assumed, before tiles are computed."""
+    strange = strange_values(work.job.reading.source, work.plan.spec)
+    for note in filter(None, [*notes_of(work.plan), strange]):
+        on_event(Noted(note))
+
+
+def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
+    """Say which pixels got no class for a reason that is seldom meant."""
+    info, area = work.plan.info, work.request.options.area
+    if tiles.infinite:
+        on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
+    if tiles.empty == info.pixels:
+        where = f"outside {area}" if area else "missing: `tilesegm info` tells why"
+        if area and info.masked:
+            where = f"missing or {where}"
+        on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
+
+
+def _plan_work(
+    image: Any,
+    source: Source,
+    opener: Callable[[ImageInfo], Predictor],
+    request: Request,
+    on_event: OnEvent,
+) -> Work:
+    options = request.options
+    area = open_area(options.area, source.info) if options.area else None
+    told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
+    for line in told:
+        on_event(Noted(line))
+    inputs = Inputs.of(source, area, options)
+    predictor = opener(source.info)
+    plan = plan_for(source.info, predictor.spec, request.tiling, options)
+    check_machine(plan, options.memory)
+    reading = plan.reading(source, area)
+    if options.precision == "auto":
+        # The first call decides on the precision. Let it be the same tile in a resumed run,
+        # and the first image in a resumed batch.
+        rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
+        predictor(read_tiles(reading, rows[len(rows) // 2].start, cols[len(cols) // 2].start))
+    job = Job(reading, predictor, plan.decision)
+    return Work(
+        plan=plan,
+        job=job,
+        fingerprint=inputs.add_to(make_fingerprint(plan, area)),
+        inputs=inputs,
+        request=request,
+        image=image_name(image, source.info.uri),
+    )

@@ -48,6 +48,10 @@ class Polygons:
     def __len__(self) -> int:
         return len(self._shapes)
 
+    def take(self, which: NDArray[np.bool_]) -> Polygons:
+        """Return some of the polygons, by a mask."""
+        return Polygons(self._shapes[which])
+
     def burn(
         self, window: Window, values: NDArray[np.int32], *, fill: int, all_touched: bool = False
     ) -> NDArray[np.int32]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.source.annotations.annotated import Annotated
+from tilesegm.source.annotations.opened import open_annotations
 from tilesegm.source.reach import Reach
 from tilesegm.source.vector.listing import ListedLayer, file_state
 from tilesegm.source.vector.shapes import decoded_shapes
 
-__all__ = ["ANNOTATED", "Features", "annotated_features", "load_all", "load_near"]
+__all__ = ["ANNOTATED", "Features", "annotated_attribute", "annotated_features", "load_all", "load_near"]
 
 ANNOTATED = ("label", "object")
 """Attributes of the shapes of annotation files."""
@@ -89,6 +91,11 @@ def _load(layer: ListedLayer, columns: tuple[str, ...] | None, box: Any) -> Feat
         encoded = np.full(len(numbers), None)
     fields = dict(zip(meta["fields"], values, strict=True))
     return Features(np.asarray(numbers, np.int64), encoded, fields)
+
+
+def annotated_attribute(path: Path) -> str | None:
+    """Return the attribute that holds the class in a file of an annotation tool."""
+    return ANNOTATED[0] if open_annotations(path) is not None else None
 
 
 def annotated_features(images: Sequence[Annotated]) -> Features:

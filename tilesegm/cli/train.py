@@ -136,6 +136,10 @@ def init(
     attribute: Annotated[
         str | None, typer.Option(help="Attribute of a polygon file that holds the class.")
     ] = None,
+    buffer: Annotated[
+        str | None,
+        typer.Option(help="Draw points and lines too, this wide to each side: 3 (px) or 2.5m."),
+    ] = None,
     stack: Stack = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -153,6 +157,7 @@ def init(
             labels or (),
             output,
             attribute=attribute,
+            buffer=buffer,
             stack=stack,
             overwrite=overwrite,
             on_event=progress,

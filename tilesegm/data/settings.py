@@ -44,11 +44,11 @@ class SceneSettings:
     image: str | tuple[str, ...]
     """File or URL of the image, or a list of files of one grid whose bands become one image."""
     labels: str
-    """Raster of ids, mask of colours, or vector file; ``instances`` for 1 where an object of
-    ``instances`` is and 0 elsewhere."""
+    """Raster of ids, mask of colours, vector file, or annotations (LabelMe, COCO, CVAT, Label
+    Studio); ``instances`` for 1 where an object of ``instances`` is and 0 elsewhere."""
     instances: str | None = None
-    """Object ids for border weights: a raster (0 is background), or a pattern with ``*`` of one
-    mask an object."""
+    """Object ids for border weights: a raster (0 is background), polygons or annotations, or a
+    pattern with ``*`` of one mask an object."""
     area: str | None = None
     """Polygons or mask raster; pixels outside are not learnt from."""
     group: str | None = None

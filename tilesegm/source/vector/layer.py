@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.source.vector.buffer import Buffer
 from tilesegm.source.vector.listing import find_column
 from tilesegm.source.vector.values import plain_values
 
@@ -37,6 +38,15 @@ class VectorLayer:
 
         areas: NDArray[np.float64] = shapely.area(self.polygons)
         return areas
+
+    def areas_with(self, buffer: Buffer | None) -> NDArray[np.float64]:
+        """Return the areas, those of lines and points with a buffer in the same unit."""
+        import shapely
+
+        if buffer is None:
+            return self.areas
+        thin = shapely.get_dimensions(self.polygons) < 2
+        return np.where(thin, shapely.area(shapely.buffer(self.polygons, buffer.amount)), self.areas)
 
     def values(self, attribute: str) -> tuple[int | str | None, ...]:
         """Return an attribute as settings write it; None where a polygon has none."""

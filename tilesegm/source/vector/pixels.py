@@ -28,7 +28,7 @@ def may_count_pixels(address: VectorAddress) -> bool:
 
     GeoJSON names none where it means degrees, and so do programs that mean pixels.
     """
-    if address.crs is not None:
+    if address.crs is not None or open_annotations(address.path) is not None:
         return False
     return all(
         crs in (None, PIXELS) or (in_degrees(crs) and not are_degrees(extent))

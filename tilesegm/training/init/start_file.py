@@ -21,6 +21,7 @@ from tilesegm.training.init.hold_out import are_slices, hold_outs
 from tilesegm.training.init.lists import files_of_lists, with_roles
 from tilesegm.training.init.objects import survey_objects
 from tilesegm.training.init.pairing import Scene, pair
+from tilesegm.training.init.sizes import check_annotated_sizes
 from tilesegm.training.init.start_choices import Choices, choose
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_image, survey_labels
 from tilesegm.training.init.trial import first_that_works, open_as_training
@@ -37,6 +38,7 @@ def write_start(
     path: str | Path,
     *,
     attribute: str | None = None,
+    buffer: str | None = None,
     stack: bool = False,
     overwrite: bool = False,
     on_event: OnEvent = ignore,
@@ -50,6 +52,7 @@ def write_start(
             pattern for each of the images; none where they stand in the folders of the images.
         path: the file to write.
         attribute: attribute of vector files that holds the class.
+        buffer: around points and lines of vector files that are drawn, such as ``3`` or ``2.5m``.
         stack: whether all images are bands of one.
         overwrite: whether a file that is there may be replaced.
         on_event: called with progress, and with notes on what is left out or assumed.
@@ -77,12 +80,15 @@ def write_start(
     if any(scene.objects for scene in scenes):
         surveyed = survey_objects([(scene.image[0], scene.labels) for scene in scenes])
     else:
-        surveyed = survey_labels(list(dict.fromkeys(s.labels for s in scenes)), attribute)
+        check_annotated_sizes(scenes)
+        paths = list(dict.fromkeys(s.labels for s in scenes))
+        placed = any(survey.placed for survey in surveys)
+        surveyed = survey_labels(paths, attribute, buffer, placed=placed)
     roles = any(scene.role == "validation" for scene in scenes)
     places = len(files) < len(scenes)
     ways = list(hold_outs(surveys, roles=roles, places=places, slices=are_slices(names, surveys)))
     entries = [relative_to(folder, entry) for entry in entries]
-    choices = choose(entries, surveys, surveyed, ways[0])
+    choices = choose(entries, surveys, surveyed, ways[0], buffer)
     notes = (*notes, *choices.notes)
     for note in notes:
         on_event(Noted(note))
@@ -93,7 +99,7 @@ def write_start(
         for note in scene_notes(opened):
             on_event(Noted(note))
     if way is not ways[0]:
-        choices = choose(entries, surveys, surveyed, way)
+        choices = choose(entries, surveys, surveyed, way, buffer)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
     if os.path.lexists(path) and (state_of(path) != before or not carries(path, _MARK)):
         kept = free_name(path, "old")

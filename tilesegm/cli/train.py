@@ -164,10 +164,11 @@ def init(
         )
     if not quiet:
         classes = choices.chosen["data"]["labels"]["classes"]
-        say(
-            f"{output}: {len(classes)} classes; name them in the file, then: "
-            f"tilesegm train {output} --dry-run"
-        )
+        told = "; name them in the file"
+        if choices.named:
+            names = [str(entry["name"]) for entry in classes]
+            told = f" ({', '.join(names[:8])}{' ...' if len(names) > 8 else ''})"
+        say(f"{output}: {len(classes)} classes{told}; then: tilesegm train {output} --dry-run")
 
 
 @train_app.command()

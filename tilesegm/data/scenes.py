@@ -248,8 +248,8 @@ class Scenes(Closing):
         if not pixels:
             return ()
         return (
-            f"{snapped:,} of {pixels:,} pixels of labels ({snapped / pixels:.2%}) have a colour that "
-            "settings do not name and become that of the nearest (labels.snap)"
+            f"{snapped:,} of {pixels:,} pixels of labels ({snapped / pixels:.2%}) have a colour "
+            "that settings do not name and become that of the nearest (labels.snap)"
             + (f"; one scene in {step} was looked at" if step > 1 else ""),
         )
 

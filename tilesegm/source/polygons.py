@@ -24,9 +24,13 @@ from tilesegm.source.vector.layers import read_layers
 from tilesegm.source.vector.miss import explain_miss
 from tilesegm.source.vector.pixels import in_pixels, may_count_pixels
 from tilesegm.source.vector.reading import Reading
+from tilesegm.source.vector.shapes import parts_in
 
 __all__ = ["PlacedPolygons", "Polygons", "read_polygons"]
 
+_FAR = 2**20
+"""Pixels from an image, beyond which polygons are cut off: GDAL draws nothing of those that reach
+where 32-bit numbers end."""
 _STEPS = 256
 """Corners are rounded to this part of a pixel. Products of such numbers are exact in float64 at
 the size of images, so that a pixel's centre on an edge falls to the same side in every window."""
@@ -121,9 +125,9 @@ def read_polygons(
     if info.georeference.transform is None and not in_pixels(address):
         if not may_count_pixels(address):
             raise SourceError(
-                f"polygons of {address.path} cannot be placed: {info.uri} has no georeference; give "
-                "a mask raster of the image's size instead, or say that coordinates count its "
-                f"pixels: {address.path}|crs={PIXELS}"
+                f"polygons of {address.path} cannot be placed: {info.uri} has no georeference; "
+                "give a mask raster of the image's size instead, or say that coordinates count "
+                f"its pixels: {address.path}|crs={PIXELS}"
             )
         address = replace(address, crs=PIXELS)
         why = "since neither the file nor the image says where it lies"
@@ -176,7 +180,7 @@ class _Reader:
         with vector_calls(address.path):
             for layer in layers:
                 placed, origins = footprint(layer.crs).place(layer.polygons, layer.features)
-                placed = buffer.drawn(placed, info) if buffer else placed
+                placed = _near(buffer.drawn(placed, info) if buffer else placed, info)
                 inside = shapely.intersects(placed, whole)
                 shapes.append(placed[inside])
                 numbers = layer.features[origins[inside]].tolist()
@@ -194,3 +198,18 @@ class _Reader:
             elsewhere=elsewhere,
         )
         return PlacedPolygons(Polygons(found), tuple(values), tuple(features), reading)
+
+
+def _near(shapes: NDArray[Any], info: ImageInfo) -> NDArray[Any]:
+    """Cut valid polygons off far from the image."""
+    import shapely
+
+    box = (-_FAR, -_FAR, info.width + _FAR, info.height + _FAR)
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    far = (bounds[:, :2] < box[:2]).any(axis=1) | (bounds[:, 2:] > box[2:]).any(axis=1)
+    if not far.any():
+        return shapes
+    shapes = shapes.copy()
+    cut = shapely.intersection(shapes[far], shapely.box(*box))
+    shapes[far] = np.array([*map(parts_in, cut), None], dtype=object)[:-1]
+    return shapes

@@ -43,7 +43,10 @@ class RasterLabels:
         ids_by_value = class_ids(settings)
         self._encode, self._name = _reading(source, ids_by_value)
         # A text that is no colour has been refused by now.
-        numbers = {int(v[1:], 16) if isinstance(v, str) else v: k for v, k in ids_by_value.items()}
+        numbers = {
+            int(v[1:], 16) if isinstance(v, str) else v: number
+            for v, number in ids_by_value.items()
+        }
         self._table = ValueTable(numbers)
         self._nearest = NearestColour(numbers) if self._snap else None
         if self._snap and any(isinstance(value, int) for value in ids_by_value):

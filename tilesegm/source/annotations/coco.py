@@ -27,7 +27,9 @@ def is_coco(content: Any) -> bool:
 
 def read_coco(content: Any) -> AnnotationFile:
     """Read all images: polygons, masks as runs, and boxes where there is nothing else."""
-    names = {text(each.get("id")): text(each.get("name")) for each in dicts(content.get("categories"))}
+    names = {
+        text(each.get("id")): text(each.get("name")) for each in dicts(content.get("categories"))
+    }
     of_image: dict[Any, list[Mapping[str, Any]]] = {}
     images: dict[Any, Image] = {}
     for each in dicts(content["images"]):
@@ -57,7 +59,8 @@ def _add(builder: Builder, entry: Mapping[str, Any], names: Mapping[Any, str | N
     if unnamed:
         label = f"category {text(number) or '?'}"
     crowd = entry.get("iscrowd") in (1, True)
-    shape, box = entry.get("segmentation"), entry.get("bbox")
+    shape: Any = entry.get("segmentation")
+    box: Any = entry.get("bbox")
     if isinstance(shape, Mapping):
         builder.add(label, lambda: rle_polygon(shape), crowd=crowd)
     elif shape:

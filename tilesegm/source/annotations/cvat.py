@@ -39,7 +39,9 @@ def read_cvat(content: str) -> AnnotationFile:
     read = []
     start = 0
     for each in root.iter("image"):
-        image = Image(each.get("name", "").replace("\\", "/"), _side(each, "height"), _side(each, "width"))
+        image = Image(
+            each.get("name", "").replace("\\", "/"), _side(each, "height"), _side(each, "width")
+        )
         builder = Builder(image, start)
         entries = [entry for entry in each if entry.tag in _KINDS]
         for entry in sorted(entries, key=_depth):
@@ -50,8 +52,8 @@ def read_cvat(content: str) -> AnnotationFile:
 
 
 def _add(builder: Builder, entry: ElementTree.Element) -> None:
-    label, group = text(entry.get("label")), entry.get("group_id")
-    group = None if group in (None, "0") else (label, group)
+    label, number = text(entry.get("label")), entry.get("group_id")
+    group = None if number in (None, "0") else (label, number)
     known: Mapping[str, Any] = entry.attrib
 
     def numbers(*names: str) -> list[float]:

@@ -41,7 +41,7 @@ def read_label_studio(content: Any) -> AnnotationFile:
             # Results of other kinds, such as choices, are no shapes.
             if str(entry.get("type", "")) not in ("choices", "textarea", "rating", "relation"):
                 _add(builder, entry)
-        for entry in (entry for several in results[1:] for entry in several):
+        for _ in range(sum(map(len, results[1:]))):
             builder.leave_out(_MORE)
         start = builder.stop
         read.append(builder.finish())

@@ -49,7 +49,7 @@ def rle_polygon(segmentation: Mapping[str, Any]) -> Any:
     """
     height, width = segmentation["size"]
     counts = segmentation["counts"]
-    if not all(isinstance(side, int) and 0 < side for side in (height, width)):
+    if not all(isinstance(side, int) and side > 0 for side in (height, width)):
         raise ValueError("no size")
     if height * width > _MOST_PIXELS:
         raise ValueError("too large")

@@ -38,8 +38,10 @@ def of_image(file: AnnotationFile, path: str, info: ImageInfo, scale: float = 1.
             f"{names[0] if names else 'none'}"
         )
     if problem := check_size(found, info.height, info.width, scale):
-        raise SourceError(f"{path}: {problem}; state how many pixels of the image each of the "
-                          f"annotations is: {path}|scale=2")
+        raise SourceError(
+            f"{path}: {problem}; state how many pixels of the image each of the "
+            f"annotations is: {path}|scale=2"
+        )
     return found
 
 
@@ -58,7 +60,8 @@ def listed_image(file: AnnotationFile, image: str) -> Annotated | None:
     names = {each.image.name for each in fitting}
     if len(fitting) > 1:
         raise SourceError(
-            f"{len(fitting)} images of the annotations may be {image}: {', '.join(sorted(names)[:3])}"
+            f"{len(fitting)} images of the annotations may be {image}: "
+            f"{', '.join(sorted(names)[:3])}"
         )
     return fitting[0] if fitting else None
 

@@ -23,10 +23,11 @@ def points_of(numbers: Any, least: int = 1) -> NDArray[np.float64]:
     """Return ``(n, 2)`` x and y of pairs, or of numbers in a row."""
     if not isinstance(numbers, Sequence) or isinstance(numbers, str):
         raise TypeError("no list of numbers")
-    points = np.asarray(numbers, dtype=object).ravel()
-    if not all(isinstance(each, int | float) for each in points):
+    pairs = [each for each in numbers if isinstance(each, Sequence) and len(each) == 2]
+    flat = [number for pair in pairs for number in pair] if len(pairs) == len(numbers) else numbers
+    if not all(isinstance(each, int | float) for each in flat):
         raise TypeError("no numbers")
-    points = points.astype(np.float64).reshape(-1, 2)
+    points = np.array(flat, np.float64).reshape(-1, 2)
     if len(points) < least or not np.isfinite(points).all():
         raise ValueError("too few points, or no finite ones")
     return points

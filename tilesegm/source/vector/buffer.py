@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
 from tilesegm.errors import SettingsError, SourceError
@@ -55,7 +54,9 @@ class Buffer:
         """
         if self.unit == "px":
             return self.amount
-        corners = np.array([[0.0, 0.0], [info.width, 0], [0, info.height], [info.width, info.height]])
+        corners = np.array(
+            [[0.0, 0.0], [info.width, 0], [0, info.height], [info.width, info.height]]
+        )
         return float(self.amount / self._metres(info, corners).min())
 
     def drawn(self, shapes: NDArray[Any], info: ImageInfo) -> NDArray[Any]:
@@ -97,17 +98,17 @@ class Buffer:
                 f"a buffer of {self} around lines and points has no meaning on {info.uri}, which "
                 "does not say where its pixels lie; give pixels, such as 3"
             )
-        affine = Affine(*place.transform)
-        corners = np.stack([places, places + (1, 0), places + (0, 1)]).reshape(-1, 2)
-        x, y = affine * corners.T
-        ground = np.column_stack([x, y])
+        steps = np.array([[0.0, 0.0], [1, 0], [0, 1]])
+        corners = (places + steps[:, None]).reshape(-1, 2)
+        affine = np.array(place.transform).reshape(2, 3)
+        ground = corners @ affine[:, :2].T + affine[:, 2]
         degrees = project(place.crs, DEGREES, ground).reshape(3, -1, 2)
-        steps = degrees[1:] - degrees[0]
+        across = degrees[1:] - degrees[0]
         # A pixel is small: the Earth around it is a plane, with its own metres for a degree.
         latitude = np.radians(degrees[0, :, 1])
         bend = 1 - _ECCENTRICITY * np.sin(latitude) ** 2
-        east = np.radians(steps[..., 0]) * np.cos(latitude) * _EQUATOR / np.sqrt(bend)
-        north = np.radians(steps[..., 1]) * _EQUATOR * (1 - _ECCENTRICITY) / bend**1.5
+        east = np.radians(across[..., 0]) * np.cos(latitude) * _EQUATOR / np.sqrt(bend)
+        north = np.radians(across[..., 1]) * _EQUATOR * (1 - _ECCENTRICITY) / bend**1.5
         sides: Points = np.hypot(east, north).T
         if not (np.isfinite(sides).all() and (sides > 0).all()):
             raise SourceError(

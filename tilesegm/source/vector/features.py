@@ -17,7 +17,14 @@ from tilesegm.source.reach import Reach
 from tilesegm.source.vector.listing import ListedLayer, file_state
 from tilesegm.source.vector.shapes import decoded_shapes
 
-__all__ = ["ANNOTATED", "Features", "annotated_attribute", "annotated_features", "load_all", "load_near"]
+__all__ = [
+    "ANNOTATED",
+    "Features",
+    "annotated_attribute",
+    "annotated_features",
+    "load_all",
+    "load_near",
+]
 
 ANNOTATED = ("label", "object")
 """Attributes of the shapes of annotation files."""

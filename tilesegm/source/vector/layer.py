@@ -46,7 +46,9 @@ class VectorLayer:
         if buffer is None:
             return self.areas
         thin = shapely.get_dimensions(self.polygons) < 2
-        return np.where(thin, shapely.area(shapely.buffer(self.polygons, buffer.amount)), self.areas)
+        return np.where(
+            thin, shapely.area(shapely.buffer(self.polygons, buffer.amount)), self.areas
+        )
 
     def values(self, attribute: str) -> tuple[int | str | None, ...]:
         """Return an attribute as settings write it; None where a polygon has none."""

@@ -54,7 +54,9 @@ def find_class_names(labels: Sequence[str], values: Sequence[int | str]) -> Clas
     stems = [_CITYSCAPES.search(Path(path).stem) for path in labels]
     if labels and all(stems):
         training = bool(stems[0] and stems[0][1])
-        known = {n if training else value: name for n, (value, name) in enumerate(_CITY_CLASSES)}
+        known: dict[int | str, str] = {
+            n if training else value: name for n, (value, name) in enumerate(_CITY_CLASSES)
+        }
         void = frozenset(value for value in values if value not in known)
         if len(values) - len(void) > 1:
             return ClassNames(known, void, "Cityscapes")

@@ -181,8 +181,7 @@ def _beside_classes(files: Sequence[str], folders: Sequence[Path]) -> frozenset[
     beside = {
         file
         for file in files
-        if plain(Path(file).parent.name) == "segmentationobject"
-        and "segmentationclass" in parents
+        if plain(Path(file).parent.name) == "segmentationobject" and "segmentationclass" in parents
     }
     stems = {Path(file).stem for file in files}
     for file in files:

@@ -28,6 +28,8 @@ class Choices:
 
     chosen: dict[str, Any]
     remarks: dict[KeyPath, str]
+    named: bool = False
+    """Whether the labels, or files beside them, tell what their classes are called."""
     notes: tuple[str, ...] = ()
     """What one should know of images and labels: what is hidden or left out, in a line each."""
 
@@ -110,6 +112,7 @@ def choose(
     return Choices(
         chosen,
         remarks,
+        named=labels.kind == "polygons" or bool(labels.names.names),
         notes=(
             *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
             *values.remarks.values(),

@@ -71,7 +71,7 @@ def write_start(
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
     before = state_of(path)
     folder = Path(os.path.abspath(path.parent))
-    entries, scenes, notes = _find(images, labels, stack)
+    entries, scenes, notes, others = _find(images, labels, stack)
     check_unread([path], _read(scenes))
     files = list(dict.fromkeys(scene.image for scene in scenes))
     names = [image[0] for image in files]
@@ -89,6 +89,9 @@ def write_start(
     ways = list(hold_outs(surveys, roles=roles, places=places, slices=are_slices(names, surveys)))
     entries = [relative_to(folder, entry) for entry in entries]
     choices = choose(entries, surveys, surveyed, ways[0], buffer)
+    left = [other for other in others if os.path.abspath(other) != surveyed.names.source]
+    if left:
+        notes = (f"{len(left)} other files are left out: {listed(left)}", *notes)
     notes = (*notes, *choices.notes)
     for note in notes:
         on_event(Noted(note))
@@ -123,8 +126,8 @@ def _read(scenes: Sequence[Scene]) -> list[tuple[str, str]]:
 
 def _find(
     images: Sequence[str], labels: Sequence[str], stack: bool
-) -> tuple[list[dict[str, Any]], Sequence[Scene], tuple[str, ...]]:
-    """Return entries of ``data.scenes``, the scenes that they stand for, and notes."""
+) -> tuple[list[dict[str, Any]], Sequence[Scene], tuple[str, ...], Sequence[str]]:
+    """Return entries of ``data.scenes``, the scenes that they stand for, notes, and other files."""
     if _are_patterns(images) or _are_patterns(labels):
         if len(images) != len(labels):
             raise SettingsError(
@@ -132,7 +135,7 @@ def _find(
                 "expected one of labels for each of images (quote them, so that the shell leaves "
                 "them alone)"
             )
-        return *scenes_of_patterns(list(zip(images, labels, strict=True))), ()
+        return *scenes_of_patterns(list(zip(images, labels, strict=True))), (), ()
     given = gather(images)
     lists = given.lists
     if not given.files:
@@ -157,12 +160,12 @@ def _find(
                 f"{len(truths.files)} files of labels were given; expected one"
             )
         scenes: Sequence[Scene] = [Scene(given.files, truths.files[0])]
-        return make_entries(scenes), scenes, _others(given, truths)
+        return make_entries(scenes), scenes, (), _others(given, truths)
     pairing = with_roles(pair(given.files, truths.files), lists, given.files)
     own = [scene.labels for scene in pairing.scenes if scene.image == (scene.labels,)]
     same = (f"{len(own)} images are given as their own labels: {listed(own)}",) if own else ()
-    notes = (*_others(given, truths, lists=pairing.lists), *pairing.notes, *same)
-    return make_entries(pairing.scenes), pairing.scenes, notes
+    others = _others(given, truths, lists=pairing.lists)
+    return make_entries(pairing.scenes), pairing.scenes, (*pairing.notes, *same), others
 
 
 def _are_patterns(paths: Sequence[str]) -> bool:
@@ -170,12 +173,11 @@ def _are_patterns(paths: Sequence[str]) -> bool:
     return any("{" in path and find_path(Path(path)) is None for path in paths)
 
 
-def _others(*gathered: Gathered, lists: Sequence[Path] = ()) -> tuple[str, ...]:
-    """Name the files that are neither images nor labels nor lists that gave roles."""
+def _others(*gathered: Gathered, lists: Sequence[Path] = ()) -> list[str]:
+    """Return the files that are neither images nor labels nor lists that gave roles."""
     used = {os.path.abspath(path) for path in lists}
     every = dict.fromkeys(other for each in gathered for other in each.others)
-    others = [other for other in every if os.path.abspath(other) not in used]
-    return (f"{len(others)} other files are left out: {listed(others)}",) if others else ()
+    return [other for other in every if os.path.abspath(other) not in used]
 
 
 def _check_names(paths: Sequence[str]) -> None:

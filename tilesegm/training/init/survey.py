@@ -169,9 +169,7 @@ def _survey_rasters(paths: Sequence[str]) -> LabelSurvey:
     return LabelSurvey("ids", named, {} if grey else shown, census=census, names=known)
 
 
-def _without_blends(
-    paths: Sequence[str], census: Census, as_colours: bool
-) -> tuple[Census, float]:
+def _without_blends(paths: Sequence[str], census: Census, as_colours: bool) -> tuple[Census, float]:
     """Take the frequent colours of masks whose edges were smoothed, or that were compressed.
 
     Returns:
@@ -270,7 +268,12 @@ def _survey_polygons(
     millionths = {value: round(1e6 * areas[value] / whole) for value in ordered}
     doubts = (*_alike(ordered), *_each_its_own(attribute or "", len(areas), polygons))
     return LabelSurvey(
-        "polygons", millionths, {}, attribute, readings=tuple(readings), doubts=doubts,
+        "polygons",
+        millionths,
+        {},
+        attribute,
+        readings=tuple(readings),
+        doubts=doubts,
         complete=all(annotated_attribute(VectorAddress.parse(path).path) for path in paths),
     )
 

@@ -82,5 +82,5 @@ def _write_data(
     elif not quiet:
         say(f"{folder} holds one scene in {len(forms)} forms; in that folder, for one of them:")
         for form in forms:
-            say(f"  tilesegm train init {form.init} -o {form.name}.yaml    # {form.meaning}")
+            say(f"  {form.init} -o {form.name}.yaml    # {form.meaning}")
         say("then: tilesegm train FORM.yaml --dry-run")

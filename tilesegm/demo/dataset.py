@@ -48,20 +48,36 @@ class Form:
     """Of the folder."""
     meaning: str
     init: str
-    """Words for ``tilesegm train init``, the data set being the current folder."""
+    """Command that looks at it, the data set being the current folder."""
 
 
 FORMS = (
-    Form("pairs", "images and masks of class ids with the same names", "pairs"),
-    Form("voc", "Pascal VOC: JPEGImages, SegmentationClass and lists in ImageSets", "voc"),
-    Form("labelme", "photos, each with a JSON file of LabelMe beside it", "labelme"),
-    Form("coco", "photos and two JSON files of COCO, to train and to validate", "coco"),
+    Form("pairs", "images and masks of class ids with the same names", "tilesegm train init pairs"),
+    Form(
+        "voc",
+        "Pascal VOC: JPEGImages, SegmentationClass and lists in ImageSets",
+        "tilesegm train init voc",
+    ),
+    Form(
+        "labelme",
+        "photos, each with a JSON file of LabelMe beside it",
+        "tilesegm train init labelme",
+    ),
+    Form(
+        "coco",
+        "photos and two JSON files of COCO, to train and to validate",
+        "tilesegm train init coco",
+    ),
     Form(
         "polygons",
         "a map image with polygons as GeoPackage and GeoJSON",
-        "polygons/scene.tif --labels polygons/landcover.gpkg --attribute class",
+        "tilesegm train init polygons/scene.tif --labels polygons/landcover.gpkg --attribute class",
     ),
-    Form("qupath", "an image without a place on the Earth, with annotations of QuPath", "qupath"),
+    Form(
+        "qupath",
+        "an image without a place on the Earth, with annotations of QuPath",
+        "tilesegm train init qupath",
+    ),
 )
 
 

@@ -66,8 +66,9 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
 
     A truth belongs to a map if it has the same name, whatever the suffix; else if it has the name
     of the map's image, ``a`` for ``a_classes.tif``; else if only words such as ``mask`` or
-    ``label`` stand beside the image's name, as in ``a_mask.png``. One file of annotations that lists
-    images, such as COCO, is the truth of the maps of these.
+    ``label`` stand beside the image's name, as in ``a_mask.png``. A file of annotations
+    that lists images, such as COCO, is the truth of the maps of these; one of a single image goes
+    before the photo beside it.
     """
     predictions, truths = Path(predictions), Path(truths)
     if not is_folder_of_maps(predictions):
@@ -83,14 +84,15 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
         )
     if lists_images(truths):
         return _of_listing(maps, others, predictions, truths)
+    files = _sorted(truths)
+    annotated = {stem_of(path.name): path for path in files if is_annotation_file(path)}
     candidates = [
         path
-        for path in _sorted(truths)
-        if path.suffix.lower() in _TRUTHS
+        for path in files
+        if annotated.get(stem_of(path.name)) == path
         or (
-            is_annotation_file(path)
-            if path.suffix.lower() in (".json", ".xml")
-            else is_vector(path)
+            stem_of(path.name) not in annotated
+            and (path.suffix.lower() in _TRUTHS or (is_vector(path) and path.suffix != ".json"))
         )
     ]
     found = {path: _truth_of(path, candidates) for path in maps}

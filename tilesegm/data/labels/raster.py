@@ -51,8 +51,8 @@ class RasterLabels:
         self._nearest = NearestColour(numbers) if self._snap else None
         if self._snap and any(isinstance(value, int) for value in ids_by_value):
             raise SourceError(
-                f"{source.info.uri}: labels.snap finds the nearest colour, but classes are given as "
-                "ids; give each class as '#RRGGBB' (a grey mask is read as colours then)"
+                f"{source.info.uri}: labels.snap finds the nearest colour, but classes are given "
+                "as ids; give each class as '#RRGGBB' (a grey mask is read as colours then)"
             )
         self.height, self.width = source.info.height, source.info.width
         self.identity = source.info.identity

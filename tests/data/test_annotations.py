@@ -134,8 +134,8 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     for text in (
         "shapes of kind 'cuboid' left out: 1 (first: feature 3)",
         "shapes that cannot be read left out: 3 (first: feature 4)",
-        "points left out: 1",
-        "lines left out: 1",
+        "points left out (labels.buffer draws them): 1",
+        "lines left out (labels.buffer draws them): 1",
         "invalid polygons repaired: 1 (first: feature 6)",
         "polygons without a value of label not learnt from: 1",
     ):

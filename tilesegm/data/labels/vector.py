@@ -27,6 +27,8 @@ from tilesegm.source.vector.reading import Reading
 
 __all__ = ["VectorLabels", "VectorObjects"]
 
+_THIN = ("points left out", "lines left out")
+
 
 class VectorLabels:
     """Polygons with an attribute, drawn window by window; of overlapping ones the last wins."""
@@ -62,6 +64,9 @@ class VectorLabels:
         self.reading: Reading = placed.reading.adding(
             f"polygons without a value of {self._attribute} not learnt from", unnamed
         )
+        thin = {text: f"{text} (labels.buffer draws them)" for text in _THIN}
+        told = {thin.get(text, text): which for text, which in self.reading.findings.items()}
+        self.reading = replace(self.reading, findings=told)
         self.height, self.width = info.height, info.width
 
     def _classify(self, path: Path, settings: LabelSettings) -> NDArray[np.int32]:

@@ -31,6 +31,7 @@ _MOST_COLOURS = 2**16
 _FREQUENT, _APART, _NEARLY_ALL = 2e-3, 48.0, 0.75
 """Of a colour that is a class in a mask with smoothed edges: the least fraction of all pixels, and
 the distance from others; and the fraction of pixels that must have such a colour exactly."""
+_THIN = ("points left out", "lines left out")
 _QUPATH = "classification"
 """Attribute in which QuPath writes the class, beside others of text."""
 _LOOKED_AT = 2**20
@@ -261,12 +262,22 @@ def _survey_polygons(
             ]
             reading = reading.adding(f"polygons without a value of {attribute}", unnamed)
         readings.append(reading)
+    left = {text for each in readings for text in each.findings if text in _THIN}
+    advice = "--buffer 3 draws points and lines 3 pixels wide to each side" if left else ""
     if not areas:
-        raise SettingsError(f"no polygon of {paths[0]} has a value of {attribute!r}")
+        told = "; ".join(filter(None, [*sorted(left), advice]))
+        raise SettingsError(
+            f"no polygon of {paths[0]} has a value of {attribute!r}"
+            + (f" ({told})" if told else "")
+        )
     whole = sum(areas.values()) or 1.0
     ordered = sorted(areas, key=lambda value: (isinstance(value, str), value))
     millionths = {value: round(1e6 * areas[value] / whole) for value in ordered}
-    doubts = (*_alike(ordered), *_each_its_own(attribute or "", len(areas), polygons))
+    doubts = (
+        *_alike(ordered),
+        *_each_its_own(attribute or "", len(areas), polygons),
+        *filter(None, [advice]),
+    )
     return LabelSurvey(
         "polygons",
         millionths,

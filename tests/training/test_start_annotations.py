@@ -1,4 +1,4 @@
-"""`train init` recognises what annotation tools write, and refuses what does not fit in one line."""
+"""`train init` recognises annotations, and refuses in one line what does not fit."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_points_need_a_buffer() -> None:
             for label, x in (("cat", 20), ("dog", 60))
         ]
         photo.with_suffix(".json").write_text(json.dumps(content))
-    with pytest.raises(SettingsError, match="points left out.*--buffer 3"):
+    with pytest.raises(SettingsError, match=r"points left out.*--buffer 3"):
         start("x")
     chosen, _ = start("x", buffer="4")
     assert str(chosen["data"]["labels"]["buffer"]) == "4"

@@ -136,6 +136,10 @@ def init(
     attribute: Annotated[
         str | None, typer.Option(help="Attribute of a polygon file that holds the class.")
     ] = None,
+    buffer: Annotated[
+        str | None,
+        typer.Option(help="Draw points and lines too, this wide to each side: 3 (px) or 2.5m."),
+    ] = None,
     stack: Stack = False,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -153,16 +157,18 @@ def init(
             labels or (),
             output,
             attribute=attribute,
+            buffer=buffer,
             stack=stack,
             overwrite=overwrite,
             on_event=progress,
         )
     if not quiet:
         classes = choices.chosen["data"]["labels"]["classes"]
-        say(
-            f"{output}: {len(classes)} classes; name them in the file, then: "
-            f"tilesegm train {output} --dry-run"
-        )
+        told = "; name them in the file"
+        if choices.named:
+            names = [str(entry["name"]) for entry in classes]
+            told = f" ({', '.join(names[:8])}{' ...' if len(names) > 8 else ''})"
+        say(f"{output}: {len(classes)} classes{told}; then: tilesegm train {output} --dry-run")
 
 
 @train_app.command()

@@ -12,7 +12,7 @@ from typer.core import TyperCommand
 from tilesegm.cli.terminal import say
 from tilesegm.cli.values import parse_augment
 
-__all__ = ["TellingCommand"]
+__all__ = ["TellingCommand", "is_given"]
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class TellingCommand(TyperCommand):
         values = ctx.params
         if not values.get("quiet"):
             for row in _TABLE:
-                given = [name for name in row.options if _is_given(ctx, name)]
+                given = [name for name in row.options if is_given(ctx, name)]
                 if ctx.info_name in row.commands and given and row.when(values):
                     names = " and ".join(f"--{name}" for name in given)
                     verb = "have" if len(given) > 1 else "has"
@@ -117,5 +117,6 @@ def _is_bundle(path: str) -> bool:
     return (Path(path) / "bundle.json").is_file()
 
 
-def _is_given(ctx: Any, name: str) -> bool:
+def is_given(ctx: Any, name: str) -> bool:
+    """Tell whether an argument or option stands on the command line."""
     return getattr(ctx.get_parameter_source(name), "name", "") == "COMMANDLINE"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache, partial
 from glob import has_magic
 from pathlib import Path
@@ -23,11 +24,14 @@ from tilesegm.data.labels.classes import class_ids
 from tilesegm.data.labels.open import open_on_grid
 from tilesegm.data.labels.table import ValueTable
 from tilesegm.data.labels.values import strips
+from tilesegm.data.labels.vector import VectorObjects
 from tilesegm.data.settings import BorderWeightSettings, LabelSettings
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.identity import Identity, files_identity
+from tilesegm.source.vector.address import VectorAddress, is_vector
+from tilesegm.source.vector.reading import Reading
 
 __all__ = ["InstanceLabels", "Instances", "write_border_weights"]
 
@@ -38,13 +42,16 @@ _BLOCK = 1024
 class Instances:
     """Ids of objects on the grid of an image, 0 for background."""
 
-    def __init__(self, path: str, info: ImageInfo, *, separate: bool) -> None:
-        """Open a raster of ids, or one mask per object, of which a later one lies above.
+    def __init__(
+        self, path: str, info: ImageInfo, *, separate: bool, buffer: float | str | None = None
+    ) -> None:
+        """Open a raster of ids, polygons, or one mask per object; a later one lies above.
 
         Args:
-            path: of the raster, or a pattern whose last part holds ``*``.
+            path: of the raster or vector file, or a pattern whose last part holds ``*``.
             info: of the image.
             separate: whether to open a gap of background between objects that touch.
+            buffer: around points and lines of a vector file, as `LabelSettings.buffer`.
 
         Raises:
             SourceError: a file cannot be read, does not fit the image, or holds no ids.
@@ -52,11 +59,18 @@ class Instances:
         self._window = info.window
         self._separate = separate
         self._source: Source | None = None
+        if is_vector(path):
+            objects = VectorObjects(VectorAddress.parse(path), info, buffer)
+            self._draw: Callable[[Window], NDArray[Any]] | None = objects.read
+            self.identity: Identity = objects.identity
+            self.readings: tuple[Reading, ...] = (objects.reading,)
+            return
+        self._draw, self.readings = None, ()
         if has_magic(Path(path).name) and not Path(path).exists():
             masks = Path(path).parent.glob(Path(path).name)
             files = sorted(mask for mask in masks if is_shown(mask.name))
             self._join = cache(partial(_join_masks, files, info))
-            self.identity: Identity = files_identity(map(str, files))
+            self.identity = files_identity(map(str, files))
             return
         self._source = open_on_grid(path, info)
         if self._source.info.bands != 1 or self._source.info.dtype.kind not in "iu":
@@ -76,6 +90,8 @@ class Instances:
         return apart[window.shift(-near.row, -near.col).slices]
 
     def _load(self, window: Window) -> NDArray[Any]:
+        if self._draw is not None:
+            return self._draw(window)
         if self._source is None:
             return self._join()[window.slices]
         pixels = self._source.read(window)

@@ -93,7 +93,9 @@ def _open_part(
         instances = None
         drawn = files.labels == INSTANCES
         if files.instances is not None:
-            instances = Instances(files.instances, info, separate=border is not None and drawn)
+            buffer = settings.labels.buffer
+            apart = border is not None and drawn
+            instances = Instances(files.instances, info, separate=apart, buffer=buffer)
             opened.callback(instances.close)
         labels: Labels
         if drawn and instances is not None:
@@ -118,5 +120,7 @@ def _label_identity(settings: DataSettings, border: BorderWeightSettings | None)
         labels.background,
         border,
         *(() if labels.nodata is None else (labels.nodata,)),
+        *(() if labels.buffer is None else (("buffer", labels.buffer),)),
+        *(() if labels.snap is None else (("snap", labels.snap),)),
     )
     return (("labels mean", repr(decisive)),)

@@ -117,6 +117,11 @@ class OpenScene(Closing):
         labels = [each.hidden() for each in self._files if isinstance(each, RasterLabels)]
         return image + tuple(note for notes in labels for note in notes)
 
+    def snapped(self) -> tuple[int, int]:
+        """Count pixels of labels whose colour is snapped to the nearest, and all of such labels."""
+        counts = [each.snapped() for each in self._files if isinstance(each, RasterLabels)]
+        return sum(some for some, _ in counts), sum(of for _, of in counts)
+
     def close(self) -> None:
         """Close all files."""
         self.image.close()

@@ -137,6 +137,9 @@ class Scenes(Closing):
                     scene = _Scene.of(entry, opened, room)
                     labels += opened.readings
                     areas += filter(None, (area.reading for area in opened.areas))
+                    known = {reading.file for reading in labels}
+                    objects = opened.instances.readings if opened.instances else ()
+                    areas += (reading for reading in objects if reading.file not in known)
                     masks += (note for area in opened.areas for note in area.notes)
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
@@ -230,6 +233,25 @@ class Scenes(Closing):
             return ()
         more = f" (and the like of {len(notes) - 1} more of {len(numbers)} scenes looked at)"
         return tuple(note + (more if len(notes) > 1 else "") for note in notes[0])
+
+    def snapped(self) -> tuple[str, ...]:
+        """Say how many pixels of masks have a colour that is none of a class, where it is snapped.
+
+        Of many scenes some are looked at.
+        """
+        step = -(-len(self) // _LOOKED_AT)
+        snapped = pixels = 0
+        for number in range(0, len(self), step):
+            with self._handles.lend(number) as opened:
+                more, all_of_it = opened.snapped()
+            snapped, pixels = snapped + more, pixels + all_of_it
+        if not pixels:
+            return ()
+        return (
+            f"{snapped:,} of {pixels:,} pixels of labels ({snapped / pixels:.2%}) have a colour "
+            "that settings do not name and become that of the nearest (labels.snap)"
+            + (f"; one scene in {step} was looked at" if step > 1 else ""),
+        )
 
     def _pixels(self, scene: int, window: Window) -> Pixels:
         self._check(scene, window)

@@ -13,6 +13,7 @@ from tilesegm.checks import in_range, settings
 from tilesegm.data.colour import is_colour, plain_value
 from tilesegm.data.pattern import Pattern
 from tilesegm.errors import SettingsError
+from tilesegm.source.vector.buffer import Buffer
 
 __all__ = [
     "INSTANCES",
@@ -43,11 +44,11 @@ class SceneSettings:
     image: str | tuple[str, ...]
     """File or URL of the image, or a list of files of one grid whose bands become one image."""
     labels: str
-    """Raster of ids, mask of colours, or vector file; ``instances`` for 1 where an object of
-    ``instances`` is and 0 elsewhere."""
+    """Raster of ids, mask of colours, vector file, or annotations (LabelMe, COCO, CVAT, Label
+    Studio); ``instances`` for 1 where an object of ``instances`` is and 0 elsewhere."""
     instances: str | None = None
-    """Object ids for border weights: a raster (0 is background), or a pattern with ``*`` of one
-    mask an object."""
+    """Object ids for border weights: a raster (0 is background), polygons or annotations, or a
+    pattern with ``*`` of one mask an object."""
     area: str | None = None
     """Polygons or mask raster; pixels outside are not learnt from."""
     group: str | None = None
@@ -139,6 +140,12 @@ class LabelSettings:
     """Whether a polygon covers every pixel that it touches, or those whose centre it holds."""
     background: str | None = None
     """Class of pixels outside every polygon; when not given they are not learnt from."""
+    buffer: float | str | None = None
+    """Distance around points and lines of a vector file that is drawn: pixels, or metres such as
+    ``2.5m``; when not given they are left out and counted."""
+    snap: Literal["nearest"] | None = None
+    """Whether colours of a mask that settings do not name become those of the nearest class or
+    ignored value, as along the smoothed edges of an image editor; they are counted."""
 
     def __post_init__(self) -> None:
         names = [entry.name for entry in self.classes]
@@ -156,6 +163,8 @@ class LabelSettings:
                         f"labels.classes: {what} {each!r} stands {times} times among classes and "
                         "ignored values; each may occur once"
                     )
+        if self.buffer is not None:
+            Buffer.parse(self.buffer)
         if self.background is not None and self.background not in names:
             raise SettingsError(
                 f"labels.background={self.background!r} is no class; choose from {', '.join(names)}"

@@ -23,7 +23,7 @@ from tilesegm.events import OnEvent, StageProgress, ignore
 from tilesegm.files import replacing
 from tilesegm.ownership import check_place
 
-__all__ = ["SCENE_MARK", "RenderedScene", "render_scene"]
+__all__ = ["SCENE_MARK", "RenderedScene", "draw_scene", "place_of_scene", "render_scene"]
 
 SCENE_MARK = b"tilesegm demo"
 """What tells a raster of a demo."""
@@ -57,16 +57,12 @@ def render_scene(
         SettingsError: ``size`` leaves no room for a village, a river and fields.
         OutputError: a file has the name of one of these and is not of a demo.
     """
-    if size < _SMALLEST:
-        raise SettingsError(f"a scene of {size} px has no room; pass a size of {_SMALLEST} or more")
+    _check_size(size)
     names = ("scene.tif", "labels.tif", "west.tif", "west_labels.tif")
     scene = RenderedScene(*(folder / name for name in names))
     for name in names:
         check_place(folder / name, SCENE_MARK)
-    random = np.random.default_rng(seed)
-    plan = plan_countryside(size, random)
-    layers = draw_countryside(plan, random).layers()
-    light = Light(layers, plan.parcels, random)
+    light, cover = _plan(size, seed)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as opened:
         images = [
@@ -82,8 +78,42 @@ def render_scene(
                 file.write(strip[..., :width], window=window)
             on_event(StageProgress((top + strip.shape[1]) / size))
     for path, width in ((scene.labels, size), (scene.west_labels, size // 2)):
-        _write_labels(path, layers[1][:, :width])
+        _write_labels(path, cover[:, :width])
     return scene
+
+
+def draw_scene(size: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Render a scene in memory.
+
+    Returns:
+        ``(size, size, 3)`` red, green and blue, and ``(size, size)`` ids of `CLASSES`.
+
+    Raises:
+        SettingsError: as `render_scene`.
+    """
+    _check_size(size)
+    light, cover = _plan(size, seed)
+    image = np.concatenate([strip for _, strip in _strips(light, size)], axis=1)
+    return np.ascontiguousarray(np.moveaxis(image, 0, -1)), cover
+
+
+def place_of_scene(height: int, width: int) -> dict[str, Any]:
+    """Return coordinate system and transform of a scene, as rasterio takes them."""
+    grid = _grid(height, width)
+    return {key: grid[key] for key in ("crs", "transform")}
+
+
+def _check_size(size: int) -> None:
+    if size < _SMALLEST:
+        raise SettingsError(f"a scene of {size} px has no room; pass a size of {_SMALLEST} or more")
+
+
+def _plan(size: int, seed: int) -> tuple[Light, NDArray[np.uint8]]:
+    """Return what renders a scene, and the class ids of its pixels."""
+    random = np.random.default_rng(seed)
+    plan = plan_countryside(size, random)
+    layers = draw_countryside(plan, random).layers()
+    return Light(layers, plan.parcels, random), layers[1]
 
 
 @contextmanager

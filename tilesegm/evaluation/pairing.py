@@ -12,13 +12,17 @@ from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
 from tilesegm.evaluation.inputs import MapPair
 from tilesegm.shown import without_secrets
+from tilesegm.source.annotations.matching import listed_image
+from tilesegm.source.annotations.opened import is_annotation_file, open_annotations
 from tilesegm.source.names import is_zarr
 from tilesegm.source.vector.address import is_vector
 
 __all__ = [
     "FolderPairs",
     "is_folder_of_maps",
+    "lists_images",
     "match_folders",
+    "name_in",
     "pair_folders",
     "short_names",
     "stem_of",
@@ -62,24 +66,34 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
 
     A truth belongs to a map if it has the same name, whatever the suffix; else if it has the name
     of the map's image, ``a`` for ``a_classes.tif``; else if only words such as ``mask`` or
-    ``label`` stand beside the image's name, as in ``a_mask.png``.
+    ``label`` stand beside the image's name, as in ``a_mask.png``. A file of annotations
+    that lists images, such as COCO, is the truth of the maps of these; one of a single image goes
+    before the photo beside it.
     """
     predictions, truths = Path(predictions), Path(truths)
     if not is_folder_of_maps(predictions):
         raise SettingsError(
             f"{predictions} is no folder of maps; expected .tif, .png or .zarr in it"
         )
-    if not is_folder_of_maps(truths):
+    if not is_folder_of_maps(truths) and not lists_images(truths):
         raise SettingsError(f"{predictions} is a folder and {truths} is none; give two folders")
     maps, others = _maps(predictions)
     if not maps:
         raise SettingsError(
             f"folder {predictions} holds no maps; expected .tif, .png or .zarr files"
         )
+    if lists_images(truths):
+        return _of_listing(maps, others, predictions, truths)
+    files = _sorted(truths)
+    annotated = {stem_of(path.name): path for path in files if is_annotation_file(path)}
     candidates = [
         path
-        for path in _sorted(truths)
-        if path.suffix.lower() in _TRUTHS or (is_vector(path) and path.suffix.lower() != ".json")
+        for path in files
+        if annotated.get(stem_of(path.name)) == path
+        or (
+            stem_of(path.name) not in annotated
+            and (path.suffix.lower() in _TRUTHS or (is_vector(path) and path.suffix != ".json"))
+        )
     ]
     found = {path: _truth_of(path, candidates) for path in maps}
     missing = [path.name for path, truth in found.items() if truth is None]
@@ -111,6 +125,45 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
             if names
         ),
     )
+
+
+def _of_listing(
+    maps: Sequence[Path], others: Sequence[str], predictions: Path, truth: Path
+) -> FolderPairs:
+    """Pair maps with the file of annotations that lists their images; others are left out."""
+    known = [path for path in maps if name_in(truth, path) is not None]
+    alone = [path.name for path in maps if path not in known]
+    if not known:
+        raise SettingsError(
+            f"{truth} lists none of the images that the {len(maps)} maps of {predictions} are "
+            f"named by, such as {image_name(stem_of(maps[0].name))!r}; name maps as their images"
+        )
+    return FolderPairs(
+        tuple(MapPair(str(path), str(truth)) for path in known),
+        tuple(
+            f"{len(names)} files of {predictions} {why}: {_listed(names)}"
+            for names, why in ((others, "are no maps"), (alone, f"are in no image of {truth}"))
+            if names
+        ),
+    )
+
+
+def name_in(truth: Path, path: Path) -> str | None:
+    """Return the name by which a file of annotations lists the image of a map; None if it does not.
+
+    The name is that of the map, or what is left of it without words such as ``classes``.
+    """
+    file = open_annotations(truth)
+    assert file is not None
+    stem = stem_of(path.name)
+    names = (str(path.with_name(f"{name}.tif")) for name in (stem, image_name(stem)))
+    return next((name for name in names if listed_image(file, name) is not None), None)
+
+
+def lists_images(path: Path) -> bool:
+    """Tell whether a file holds annotations of many images by their names."""
+    file = open_annotations(path)
+    return file is not None and file.several
 
 
 def is_folder_of_maps(path: str | Path) -> bool:

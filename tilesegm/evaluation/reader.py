@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tilesegm.data.split import SceneView
 from tilesegm.decision_rule import STEPS, levels
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.inputs import InspectedPair
+from tilesegm.evaluation.pairing import lists_images, name_in
 from tilesegm.evaluation.reading import IdReading
 from tilesegm.grid.window import Window
 from tilesegm.metrics.pair import WindowPair, make_pair
@@ -207,7 +209,11 @@ def open_truth(pair: InspectedPair) -> Any:
     """Open the truth on the grid of the prediction: a `Source` of ids, or `Labels`."""
     truth, grid = pair.given.truth, pair.info
     if pair.labels is not None:
-        return open_labels(os.fspath(truth), pair.labels, grid)
+        path = Path(os.fspath(truth))
+        name = name_in(path, Path(grid.uri)) if lists_images(path) else None
+        # Annotations of many images are found by the name of the image, not of the map.
+        named = grid if name is None else replace(grid, uri=name, address=name)
+        return open_labels(os.fspath(truth), pair.labels, named)
     if isinstance(truth, str | os.PathLike) and is_vector(os.fspath(truth)):
         raise SourceError(
             f"{truth} holds polygons; give --labels with the settings of a training run, which say "

@@ -15,7 +15,7 @@ from tilesegm.source.projection import DEGREES, Points, in_degrees, parse_crs, p
 from tilesegm.source.reach import Reach
 from tilesegm.source.unrolled import is_torn, unrolled
 from tilesegm.source.vector.address import PIXELS
-from tilesegm.source.vector.shapes import polygons_in
+from tilesegm.source.vector.shapes import parts_in
 from tilesegm.source.visible import visible
 
 __all__ = ["Footprint"]
@@ -33,25 +33,32 @@ class Footprint:
     around the Earth makes no difference: 181 degrees are -179.
     """
 
-    def __init__(self, info: ImageInfo, crs: str | None) -> None:
+    def __init__(
+        self, info: ImageInfo, crs: str | None, *, pixels: Affine = _ITSELF, margin: float = 0.0
+    ) -> None:
         """Take an image with a transform, and the system of shapes.
 
         Args:
             info: of the image.
             crs: of shapes; that of the image when None, and its pixels for `PIXELS`.
+            pixels: for `PIXELS` from pixels of the image to coordinates of the shapes.
+            margin: pixels around the image that shapes may reach it from.
 
         Raises:
             SourceError: the image does not lie in the domain of the systems.
         """
         self._info = info
         self._crs, self._here = crs, None if crs == PIXELS else info.georeference.crs
-        self._affine = Affine(*(info.georeference.transform or ())) if crs != PIXELS else _ITSELF
+        self._affine = Affine(*(info.georeference.transform or ())) if crs != PIXELS else pixels
         self._same = None in (crs, self._here) or parse_crs(crs) == parse_crs(self._here)
         plane = None if crs == PIXELS else crs or self._here
         self._degrees = in_degrees(plane)
         self._turn = None if plane is None else turn(plane)
         self._turn_here = None if self._here is None else turn(self._here)
-        row, col = np.mgrid[0 : info.height : _LATTICE * 1j, 0 : info.width : _LATTICE * 1j]
+        row, col = np.mgrid[
+            -margin : info.height + margin : _LATTICE * 1j,
+            -margin : info.width + margin : _LATTICE * 1j,
+        ]
         ground = self._to_ground(np.column_stack([col.ravel(), row.ravel()]))
         self._middle_here = ground[len(ground) // 2]
         self._range_here = float(ground[:, 0].min()), float(ground[:, 0].max())
@@ -126,13 +133,9 @@ class Footprint:
         step = max(right - left, top - bottom) / steps or np.inf
         for cut in (False, True):
             if cut:
-                shapes = np.array(
-                    [
-                        polygons_in(s)
-                        for s in shapely.intersection(shapes, visible(reach, self._crs, self._info))
-                    ],
-                    dtype=object,
-                )
+                seen = shapely.intersection(shapes, visible(reach, self._crs, self._info))
+                kinds = shapely.get_dimensions(shapes)
+                shapes = np.array([*map(parts_in, seen, kinds), None], dtype=object)[:-1]
             shapes = shapely.segmentize(shapes, step)
             there, owners = shapely.get_coordinates(shapes, return_index=True)
             ground = self._unwrapped(there, project(self._crs, self._here, there), reach)

@@ -18,13 +18,19 @@ from tilesegm.source.base import ImageInfo
 from tilesegm.source.footprint import Footprint
 from tilesegm.source.gdal import without_place
 from tilesegm.source.vector.address import PIXELS, VectorAddress
+from tilesegm.source.vector.buffer import Buffer
 from tilesegm.source.vector.calls import vector_calls
 from tilesegm.source.vector.layers import read_layers
 from tilesegm.source.vector.miss import explain_miss
+from tilesegm.source.vector.pixels import in_pixels, may_count_pixels
 from tilesegm.source.vector.reading import Reading
+from tilesegm.source.vector.shapes import parts_in
 
 __all__ = ["PlacedPolygons", "Polygons", "read_polygons"]
 
+_FAR = 2**20
+"""Pixels from an image, beyond which polygons are cut off: GDAL draws nothing of those that reach
+where 32-bit numbers end."""
 _STEPS = 256
 """Corners are rounded to this part of a pixel. Products of such numbers are exact in float64 at
 the size of images, so that a pixel's centre on an edge falls to the same side in every window."""
@@ -45,6 +51,10 @@ class Polygons:
 
     def __len__(self) -> int:
         return len(self._shapes)
+
+    def take(self, which: NDArray[np.bool_]) -> Polygons:
+        """Return some of the polygons, by a mask."""
+        return Polygons(self._shapes[which])
 
     def burn(
         self, window: Window, values: NDArray[np.int32], *, fill: int, all_touched: bool = False
@@ -94,7 +104,11 @@ class PlacedPolygons:
 
 
 def read_polygons(
-    address: VectorAddress, info: ImageInfo, *, attribute: str | None = None
+    address: VectorAddress,
+    info: ImageInfo,
+    *,
+    attribute: str | None = None,
+    buffer: Buffer | None = None,
 ) -> PlacedPolygons:
     """Read the polygons of a file that touch an image, in any coordinate system.
 
@@ -102,45 +116,100 @@ def read_polygons(
         address: of the file, with a layer or a coordinate system where these are stated.
         info: of the image.
         attribute: to read along with the polygons.
+        buffer: by which lines and points become polygons; without it they are left out.
 
     Raises:
         SourceError: see `tilesegm.source.vector.read_layers`; the image has no georeference; or
             no polygon touches it, and the file is wrong.
     """
+    if info.georeference.transform is None and not in_pixels(address):
+        if not may_count_pixels(address):
+            raise SourceError(
+                f"polygons of {address.path} cannot be placed: {info.uri} has no georeference; "
+                "give a mask raster of the image's size instead, or say that coordinates count "
+                f"its pixels: {address.path}|crs={PIXELS}"
+            )
+        address = replace(address, crs=PIXELS)
+        why = "since neither the file nor the image says where it lies"
+    else:
+        why = ""
+    reader = _Reader(address, info, attribute, buffer)
+    placed = reader.read(Affine.scale(1 / address.scale))
+    if not len(placed.polygons) and in_pixels(address) and not placed.reading.empty:
+        # Programs for maps count the rows of an image without a place from 0 downwards.
+        turned = reader.read(Affine.scale(1 / address.scale, -1 / address.scale))
+        if len(turned.polygons):
+            placed, why = turned, "its rows by negative numbers"
+    if why:
+        placed = replace(placed, reading=replace(placed.reading, pixels=why))
+    return placed
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """What is read for an image."""
+
+    address: VectorAddress
+    info: ImageInfo
+    attribute: str | None
+    buffer: Buffer | None
+
+    def read(self, pixels: Affine) -> PlacedPolygons:
+        """Read the polygons that touch the image.
+
+        Args:
+            pixels: from pixels of the image to the coordinates of shapes that count pixels.
+        """
+        import shapely
+
+        address, info, buffer = self.address, self.info, self.buffer
+        with vector_calls(address.path):
+            margin = buffer.reach(info) if buffer else 0.0
+        footprint = lru_cache(lambda crs: Footprint(info, crs, pixels=pixels, margin=margin))
+        layers, reading = read_layers(
+            address,
+            attributes=[] if self.attribute is None else [self.attribute],
+            within=lambda crs: footprint(crs).reaches,
+            image=info,
+            thin=buffer is not None,
+        )
+        shapes: list[NDArray[Any]] = []
+        values: list[int | str | None] = []
+        features: list[tuple[str, int]] = []
+        whole = shapely.box(0, 0, info.width, info.height)
+        with vector_calls(address.path):
+            for layer in layers:
+                placed, origins = footprint(layer.crs).place(layer.polygons, layer.features)
+                placed = _near(buffer.drawn(placed, info) if buffer else placed, info)
+                inside = shapely.intersects(placed, whole)
+                shapes.append(placed[inside])
+                numbers = layer.features[origins[inside]].tolist()
+                features += [(layer.name, number) for number in numbers]
+                if self.attribute is not None:
+                    known = layer.values(self.attribute)
+                    values += [known[origin] for origin in origins[inside]]
+        found = np.concatenate(shapes)
+        elsewhere = "" if len(found) else explain_miss(address, info, footprint, reading)
+        reading = replace(
+            reading,
+            image=info.uri,
+            without_crs=reading.without_crs and info.georeference.crs is not None,
+            touching=len(found),
+            elsewhere=elsewhere,
+        )
+        return PlacedPolygons(Polygons(found), tuple(values), tuple(features), reading)
+
+
+def _near(shapes: NDArray[Any], info: ImageInfo) -> NDArray[Any]:
+    """Cut valid polygons off far from the image."""
     import shapely
 
-    if info.georeference.transform is None and address.crs != PIXELS:
-        raise SourceError(
-            f"polygons of {address.path} cannot be placed: {info.uri} has no georeference; give a "
-            f"mask raster of the image's size instead, or say that coordinates count its pixels: "
-            f"{address.path}|crs={PIXELS}"
-        )
-    footprint = lru_cache(lambda crs: Footprint(info, crs))
-    attributes = [] if attribute is None else [attribute]
-    layers, reading = read_layers(
-        address, attributes=attributes, within=lambda crs: footprint(crs).reaches
-    )
-    shapes: list[NDArray[Any]] = []
-    values: list[int | str | None] = []
-    features: list[tuple[str, int]] = []
-    whole = shapely.box(0, 0, info.width, info.height)
-    with vector_calls(address.path):
-        for layer in layers:
-            placed, origins = footprint(layer.crs).place(layer.polygons, layer.features)
-            inside = shapely.intersects(placed, whole)
-            shapes.append(placed[inside])
-            numbers = layer.features[origins[inside]].tolist()
-            features += [(layer.name, number) for number in numbers]
-            if attribute is not None:
-                known = layer.values(attribute)
-                values += [known[origin] for origin in origins[inside]]
-    found = np.concatenate(shapes)
-    elsewhere = "" if len(found) else explain_miss(address, info, footprint, reading)
-    reading = replace(
-        reading,
-        image=info.uri,
-        without_crs=reading.without_crs and info.georeference.crs is not None,
-        touching=len(found),
-        elsewhere=elsewhere,
-    )
-    return PlacedPolygons(Polygons(found), tuple(values), tuple(features), reading)
+    box = (-_FAR, -_FAR, info.width + _FAR, info.height + _FAR)
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    far = (bounds[:, :2] < box[:2]).any(axis=1) | (bounds[:, 2:] > box[2:]).any(axis=1)
+    if not far.any():
+        return shapes
+    shapes = shapes.copy()
+    cut = shapely.intersection(shapes[far], shapely.box(*box))
+    shapes[far] = np.array([*map(parts_in, cut), None], dtype=object)[:-1]
+    return shapes

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.source.vector.shapes import polygons_in
+from tilesegm.source.vector.shapes import parts_in
 
 __all__ = ["Reach"]
 
@@ -42,12 +42,13 @@ class Reach:
         return aside & (bottom <= self.top) & (top >= self.bottom)
 
     def clip(self, polygons: NDArray[Any]) -> NDArray[Any]:
-        """Cut valid polygons at the box; None where nothing flat is left."""
+        """Cut valid shapes at the box; None where nothing of their kind is left."""
         import shapely
 
         left, bottom, right, top = shapely.bounds(polygons).reshape(-1, 4).T
         out = (left < self.left) | (right > self.right) | (bottom < self.bottom) | (top > self.top)
         polygons = polygons.copy()
         cut = shapely.intersection(polygons[out], shapely.box(*self.bounds))
-        polygons[out] = np.array([*map(polygons_in, cut), None], dtype=object)[:-1]
+        kinds = shapely.get_dimensions(polygons[out])
+        polygons[out] = np.array([*map(parts_in, cut, kinds), None], dtype=object)[:-1]
         return polygons

@@ -108,6 +108,7 @@ def set_up(
     notes = (
         *scenes.notes,
         *scenes.hidden(),
+        *scenes.snapped(),
         *left_out(scenes, data.statistics),
         *data.split.notes,
         *scene_notes(scenes),

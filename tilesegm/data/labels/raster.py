@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tilesegm.data.colour import is_colour, pack_colours, write_colour
 from tilesegm.data.labels.classes import class_ids
-from tilesegm.data.labels.table import UNKNOWN, ValueTable
+from tilesegm.data.labels.table import UNKNOWN, NearestColour, ValueTable
 from tilesegm.data.labels.values import Encode, count_values, first_band
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.settings import LabelSettings
@@ -23,6 +23,9 @@ from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
 
 __all__ = ["RasterLabels"]
+
+_MOST_COLOURS = 2**24
+"""There are no more."""
 
 
 class RasterLabels:
@@ -36,12 +39,21 @@ class RasterLabels:
         """
         self._source = source
         self._unknown, self._nodata = settings.unknown, settings.nodata
+        self._snap = settings.snap is not None
         ids_by_value = class_ids(settings)
         self._encode, self._name = _reading(source, ids_by_value)
         # A text that is no colour has been refused by now.
-        self._table = ValueTable(
-            {int(v[1:], 16) if isinstance(v, str) else v: k for v, k in ids_by_value.items()}
-        )
+        numbers = {
+            int(v[1:], 16) if isinstance(v, str) else v: number
+            for v, number in ids_by_value.items()
+        }
+        self._table = ValueTable(numbers)
+        self._nearest = NearestColour(numbers) if self._snap else None
+        if self._snap and any(isinstance(value, int) for value in ids_by_value):
+            raise SourceError(
+                f"{source.info.uri}: labels.snap finds the nearest colour, but classes are given "
+                "as ids; give each class as '#RRGGBB' (a grey mask is read as colours then)"
+            )
         self.height, self.width = source.info.height, source.info.width
         self.identity = source.info.identity
         self.kind = source.info.kind
@@ -49,11 +61,15 @@ class RasterLabels:
     def read(self, window: Window) -> NDArray[np.int32]:
         """Return ``(height, width)`` class ids or ``IGNORE``; see `Labels.read`."""
         pixels = self._source.read(window)
-        ids = self._table.look_up(self._encode(pixels.values))
+        values = self._encode(pixels.values)
+        ids = self._table.look_up(values)
         if pixels.valid is not None:
             ids[~pixels.valid] = IGNORE
         unknown = ids == UNKNOWN
         if unknown.any():
+            if self._nearest is not None:
+                ids[unknown] = self._nearest.look_up(values[unknown])
+                return ids
             if self._unknown == "error":
                 raise SourceError(self._complaint())
             ids[unknown] = IGNORE
@@ -63,6 +79,15 @@ class RasterLabels:
         """Count the pixels of each value, missing ones left out; the most frequent first."""
         counts = count_values(self._source, self._encode).counts
         return {self._name(number): times for number, times in counts.most_common()}
+
+    def snapped(self) -> tuple[int, int]:
+        """Count pixels of colours that settings do not name, and all pixels that have a colour."""
+        if self._nearest is None:
+            return 0, 0
+        census = count_values(self._source, self._encode, most=_MOST_COLOURS)
+        known = self._table.look_up(np.array([*census.counts], np.int64)) != UNKNOWN
+        times = np.array([*census.counts.values()], np.int64)
+        return int(times[~known].sum()), int(times.sum())
 
     def hidden(self) -> tuple[str, ...]:
         """Say how many pixels tags of the file hide, and which setting reads them."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UNKNOWN", "ValueTable"]
+__all__ = ["UNKNOWN", "NearestColour", "ValueTable"]
 
 UNKNOWN = -2
 """What a value becomes that settings do not name."""
@@ -43,3 +43,30 @@ class ValueTable:
         for number, each in zip(self._numbers.tolist(), self._ids.tolist(), strict=True):
             ids[values == number] = each
         return ids
+
+
+class NearestColour:
+    """Turns packed colours into the class ids of the nearest ones, by the distance in RGB."""
+
+    def __init__(self, ids: Mapping[int, int]) -> None:
+        """Take the class id, or ``IGNORE``, of each packed colour."""
+        colours = sorted(ids)
+        self._points = _unpacked(np.array(colours, np.int64))
+        self._ids = np.array([ids[colour] for colour in colours], np.int32)
+
+    def look_up(self, colours: NDArray[Any]) -> NDArray[np.int32]:
+        """Return int32 ids of ``(n,)`` packed colours; of two at one distance the darker counts."""
+        distinct, places = np.unique(colours, return_inverse=True)
+        best = np.full(len(distinct), np.inf)
+        ids = np.zeros(len(distinct), np.int32)
+        points = _unpacked(distinct)
+        for point, each in zip(self._points, self._ids, strict=True):
+            distance = ((points - point) ** 2).sum(axis=1)
+            ids[distance < best] = each
+            best = np.minimum(best, distance)
+        return ids[places.reshape(colours.shape)]
+
+
+def _unpacked(colours: NDArray[Any]) -> NDArray[np.int64]:
+    """Return ``(n, 3)`` red, green and blue."""
+    return np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.int64)

@@ -21,9 +21,13 @@ from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import Identity, files_identity
 from tilesegm.source.polygons import PlacedPolygons, read_polygons
 from tilesegm.source.vector.address import VectorAddress
+from tilesegm.source.vector.buffer import Buffer
+from tilesegm.source.vector.features import annotated_attribute
 from tilesegm.source.vector.reading import Reading
 
-__all__ = ["VectorLabels"]
+__all__ = ["VectorLabels", "VectorObjects"]
+
+_THIN = ("points left out", "lines left out")
 
 
 class VectorLabels:
@@ -44,11 +48,11 @@ class VectorLabels:
         names = [entry.name for entry in settings.classes]
         self._fill = IGNORE if settings.background is None else names.index(settings.background)
         self._all_touched = settings.all_touched
-        self.identity: Identity = (("path", str(path.resolve())), *files_identity(_files(path)))
-        if address.stated:
-            self.identity += (("stated", address.stated),)
+        self.identity = _identity(address)
         address = replace(address, layer=address.layer or settings.layer)
-        placed = _read(address, self.identity, info, settings.attribute)
+        buffer = None if settings.buffer is None else Buffer.parse(settings.buffer)
+        self._attribute = settings.attribute or annotated_attribute(path)
+        placed = _read(address, self.identity, info, self._attribute, buffer)
         if placed.reading.elsewhere and settings.background is None:
             raise SourceError(
                 f"{placed.reading.elsewhere}; where an image without polygons is all background, "
@@ -58,12 +62,15 @@ class VectorLabels:
         self._ids = self._classify(path, settings)
         unnamed = (f for f, v in zip(placed.features, self._values, strict=False) if v is None)
         self.reading: Reading = placed.reading.adding(
-            f"polygons without a value of {settings.attribute} not learnt from", unnamed
+            f"polygons without a value of {self._attribute} not learnt from", unnamed
         )
+        thin = {text: f"{text} (labels.buffer draws them)" for text in _THIN}
+        told = {thin.get(text, text): which for text, which in self.reading.findings.items()}
+        self.reading = replace(self.reading, findings=told)
         self.height, self.width = info.height, info.width
 
     def _classify(self, path: Path, settings: LabelSettings) -> NDArray[np.int32]:
-        if settings.attribute is None:
+        if self._attribute is None:
             covered = [n for n in range(len(settings.classes)) if n != self._fill]
             if len(covered) > 1:
                 raise SettingsError(
@@ -78,7 +85,7 @@ class VectorLabels:
             shown = ", ".join(f"{v!r} ({n} polygons)" for v, n in strangers.most_common(5))
             more = f" and {len(strangers) - 5} more" if len(strangers) > 5 else ""
             raise SourceError(
-                f"{path}: attribute {settings.attribute} holds {shown}{more}, which settings do "
+                f"{path}: attribute {self._attribute} holds {shown}{more}, which settings do "
                 "not name; add them to a class or to labels.ignore, or set labels.unknown to "
                 "'ignore'"
             )
@@ -95,12 +102,46 @@ class VectorLabels:
         """Do nothing, for no file is open."""
 
 
+class VectorObjects:
+    """Ids of the objects of a vector file: each shape, or all shapes of one object, has its own."""
+
+    def __init__(self, address: VectorAddress, info: ImageInfo, buffer: float | str | None) -> None:
+        """Read the shapes that touch an image; crowds of many objects are left out.
+
+        Raises:
+            SourceError: the file cannot be read.
+        """
+        address.check_exists("instances")
+        self.identity = _identity(address)
+        attribute = "object" if annotated_attribute(address.path) else None
+        width = None if buffer is None else Buffer.parse(buffer)
+        placed = _read(address, self.identity, info, attribute, width)
+        numbers = range(1, len(placed.polygons) + 1) if attribute is None else placed.values
+        ids = np.array(numbers, np.int32).reshape(-1)
+        self._polygons, self._ids = placed.polygons.take(ids > 0), ids[ids > 0]
+        self.reading = placed.reading
+
+    def read(self, window: Window) -> NDArray[np.int32]:
+        """Return ``(height, width)`` ids of objects, 0 for background."""
+        return self._polygons.burn(window, self._ids, fill=0)
+
+
 @lru_cache(maxsize=64)
 def _read(
-    address: VectorAddress, identity: Identity, info: ImageInfo, attribute: str | None
+    address: VectorAddress,
+    identity: Identity,
+    info: ImageInfo,
+    attribute: str | None,
+    buffer: Buffer | None,
 ) -> PlacedPolygons:
     """Read a file once for all threads, until it changes."""
-    return read_polygons(address, info, attribute=attribute)
+    return read_polygons(address, info, attribute=attribute, buffer=buffer)
+
+
+def _identity(address: VectorAddress) -> Identity:
+    path = address.path
+    stated = (("stated", address.stated),) if address.stated else ()
+    return (("path", str(path.resolve())), *files_identity(_files(path)), *stated)
 
 
 def _alike(value: int | str | None, known: Mapping[int | str, int]) -> int | str | None:

@@ -9,6 +9,7 @@ from typing import Self
 
 from tilesegm.errors import SourceError
 from tilesegm.shown import line_of
+from tilesegm.source.annotations.opened import open_annotations
 from tilesegm.source.remote import is_remote
 from tilesegm.source.vector.leading import check_leading
 
@@ -23,7 +24,7 @@ _SUFFIXES = {
     ".topojson",
 }  # fmt: skip
 
-_KEYS = ("layername", "crs")
+_KEYS = ("layername", "crs", "scale")
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,15 @@ class VectorAddress:
     layer: str | None = None
     crs: str | None = None
     """Stated in place of that of the file; ``pixels`` for those of the image."""
+    scale: float = 1.0
+    """Pixels of the image for each of the pixels that coordinates count."""
 
     @classmethod
     def parse(cls, text: str | Path) -> Self:
         """Read ``FILE``, ``FILE|layername=NAME`` as in QGIS, or ``FILE|crs=EPSG:25832``.
+
+        ``FILE|crs=pixels`` says that coordinates count pixels of the image, and ``|scale=4`` that
+        each of them is four of the image, for shapes that were drawn on a smaller one.
 
         Raises:
             SourceError: another key is stated, or a value is missing.
@@ -52,15 +58,17 @@ class VectorAddress:
             if key not in _KEYS or not value:
                 raise SourceError(
                     f"{text}: {each!r} is not understood; after the file may stand "
-                    "'|layername=NAME' and '|crs=EPSG:CODE'"
+                    "'|layername=NAME', '|crs=EPSG:CODE' (or '|crs=pixels') and '|scale=NUMBER'"
                 )
             values[key] = value
-        return cls(Path(file), values.get("layername"), values.get("crs"))
+        scale = _scale(text, values.get("scale", "1"))
+        return cls(Path(file), values.get("layername"), values.get("crs"), scale)
 
     @property
     def stated(self) -> str:
         """What is stated beside the file, as users write it."""
-        pairs = (("layername", self.layer), ("crs", self.crs))
+        scale = f"{self.scale:.12g}" if self.scale != 1 else None
+        pairs = (("layername", self.layer), ("crs", self.crs), ("scale", scale))
         return "".join(f"|{key}={value}" for key, value in pairs if value)
 
     def check_exists(self, what: str) -> None:
@@ -100,11 +108,26 @@ class VectorAddress:
 
 
 def is_vector(path: str | Path) -> bool:
-    """Tell a vector file from a raster by its suffix."""
+    """Tell a vector file from a raster by its suffix, and annotations in XML by their contents."""
     path = Path(str(path).partition("|")[0])
     if path.suffix.lower() == ".zip":
         return ".zarr" not in path.name.lower()
+    if path.suffix.lower() == ".xml":
+        return open_annotations(path) is not None
     return path.suffix.lower() in _SUFFIXES
+
+
+def _scale(address: str | Path, text: str) -> float:
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 1e-6 <= scale <= 1e6:
+        raise SourceError(
+            f"{address}: scale={text} is no number above 0; give the pixels of the image for each "
+            "that coordinates count, such as scale=4"
+        )
+    return scale
 
 
 def _dataset(name: str) -> str | None:

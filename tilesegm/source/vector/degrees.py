@@ -11,12 +11,17 @@ from numpy.typing import NDArray
 from tilesegm.errors import SourceError
 from tilesegm.source.vector.shapes import Report
 
-__all__ = ["Extent", "refuse_no_degrees", "without_no_degrees"]
+__all__ = ["Extent", "are_degrees", "refuse_no_degrees", "without_no_degrees"]
 
 Extent = tuple[float, float, float, float]
 """Left, bottom, right and top."""
 
 _MOST_DEGREES = (720.0, 90.001)
+
+
+def are_degrees(extent: Extent) -> bool:
+    """Tell whether coordinates can be degrees."""
+    return not _beyond(np.array([extent])).any()
 
 
 def refuse_no_degrees(path: Path, extent: Extent) -> None:
@@ -25,7 +30,7 @@ def refuse_no_degrees(path: Path, extent: Extent) -> None:
     Raises:
         SourceError: they reach far beyond the poles, or around the Earth and more.
     """
-    if _beyond(np.array([extent])).any():
+    if not are_degrees(extent):
         raise SourceError(
             f"{path}: coordinates from {extent[0]:g}, {extent[1]:g} to {extent[2]:g}, "
             f"{extent[3]:g} are no degrees; state the coordinate system that they have: "

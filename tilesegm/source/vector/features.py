@@ -5,16 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.source.annotations.annotated import Annotated
+from tilesegm.source.annotations.opened import open_annotations
 from tilesegm.source.reach import Reach
 from tilesegm.source.vector.listing import ListedLayer, file_state
-from tilesegm.source.vector.shapes import flat_shapes
+from tilesegm.source.vector.shapes import decoded_shapes
 
-__all__ = ["Features", "load_all", "load_near"]
+__all__ = [
+    "ANNOTATED",
+    "Features",
+    "annotated_attribute",
+    "annotated_features",
+    "load_all",
+    "load_near",
+]
+
+ANNOTATED = ("label", "object")
+"""Attributes of the shapes of annotation files."""
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value
@@ -23,14 +36,18 @@ class Features:
 
     numbers: NDArray[np.int64]
     encoded: NDArray[Any]
-    """WKB, or None."""
+    """WKB, shapes, or None."""
     columns: Mapping[str, NDArray[Any]]
 
     @cached_property
     def shapes(self) -> tuple[NDArray[Any], tuple[tuple[str, NDArray[np.bool_]], ...]]:
-        """``(n,)`` polygons or None, and what was done to which features."""
+        """``(n,)`` shapes or None, and what was done to which features."""
+        import shapely
+
+        if shapely.is_geometry(self.encoded).any():
+            return self.encoded, ()
         done: list[tuple[str, NDArray[np.bool_]]] = []
-        shapes = flat_shapes(self.encoded, lambda text, which: done.append((text, which)))
+        shapes = decoded_shapes(self.encoded, lambda text, which: done.append((text, which)))
         return shapes, tuple(done)
 
     def take(self, which: NDArray[Any]) -> Self:
@@ -81,3 +98,17 @@ def _load(layer: ListedLayer, columns: tuple[str, ...] | None, box: Any) -> Feat
         encoded = np.full(len(numbers), None)
     fields = dict(zip(meta["fields"], values, strict=True))
     return Features(np.asarray(numbers, np.int64), encoded, fields)
+
+
+def annotated_attribute(path: Path) -> str | None:
+    """Return the attribute that holds the class in a file of an annotation tool."""
+    return ANNOTATED[0] if open_annotations(path) is not None else None
+
+
+def annotated_features(images: Sequence[Annotated]) -> Features:
+    """Return the shapes of annotated images, those of crowds without an object."""
+    shapes = np.concatenate([np.empty(0, object), *(each.shapes for each in images)])
+    labels = np.array([label for each in images for label in each.labels] + [None], object)[:-1]
+    numbers = np.concatenate([np.empty(0, np.int64), *(each.numbers for each in images)])
+    objects = np.concatenate([np.empty(0, np.int64), *(each.objects for each in images)])
+    return Features(numbers, shapes, {"label": labels, "object": objects})

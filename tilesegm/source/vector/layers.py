@@ -10,50 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import SourceError
+from tilesegm.source.annotations.annotated import AnnotationFile
+from tilesegm.source.annotations.matching import of_image
+from tilesegm.source.annotations.opened import open_annotations
+from tilesegm.source.base import ImageInfo
 from tilesegm.source.projection import in_degrees
 from tilesegm.source.reach import Reach
-from tilesegm.source.vector.address import VectorAddress
+from tilesegm.source.vector.address import PIXELS, VectorAddress
 from tilesegm.source.vector.calls import vector_calls
 from tilesegm.source.vector.degrees import refuse_no_degrees, without_no_degrees
-from tilesegm.source.vector.features import load_all, load_near
+from tilesegm.source.vector.features import (
+    ANNOTATED,
+    Features,
+    annotated_features,
+    load_all,
+    load_near,
+)
+from tilesegm.source.vector.layer import VectorLayer
 from tilesegm.source.vector.listing import ListedLayer, find_column, list_layers
 from tilesegm.source.vector.reading import Findings, Reading
-from tilesegm.source.vector.shapes import repaired
-from tilesegm.source.vector.values import plain_values
+from tilesegm.source.vector.shapes import repaired, usable_shapes
 
 __all__ = ["VectorLayer", "read_layers"]
 
 Within = Callable[[str | None], Sequence[Reach]]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)  # arrays have no truth value
-class VectorLayer:
-    """Valid polygons of one layer of a vector file, in the coordinate system of the layer."""
-
-    name: str
-    crs: str | None
-    """Name or WKT of the coordinate system, or ``pixels``; None where none is known."""
-    polygons: NDArray[Any]
-    """``(n,)`` flat shapely polygons and multipolygons."""
-    features: NDArray[np.int64]
-    """``(n,)`` their numbers in the file."""
-    attributes: Mapping[str, NDArray[Any]]
-    """As they were read, one value per polygon."""
-
-    @property
-    def areas(self) -> NDArray[np.float64]:
-        """Area of each polygon, in squares of the coordinate system's unit."""
-        import shapely
-
-        areas: NDArray[np.float64] = shapely.area(self.polygons)
-        return areas
-
-    def values(self, attribute: str) -> tuple[int | str | None, ...]:
-        """Return an attribute as settings write it; None where a polygon has none."""
-        if not len(self.polygons):
-            return ()
-        column, path = find_column(attribute, self.attributes) or (attribute, ())
-        return plain_values(self.attributes[column], path)
 
 
 def read_layers(
@@ -61,6 +41,8 @@ def read_layers(
     *,
     attributes: Sequence[str] | None = None,
     within: Within | None = None,
+    image: ImageInfo | None = None,
+    thin: bool = False,
 ) -> tuple[tuple[VectorLayer, ...], Reading]:
     """Read the polygons of all layers that have any; shapes of other types are left out.
 
@@ -69,20 +51,26 @@ def read_layers(
         attributes: to read along with the polygons; all when None. Layers that lack one are left
             out.
         within: gives boxes in a coordinate system; polygons that touch none are left out.
+        image: whose shapes are read of annotations of many images; those of all when None.
+        thin: whether lines and points are read too.
 
     Returns:
         The layers, and what is to be told of them.
 
     Raises:
         SourceError: a package is missing, the file cannot be read, or it lacks the layer, an
-            attribute or any polygon.
+            attribute, any polygon, or the image.
     """
+    annotations = open_annotations(address.path)
+    if annotations is not None:
+        with vector_calls(address.path):
+            return _read_annotations(address, annotations, attributes, within, image, thin)
     others: dict[str, str] = {}
     names: dict[str, None] = {}
     parts: list[_Part] = []
     with vector_calls(address.path):
         for entry in list_layers(address):
-            if entry.unfit:
+            if entry.unfit and not (thin and entry.kind):
                 others[entry.name] = entry.unfit
                 continue
             info = entry.info()
@@ -92,7 +80,7 @@ def read_layers(
             if lacking and info["features"]:
                 others[entry.name] = f"has no attribute {lacking[0]!r}"
                 continue
-            parts.append(_read(address, entry, info, attributes, within))
+            parts.append(_read(address, entry, info, attributes, within, thin))
     if not parts:
         _refuse(address, others, tuple(names), attributes or ())
     findings: Findings = {}
@@ -113,6 +101,11 @@ def read_layers(
         others=others,
         empty=empty,
         without_crs=any(layer.crs is None for layer in layers),
+        pixels=(
+            "as QuPath counts them"
+            if address.crs is None and any(layer.crs == PIXELS for layer in layers)
+            else ""
+        ),
         findings=findings,
     )
     return layers, reading
@@ -136,6 +129,7 @@ def _read(
     info: dict[str, Any],
     attributes: Sequence[str] | None,
     within: Within | None,
+    thin: bool,
 ) -> _Part:
     import shapely
 
@@ -150,37 +144,94 @@ def _read(
         near = load_near(entry, columns, reaches)
     features = load_all(entry, columns) if near is None else near
     count = len(features.numbers) if near is None else info["features"]
+    layer, usable, findings = _usable(entry.name, crs, features, reaches, thin)
+    if within is None and in_degrees(crs) and len(layer.polygons):
+        refuse_no_degrees(address.path, tuple(shapely.total_bounds(layer.polygons)))
+    return _Part(
+        layer=layer,
+        features=count,
+        polygons=usable if near is None else count,
+        findings=findings,
+    )
+
+
+def _usable(
+    name: str,
+    crs: str | None,
+    features: Features,
+    reaches: Sequence[Reach] | None,
+    thin: bool,
+) -> tuple[VectorLayer, int, Findings]:
+    """Leave out what cannot be drawn or lies elsewhere, and mend what is invalid.
+
+    Returns:
+        The layer, how many shapes of all places can be drawn, and what was done to which.
+    """
+    import shapely
+
     findings: Findings = {}
 
     def report(text: str, which: NDArray[np.bool_]) -> None:
         if which.any():
             known = findings.get(text, frozenset())
-            findings[text] = known | {(entry.name, n) for n in features.numbers[which].tolist()}
+            findings[text] = known | {(name, n) for n in features.numbers[which].tolist()}
 
     shapes, done = features.shapes
     for text, which in done:
         report(text, which)
+    shapes = usable_shapes(shapes, report, thin=thin)
     if in_degrees(crs):
         shapes = without_no_degrees(shapes, report)
-        if within is None and len(shapes):
-            refuse_no_degrees(address.path, tuple(shapely.total_bounds(shapes)))
     kept = ~shapely.is_missing(shapes)
-    polygons = int(kept.sum()) if near is None else count
+    usable = int(kept.sum())
     if reaches is not None:
         kept &= np.any([reach.touched_by(shapes) for reach in reaches], axis=0)
     features, shapes = features.take(kept), shapes[kept]
     shapes = repaired(shapes, report)
     kept = ~shapely.is_missing(shapes)
     features, shapes = features.take(kept), shapes[kept]
-    polygons = len(shapes) if within is None else polygons
     layer = VectorLayer(
-        name=entry.name,
+        name=name,
         crs=crs,
         polygons=shapes,
         features=features.numbers,
         attributes=features.columns,
     )
-    return _Part(layer=layer, features=count, polygons=polygons, findings=findings)
+    return layer, usable if reaches is not None else len(shapes), findings
+
+
+def _read_annotations(
+    address: VectorAddress,
+    file: AnnotationFile,
+    attributes: Sequence[str] | None,
+    within: Within | None,
+    image: ImageInfo | None,
+    thin: bool,
+) -> tuple[tuple[VectorLayer], Reading]:
+    """Read the shapes of an image, or of all, as one layer in pixels."""
+    for attribute in attributes or ():
+        if attribute not in ANNOTATED:
+            raise SourceError(
+                f"{address.path} has no attribute {attribute!r}; it has {', '.join(ANNOTATED)}"
+            )
+    if address.layer not in (None, file.tool):
+        raise SourceError(f"{address.path} has no layer {address.layer!r}, but {file.tool}")
+    images = file.images
+    if image is not None:
+        images = (of_image(file, str(address.path), image, address.scale),)
+    features = annotated_features(images)
+    reaches = None if within is None else within(PIXELS)
+    layer, usable, done = _usable(file.tool, PIXELS, features, reaches, thin)
+    found = [each.findings for each in images] + ([file.findings] if image is None else [])
+    findings: Findings = {}
+    for which in found:
+        for text, numbers in which.items():
+            known = findings.get(text, frozenset())
+            findings[text] = known | {(file.tool, number) for number in numbers}
+    reading = Reading(
+        file=str(address.path), layers=(file.tool,), empty=not usable, findings={**findings, **done}
+    )
+    return (layer,), reading
 
 
 def _refuse(

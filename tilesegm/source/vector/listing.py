@@ -45,7 +45,7 @@ class ListedLayer:
     def info(self, *, with_bounds: bool = False) -> dict[str, Any]:
         """Return what pyogrio knows of the layer, its coordinate system as stated."""
         info = _info(self.dataset, self.name, with_bounds, file_state(self.dataset))
-        crs = self.stated_crs or info["crs"]
+        crs = self.stated_crs or (PIXELS if _of_qupath(info) else info["crs"])
         return info | {"crs": crs if crs in (None, PIXELS) or parse_crs(crs) else None}
 
 
@@ -109,6 +109,13 @@ def _info(dataset: str, layer: str, with_bounds: bool, state: Any) -> dict[str, 
 
     info: dict[str, Any] = pyogrio.read_info(dataset, layer=layer, force_total_bounds=with_bounds)
     return info
+
+
+def _of_qupath(info: dict[str, Any]) -> bool:
+    """Tell GeoJSON of QuPath, which counts pixels, and for want of a word claims to be degrees."""
+    fields = set(info["fields"])
+    known = "objectType" in fields or {"classification", "isLocked"} <= fields
+    return known and info["driver"] == "GeoJSON"
 
 
 def find_column(attribute: str, fields: Iterable[str]) -> tuple[str, tuple[str, ...]] | None:

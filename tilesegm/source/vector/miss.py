@@ -7,6 +7,7 @@ from collections.abc import Callable
 from rasterio.crs import CRS
 
 from tilesegm.errors import SourceError
+from tilesegm.source.annotations.opened import open_annotations
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.footprint import Footprint
 from tilesegm.source.projection import in_degrees
@@ -30,6 +31,12 @@ def explain_miss(
         SourceError: the coordinates cannot be what the file says of them.
     """
     path = address.path
+    annotations = open_annotations(path)
+    if annotations is not None:
+        told = [f"{text}: {len(which)}" for text, which in reading.findings.items()]
+        if reading.empty:
+            return f"{path} holds no polygon of {info.uri}: {'; '.join(told) or 'it has no shapes'}"
+        return f"{path} misses the image {info.uri}: none of its shapes touches it"
     if reading.empty:
         return f"{path} holds no polygon: it has no features"
     extents = layer_extents(address)

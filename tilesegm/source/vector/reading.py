@@ -30,6 +30,8 @@ class Reading:
     """Whether the layers have no features at all."""
     without_crs: bool = False
     """Whether the coordinates were taken to be those of the image, since the file does not say."""
+    pixels: str = ""
+    """Why coordinates were taken to count pixels, which nobody stated."""
     touching: int = 0
     """Polygons that touch the image."""
     elsewhere: str = ""
@@ -53,6 +55,7 @@ class Reading:
             others={**self.others, **other.others},
             empty=self.empty and other.empty,
             without_crs=self.without_crs or other.without_crs,
+            pixels=self.pixels or other.pixels,
             touching=self.touching + other.touching,
             elsewhere=self.elsewhere or other.elsewhere,
             findings=findings,
@@ -71,6 +74,11 @@ class Reading:
             lines.append(
                 "has no coordinate system and is taken to have that of the image; to state "
                 f"another: {self.file}|crs=EPSG:CODE"
+            )
+        if self.pixels:
+            lines.append(
+                f"coordinates are taken to count pixels of the image, {self.pixels}; to state "
+                f"otherwise: {self.file}|crs=EPSG:CODE"
             )
         told = []
         for text, features in self.findings.items():

@@ -13,6 +13,7 @@ from pathlib import Path
 from tilesegm.data.file_names import LABEL_WORDS, composed, find_path, image_name, is_shown, plain
 from tilesegm.data.pattern import natural
 from tilesegm.errors import SettingsError
+from tilesegm.source.annotations.opened import is_annotation_file
 from tilesegm.source.names import is_zarr
 from tilesegm.source.remote import is_remote
 from tilesegm.source.vector.address import is_vector
@@ -32,6 +33,9 @@ _PARTS = (
 )  # fmt: skip
 """Files that stand beside an image or a shapefile and belong to it."""
 _LISTS = frozenset((".txt", ".lst"))
+_CITY_KINDS = re.compile(
+    r"_gt(Fine|Coarse)_(color|instanceIds|instanceTrainIds|labelIds|polygons)$"
+)
 _SHOWN = 5
 
 
@@ -58,7 +62,8 @@ class Gathered:
         """Tell images from labels where both stand in the same folders.
 
         Labels stand in a folder such as ``masks``, or are named by their image as ``a_mask`` and
-        ``a``, beside it or in another folder.
+        ``a``, beside it or in another folder. Files of annotation tools are labels anywhere, and so
+        are vector files that have the name of an image.
         """
         times = Counter(map(_image, self.files))
         labels = [
@@ -66,7 +71,14 @@ class Gathered:
             for file in self.files
             if _in_folder_of_labels(file, self.folders)
             or (times[_image(file)] > 1 and _named_as_labels(Path(file).stem))
-            or (is_vector(file) and role_of_stem(Path(file).stem))
+            or (
+                is_vector(file)
+                and (
+                    role_of_stem(Path(file).stem)
+                    or times[_image(file)] > 1
+                    or is_annotation_file(file)
+                )
+            )
         ]
         rest = [file for file in self.files if file not in set(labels)]
         images = [file for file in rest if not is_vector(file)]
@@ -106,7 +118,9 @@ def gather(words: Sequence[str], *, vectors: bool = False) -> Gathered:
                     others.append(one)
                 else:
                     files.append(str(one))
-    names = tuple(sorted(files, key=natural))
+    beside = _beside_classes(files, folders)
+    others += map(Path, sorted(beside, key=natural))
+    names = tuple(sorted((file for file in files if file not in beside), key=natural))
     if not names and not lists:
         raise SettingsError(
             f"{listed(words)} holds no {'labels' if vectors else 'images'}; expected files such as "
@@ -151,7 +165,33 @@ def _is_file(folder: Path) -> bool:
 
 def _is_data(path: Path, vectors: bool) -> bool:
     suffix = path.suffix.lower()
-    return suffix in _RASTERS or (vectors and is_vector(path) and suffix != ".json")
+    if suffix in _RASTERS or not vectors:
+        return suffix in _RASTERS
+    return is_annotation_file(path) if suffix in (".json", ".xml") else is_vector(path)
+
+
+def _beside_classes(files: Sequence[str], folders: Sequence[Path]) -> frozenset[str]:
+    """Return pictures of objects and colours that stand beside the class ids of the same images.
+
+    Pascal VOC has ``SegmentationObject``, and Cityscapes a file of each kind in one folder.
+    """
+    if not folders:
+        return frozenset()
+    parents = {plain(Path(file).parent.name) for file in files}
+    beside = {
+        file
+        for file in files
+        if plain(Path(file).parent.name) == "segmentationobject" and "segmentationclass" in parents
+    }
+    stems = {Path(file).stem for file in files}
+    for file in files:
+        stem = Path(file).stem
+        if (kind := _CITY_KINDS.search(stem)) is None:
+            continue
+        better = ("labelTrainIds",) if kind[2] == "labelIds" else ("labelTrainIds", "labelIds")
+        if any(f"{stem[: kind.start(2)]}{other}" in stems for other in better):
+            beside.add(file)
+    return frozenset(beside)
 
 
 def _image(path: str) -> str:

@@ -10,6 +10,8 @@ from tilesegm.training.init.survey import LabelSurvey
 
 __all__ = ["ReadValues", "read_values"]
 
+_NO_CLASS = frozenset(("__ignore__", "Ignore*"))
+"""What LabelMe and QuPath call what is no class."""
 _RARE = 1e-4
 """Fraction of pixels below which a colour is taken for a slip of the brush."""
 
@@ -50,7 +52,20 @@ def read_values(labels: LabelSurvey) -> ReadValues:
                 f"Beside ids of classes {', '.join(amounts)} stands for pixels without a label; "
                 "make a class of it if it is one."
             )
-    if labels.kind == "colours":
+    if labels.kind == "polygons":
+        unlabelled = tuple(value for value in counts if value in _NO_CLASS)
+        remarks["ignore"] = "By the custom of the tool this marks what is not to be learnt from."
+    if labels.kind == "ids" and (void := labels.names.void & set(counts)):
+        unlabelled = tuple(value for value in counts if value in void or value in unlabelled)
+        remarks["ignore"] = f"Void in {labels.names.source}: not learnt from."
+    if labels.snapped:
+        settings["snap"] = "nearest"
+        remarks["snap"] = (
+            f"{labels.snapped:.2%} of the pixels have a colour between those of the classes, as "
+            "smoothed edges and lossy compression leave it, and become the nearest of them; "
+            "`unknown: ignore` in its place would leave them out."
+        )
+    if labels.kind == "colours" and not labels.snapped:
         whole = sum(counts.values())
         unlabelled = tuple(value for value, count in counts.items() if count < _RARE * whole)
         remarks["ignore"] = (

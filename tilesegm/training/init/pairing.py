@@ -10,12 +10,14 @@ from typing import Any
 
 from tilesegm.data.file_names import IMAGE_WORDS, LABEL_WORDS, composed, image_name, plain
 from tilesegm.errors import SettingsError
+from tilesegm.source.annotations.matching import listed_image
+from tilesegm.source.annotations.opened import open_annotations
 from tilesegm.source.vector.address import is_vector
 from tilesegm.training.init.gather import listed
 from tilesegm.training.init.roles import ROLES, role_of
 from tilesegm.training.init.scene_patterns import common_start
 
-__all__ = ["Pairing", "Scene", "common_folder", "pair"]
+__all__ = ["Pairing", "Scene", "common_folder", "lists_images", "pair"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ def pair(images: Sequence[str], labels: Sequence[str]) -> Pairing:
     Folders must agree too, but for words such as ``images``, where they tell files apart. Files
     whose names have nothing in common are paired in natural order where there are equally many.
     One file of labels that no name fits belongs to all images. One image takes a file of labels for
-    each role where their names say so, such as ``train.gpkg`` and ``val.gpkg``.
+    each role where their names say so, such as ``train.gpkg`` and ``val.gpkg``. Annotations of many
+    images, such as COCO, say themselves which images they are of.
 
     Args:
         images: files in natural order.
@@ -59,6 +62,8 @@ def pair(images: Sequence[str], labels: Sequence[str]) -> Pairing:
     Raises:
         SettingsError: two files would belong to one, or numbers do not fit.
     """
+    if labels and all(map(lists_images, labels)):
+        return _by_listing(images, labels)
     if len(images) == 1 and (scenes := _by_roles(images[0], labels)):
         return Pairing(scenes)
     found = _by_names(images, labels) or _by_folders(images, labels)
@@ -133,6 +138,57 @@ def _by_names(images: Sequence[str], labels: Sequence[str]) -> dict[str, Scene]:
         if found:
             return {image: found[image] for image in images if image in found}
     return {}
+
+
+def lists_images(path: str) -> bool:
+    """Tell whether a file holds annotations of many images by their names."""
+    file = open_annotations(Path(path))
+    return file is not None and file.several
+
+
+def _by_listing(images: Sequence[str], labels: Sequence[str]) -> Pairing:
+    """Give each image the file of annotations that lists it, and the role of that file's name.
+
+    Raises:
+        SettingsError: two files list an image, or none lists any.
+    """
+    files = {path: open_annotations(Path(path)) for path in labels}
+    roles = {path: role_of(path) for path in labels}
+    parted = {"train", "validation"} <= set(roles.values())
+    scenes, alone = [], []
+    seen: dict[str, set[int]] = {path: set() for path in labels}
+    for image in images:
+        holders = {path: listed_image(file, image) for path, file in files.items() if file}
+        found = [path for path, held in holders.items() if held is not None]
+        if len(found) > 1:
+            raise SettingsError(
+                f"{len(found)} files of labels list the image {image}: {listed(found)}; name those "
+                "that are meant by --labels"
+            )
+        if not found:
+            alone.append(image)
+            continue
+        seen[found[0]].add(id(holders[found[0]]))
+        role = (roles[found[0]] or "train") if parted else None
+        scenes.append(Scene((image,), found[0], role=role))
+    counts = {path: len(file.images) for path, file in files.items() if file}
+    if not scenes:
+        names = [each.image.name for file in files.values() if file for each in file.images]
+        raise SettingsError(
+            f"{listed(labels)} lists {sum(counts.values())} images, such as "
+            f"{names[0] if names else 'none'}, and none of the {len(images)} that were given, such "
+            f"as {images[0]}; give the folder of the images that were annotated"
+        )
+    notes = []
+    if alone:
+        notes.append(
+            f"{len(alone)} of {len(images)} images are in no file of labels and are left out: "
+            f"{listed(alone)}"
+        )
+    for path, number in counts.items():
+        if missing := number - len(seen[path]):
+            notes.append(f"{missing} of {number} images that {path} lists were not given")
+    return Pairing(tuple(scenes), tuple(notes))
 
 
 def _match(images: Sequence[str], labels: Sequence[str], rule: _Rule) -> dict[str, Scene]:

@@ -16,6 +16,8 @@ from tilesegm.training.settings.yaml_positions import KeyPath
 __all__ = ["Choices", "choose"]
 
 _BATCH, _EPOCHS = 8, 20
+_BACKGROUNDS = ("background", "_background_")
+"""What annotators call a class that is no object."""
 _STRIDE = 16
 """Total stride of the default network."""
 
@@ -26,6 +28,8 @@ class Choices:
 
     chosen: dict[str, Any]
     remarks: dict[KeyPath, str]
+    named: bool = False
+    """Whether the labels, or files beside them, tell what their classes are called."""
     notes: tuple[str, ...] = ()
     """What one should know of images and labels: what is hidden or left out, in a line each."""
 
@@ -35,6 +39,7 @@ def choose(
     images: Sequence[ImageSurvey],
     labels: LabelSurvey,
     hold_out: HoldOut | None = None,
+    buffer: str | None = None,
 ) -> Choices:
     """Choose what suits the number and size of images and the shares of classes.
 
@@ -44,6 +49,7 @@ def choose(
         labels: what the labels of all of them hold.
         hold_out: how images or parts of them are held out; as suits their number and size when
             not given.
+        buffer: around points and lines of vector files.
     """
     values = read_values(labels)
     labels = values.labels
@@ -64,19 +70,29 @@ def choose(
         "augmentation": {"flip": True},
         "schedule": {"epochs": _EPOCHS, "steps": steps, "batch": _BATCH, "size": size},
     }
-    if labels.kind == "polygons" and len(classes) == 1:
-        name = "background" if classes[0]["name"] != "background" else "outside"
-        classes.insert(0, {"name": name, "value": name})
-        notes.insert(0, "outside the polygons")
+    if labels.kind == "polygons" and (labels.complete or len(classes) == 1):
+        taken = [entry["name"] for entry in classes]
+        drawn = next((name for name in taken if name in _BACKGROUNDS), None)
+        name = drawn or "background"
+        if len(taken) == 1 and drawn:
+            name, drawn = "outside", None
+        if drawn is None:
+            classes.insert(0, {"name": name, "value": name})
+            notes.insert(0, "outside the polygons")
         chosen["data"]["labels"]["background"] = name
         remarks["data", "labels", "background"] = (
-            "There is one class of polygons, so what lies outside is taken for another; where not "
-            "everything was drawn, draw polygons of it instead."
+            "Outside the shapes lies background, as is the custom with such files; without this "
+            "key only what was drawn is learnt from."
+            if labels.complete
+            else "There is one class of polygons, so what lies outside is taken for another; where "
+            "not everything was drawn, draw polygons of it instead."
         )
     if hold_out.depth is not None:
         chosen["model"] = {"depth": hold_out.depth}
     if labels.attribute is not None:
         chosen["data"]["labels"]["attribute"] = labels.attribute
+    if buffer is not None:
+        chosen["data"]["labels"]["buffer"] = buffer
     windows = _EPOCHS * steps * _BATCH * size * size / pixels
     remarks |= {
         **hold_out.remarks,
@@ -85,7 +101,9 @@ def choose(
         ("schedule", "size"): f"The smallest image has a side of {sides[0]} px.",
     }
     remarks |= {("data", "labels", "classes", n): note for n, note in enumerate(notes)}
-    if labels.kind != "polygons":
+    if labels.names.names:
+        remarks["data", "labels", "classes"] = f"Named by {labels.names.source}."
+    elif labels.kind != "polygons":
         remarks["data", "labels", "classes"] = (
             "The labels do not say what their values stand for: give each class a name of your own."
         )
@@ -94,6 +112,7 @@ def choose(
     return Choices(
         chosen,
         remarks,
+        named=labels.kind == "polygons" or bool(labels.names.names),
         notes=(
             *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
             *values.remarks.values(),
@@ -128,11 +147,20 @@ def _names(labels: LabelSurvey) -> list[str]:
     values = list(labels.counts)
     if labels.kind == "polygons":
         return [str(value) for value in values]
+    if labels.names.names:
+        return _unique([labels.names.names[value] for value in values])
     if len(values) == 2 and values[0] in (0, "#000000"):
         return ["background", "foreground"]
     if labels.kind == "ids":
         return [f"class {value}" for value in values]
     return [f"colour {str(value).removeprefix('#')}" for value in values]
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Tell names apart that are given twice."""
+    return [
+        name if names.count(name) == 1 else f"{name} {number}" for number, name in enumerate(names)
+    ]
 
 
 def _window(side: int) -> int:

@@ -21,6 +21,7 @@ from tilesegm.training.init.hold_out import are_slices, hold_outs
 from tilesegm.training.init.lists import files_of_lists, with_roles
 from tilesegm.training.init.objects import survey_objects
 from tilesegm.training.init.pairing import Scene, pair
+from tilesegm.training.init.sizes import check_annotated_sizes
 from tilesegm.training.init.start_choices import Choices, choose
 from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_image, survey_labels
 from tilesegm.training.init.trial import first_that_works, open_as_training
@@ -37,6 +38,7 @@ def write_start(
     path: str | Path,
     *,
     attribute: str | None = None,
+    buffer: str | None = None,
     stack: bool = False,
     overwrite: bool = False,
     on_event: OnEvent = ignore,
@@ -50,6 +52,7 @@ def write_start(
             pattern for each of the images; none where they stand in the folders of the images.
         path: the file to write.
         attribute: attribute of vector files that holds the class.
+        buffer: around points and lines of vector files that are drawn, such as ``3`` or ``2.5m``.
         stack: whether all images are bands of one.
         overwrite: whether a file that is there may be replaced.
         on_event: called with progress, and with notes on what is left out or assumed.
@@ -68,7 +71,7 @@ def write_start(
         raise OutputError(f"{path} exists; give another name, or --overwrite to replace it")
     before = state_of(path)
     folder = Path(os.path.abspath(path.parent))
-    entries, scenes, notes = _find(images, labels, stack)
+    entries, scenes, notes, others = _find(images, labels, stack)
     check_unread([path], _read(scenes))
     files = list(dict.fromkeys(scene.image for scene in scenes))
     names = [image[0] for image in files]
@@ -77,12 +80,18 @@ def write_start(
     if any(scene.objects for scene in scenes):
         surveyed = survey_objects([(scene.image[0], scene.labels) for scene in scenes])
     else:
-        surveyed = survey_labels(list(dict.fromkeys(s.labels for s in scenes)), attribute)
+        check_annotated_sizes(scenes)
+        paths = list(dict.fromkeys(s.labels for s in scenes))
+        placed = any(survey.placed for survey in surveys)
+        surveyed = survey_labels(paths, attribute, buffer, placed=placed)
     roles = any(scene.role == "validation" for scene in scenes)
     places = len(files) < len(scenes)
     ways = list(hold_outs(surveys, roles=roles, places=places, slices=are_slices(names, surveys)))
     entries = [relative_to(folder, entry) for entry in entries]
-    choices = choose(entries, surveys, surveyed, ways[0])
+    choices = choose(entries, surveys, surveyed, ways[0], buffer)
+    left = [other for other in others if os.path.abspath(other) != surveyed.names.source]
+    if left:
+        notes = (f"{len(left)} other files are left out: {listed(left)}", *notes)
     notes = (*notes, *choices.notes)
     for note in notes:
         on_event(Noted(note))
@@ -93,7 +102,7 @@ def write_start(
         for note in scene_notes(opened):
             on_event(Noted(note))
     if way is not ways[0]:
-        choices = choose(entries, surveys, surveyed, way)
+        choices = choose(entries, surveys, surveyed, way, buffer)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
     if os.path.lexists(path) and (state_of(path) != before or not carries(path, _MARK)):
         kept = free_name(path, "old")
@@ -117,8 +126,8 @@ def _read(scenes: Sequence[Scene]) -> list[tuple[str, str]]:
 
 def _find(
     images: Sequence[str], labels: Sequence[str], stack: bool
-) -> tuple[list[dict[str, Any]], Sequence[Scene], tuple[str, ...]]:
-    """Return entries of ``data.scenes``, the scenes that they stand for, and notes."""
+) -> tuple[list[dict[str, Any]], Sequence[Scene], tuple[str, ...], Sequence[str]]:
+    """Return entries of ``data.scenes``, the scenes that they stand for, notes, and other files."""
     if _are_patterns(images) or _are_patterns(labels):
         if len(images) != len(labels):
             raise SettingsError(
@@ -126,7 +135,7 @@ def _find(
                 "expected one of labels for each of images (quote them, so that the shell leaves "
                 "them alone)"
             )
-        return *scenes_of_patterns(list(zip(images, labels, strict=True))), ()
+        return *scenes_of_patterns(list(zip(images, labels, strict=True))), (), ()
     given = gather(images)
     lists = given.lists
     if not given.files:
@@ -151,12 +160,12 @@ def _find(
                 f"{len(truths.files)} files of labels were given; expected one"
             )
         scenes: Sequence[Scene] = [Scene(given.files, truths.files[0])]
-        return make_entries(scenes), scenes, _others(given, truths)
+        return make_entries(scenes), scenes, (), _others(given, truths)
     pairing = with_roles(pair(given.files, truths.files), lists, given.files)
     own = [scene.labels for scene in pairing.scenes if scene.image == (scene.labels,)]
     same = (f"{len(own)} images are given as their own labels: {listed(own)}",) if own else ()
-    notes = (*_others(given, truths, lists=pairing.lists), *pairing.notes, *same)
-    return make_entries(pairing.scenes), pairing.scenes, notes
+    others = _others(given, truths, lists=pairing.lists)
+    return make_entries(pairing.scenes), pairing.scenes, (*pairing.notes, *same), others
 
 
 def _are_patterns(paths: Sequence[str]) -> bool:
@@ -164,12 +173,11 @@ def _are_patterns(paths: Sequence[str]) -> bool:
     return any("{" in path and find_path(Path(path)) is None for path in paths)
 
 
-def _others(*gathered: Gathered, lists: Sequence[Path] = ()) -> tuple[str, ...]:
-    """Name the files that are neither images nor labels nor lists that gave roles."""
+def _others(*gathered: Gathered, lists: Sequence[Path] = ()) -> list[str]:
+    """Return the files that are neither images nor labels nor lists that gave roles."""
     used = {os.path.abspath(path) for path in lists}
     every = dict.fromkeys(other for each in gathered for other in each.others)
-    others = [other for other in every if os.path.abspath(other) not in used]
-    return (f"{len(others)} other files are left out: {listed(others)}",) if others else ()
+    return [other for other in every if os.path.abspath(other) not in used]
 
 
 def _check_names(paths: Sequence[str]) -> None:

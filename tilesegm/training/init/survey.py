@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -15,13 +16,24 @@ from tilesegm.errors import SettingsError, SourceError
 from tilesegm.source.hidden import find_hidden
 from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
-from tilesegm.source.vector.address import VectorAddress, is_vector
+from tilesegm.source.vector.address import PIXELS, VectorAddress, is_vector
+from tilesegm.source.vector.buffer import Buffer
+from tilesegm.source.vector.features import annotated_attribute
 from tilesegm.source.vector.layers import VectorLayer, read_layers
+from tilesegm.source.vector.pixels import may_count_pixels
 from tilesegm.source.vector.reading import Reading
+from tilesegm.training.init.class_names import ClassNames, find_class_names
 
 __all__ = ["ImageSurvey", "LabelSurvey", "survey_image", "survey_labels"]
 
 _MOST_VALUES = 64
+_MOST_COLOURS = 2**16
+_FREQUENT, _APART, _NEARLY_ALL = 2e-3, 48.0, 0.75
+"""Of a colour that is a class in a mask with smoothed edges: the least fraction of all pixels, and
+the distance from others; and the fraction of pixels that must have such a colour exactly."""
+_THIN = ("points left out", "lines left out")
+_QUPATH = "classification"
+"""Attribute in which QuPath writes the class, beside others of text."""
 _LOOKED_AT = 2**20
 """Pixels of an image up to which all of them are looked at, and samples of larger ones."""
 
@@ -41,6 +53,8 @@ class ImageSurvey:
     """Whether pixels can be missing."""
     hidden: tuple[str, ...] = ()
     """What tags of the file hide, how many pixels, and which settings read them."""
+    placed: bool = True
+    """Whether it says where it lies on the ground."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,12 @@ class LabelSurvey:
     """What is to be told of vector files."""
     doubts: tuple[str, ...] = ()
     """What looks wrong about the values of polygons, in a line each."""
+    complete: bool = False
+    """Whether polygons come from a tool in which all else is background by custom."""
+    names: ClassNames = field(default_factory=ClassNames)
+    """Names that files beside the labels tell."""
+    snapped: float = 0.0
+    """Fraction of pixels whose colour lies between those of ``counts``."""
 
 
 def survey_image(image: str | Sequence[str]) -> ImageSurvey:
@@ -83,16 +103,25 @@ def survey_image(image: str | Sequence[str]) -> ImageSurvey:
         info.band_names,
         info.masked,
         hidden,
+        info.georeference.transform is not None,
     )
 
 
-def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSurvey:
+def survey_labels(
+    paths: Sequence[str],
+    attribute: str | None = None,
+    buffer: float | str | None = None,
+    *,
+    placed: bool = True,
+) -> LabelSurvey:
     """Count the values of label files, which are read by strips.
 
     Args:
         paths: rasters of ids, masks of colours, or vector files.
         attribute: attribute of vector files that holds the class; when not given, the only one
             whose values repeat, or the only one that there is if it is text.
+        buffer: around points and lines that are drawn; without it they are left out.
+        placed: whether images say where they lie on the ground.
 
     Raises:
         SettingsError: the files do not look like labels, or are of different kinds.
@@ -100,7 +129,7 @@ def survey_labels(paths: Sequence[str], attribute: str | None = None) -> LabelSu
     """
     vector = [is_vector(path) for path in paths]
     if all(vector):
-        return _survey_polygons(paths, attribute)
+        return _survey_polygons(paths, attribute, buffer, placed)
     if any(vector):
         raise SettingsError(
             f"labels are of different kinds: {paths[0]} and {paths[vector.index(not vector[0])]}; "
@@ -117,11 +146,12 @@ def _survey_rasters(paths: Sequence[str]) -> LabelSurvey:
     palette: dict[int | str, str] = {}
     for path in paths:
         census += _census(path, as_colours, palette)
-        if len(census.counts) > _MOST_VALUES:
-            raise SettingsError(
-                f"labels hold more than {_MOST_VALUES} values by {path}; expected class ids or "
-                "colours, saved without lossy compression"
-            )
+        if len(census.counts) > _MOST_COLOURS:
+            break
+    snapped = 0.0
+    if len(census.counts) > _MOST_VALUES:
+        census, snapped = _without_blends(paths, census, as_colours)
+        as_colours = True
     if not census.counts:
         raise SettingsError(
             f"every pixel of {paths[0]} is missing"
@@ -132,11 +162,43 @@ def _survey_rasters(paths: Sequence[str]) -> LabelSurvey:
         write_colour(number) if as_colours else number: census.counts[number]
         for number in sorted(census.counts)
     }
+    known = find_class_names(paths, [*named])
     if as_colours:
-        return LabelSurvey("colours", named, {}, census=census)
+        return LabelSurvey("colours", named, {}, census=census, names=known, snapped=snapped)
     shown = {value: palette[value] for value in named if value in palette}
     grey = all(colour[1:3] == colour[3:5] == colour[5:7] for colour in shown.values())
-    return LabelSurvey("ids", named, {} if grey else shown, census=census)
+    return LabelSurvey("ids", named, {} if grey else shown, census=census, names=known)
+
+
+def _without_blends(paths: Sequence[str], census: Census, as_colours: bool) -> tuple[Census, float]:
+    """Take the frequent colours of masks whose edges were smoothed, or that were compressed.
+
+    Returns:
+        The census of these colours, and the fraction of pixels that have another one.
+
+    Raises:
+        SettingsError: no few colours make up nearly all pixels.
+    """
+    counts = census.counts
+    if not as_colours and min(counts) >= 0 and max(counts) < 256:
+        counts = Counter({value * 0x010101: times for value, times in counts.items()})
+        as_colours = True
+    whole = counts.total()
+    frequent: dict[int, tuple[int, ...]] = {}
+    if as_colours:
+        for value, times in counts.most_common(_MOST_COLOURS):
+            if times < _FREQUENT * whole or len(frequent) == _MOST_VALUES:
+                break
+            point = (value >> 16, value >> 8 & 255, value & 255)
+            if all(math.dist(point, other) > _APART for other in frequent.values()):
+                frequent[value] = point
+    kept = Counter({value: counts[value] for value in frequent})
+    if len(frequent) < 2 or kept.total() < _NEARLY_ALL * whole:
+        raise SettingsError(
+            f"labels hold more than {_MOST_VALUES} values by {paths[-1]}; expected class ids or "
+            "colours, saved without lossy compression"
+        )
+    return replace(census, counts=kept), 1 - kept.total() / whole
 
 
 def _bands(path: str) -> int:
@@ -169,17 +231,27 @@ def _census(path: str, as_colours: bool, palette: dict[int | str, str]) -> Censu
     return census
 
 
-def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey:
+def _survey_polygons(
+    paths: Sequence[str], attribute: str | None, buffer: float | str | None, placed: bool
+) -> LabelSurvey:
+    drawn = None if buffer is None else Buffer.parse(buffer)
     areas: Counter[int | str] = Counter()
     readings = []
     polygons = 0
     for path in paths:
         address = VectorAddress.parse(path)
-        attribute = attribute or _attribute(path, read_layers(address)[0])
-        layers, reading = read_layers(address, attributes=[attribute])
+        if not placed and may_count_pixels(address):
+            address = replace(address, crs=PIXELS)
+        thin = drawn is not None
+        attribute = (
+            attribute
+            or annotated_attribute(address.path)
+            or _attribute(path, read_layers(address, thin=thin)[0])
+        )
+        layers, reading = read_layers(address, attributes=[attribute], thin=thin)
         for layer in layers:
             values = layer.values(attribute)
-            for value, area in zip(values, layer.areas.tolist(), strict=True):
+            for value, area in zip(values, layer.areas_with(drawn).tolist(), strict=True):
                 if value is not None:
                     areas[value] += area
                     polygons += 1
@@ -190,14 +262,30 @@ def _survey_polygons(paths: Sequence[str], attribute: str | None) -> LabelSurvey
             ]
             reading = reading.adding(f"polygons without a value of {attribute}", unnamed)
         readings.append(reading)
+    left = {text for each in readings for text in each.findings if text in _THIN}
+    advice = "--buffer 3 draws points and lines 3 pixels wide to each side" if left else ""
     if not areas:
-        raise SettingsError(f"no polygon of {paths[0]} has a value of {attribute!r}")
+        told = "; ".join(filter(None, [*sorted(left), advice]))
+        raise SettingsError(
+            f"no polygon of {paths[0]} has a value of {attribute!r}"
+            + (f" ({told})" if told else "")
+        )
     whole = sum(areas.values()) or 1.0
     ordered = sorted(areas, key=lambda value: (isinstance(value, str), value))
     millionths = {value: round(1e6 * areas[value] / whole) for value in ordered}
-    doubts = (*_alike(ordered), *_each_its_own(attribute or "", len(areas), polygons))
+    doubts = (
+        *_alike(ordered),
+        *_each_its_own(attribute or "", len(areas), polygons),
+        *filter(None, [advice]),
+    )
     return LabelSurvey(
-        "polygons", millionths, {}, attribute, readings=tuple(readings), doubts=doubts
+        "polygons",
+        millionths,
+        {},
+        attribute,
+        readings=tuple(readings),
+        doubts=doubts,
+        complete=all(annotated_attribute(VectorAddress.parse(path).path) for path in paths),
     )
 
 
@@ -232,6 +320,8 @@ def _attribute(path: str, layers: Sequence[VectorLayer]) -> str:
     shared = [
         name for name in layers[0].attributes if all(name in each.attributes for each in layers)
     ]
+    if _QUPATH in shared and {"objectType", "isLocked"} & set(shared):
+        return _QUPATH
     repeating, texts = [], []
     for name in shared:
         values = [value for layer in layers for value in layer.values(name)]

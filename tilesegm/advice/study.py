@@ -16,6 +16,14 @@ __all__ = ["STUDIED", "Row", "findings", "rows"]
 
 _CE, _DICE = {"name": "cross_entropy"}, {"name": "dice"}
 _PAIR = [{"name": "border_weighted"}, {"name": "pyramid"}]
+_HAND_OVER = {
+    "name": "scheduled",
+    "schedules": [
+        {"name": "constant", "weight": 1.0},
+        {"name": "constant", "weight": 1.0},
+        {"name": "linear", "start": 0.0, "end": 1.0, "epochs": 9},
+    ],
+}
 
 STUDIED: dict[str, dict[str, Any]] = {
     "ce": {"terms": [_CE]},
@@ -28,6 +36,10 @@ STUDIED: dict[str, dict[str, Any]] = {
     "focal_tversky": {"terms": [{"name": "focal_tversky"}]},
     "lovasz_ce": {"terms": [_CE, {"name": "lovasz"}]},
     "border_ce": {"terms": [{"name": "border_weighted"}]},
+    "dice_ce_boundary": {
+        "terms": [_CE, _DICE, {"name": "boundary", "radius": 16.0}],
+        "weighting": _HAND_OVER,
+    },
     "dice_ce_cldice": {"terms": [_CE, _DICE, {"name": "cl_dice", "factor": 0.5}]},
     "dice_ce_skeleton": {"terms": [_CE, _DICE, {"name": "skeleton_recall"}]},
     "pyramid_ce": {"terms": [_CE, {"name": "pyramid"}]},

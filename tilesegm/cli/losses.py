@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from tilesegm.cli.advice_tables import show_advice
 from tilesegm.cli.loss_tables import show_described, show_entries
-from tilesegm.cli.shared import AsJson
+from tilesegm.cli.shared import AsJson, Changes, Quiet, Settings, Trust
 from tilesegm.cli.terminal import PlainConsole, lines
+from tilesegm.cli.training_tables import EpochProgress
 
 if TYPE_CHECKING:
     from tilesegm.losses.audit import AuditRow
@@ -69,6 +71,30 @@ def show(
         typer.echo(json.dumps(described.summary(), ensure_ascii=False))
     else:
         show_described(PlainConsole(), described, COST_UNIT)
+
+
+@losses_app.command()
+def advise(
+    config: Settings,
+    changes: Changes = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Look at the labels of training pixels, and name the losses that suit them.
+
+    Example: tilesegm losses advise city.yaml
+    """
+    from tilesegm.advice import advise as find_advice
+    from tilesegm.training.settings.settings_file import load_config
+
+    settings = load_config(config, changes or ())
+    with EpochProgress(quiet or as_json) as progress:
+        advice = find_advice(settings, on_event=progress)
+    if as_json:
+        typer.echo(json.dumps(advice.summary(), ensure_ascii=False))
+    elif not quiet:
+        show_advice(PlainConsole(), advice)
 
 
 @losses_app.command()

@@ -5,9 +5,9 @@ Run: python -m benchmarks.advice check DATA
 
 `record` adds the means over seeds of the study's rows to `tilesegm/advice/study.csv`; rows that it
 has stay. `check` measures the facts of the four data sets in DATA, and for each makes the rule from
-the other three alone: the threshold on the share of thin structures that parts those on which a
-loss for centre lines won from the others, and the three losses with the greatest mean gain on its
-side of that threshold.
+the other three alone: a threshold on the share of thin structures, and the three losses with the
+greatest mean gain on its side of that threshold. The threshold is that with the greatest gain for the
+best loss of each side (`gain`), or parts data sets on which a loss for centre lines won (`winner`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import math
 import statistics
 from collections import defaultdict
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -77,26 +78,29 @@ def _mean(
 
 def check(root: Path) -> None:
     """Print for each data set and budget the advice of the others, and the best loss."""
-    shares = {}
+    shares, advised = {}, {}
     with TemporaryDirectory() as run:
         for data in DATASETS:
             advice = advise(make_config(data, "ce", 0, Path(run) / data), folder=root)
             shares[data] = thin_share(advice.facts)
+            advised[data] = [each.name for each in advice.candidates]
             print(f"{data}: {shares[data]:.0%} of structures are thin")
-            print(f"  the rules of tilesegm: {', '.join(each.name for each in advice.candidates)}")
     for steps in sorted({row.steps for row in rows()}):
-        right = 0
+        table = [row for row in rows() if row.steps == steps and row.loss in _SHARED]
+        best = {row.data: row for row in sorted(table, key=lambda row: row.gain)}
+        ways = {"gain": derive, "winner": derive_by_winner}
+        right = dict.fromkeys([*ways, "tilesegm"], 0)
         for data in DATASETS:
-            table = [row for row in rows() if row.steps == steps and row.loss in _SHARED]
-            threshold, three = derive([row for row in table if row.data != data], shares, data)
-            best = max((row for row in table if row.data == data), key=lambda row: row.gain)
-            right += best.loss in three
-            print(
-                f"{steps} steps, {data} left out: threshold {threshold:.2f} (tilesegm: "
-                f"{THIN_SHARE}), {', '.join(three)}; best {best.loss} ({best.gain:+.1f}): "
-                f"{'yes' if best.loss in three else 'no'}"
-            )
-        print(f"{steps} steps: the best loss is among the three in {right} of {len(DATASETS)}")
+            others = [row for row in table if row.data != data]
+            print(f"{steps} steps, {data}: best {best[data].loss} ({best[data].gain:+.1f})")
+            for way, made in ways.items():
+                threshold, three = made(others, shares, data)
+                right[way] += best[data].loss in three
+                print(f"  left out, by {way}: above {threshold:.2f} thin; {', '.join(three)}")
+            right["tilesegm"] += best[data].loss in advised[data]
+            print(f"  tilesegm: above {THIN_SHARE} thin; {', '.join(advised[data])}")
+        for way, count in right.items():
+            print(f"{steps} steps: {way} has the best loss in {count} of {len(DATASETS)}")
 
 
 def derive(table: list[Row], shares: dict[str, float], data: str) -> tuple[float, list[str]]:
@@ -105,20 +109,44 @@ def derive(table: list[Row], shares: dict[str, float], data: str) -> tuple[float
     Returns:
         The threshold on the share of thin structures, and three losses, best first.
     """
-    best = {
-        row.data: max((r for r in table if r.data == row.data), key=lambda r: r.gain).loss
-        for row in table
-    }
-    thin = [shares[name] for name, loss in best.items() if loss in _THIN]
-    other = [shares[name] for name, loss in best.items() if loss not in _THIN]
+    known = sorted({shares[row.data] for row in table})
+    # A threshold that leaves all on one side is one of the choices.
+    choices = [-math.inf, *((low + high) / 2 for low, high in pairwise(known))]
+    threshold = max(choices, key=lambda choice: _worth(table, shares, choice))
+    side = shares[data] > threshold
+    return threshold, _ranked([row for row in table if (shares[row.data] > threshold) == side])[:3]
+
+
+def _worth(table: list[Row], shares: dict[str, float], threshold: float) -> float:
+    """Return the gain, summed over data sets, of the best loss on each side of a threshold."""
+    total = 0.0
+    for side in (True, False):
+        rows_of = [row for row in table if (shares[row.data] > threshold) == side]
+        if rows_of:
+            best = _ranked(rows_of)[0]
+            total += sum(row.gain for row in rows_of if row.loss == best)
+    return total
+
+
+def _ranked(table: list[Row]) -> list[str]:
+    """Return losses by their mean gain over the data sets that all of them were run on, or some."""
+    gains: dict[str, list[float]] = defaultdict(list)
+    for row in table:
+        gains[row.loss].append(row.gain)
+    return sorted(gains, key=lambda loss: -statistics.mean(gains[loss]))
+
+
+def derive_by_winner(
+    table: list[Row], shares: dict[str, float], data: str
+) -> tuple[float, list[str]]:
+    """Do the same with the threshold that parts data sets on which a loss for centre lines won."""
+    best = {row.data: row for row in sorted(table, key=lambda row: row.gain)}
+    thin = [shares[name] for name, row in best.items() if row.loss in _THIN]
+    other = [shares[name] for name, row in best.items() if row.loss not in _THIN]
     # Without an example of one kind there is no reason to part them.
     threshold = (min(thin) + max(other)) / 2 if thin and other else -math.inf
-    alike = [row for row in table if (shares[row.data] > threshold) == (shares[data] > threshold)]
-    gains: dict[str, list[float]] = defaultdict(list)
-    for row in alike:
-        gains[row.loss].append(row.gain)
-    ranked = sorted(gains, key=lambda loss: -statistics.mean(gains[loss]))
-    return threshold, ranked[:3]
+    side = shares[data] > threshold
+    return threshold, _ranked([row for row in table if (shares[row.data] > threshold) == side])[:3]
 
 
 def main() -> None:

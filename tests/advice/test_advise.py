@@ -68,7 +68,7 @@ def test_facts_of_lines_are_those_of_the_drawing(tmp_path: Path) -> None:
     # Beside each line a row on both sides, and of itself the outer two; the first has no row above.
     assert facts.border == pytest.approx((8 * 4 - 2) / SIDE)
     assert thin_share(facts) == 1.0
-    assert [each.name for each in advice.candidates][0] == "dice_ce_skeleton"
+    assert advice.candidates[0].name == "dice_ce_skeleton"
 
 
 def test_facts_of_discs_are_those_of_the_drawing(tmp_path: Path) -> None:
@@ -165,7 +165,8 @@ def test_notes_follow_from_facts_and_settings(tmp_path: Path) -> None:
 def test_lists_and_advice_import_no_framework(tmp_path: Path) -> None:
     file = settings(tmp_path, lines())
     script = (
-        "import sys; from typer.testing import CliRunner; from tilesegm.cli.losses import losses_app\n"
+        "import sys\nfrom typer.testing import CliRunner\n"
+        "from tilesegm.cli.losses import losses_app\n"
         f"for words in (['list'], ['advise', {str(file)!r}]):\n"
         "    assert CliRunner().invoke(losses_app, words).exit_code == 0, words\n"
         "print({'keras', 'tensorflow', 'torch', 'jax'} & set(sys.modules))"

@@ -9,7 +9,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Literal, get_args
 
 __all__ = ["COST_UNIT", "Entry", "Kind", "catalogue", "entry_of"]
 
@@ -49,10 +49,11 @@ class Entry:
 def catalogue() -> tuple[Entry, ...]:
     """Return all entries in the order of the documentation."""
     text = resources.files("tilesegm.advice").joinpath("catalogue.toml").read_text("utf-8")
+    tables = tomllib.loads(text)
     return tuple(
         Entry(name=name, kind=kind, **{"family": kind.removesuffix("s"), **facts})
-        for kind, entries in tomllib.loads(text).items()
-        for name, facts in entries.items()
+        for kind in get_args(Kind)
+        for name, facts in tables[kind].items()
     )
 
 

@@ -43,11 +43,12 @@ def compare_neighbours(
     ]
     kappas, moved = [], []
     for first, second in pairs[:: max(1, -(-len(pairs) // _PAIRS))]:
-        labels = [_labels(scenes, views[number], number) for number in (first, second)]
-        kappa = _kappa(*labels, len(scenes.classes))
+        one = _labels(scenes, views[first], first)
+        other = _labels(scenes, views[second], second)
+        kappa = _kappa(one, other, len(scenes.classes))
         if kappa is not None:
             kappas.append(kappa)
-            moved += [_distance(*labels), _distance(*labels[::-1])]
+            moved += [_distance(one, other), _distance(other, one)]
     if not kappas:
         return None, None
     kappa = float(np.median(kappas))

@@ -104,9 +104,8 @@ def _term(settings: Mapping[str, Any], smoothing: float) -> Compound:
                 f"loss.terms: {name} has {argument}={arguments[argument]!r}, and {given}; leave "
                 "it out"
             )
-    source = arguments.pop(SOURCE, None)
     if is_own(name):
-        check_source(name, source)
+        check_source(name, arguments.pop(SOURCE, None))
     factor = float(arguments.pop("factor", 1.0))
     own = "label_smoothing" in arguments
     loss: SegmentationLoss = get(name, **{"ignore": IGNORE, **arguments})

@@ -147,7 +147,16 @@ def test_a_sound_loss_keeps_the_contract_and_one_without_ignore_does_not() -> No
     assert any("`ignore`" in each for each in broken_clauses(Forgetful(ignore=-1), 2, -1))
 
 
-@pytest.mark.parametrize("name", ["dice_ce", "MSSSIM", "Boundary", "SkeletonRecall"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dice_ce",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("MSSSIM", "Boundary", "SkeletonRecall")
+        ),
+    ],
+)
 def test_losses_of_the_library_keep_the_contract(name: str) -> None:
     assert broken_clauses(get(name, ignore=-1), 2, -1) == []
 

@@ -46,6 +46,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "training.settings",
     },
     "segmentation": {"grid", "source", "sink", "model", "engine", "pictures"},
+    "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
     "products": {"grid", "source", "sink", "segmentation"},
     "cartography": {"grid", "source", "sink", "metrics", "pictures", "report"},

@@ -10,6 +10,7 @@ from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses import CrossEntropy, DeepSupervision, SegmentationLoss, get
 from tilesegm.losses.base import Compound
 from tilesegm.losses.names import check_arguments, find
+from tilesegm.losses.own import is_own
 from tilesegm.losses.weighting import (
     DWA,
     GLS,
@@ -25,9 +26,10 @@ from tilesegm.losses.weighting import (
     Uncertainty,
     rebalance,
 )
+from tilesegm.training.own_losses import SOURCE, check_source
 from tilesegm.training.settings.config import LossSettings
 
-__all__ = ["RULES", "make_loss", "make_rule"]
+__all__ = ["RULES", "SCHEDULES", "make_loss", "make_rule"]
 
 RULES: dict[str, type[Rule]] = {
     "fixed": Fixed,
@@ -47,7 +49,8 @@ _OF_THE_RUN = {
 }
 """Arguments of losses that a run sets itself, and why."""
 
-_RAMPS = {"constant": Constant, "linear": Linear, "cosine": Cosine}
+SCHEDULES = {"constant": Constant, "linear": Linear, "cosine": Cosine}
+"""Schedules of the rule ``scheduled`` by the name that settings give them."""
 
 
 def make_loss(settings: LossSettings, *, outputs: int = 1) -> Compound:
@@ -101,6 +104,8 @@ def _term(settings: Mapping[str, Any], smoothing: float) -> Compound:
                 f"loss.terms: {name} has {argument}={arguments[argument]!r}, and {given}; leave "
                 "it out"
             )
+    if is_own(name):
+        check_source(name, arguments.pop(SOURCE, None))
     factor = float(arguments.pop("factor", 1.0))
     own = "label_smoothing" in arguments
     loss: SegmentationLoss = get(name, **{"ignore": IGNORE, **arguments})
@@ -124,10 +129,10 @@ def _scheduled(arguments: dict[str, Any]) -> Rule:
     ramps = []
     for each in schedules:
         name, own = _named(each, "loss.weighting.schedules")
-        key = find(name, _RAMPS, "schedule")
-        check_arguments(_RAMPS[key], own)
+        key = find(name, SCHEDULES, "schedule")
+        check_arguments(SCHEDULES[key], own)
         try:
-            ramps.append(_RAMPS[key](**own))
+            ramps.append(SCHEDULES[key](**own))
         except (TypeError, ValueError) as error:
             raise _cannot("loss.weighting.schedules", key, error) from error
     return Scheduled(ramps, **arguments)

@@ -111,6 +111,30 @@ SPLIT_FILE = "run/split.json"
             "loss.border_weights has an effect on some scenes alone",
         ),
         (
+            situation(data={"scenes": [{"weights": "w.tif", "role": "test"}, {"image": "c.tif"}]}),
+            "data.scenes.weights has an effect on scores alone: no scene that has them",
+        ),
+        (
+            situation(data={"scenes": [{"weights": "w.tif"}, {"image": "c.tif"}]}),
+            "data.scenes.weights has an effect on some scenes alone: .* counts? 1",
+        ),
+        (
+            situation(data={"scenes": [{"weight": 2.0}, {"image": "c.tif", "weight": 2.0}]}),
+            "data.scenes.weight has no effect: .* have the same",
+        ),
+        (
+            situation(
+                data={
+                    "scenes": [
+                        {"weight": 2.0},
+                        {"image": "c.tif"},
+                        {"image": "d.tif", "role": "test", "weight": 2.0},
+                    ]
+                }
+            ),
+            "data.scenes.weight has an effect on some scenes alone: no window of validation",
+        ),
+        (
             situation({"classes_learnt": 1}, loss=LossSettings(class_weights="inverse")),
             "loss.class_weights has no effect: .* a single class",
         ),

@@ -82,7 +82,8 @@ def _read(scenes: Scenes, collected: Sequence[Cells], on_event: OnEvent) -> None
     jobs = [(n, window) for n, cells in enumerate(collected) for window in cells.windows]
 
     def add(scene: int, window: Window) -> None:
-        collected[scene].add(window, scenes.read(scene, window))
+        given = scenes.read_weights(scene, window)
+        collected[scene].add(window, scenes.read(scene, window), given)
 
     pool = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1))
     try:

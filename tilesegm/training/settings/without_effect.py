@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tilesegm.data.settings import INSTANCES
+from tilesegm.data.settings import INSTANCES, SceneSettings
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.keys import key_at
 
@@ -14,6 +14,7 @@ __all__ = ["Situation", "without_effect"]
 
 _BALANCING = ("softadapt", "dwa", "random", "gls", "gradnorm")
 """Rules that weigh terms against each other, and leave a single one as it is."""
+_HELD_OUT = ("validation", "test")
 _ENCODER_STAGES = tuple(f"encoder{number}" for number in range(1, 6))
 
 
@@ -49,6 +50,11 @@ class Situation:
     def scenes(self) -> int:
         """Entries of ``data.scenes``."""
         return len(self.config.data.scenes)
+
+    @property
+    def learnt_scenes(self) -> tuple[SceneSettings, ...]:
+        """Entries of ``data.scenes`` that are not held out by their role."""
+        return tuple(x for x in self.config.data.scenes if x.role not in _HELD_OUT)
 
     @property
     def whole_scenes(self) -> bool:
@@ -116,6 +122,31 @@ _TABLE = (
             and all(x.labels != INSTANCES for x in s.config.data.scenes)
         ),
         "objects are for loss.border_weights, or for `labels: instances`",
+    ),
+    _Row(
+        ("data.scenes.weights",),
+        lambda s: all(x.role in _HELD_OUT for x in s.config.data.scenes if x.weights),
+        "no scene that has them is learnt from; pixels of weight 0 are not scored, and others are "
+        "scored alike",
+        "an effect on scores alone",
+    ),
+    _Row(
+        ("data.scenes.weights",),
+        lambda s: any(x.weights is None for x in s.learnt_scenes),
+        "every pixel of scenes without them counts 1",
+        "an effect on some scenes alone",
+    ),
+    _Row(
+        ("data.scenes.weight",),
+        lambda s: len({x.weight or 1 for x in s.learnt_scenes}) < 2,
+        "it says how often a scene is drawn for training beside others, and all that are learnt "
+        "from have the same",
+    ),
+    _Row(
+        ("data.scenes.weight",),
+        lambda s: any(x.weight and x.role in _HELD_OUT for x in s.config.data.scenes),
+        "no window of validation and test scenes is drawn for training",
+        "an effect on some scenes alone",
     ),
     _Row(
         tuple(f"data.labels.{key}" for key in ("attribute", "layer", "all_touched", "background")),

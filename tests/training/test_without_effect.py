@@ -28,9 +28,12 @@ from tilesegm.training.settings.config import (
     TrainingConfig,
     ValidationSettings,
 )
+from tilesegm.training.settings.strategies import AdaptiveClassSettings, HardPixelSettings
 from tilesegm.training.settings.without_effect import Situation, without_effect
 
 LABELS = LabelSettings((ClassSettings("land", 0), ClassSettings("water", 1)))
+
+FOLLOW = AdaptiveClassSettings("validation")
 
 
 def situation(facts: dict[str, Any] | None = None, **sections: Any) -> Situation:
@@ -149,6 +152,39 @@ SPLIT_FILE = "run/split.json"
         (
             situation({"terms": 1}, loss=LossSettings(weighting={"name": "dwa"})),
             "loss.weighting has no effect: .* loss.terms is a single one",
+        ),
+        (
+            situation({"classes_learnt": 1}, loss=LossSettings(hard_pixels=HardPixelSettings())),
+            "loss.hard_pixels has no effect: .* a single class",
+        ),
+        (
+            situation({"held_out": False}, loss=LossSettings(adaptive_classes=FOLLOW)),
+            "loss.adaptive_classes has no effect: no pixel is held out, and it follows",
+        ),
+        (
+            situation(
+                loss=LossSettings(adaptive_classes=FOLLOW),
+                schedule=ScheduleSettings(epochs=4),
+                validation=ValidationSettings(every=4),
+            ),
+            "loss.adaptive_classes has no effect: .* the only one comes after the last epoch",
+        ),
+        (
+            situation(loss=LossSettings(adaptive_classes=FOLLOW)),
+            "loss.adaptive_classes has an effect on validation too: held-out scores steer",
+        ),
+        (
+            situation(
+                loss=LossSettings(weighting={"name": "later"}), schedule=ScheduleSettings(epochs=1)
+            ),
+            "loss.weighting has no effect: schedule.epochs is 1",
+        ),
+        (
+            situation(
+                loss=LossSettings(hard_pixels=HardPixelSettings()),
+                validation=ValidationSettings(metric="loss"),
+            ),
+            "validation.metric has another effect than its name says: .* cannot be compared",
         ),
         (
             situation(sampling=SamplingSettings(hard=0.2), schedule=ScheduleSettings(epochs=1)),

@@ -29,11 +29,10 @@ class Case:
     data: str
     plain: str | None
     """Name of the plain counterpart; None for one of these."""
-    loss: str = "ce"
-    """Loss of the protocol that it starts from."""
     change: Change = lambda config: config
+    """What differs from cross-entropy under the protocol."""
     augment: tuple[str | float, ...] = ()
-    """Test-time augmentation."""
+    """Test-time augmentation of the network of the plain counterpart."""
 
 
 def _sections(**sections: dict[str, Any]) -> Change:
@@ -70,34 +69,35 @@ def cases() -> dict[str, Case]:
     boundary = _sections(loss={"terms": (_CE, _BOUNDARY)})
     boundary_later = _sections(loss={"terms": (_CE, _BOUNDARY), "weighting": _LATER})
     top_later = _sections(loss={"terms": (_CE, _TOP), "weighting": _LATER | {"rest": 0.0}})
-    thin = Case("drive_thin", "drive")
+
+    def drive(change: Change) -> Case:
+        return Case("drive", "drive", change)
+
+    def nuclei(change: Change = lambda config: config, augment: Any = ()) -> Case:
+        return Case("dsb2018", "nuclei", change, augment)
+
     return {
         "drive": Case("drive", None),
-        "drive boundary": Case("drive", "drive", change=boundary),
-        "drive boundary later": Case("drive", "drive", change=boundary_later),
-        "drive hard": Case("drive", "drive", change=_hard()),
-        "drive hard at once": Case("drive", "drive", change=_hard(warm_up=0.0)),
-        "drive top_k": Case("drive", "drive", change=_sections(loss={"terms": (_TOP,)})),
-        "drive top_k later": Case("drive", "drive", change=top_later),
-        "drive thin weights": thin,
+        "drive boundary": drive(boundary),
+        "drive boundary later": drive(boundary_later),
+        "drive hard": drive(_hard()),
+        "drive hard at once": drive(_hard(warm_up=0.0)),
+        "drive top_k": drive(_sections(loss={"terms": (_TOP,)})),
+        "drive top_k later": drive(top_later),
+        "drive follow training": drive(_adaptive("training")),
+        "drive follow validation": drive(_adaptive("validation")),
+        "drive thin weights": Case("drive_thin", "drive"),
         "dubai": Case("dubai", None),
-        "dubai follow training": Case("dubai", "dubai", change=_adaptive("training")),
-        "dubai follow validation": Case("dubai", "dubai", change=_adaptive("validation")),
-        "dubai median": Case("dubai", "dubai", "weighted_ce"),
+        "dubai follow training": Case("dubai", "dubai", _adaptive("training")),
+        "dubai follow validation": Case("dubai", "dubai", _adaptive("validation")),
         "stained": Case("stained", None),
         "stained weight": Case("stained_weight", "stained"),
         "nuclei": Case("dsb2018", None),
-        "nuclei pyramid": Case("dsb2018", "nuclei", "pyramid_ce"),
-        "nuclei deep": Case("dsb2018", "nuclei", "deep_ce"),
-        "nuclei aspp": Case("dsb2018", "nuclei", change=_sections(model={"aspp": (2, 4, 6)})),
-        "nuclei train scale 0": Case(
-            "dsb2018", "nuclei", change=_sections(augmentation={"scale": 0.0})
-        ),
-        "nuclei train scale 0.5": Case(
-            "dsb2018", "nuclei", change=_sections(augmentation={"scale": 0.5})
-        ),
-        "nuclei predict scales": Case("dsb2018", "nuclei", augment=("scales",)),
-        "nuclei predict flips": Case("dsb2018", "nuclei", augment=("flips",)),
+        "nuclei predict scales": nuclei(augment=("scales",)),
+        "nuclei predict flips": nuclei(augment=("flips",)),
+        "nuclei aspp": nuclei(_sections(model={"aspp": (2, 4, 6)})),
+        "nuclei train scale 0": nuclei(_sections(augmentation={"scale": 0.0})),
+        "nuclei train scale 0.5": nuclei(_sections(augmentation={"scale": 0.5})),
     }
 
 
@@ -124,9 +124,8 @@ def _run(chosen: argparse.Namespace) -> None:
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from .loss_study.protocol import make_config
+    from .loss_study.protocol import LOSSES
     from .loss_study.rows import add_rows, read_runs
-    from .loss_study.run import Study
 
     chosen.out.mkdir(parents=True, exist_ok=True)
     every = cases()
@@ -137,14 +136,35 @@ def _run(chosen: argparse.Namespace) -> None:
             if (seed, name) in done:
                 continue
             _add_data(case.data, chosen.root, chosen.out)
-            study = Study(case.data, chosen.root, chosen.out)
-            study.augment = case.augment
-            folder = (chosen.out / f"{name.replace(' ', '-')}-{seed}").absolute()
-            config = case.change(make_config(case.data, case.loss, seed, folder))
-            row, images = study.run(name, seed, config)
+            LOSSES[name] = LOSSES["ce"]
+            study = _study(name, case, chosen.root, chosen.out)
+            row, images = study.run(name, seed)
             study.close()
             add_rows(chosen.out, row, images)
             print(row, flush=True)
+
+
+def _study(name: str, case: Case, root: Path, out: Path) -> Any:
+    """Return a study that trains as a case says; a network that is there is used again."""
+    from tilesegm.model.open import open_model
+    from tilesegm.training.run import train_on
+
+    from .loss_study.run import Shown, Study, _show
+
+    trained_as = case.plain if case.augment else name
+
+    class StrategyStudy(Study):
+        def train_and_show(self, config: TrainingConfig) -> tuple[list[Shown], list[Shown]]:
+            folder = f"{trained_as}-{config.seed}".replace(" ", "-")
+            config = replace(case.change(config), output=str((out / "runs" / folder).absolute()))
+            bundle = train_on(self._learnt, config).bundle
+            predictor = open_model(bundle, bands=self._learnt.bands, augment=case.augment)
+            roles = [info.role for info in self._learnt.infos]
+            held_out = [number for number, role in enumerate(roles) if role == "validation"]
+            validation = list(_show(self._learnt, held_out, predictor))
+            return validation, list(_show(self._tested, range(len(self._tested)), predictor))
+
+    return StrategyStudy(case.data, root, out)
 
 
 def _add_data(name: str, root: Path, out: Path) -> None:

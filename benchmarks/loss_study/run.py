@@ -95,25 +95,16 @@ class Study:
         settings = DATASETS[name].data
         files = find_scenes(settings, data)
         self.name, self._out = name, out
-        self.augment: tuple[str | float, ...] = ()
         self._dataset: Dataset = DATASETS[name]
         opener = _open_stretched if self._dataset.stretch else open_scenes
         self._learnt = opener([each for each in files if each.role != "test"], settings)
         self._tested = opener([each for each in files if each.role == "test"], settings)
 
-    def run(
-        self, loss: str, seed: int, config: TrainingConfig | None = None
-    ) -> tuple[RunRow, list[ImageRow]]:
-        """Train and score; class maps of the first seed stay for pictures.
-
-        Args:
-            loss: name in the rows.
-            seed: of the run.
-            config: settings in place of those that the protocol has for ``loss``.
-        """
+    def run(self, loss: str, seed: int) -> tuple[RunRow, list[ImageRow]]:
+        """Train and score; class maps of the first seed stay for pictures."""
         began = time.process_time()
         folder = self._out / f"{self.name}-{loss}-{seed}"
-        config = config or make_config(self.name, loss, seed, folder.absolute())
+        config = make_config(self.name, loss, seed, folder.absolute())
         validation, tests = self.train_and_show(config)
         threshold = self._threshold(validation)
         tallies = [self._count(shown, threshold) for shown in tests]
@@ -145,7 +136,7 @@ class Study:
 
         keras.backend.clear_session()
         result = train_on(self._learnt, config, overwrite=True)
-        predictor = open_model(result.bundle, bands=self._learnt.bands, augment=self.augment)
+        predictor = open_model(result.bundle, bands=self._learnt.bands)
         shutil.rmtree(config.output)
         held_out = [
             number for number, info in enumerate(self._learnt.infos) if info.role == "validation"

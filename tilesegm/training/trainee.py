@@ -91,9 +91,11 @@ def _class_weights(settings: LossSettings, classes: int) -> ClassAdaptive | None
     given = settings.adaptive_classes
     if given is None:
         return None
-    kind = ClassFollowing if given.follow == "validation" else ClassAdaptive
-    momentum = {} if given.momentum is None else {"momentum": given.momentum}
-    return kind(classes, score=given.score, ratio=given.ratio, **momentum)
+    kind, momentum = ClassAdaptive, 0.99
+    if given.follow == "validation":
+        kind, momentum = ClassFollowing, 0.5
+    momentum = momentum if given.momentum is None else given.momentum
+    return kind(classes, score=given.score, momentum=momentum, ratio=given.ratio)
 
 
 def _hard_pixels(config: TrainingConfig) -> HardPixels | None:

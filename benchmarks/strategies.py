@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tilesegm.training.settings.config import TrainingConfig
 
+    from .loss_study.run import ImageRow
+
 Change = Callable[["TrainingConfig"], "TrainingConfig"]
 
 
@@ -115,6 +117,7 @@ def main() -> None:
     run.set_defaults(command=_run)
     show = commands.add_parser("show", help="print the pairs")
     show.add_argument("folder", type=Path)
+    show.add_argument("--recorded", type=Path, help="results of the study, for plain counterparts")
     show.set_defaults(command=_show)
     chosen = parser.parse_args()
     chosen.command(chosen)
@@ -232,6 +235,13 @@ def _stained(root: Path, weight: float | None) -> Any:
     return replace(nuclei, data=replace(nuclei.data, scenes=tuple(scenes)), stretch=False)
 
 
+def _ce(folder: Path) -> list[ImageRow]:
+    """Return the images of cross-entropy in recorded results."""
+    from .loss_study.rows import read_images
+
+    return [row for row in read_images(folder) if row.loss == "ce"]
+
+
 def _show(chosen: argparse.Namespace) -> None:
     import numpy as np
 
@@ -239,8 +249,15 @@ def _show(chosen: argparse.Namespace) -> None:
     from .loss_study.tables import gain
 
     runs, images = read_runs(chosen.folder), read_images(chosen.folder)
+    if chosen.recorded is not None:
+        # The protocol is the same, so cross-entropy of the study is the plain counterpart.
+        plain = {case.data: name for name, case in cases().items() if case.plain is None}
+        recorded = [replace(row, loss=plain.get(row.data, "")) for row in _ce(chosen.recorded)]
+        known = {(row.loss, row.seed) for row in images}
+        images += [row for row in recorded if (row.loss, row.seed) not in known]
     shown = ("mean_iou", "boundary_iou", "cldice", "calibration_error")
-    print("| case | seeds | mean IoU | boundary IoU | clDice | ECE | mean IoU above plain, 95 % |")
+    print("| case | seeds | mean IoU | boundary IoU | clDice | calibration error |", end="")
+    print(" mean IoU above plain | boundary IoU above plain |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, case in cases().items():
         mine = [row for row in runs if row.loss == name]

@@ -22,6 +22,7 @@ class Info:
     height: int
     width: int
     identity: tuple[tuple[str, str], ...]
+    weight: float = 1.0
 
 
 class MemoryScenes:
@@ -61,6 +62,9 @@ class MemoryScenes:
             self.valid[scene][window.slices],
             np.where(self.valid[scene], self.labels[scene], -1)[window.slices].astype(np.int32),
         )
+
+    def read_weights(self, scene: int, window: Window) -> None:
+        return None
 
     def read_labels(self, scene: int, window: Window) -> NDArray[np.int32]:
         return self.read(scene, window).labels

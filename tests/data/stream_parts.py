@@ -43,6 +43,7 @@ class Info:
     name: str
     height: int
     width: int
+    weight: float = 1.0
 
 
 class ArrayScenes:
@@ -53,12 +54,17 @@ class ArrayScenes:
         labels: Sequence[NDArray[Any]],
         images: Sequence[NDArray[Any]] | None = None,
         weights: Sequence[NDArray[np.float32]] | None = None,
+        of_scenes: Sequence[float] = (),
     ) -> None:
         self._labels = [np.asarray(array, np.int32) for array in labels]
         self._images = images or [places_of(number, y) for number, y in enumerate(labels)]
         self._weights = weights
         self.bands = self._images[0].shape[2]
-        self.infos = tuple(Info(f"scene{n}", *y.shape) for n, y in enumerate(labels))
+        of_scenes = of_scenes or [1.0] * len(labels)
+        self.infos = tuple(
+            Info(f"scene{n}", *y.shape, weight)
+            for n, (y, weight) in enumerate(zip(labels, of_scenes, strict=True))
+        )
 
     def read(self, scene: int, window: Window) -> Patch:
         labels = self.read_labels(scene, window)

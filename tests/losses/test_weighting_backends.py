@@ -81,14 +81,28 @@ def test_class_weights_follow_the_confusion(seen: dict[str, Any]) -> None:
     assert seen["class_weights"] == pytest.approx([8 / 7, 6 / 7], rel=1e-4)
 
 
+def test_later_terms_hard_pixels_and_observed_classes(seen: dict[str, Any]) -> None:
+    assert seen["later"] == pytest.approx([0.0, 1.0], abs=1e-6)
+    # Scores of 2 everywhere: -log sigmoid(2) where the label is 1, and 2 more where it is 0.
+    easy = math.log(1 + math.exp(-2))
+    assert seen["hard_pixels"] == pytest.approx([easy + 1, easy + 2], rel=1e-4)
+    # IoU is 2/3 and 1/4, so weights are 8/13 and 18/13.
+    weighed = easy + 2 * (8 / 13) / 2
+    assert seen["observed"] == pytest.approx([easy + 1, weighed], rel=1e-4)
+
+
 def run() -> dict[str, Any]:
     """Train on the backend of this process, and return what the tests above look at."""
     import keras
 
     from tests.losses.weighting_toy import Parabola, X, Y, number
+    from tilesegm.losses import CrossEntropy
     from tilesegm.losses.weighting import (
         ClassAdaptive,
+        ClassFollowing,
         GradNorm,
+        HardPixels,
+        Later,
         Linear,
         RandomWeighting,
         Scheduled,
@@ -146,6 +160,23 @@ def run() -> dict[str, Any]:
     quarter[:, 0, 0] = 1
     _, history = trained(number(), None, 0.0, epochs=2, y=quarter, class_weights=ClassAdaptive(2))
     result["class_weights"] = [history[f"weight_class_{index}"][-1] for index in (0, 1)]
+
+    _, history = trained(number(), Later(2, begin=0.5, ramp=0.5), 0.0, epochs=2)
+    result["later"] = history["weight_b"]
+
+    half = np.zeros_like(Y)
+    half[:, 0] = 1
+    hard = HardPixels(2, keep=0.1, warm_up=0.5)
+    model = WeightedModel(number(), CrossEntropy(), hard_pixels=hard)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=keras.backend.backend() != "torch")
+    result["hard_pixels"] = model.fit(X, half, epochs=2, verbose=0).history["loss"]
+
+    observed = ClassFollowing(2)
+    model = WeightedModel(number(), CrossEntropy(), class_weights=observed)
+    model.compile(keras.optimizers.SGD(0.0), jit_compile=keras.backend.backend() != "torch")
+    before = model.fit(X, half, verbose=0).history["loss"]
+    observed.observe([[6, 2], [1, 1]])
+    result["observed"] = before + model.fit(X, half, verbose=0).history["loss"]
     return result
 
 

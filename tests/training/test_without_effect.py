@@ -28,9 +28,12 @@ from tilesegm.training.settings.config import (
     TrainingConfig,
     ValidationSettings,
 )
+from tilesegm.training.settings.strategies import AdaptiveClassSettings, HardPixelSettings
 from tilesegm.training.settings.without_effect import Situation, without_effect
 
 LABELS = LabelSettings((ClassSettings("land", 0), ClassSettings("water", 1)))
+
+FOLLOW = AdaptiveClassSettings("validation")
 
 
 def situation(facts: dict[str, Any] | None = None, **sections: Any) -> Situation:
@@ -111,6 +114,30 @@ SPLIT_FILE = "run/split.json"
             "loss.border_weights has an effect on some scenes alone",
         ),
         (
+            situation(data={"scenes": [{"weights": "w.tif", "role": "test"}, {"image": "c.tif"}]}),
+            "data.scenes.weights has an effect on scores alone: no scene that has them",
+        ),
+        (
+            situation(data={"scenes": [{"weights": "w.tif"}, {"image": "c.tif"}]}),
+            "data.scenes.weights has an effect on some scenes alone: .* counts? 1",
+        ),
+        (
+            situation(data={"scenes": [{"weight": 2.0}, {"image": "c.tif", "weight": 2.0}]}),
+            "data.scenes.weight has no effect: .* have the same",
+        ),
+        (
+            situation(
+                data={
+                    "scenes": [
+                        {"weight": 2.0},
+                        {"image": "c.tif"},
+                        {"image": "d.tif", "role": "test", "weight": 2.0},
+                    ]
+                }
+            ),
+            "data.scenes.weight has an effect on some scenes alone: no window of validation",
+        ),
+        (
             situation({"classes_learnt": 1}, loss=LossSettings(class_weights="inverse")),
             "loss.class_weights has no effect: .* a single class",
         ),
@@ -125,6 +152,39 @@ SPLIT_FILE = "run/split.json"
         (
             situation({"terms": 1}, loss=LossSettings(weighting={"name": "dwa"})),
             "loss.weighting has no effect: .* loss.terms is a single one",
+        ),
+        (
+            situation({"classes_learnt": 1}, loss=LossSettings(hard_pixels=HardPixelSettings())),
+            "loss.hard_pixels has no effect: .* a single class",
+        ),
+        (
+            situation({"held_out": False}, loss=LossSettings(adaptive_classes=FOLLOW)),
+            "loss.adaptive_classes has no effect: no pixel is held out, and it follows",
+        ),
+        (
+            situation(
+                loss=LossSettings(adaptive_classes=FOLLOW),
+                schedule=ScheduleSettings(epochs=4),
+                validation=ValidationSettings(every=4),
+            ),
+            "loss.adaptive_classes has no effect: .* the only one comes after the last epoch",
+        ),
+        (
+            situation(loss=LossSettings(adaptive_classes=FOLLOW)),
+            "loss.adaptive_classes has an effect on validation too: held-out scores steer",
+        ),
+        (
+            situation(
+                loss=LossSettings(weighting={"name": "later"}), schedule=ScheduleSettings(epochs=1)
+            ),
+            "loss.weighting has no effect: schedule.epochs is 1",
+        ),
+        (
+            situation(
+                loss=LossSettings(hard_pixels=HardPixelSettings()),
+                validation=ValidationSettings(metric="loss"),
+            ),
+            "validation.metric has another effect than its name says: .* cannot be compared",
         ),
         (
             situation(sampling=SamplingSettings(hard=0.2), schedule=ScheduleSettings(epochs=1)),

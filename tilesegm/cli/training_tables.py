@@ -44,7 +44,7 @@ def show_dry_run(console: PlainConsole, dry: dict[str, Any]) -> None:
     rows = {
         "scenes": f"{dry['scenes']}, {dry['pixels'] / 1e6:,.1f} MP",
         "unlabelled": f"{unlabelled:,} px ({unlabelled / dry['pixels']:.1%}): missing in image or "
-        "labels, ignored, or outside the area",
+        "labels, ignored, outside the area or of weight 0",
         "bands": f"{len(dry['bands'])} of {dry['dtype']}: {', '.join(dry['bands'])}",
         "split": _split(dry),
         "network": f"{dry['model']}, {dry['parameters']:,} parameters, receptive field "

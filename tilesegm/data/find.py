@@ -37,6 +37,10 @@ class SceneFiles:
     role: str | None
     others: tuple[SceneFiles, ...] = ()
     """The same image with the labels of other roles; those of this one have the role ``role``."""
+    weights: str | None = None
+    """Raster of the weights of pixels."""
+    weight: float = 1.0
+    """How often a pixel is drawn, compared with those of other scenes."""
 
     @property
     def by_role(self) -> tuple[SceneFiles, ...]:
@@ -130,6 +134,8 @@ def _resolve(scene: SceneSettings, first: str, values: dict[str, str], folder: P
         area=fill(scene.area, "area"),
         group=name if group is None else group,
         role=scene.role,
+        weights=fill(scene.weights, "weights"),
+        weight=1.0 if scene.weight is None else float(scene.weight),
     )
 
 

@@ -15,6 +15,7 @@ from tilesegm.data.labels.roles import LabelPart, RoleLabels
 from tilesegm.data.scene import BY_PLACE, OpenScene, SceneEntry
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import INSTANCES, BorderWeightSettings, DataSettings
+from tilesegm.data.weight_map import WeightMap
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.identity import Identity
@@ -44,6 +45,8 @@ def open_scenes(
             each.group,
             BY_PLACE if each.others else each.role,
             partial(_open, each, settings, border),
+            # Of an image with several roles, the labels that are learnt from say it.
+            next((part.weight for part in each.by_role if part.role == "train"), each.weight),
         )
         for each in files
     ]
@@ -77,6 +80,7 @@ def _open(
             label_identity=meaning,
             area=first.area,
             instances=first.instances,
+            weights=first.weights,
         )
     # Borders have weights where they are learnt from.
     instances = next((part.instances for part in parts if part.role == "train"), None)
@@ -88,9 +92,9 @@ def _open(
 def _open_part(
     files: SceneFiles, settings: DataSettings, border: BorderWeightSettings | None, info: ImageInfo
 ) -> LabelPart:
-    """Open labels, area and objects; with ``border`` objects that touch are drawn apart."""
+    """Open what belongs to labels; with ``border`` objects that touch are drawn apart."""
     with ExitStack() as opened:
-        instances = None
+        instances = weights = None
         drawn = files.labels == INSTANCES
         if files.instances is not None:
             buffer = settings.labels.buffer
@@ -104,8 +108,11 @@ def _open_part(
             labels = open_labels(files.labels, settings.labels, info)
         opened.callback(labels.close)
         area = None if files.area is None else open_area(files.area, info)
+        if files.weights is not None:
+            weights = WeightMap(files.weights, info)
+            opened.callback(weights.close)
         opened.pop_all()
-    return LabelPart(files.role or "", labels, area, instances)
+    return LabelPart(files.role or "", labels, area, instances, weights)
 
 
 def _label_identity(settings: DataSettings, border: BorderWeightSettings | None) -> Identity:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,10 @@ __all__ = ["Place", "Places"]
 _TRIES = 16
 
 
+_Shares = NDArray[Any]
+"""Pixels (int64), or pixels times the weights of their scenes (float64)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A pixel that a training window is laid around."""
@@ -37,23 +42,32 @@ class _Pool:
 
     cells: NDArray[np.int64]
     """``(n,)`` numbers of cells, counted through all scenes."""
-    ends: NDArray[np.int64]
+    ends: _Shares
     """``(n,)`` running totals of what they hold."""
 
     @classmethod
-    def of(cls, counts: NDArray[np.int64]) -> _Pool:
-        """Keep the cells whose count is above 0; ``counts`` is flat."""
-        cells = np.flatnonzero(counts)
-        return cls(cells, np.cumsum(counts[cells], dtype=np.int64))
+    def of(cls, shares: _Shares) -> _Pool:
+        """Keep the cells whose share is above 0; ``shares`` is flat."""
+        cells = np.flatnonzero(shares)
+        return cls(cells, np.cumsum(shares[cells]))
 
     @property
-    def total(self) -> int:
+    def total(self) -> float:
         """All that the cells hold together."""
-        return int(self.ends[-1]) if len(self.ends) else 0
+        return float(self.ends[-1]) if len(self.ends) else 0.0
 
     def draw(self, random: np.random.Generator) -> int:
         """Return the number of a cell."""
-        return int(self.cells[np.searchsorted(self.ends, random.integers(self.total), "right")])
+        return int(self.cells[_draw(self.ends, random)])
+
+
+def _draw(ends: _Shares, random: np.random.Generator) -> int:
+    """Draw a number in proportion to its share, of which ``ends`` are the running totals."""
+    if ends.dtype.kind == "f":
+        level = random.random() * ends[-1]
+        # The product may be rounded up to the total itself.
+        return min(int(np.searchsorted(ends, level, "right")), len(ends) - 1)
+    return int(np.searchsorted(ends, random.integers(ends[-1]), "right"))
 
 
 class Places:
@@ -61,7 +75,8 @@ class Places:
 
     Pixels are counted by cell, so memory grows with the cells that hold a class and not with
     pixels; a drawn cell's labels are read to find the pixel itself. Each pixel of a class is
-    equally likely.
+    equally likely, except for the weights of scenes: a pixel of a scene of weight 2 is drawn twice
+    as often as one of a scene of weight 1.
     """
 
     def __init__(
@@ -81,10 +96,17 @@ class Places:
             for scene, (view, item) in enumerate(zip(views, statistics, strict=True))
         ]
         counts = np.concatenate([part[0] for part in parts])
-        self._classes = tuple(_Pool.of(counts[:, index]) for index in range(counts.shape[1]))
-        self._borders = _Pool.of(np.concatenate([part[1] for part in parts]))
-        self.counts = np.array([pool.total for pool in self._classes], np.int64)
+        borders = np.concatenate([part[1] for part in parts])
+        self.counts = counts.sum(0)
         """``(K,)`` trainable pixels of each class."""
+        weights = [info.weight for info in scenes.infos]
+        shares: _Shares = counts
+        if len(set(weights)) > 1:  # or draws would be others than those of whole numbers
+            of_cell = np.repeat(weights, [len(part[0]) for part in parts])
+            shares, borders = counts * of_cell[:, None], borders * of_cell
+        self._classes = tuple(_Pool.of(of_class) for of_class in shares.T)
+        self._borders = _Pool.of(borders)
+        self._shares = np.array([pool.total for pool in self._classes], shares.dtype)
         if not self.counts.any():
             raise SettingsError(
                 "no labelled pixel is left to train on; check that labels lie on the image, or "
@@ -117,17 +139,17 @@ class Places:
 
     def draw_balanced(self, random: np.random.Generator) -> Place:
         """Draw a class evenly among those present, then one of its pixels."""
-        return self._draw_class(self.counts > 0, random)
+        return self._draw_class((self.counts > 0).astype(np.int64), random)
 
     def draw_foreground(self, random: np.random.Generator) -> Place:
         """Draw a pixel of any class but the first; any pixel when there is none."""
-        counts = self.counts.copy()
-        counts[0] = 0
-        return self._draw_class(counts if counts.any() else self.counts, random)
+        shares = self._shares.copy()
+        shares[0] = 0
+        return self._draw_class(shares if shares.any() else self._shares, random)
 
     def draw_any(self, random: np.random.Generator) -> Place:
         """Draw a labelled pixel."""
-        return self._draw_class(self.counts, random)
+        return self._draw_class(self._shares, random)
 
     def draw_border(self, random: np.random.Generator) -> Place:
         """Draw a pixel next to another class; any pixel when there is none."""
@@ -146,11 +168,8 @@ class Places:
             and self._scenes.read_labels(place.scene, window)[0, 0] != IGNORE
         )
 
-    def _draw_class(
-        self, share: NDArray[np.int64] | NDArray[np.bool_], random: np.random.Generator
-    ) -> Place:
-        ends = np.cumsum(share, dtype=np.int64)
-        label = int(np.searchsorted(ends, random.integers(ends[-1]), "right"))
+    def _draw_class(self, shares: _Shares, random: np.random.Generator) -> Place:
+        label = _draw(np.cumsum(shares), random)
         place = self._find(self._classes[label], lambda labels, border: labels == label, random)
         if place is None:
             raise InputError(

@@ -15,6 +15,7 @@ from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.roles import RoleLabels
 from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.patch import IGNORE
+from tilesegm.data.weight_map import WeightMap
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.base import Source
@@ -42,7 +43,10 @@ class SceneInfo:
     height: int
     width: int
     identity: Identity
-    """Names and values that differ when image, labels, area or the meaning of labels differ."""
+    """Names and values that differ when image, labels, area, weights or the meaning of labels
+    differ."""
+    weight: float = 1.0
+    """How often a pixel is drawn for training, compared with those of other scenes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,19 @@ class OpenScene(Closing):
     """Names and values that differ when the labels' values mean other classes."""
     area: Area | None = None
     instances: Instances | None = None
+    weights: WeightMap | None = None
+    """Labels do not count where the weight is 0."""
+
+    @property
+    def weight_map(self) -> WeightMap | None:
+        """Weights of pixels: its own, or those of the labels that are learnt from."""
+        parts = self.labels.parts if isinstance(self.labels, RoleLabels) else ()
+        return next((part.weights for part in parts if part.role == "train"), self.weights)
+
+    @property
+    def slow_weights(self) -> bool:
+        """Whether a window anywhere in the weights costs much more than its pixels."""
+        return self.weight_map is not None and self.weight_map.kind in _FROM_THE_TOP
 
     @property
     def slow_image(self) -> bool:
@@ -64,7 +81,7 @@ class OpenScene(Closing):
     @property
     def slow_labels(self) -> bool:
         """Whether a window anywhere in the labels costs much more than its pixels."""
-        return any(
+        return self.slow_weights or any(
             labels.kind in _FROM_THE_TOP
             if isinstance(labels, RasterLabels)
             else isinstance(labels, InstanceLabels)
@@ -97,14 +114,18 @@ class OpenScene(Closing):
             parts["area"] = self.area.identity
         if self.instances:
             parts["instances"] = self.instances.identity
+        if self.weights:
+            parts["weights"] = self.weights.identity
         files = ((f"{part}.{name}", v) for part, pairs in parts.items() for name, v in pairs)
         return (*files, *self.label_identity)
 
     def read_labels(self, window: Window) -> NDArray[np.int32]:
-        """Return ``(height, width)`` labels, ``IGNORE`` outside the area."""
+        """Return ``(height, width)`` labels, ``IGNORE`` outside the area and at weight 0."""
         labels = self.labels.read(window)
         if self.area is not None:
             labels[~self.area.mask(window)] = IGNORE
+        if self.weights is not None:
+            labels[self.weights.read(window) == 0] = IGNORE
         return labels
 
     def hidden(self) -> tuple[str, ...]:
@@ -126,8 +147,9 @@ class OpenScene(Closing):
         """Close all files."""
         self.image.close()
         self.labels.close()
-        if self.instances is not None:
-            self.instances.close()
+        for part in (self.instances, self.weights):
+            if part is not None:
+                part.close()
 
 
 @dataclass(frozen=True)
@@ -138,3 +160,4 @@ class SceneEntry:
     group: str
     role: str | None
     open: Callable[[], OpenScene]
+    weight: float = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +10,7 @@ from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics import SceneStatistics
 from tilesegm.source.missing import infinite_note
 
-__all__ = ["left_out", "scene_notes"]
+__all__ = ["left_out", "scene_notes", "weight_notes"]
 
 
 def scene_notes(scenes: Scenes) -> Iterator[str]:
@@ -41,3 +42,27 @@ def left_out(scenes: Scenes, statistics: Sequence[SceneStatistics]) -> tuple[str
         f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}: {note}"
         for note, names in images.items()
     )
+
+
+def weight_notes(scenes: Scenes, statistics: Sequence[SceneStatistics]) -> Iterator[str]:
+    """Say what the weights range over that are given as rasters, and what they leave out.
+
+    Args:
+        scenes: images with labels.
+        statistics: of the scenes, in their order.
+    """
+    weighed = [each for n, each in enumerate(statistics) if scenes.has_weights(n)]
+    if not weighed:
+        return
+    pixels = sum(each.height * each.width for each in weighed)
+    weightless = sum(each.weightless for each in weighed)
+    least = min((each.lightest for each in weighed if each.lightest > 0), default=math.nan)
+    most = max((each.heaviest for each in weighed if each.heaviest > 0), default=math.nan)
+    several = f" of {len(weighed)} scenes" if len(weighed) > 1 else f" of {weighed[0].name}"
+    yield (
+        f"data.scenes.weights{several} are {least:g} to {most:g}, and 0 or nodata for "
+        f"{weightless:,} of {pixels:,} pixels, which are neither learnt from nor scored; weights "
+        "above 0 count in the loss alone"
+    )
+    if least == most and not weightless and len(weighed) == len(scenes):
+        yield "data.scenes.weights have no effect: every pixel has the same weight"

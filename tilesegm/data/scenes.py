@@ -51,7 +51,10 @@ class _Scene:
     """Whether its image is decoded into the temporary folder."""
     copies_labels: bool
     """Whether its labels are."""
+    copies_weights: bool
+    """Whether its weights are."""
     has_instances: bool
+    has_weights: bool
 
     @classmethod
     def of(cls, entry: SceneEntry, opened: OpenScene, room: int) -> Self:
@@ -59,6 +62,8 @@ class _Scene:
         image = opened.image.info
         copies_image = opened.slow_image and _image_bytes(image) <= room
         room -= _image_bytes(image) if copies_image else 0
+        copies_labels = opened.slow_labels and image.pixels <= room
+        room -= image.pixels if copies_labels else 0
         return cls(
             info=SceneInfo(
                 name=entry.name,
@@ -67,18 +72,21 @@ class _Scene:
                 height=image.height,
                 width=image.width,
                 identity=opened.identity,
+                weight=entry.weight,
             ),
             image=image,
             copies_image=copies_image,
-            copies_labels=opened.slow_labels and image.pixels <= room,
+            copies_labels=copies_labels,
+            copies_weights=opened.slow_weights and 4 * image.pixels <= room,
             has_instances=opened.instances is not None,
+            has_weights=opened.weight_map is not None,
         )
 
     @property
     def copied_bytes(self) -> int:
         """Room that copies take in the temporary folder."""
         image = _image_bytes(self.image) if self.copies_image else 0
-        return image + (self.image.pixels if self.copies_labels else 0)
+        return image + self.image.pixels * (self.copies_labels + 4 * self.copies_weights)
 
 
 def _image_bytes(image: ImageInfo) -> int:
@@ -181,8 +189,8 @@ class Scenes(Closing):
 
         Returns:
             Pixels in `dtype`; ``IGNORE`` where the image has no pixel, outside the area and
-            where labels say nothing; weights where the scene has objects and border weights were
-            asked for.
+            where labels say nothing; weights where the scene has a raster of them, or objects and
+            border weights were asked for.
 
         Raises:
             SourceError: the window leaves the image, a file cannot be read, or labels hold an
@@ -308,11 +316,38 @@ class Scenes(Closing):
             for strip in strips(self.images[scene].window, 1):
                 target[strip.slices] = opened.read_labels(strip)
 
-    def _weights(self, scene: int, window: Window) -> NDArray[np.float32] | None:
-        if self._border is None or not self._scenes[scene].has_instances:
+    def has_weights(self, scene: int) -> bool:
+        """Tell whether the user gives a raster of weights for a scene."""
+        return self._scenes[scene].has_weights
+
+    def read_weights(self, scene: int, window: Window) -> NDArray[np.float32] | None:
+        """Read the ``(height, width)`` weights that the user gives; None where there are none.
+
+        Raises:
+            SourceError: they cannot be read, or one is negative or infinite.
+        """
+        if not self._scenes[scene].has_weights:
             return None
+        if self._scenes[scene].copies_weights:
+            given = self._copy(scene, "given weights", np.float32, self._copy_weights)
+            return np.array(given[window.slices])
+        with self._handles.lend(scene) as opened:
+            assert opened.weight_map is not None
+            return opened.weight_map.read(window)
+
+    def _copy_weights(self, scene: int, target: _Array) -> None:
+        with self._handles.lend(scene) as opened:
+            assert opened.weight_map is not None
+            for strip in strips(self.images[scene].window, 1):
+                target[strip.slices] = opened.weight_map.read(strip)
+
+    def _weights(self, scene: int, window: Window) -> NDArray[np.float32] | None:
+        given = self.read_weights(scene, window)
+        if self._border is None or not self._scenes[scene].has_instances:
+            return given
         weights = self._copy(scene, "weights", np.float32, self._compute_weights)
-        return np.array(weights[window.slices])
+        ridges = np.array(weights[window.slices])
+        return ridges if given is None else ridges * given
 
     def _compute_weights(self, scene: int, target: _Array) -> None:
         with self._handles.lend(scene) as opened:

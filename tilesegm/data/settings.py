@@ -53,6 +53,12 @@ class SceneSettings:
     """Polygons or mask raster; pixels outside are not learnt from."""
     group: str | None = None
     """What belongs together, such as a site or a patient; may hold placeholders of the image."""
+    weights: str | None = None
+    """Raster of one band beside the labels: how much each pixel counts in the loss. Pixels of 0 and
+    of nodata are neither learnt from nor scored; every pixel counts 1 where there is no raster."""
+    weight: float | None = None
+    """How often a pixel of these scenes is drawn for training, compared with those of others; 1
+    when not given."""
     role: Literal["train", "validation", "test"] | None = None
     """Keeps these scenes out of the split and gives them this role; an image may stand in one scene
     of each role, whose labels or areas say which places of it are learnt from and held out."""
@@ -66,11 +72,13 @@ class SceneSettings:
             raise SettingsError(
                 f"labels={INSTANCES!r} of {self.images[0]!r} needs instances; give their path"
             )
+        in_range("data.scenes.weight", self.weight, 0, ends="(]")
         known = Pattern(self.images[0]).names
         others = [
             ("labels", self.labels),
             ("instances", self.instances),
             ("area", self.area),
+            ("weights", self.weights),
             ("group", self.group),
             *(("image", text) for text in self.images[1:]),
         ]

@@ -60,4 +60,10 @@ def check_losses(config: TrainingConfig, document: Document | None = None) -> No
         alone = dataclasses.replace(config.loss, terms=(term,))
         check(partial(make_loss, alone), "terms", number)
         check(partial(with_sources, dataclasses.replace(config, loss=alone)), "terms", number)
-    check(partial(make_rule, config.loss), "weighting")
+
+    def weigh() -> None:
+        rule = make_rule(config.loss, config.schedule.epochs)
+        if rule is not None:
+            rule.check(make_loss(config.loss))
+
+    check(weigh, "weighting")

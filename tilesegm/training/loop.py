@@ -156,7 +156,7 @@ class Loop:
         row = {name: float(values[-1]) for name, values in history.history.items()}
         if len(self.trainee.trained.compound.terms) == 1:
             # The only term and its weight say nothing that the loss does not.
-            row = {"loss": row["loss"]}
+            row = {k: v for k, v in row.items() if k == "loss" or k.startswith("weight_class_")}
         row["learning_rate"] = float(
             keras.ops.convert_to_numpy(self.trainee.optimizer.learning_rate)
         )
@@ -180,7 +180,9 @@ class Loop:
         is_last = epoch + 1 == self.config.schedule.epochs
         is_due = (epoch + 1) % settings.every == 0 or is_last
         if is_due and self.validator.has_regions:
-            scores = validation_scores(self.validator.validate())
+            confusion = self.validator.validate()
+            self.trainee.observe(confusion)
+            scores = validation_scores(confusion)
             row |= {f"val_{name}": value for name, value in scores.items()}
             if settings.metric != "loss":
                 score = scores[settings.metric]

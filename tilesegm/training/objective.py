@@ -18,6 +18,7 @@ from tilesegm.losses.weighting import (
     Cosine,
     Fixed,
     GradNorm,
+    Later,
     Linear,
     RandomWeighting,
     Rule,
@@ -40,6 +41,7 @@ RULES: dict[str, type[Rule]] = {
     "gls": GLS,
     "gradnorm": GradNorm,
     "scheduled": Scheduled,
+    "later": Later,
 }
 """Rules by the name that settings give them."""
 
@@ -76,8 +78,12 @@ def make_loss(settings: LossSettings, *, outputs: int = 1) -> Compound:
     return Compound(deep, weights)
 
 
-def make_rule(settings: LossSettings) -> Rule | None:
+def make_rule(settings: LossSettings, epochs: int = 1) -> Rule | None:
     """Make the rule that weighs the terms; None for their factors alone.
+
+    Args:
+        settings: name and arguments of the rule.
+        epochs: length of the run, of which some rules take fractions.
 
     Raises:
         InputError: a rule is unknown, or takes no such argument.
@@ -89,6 +95,8 @@ def make_rule(settings: LossSettings) -> Rule | None:
     key = find(name, RULES, "weighting rule")
     if key == "scheduled":
         return _scheduled(arguments)
+    if key == "later":
+        arguments = {"epochs": epochs, **arguments}
     check_arguments(RULES[key], arguments)
     try:
         return RULES[key](**arguments)

@@ -99,6 +99,8 @@ def _groups(history: Sequence[dict[str, float]]) -> dict[str, list[str]]:
         axis = {"loss": "loss", "weight": "weight of a loss", "val": "held-out score"}.get(
             kind, name
         )
+        if name.startswith("weight_class_"):
+            axis = "weight of a class"
         if name not in ("epoch", "seconds"):
             groups.setdefault(axis, []).append(name)
     return groups

@@ -15,7 +15,7 @@ import numpy as np
 
 from tilesegm.data.find import find_scenes
 from tilesegm.data.open_scenes import open_scenes
-from tilesegm.data.scene_notes import left_out, scene_notes
+from tilesegm.data.scene_notes import left_out, scene_notes, weight_notes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.training_data import TrainingData
 from tilesegm.events import Noted, OnEvent, StageStarted, ignore
@@ -112,6 +112,7 @@ def set_up(
         *left_out(scenes, data.statistics),
         *data.split.notes,
         *scene_notes(scenes),
+        *weight_notes(scenes, data.statistics),
         *without_effect(situation_of(config, data)),
     )
     for note in notes:

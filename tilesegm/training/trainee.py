@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
-from tilesegm.losses.weighting import WeightedModel
+from tilesegm.losses.weighting import ClassAdaptive, ClassFollowing, HardPixels, WeightedModel
 from tilesegm.networks.build import inference_model
 from tilesegm.networks.stages import rate_factors
 from tilesegm.training.devices import Devices, compiles_with_xla
@@ -14,7 +17,7 @@ from tilesegm.training.mixed_precision import training_precision, twin_of
 from tilesegm.training.objective import make_loss, make_rule
 from tilesegm.training.optimizer import averaged_weights, make_optimizer
 from tilesegm.training.schedule import WarmUpDecay
-from tilesegm.training.settings.config import TrainingConfig
+from tilesegm.training.settings.config import LossSettings, TrainingConfig
 
 __all__ = ["Trainee"]
 
@@ -33,6 +36,7 @@ class Trainee:
 
     def __init__(self, model: keras.Model, config: TrainingConfig, devices: Devices) -> None:
         self.model, self.devices = model, devices
+        self.classes = int(model.outputs[0].shape[-1])
         self.precision = training_precision(config.device.precision)
         optimizer = config.optimizer
         with devices.scope():
@@ -40,7 +44,9 @@ class Trainee:
             self.trained = _Shared(
                 self.twin,
                 make_loss(config.loss, outputs=len(model.outputs)),
-                make_rule(config.loss),
+                make_rule(config.loss, config.schedule.epochs),
+                class_weights=_class_weights(config.loss, self.classes),
+                hard_pixels=_hard_pixels(config),
                 replicas=devices.replicas,
                 name="trained",
             )
@@ -65,9 +71,37 @@ class Trainee:
         """The finest output of the network, on its weights."""
         return inference_model(self.model)
 
+    def observe(self, confusion: NDArray[np.int64]) -> None:
+        """Let class weights follow a validation, where the settings say so.
+
+        Args:
+            confusion: ``(K, K)`` pixels by true class (rows) and predicted class.
+        """
+        weights = self.trained.class_weights
+        if isinstance(weights, ClassFollowing):
+            weights.observe(confusion)
+
     def copy_weights_back(self) -> None:
         """Copy weights, or their moving average, from the twin into the network."""
         self.model.set_weights(averaged_weights(self.optimizer, self.twin))
+
+
+def _class_weights(settings: LossSettings, classes: int) -> ClassAdaptive | None:
+    """Make the class weights that follow scores, if the settings ask for any."""
+    given = settings.adaptive_classes
+    if given is None:
+        return None
+    kind, momentum = ClassAdaptive, 0.99
+    if given.follow == "validation":
+        kind, momentum = ClassFollowing, 0.5
+    momentum = momentum if given.momentum is None else given.momentum
+    return kind(classes, score=given.score, momentum=momentum, ratio=given.ratio)
+
+
+def _hard_pixels(config: TrainingConfig) -> HardPixels | None:
+    """Make the weights of hard pixels, if the settings ask for them."""
+    given = config.loss.hard_pixels
+    return None if given is None else HardPixels(config.schedule.epochs, **asdict(given))
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")

@@ -128,10 +128,9 @@ def _basis(position: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _resample(patch: Patch, points: Points) -> Patch:
     pixels, valid = points.linear_of_valid(patch.pixels.astype(np.float32), patch.valid)
-    return replace(
-        patch,
-        pixels=pixels,
-        valid=valid,
-        labels=points.nearest(patch.labels),
-        weights=None if patch.weights is None else points.linear(patch.weights),
-    )
+    weights = patch.weights
+    if weights is not None:
+        # Those of held-out pixels must not be seen either.
+        weights = points.linear_of_valid(weights[..., None], patch.valid)[0][..., 0]
+    labels = points.nearest(patch.labels)
+    return replace(patch, pixels=pixels, valid=valid, labels=labels, weights=weights)

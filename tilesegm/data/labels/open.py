@@ -50,7 +50,9 @@ def open_labels(path: str, settings: LabelSettings, info: ImageInfo) -> Labels:
         raise
 
 
-def open_on_grid(image: Any, info: ImageInfo, nodata: Nodata | None = None) -> Source:
+def open_on_grid(
+    image: Any, info: ImageInfo, nodata: Nodata | None = None, what: str = "labels"
+) -> Source:
     """Open a raster, or an array, on the grid of an image.
 
     Pixel belongs to pixel where the sizes are equal and nothing says otherwise. A georeferenced
@@ -60,6 +62,7 @@ def open_on_grid(image: Any, info: ImageInfo, nodata: Nodata | None = None) -> S
         image: path of the raster, or an array.
         info: of the image.
         nodata: value of missing pixels, in place of the raster's own.
+        what: what the raster is called in messages.
 
     Raises:
         SourceError: the raster cannot be read, or does not lie on the image.
@@ -68,7 +71,7 @@ def open_on_grid(image: Any, info: ImageInfo, nodata: Nodata | None = None) -> S
     try:
         if _on_grid(source.info, info):
             return source
-        _check_alignable(source, info)
+        _check_alignable(source, info, what)
         if not isinstance(source, RasterSource):
             return AlignedSource(source, info)
     except BaseException:
@@ -87,21 +90,21 @@ def _on_grid(labels: ImageInfo, image: ImageInfo) -> bool:
     )
 
 
-def _check_alignable(source: Source, image: ImageInfo) -> None:
-    """Refuse labels that cannot be laid on the image, with the reason."""
+def _check_alignable(source: Source, image: ImageInfo, what: str) -> None:
+    """Refuse a raster that cannot be laid on the image, with the reason."""
     labels = source.info
     sizes = f"{labels.height} x {labels.width} pixels and the image {image.height} x {image.width}"
     for info in (image, labels):
         if info.georeference.transform is None:
             turned = (labels.width, labels.height) == (image.height, image.width)
             raise SourceError(
-                f"labels {labels.uri} have {sizes}, and {info.uri} has no georeference to align "
-                "them by; give labels of the image's size"
+                f"{what} {labels.uri} have {sizes}, and {info.uri} has no georeference to align "
+                f"them by; give {what} of the image's size"
                 + (" (a photo is read upright, as its EXIF tag says)" if turned else "")
             )
     if not _overlap(labels, image):
         raise SourceError(
-            f"labels {labels.uri} lie beside the image {image.uri}: they have no pixel in common; "
+            f"{what} {labels.uri} lie beside the image {image.uri}: they have no pixel in common; "
             "check the coordinate systems"
         )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tilesegm.data.instances import Instances
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.patch import IGNORE
+from tilesegm.data.weight_map import WeightMap
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
 from tilesegm.source.identity import Identity
@@ -35,12 +36,16 @@ class LabelPart:
     """Outside of it the labels do not count."""
     instances: Instances | None = None
     """Objects that the labels or the weights of borders are made of."""
+    weights: WeightMap | None = None
+    """Labels do not count where the weight is 0."""
 
     def read(self, window: Window) -> NDArray[np.int32]:
-        """Return ``(height, width)`` labels, ``IGNORE`` outside the area."""
+        """Return ``(height, width)`` labels, ``IGNORE`` outside the area and at weight 0."""
         labels = self.labels.read(window)
         if self.area is not None:
             labels[~self.area.mask(window)] = IGNORE
+        if self.weights is not None:
+            labels[self.weights.read(window) == 0] = IGNORE
         return labels
 
     @property
@@ -49,13 +54,15 @@ class LabelPart:
         pairs = [("labels", self.labels.identity)]
         pairs += [("area", self.area.identity)] if self.area else []
         pairs += [("instances", self.instances.identity)] if self.instances else []
+        pairs += [("weights", self.weights.identity)] if self.weights else []
         return tuple((f"{self.role}.{part}.{name}", v) for part, them in pairs for name, v in them)
 
     def close(self) -> None:
         """Close all files."""
         self.labels.close()
-        if self.instances is not None:
-            self.instances.close()
+        for part in (self.instances, self.weights):
+            if part is not None:
+                part.close()
 
 
 @dataclass(frozen=True, eq=False)  # arrays have no truth value

@@ -21,6 +21,8 @@ __all__ = ["load_statistics", "save_statistics", "scenes_digest"]
 
 _MARK = b"key.npy"
 """What tells a file of statistics: its first array, even where it is cut short."""
+_LATER = ("infinite", "weightless", "lightest", "heaviest")
+"""Facts that versions before did not count."""
 _VERSION = 1
 """To be raised when statistics mean something else than before."""
 
@@ -71,8 +73,7 @@ def load_statistics(path: Path, key: str) -> tuple[SceneStatistics, ...] | None:
                     **{
                         part.name: value.item() if value.ndim == 0 else value
                         for part in fields(SceneStatistics)
-                        # Versions before counted no infinite pixels.
-                        if part.name != "infinite" or f"{index}/infinite" in file.files
+                        if part.name not in _LATER or f"{index}/{part.name}" in file.files
                         for value in (file[f"{index}/{part.name}"],)
                     }
                 )
@@ -86,6 +87,5 @@ def _is_complete(names: Sequence[str], count: int) -> bool:
     """Tell whether these are the arrays of so many scenes: damage may rename some of them."""
     scenes = range(count)
     every = {"key", *(f"{n}/{part.name}" for n in scenes for part in fields(SceneStatistics))}
-    # Versions before counted no infinite pixels.
-    needed = every - {f"{n}/infinite" for n in scenes}
+    needed = every - {f"{n}/{name}" for n in scenes for name in _LATER}
     return count > 0 and needed <= set(names) <= every

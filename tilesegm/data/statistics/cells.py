@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -46,6 +47,7 @@ class Cells:
         grid = tuple(-(-size // layout.cell) for size in shape)
         lattice = tuple(-(-size // layout.step) for size in shape)
         self._infinite: dict[Window, int] = {}
+        self._weights: dict[Window, tuple[int, float, float]] = {}
         self._rows = Seams(height, width, layout.side)
         self._cols = Seams(width, height, layout.side)
         self._statistics = SceneStatistics(
@@ -68,8 +70,8 @@ class Cells:
         """What has to be read and added, in any order."""
         return tuple(Window(0, 0, *self._shape).tiles(self._layout.side))
 
-    def add(self, window: Window, patch: Patch) -> None:
-        """Add what was read for one of the windows."""
+    def add(self, window: Window, patch: Patch, weights: NDArray[np.float32] | None = None) -> None:
+        """Add what was read for one of the windows, and the weights that were given for it."""
         statistics, cell = self._statistics, self._layout.cell
         rows = slice(window.row // cell, -(-window.stop_row // cell))
         cols = slice(window.col // cell, -(-window.stop_col // cell))
@@ -82,6 +84,10 @@ class Cells:
         self._cols.keep(window.col, window.slices[0], patch.labels.T, border.T)
         self._keep_sample(window, patch)
         self._infinite[window] = int(count_infinite(Pixels(patch.pixels, patch.valid)).sum())
+        if weights is not None:
+            above = weights[weights > 0]
+            least = float(above.min(initial=math.inf))
+            self._weights[window] = (weights.size - above.size, least, float(above.max(initial=0)))
 
     def finish(self) -> SceneStatistics:
         """Give the statistics once every window was added."""
@@ -92,7 +98,14 @@ class Cells:
         )
         cells = late // self._layout.cell
         np.add.at(self._statistics.borders, (cells[:, 0], cells[:, 1]), 1)
-        return replace(self._statistics, infinite=sum(self._infinite.values()))
+        known = replace(self._statistics, infinite=sum(self._infinite.values()))
+        if not self._weights:
+            return known
+        weightless, least, most = zip(*self._weights.values(), strict=True)
+        known = replace(known, weightless=sum(weightless))
+        if min(least) > max(most):  # no weight is above 0
+            return known
+        return replace(known, lightest=min(least), heaviest=max(most))
 
     def _keep_sample(self, window: Window, patch: Patch) -> None:
         step = self._layout.step

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tilesegm.data.patch import Patch
 from tilesegm.data.scenes import Scenes
@@ -21,7 +22,8 @@ from tilesegm.grid.window import Window
 
 __all__ = ["measure", "measure_labels"]
 
-_Read = Callable[[int, Window], Patch]
+_Read = Callable[[int, Window], tuple[Patch, NDArray[np.float32] | None]]
+"""Reads a window of a scene, and the weights that its user gave."""
 
 _SIDE = 1024
 """About the side of the windows that are read: whole blocks of common formats."""
@@ -60,7 +62,11 @@ def measure(
     key = scenes_digest(scenes, cell)
     statistics = load_statistics(cache, key) if cache else None
     if statistics is None:
-        statistics = _measure(scenes, cell, on_event, scenes.read, scenes.bands)
+
+        def read(scene: int, window: Window) -> tuple[Patch, NDArray[np.float32] | None]:
+            return scenes.read(scene, window), scenes.read_weights(scene, window)
+
+        statistics = _measure(scenes, cell, on_event, read, scenes.bands)
         if cache:
             save_statistics(cache, statistics, key)
     return statistics
@@ -74,9 +80,9 @@ def measure_labels(
     What concerns pixels has no bands, and `valid` counts all of them.
     """
 
-    def read(scene: int, window: Window) -> Patch:
+    def read(scene: int, window: Window) -> tuple[Patch, None]:
         labels = scenes.read_labels(scene, window)
-        return Patch(np.zeros((*labels.shape, 0)), np.ones(labels.shape, bool), labels)
+        return Patch(np.zeros((*labels.shape, 0)), np.ones(labels.shape, bool), labels), None
 
     return _measure(scenes, cell, on_event, read, bands=0)
 
@@ -104,7 +110,7 @@ def _read(read: _Read, collected: Sequence[Cells], on_event: OnEvent) -> None:
     jobs = [(n, window) for n, cells in enumerate(collected) for window in cells.windows]
 
     def add(scene: int, window: Window) -> None:
-        collected[scene].add(window, read(scene, window))
+        collected[scene].add(window, *read(scene, window))
 
     pool = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1))
     try:

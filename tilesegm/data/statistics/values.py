@@ -57,6 +57,12 @@ class SceneStatistics:
     """``(ceil(height / step), ceil(width / step))``, False where the pixel is missing."""
     infinite: int = 0
     """Pixels that are missing because a band is infinite."""
+    weightless: int = 0
+    """Pixels whose given weight is 0."""
+    lightest: float = math.nan
+    """Least given weight above 0; NaN where there is none."""
+    heaviest: float = math.nan
+    """Greatest given weight above 0, likewise."""
 
 
 def cell_side(block: int, pixels: int) -> int:

@@ -109,7 +109,11 @@ class ClassAdaptive(Configured, keras.layers.Layer):  # type: ignore[misc]
         self.momentum = momentum
         self.ratio = ratio
         self.running = self.add_weight(
-            name="running", shape=(classes, classes), initializer="zeros", trainable=False
+            name="running",
+            shape=(classes, classes),
+            initializer="zeros",
+            trainable=False,
+            aggregation="mean",  # of the parts of a batch that several devices have
         )
         self.built = True
 

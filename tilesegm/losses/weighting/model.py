@@ -12,11 +12,12 @@ from keras import ops
 
 from tilesegm.errors import SettingsError
 from tilesegm.losses.base import Compound, SegmentationLoss
-from tilesegm.losses.inputs import prepare_inputs
+from tilesegm.losses.inputs import LossInputs, prepare_inputs
 from tilesegm.losses.tensors import Tensor
 from tilesegm.losses.weighting.class_adaptive import ClassAdaptive
 from tilesegm.losses.weighting.factors import Fixed
 from tilesegm.losses.weighting.gradnorm import GradNorm, learn_before_step, shared_variables
+from tilesegm.losses.weighting.hard_pixels import HardPixels
 from tilesegm.losses.weighting.rule import Rule
 
 __all__ = ["WeightedModel"]
@@ -48,6 +49,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         loss: the losses to weigh.
         rule: how to weigh them; None for `Fixed`, the compound as written.
         class_weights: weights of classes, in addition to weights of losses.
+        hard_pixels: weights of pixels by how hard they are, in training steps alone.
         **kwargs: ``name`` and other arguments of ``keras.Model``.
 
     Raises:
@@ -61,6 +63,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         rule: Rule | None = None,
         *,
         class_weights: ClassAdaptive | None = None,
+        hard_pixels: HardPixels | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -68,6 +71,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         self.compound = loss if isinstance(loss, Compound) else Compound([loss])
         self.rule = rule or Fixed()
         self.class_weights = class_weights
+        self.hard_pixels = hard_pixels
         terms = self.compound.terms
         self.rule.check(self.compound)
         if isinstance(self.rule, GradNorm):
@@ -131,15 +135,20 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
         It has the arguments of `compute_loss`.
         """
         loss = self.compound
-        if self.class_weights is not None:
-            batch = prepare_inputs(
+
+        def batch() -> LossInputs:
+            return prepare_inputs(
                 y,
                 _finest(y_pred),
                 sample_weight,
                 from_logits=loss.from_logits,
                 ignore=loss.ignore,
             )
-            sample_weight = self.class_weights.weigh(batch, training)
+
+        if self.class_weights is not None:
+            sample_weight = self.class_weights.weigh(batch(), training)
+        if self.hard_pixels is not None and training:
+            sample_weight = self.hard_pixels.weigh(batch())
         factors = ops.convert_to_tensor(loss.weights, dtype="float32")
         return factors * loss.values(y, y_pred, sample_weight)
 
@@ -184,6 +193,7 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
             "loss": self.compound,
             "rule": self.rule,
             "class_weights": self.class_weights,
+            "hard_pixels": self.hard_pixels,
         }
         return {"name": self.name, **{key: serialize(part) for key, part in parts.items()}}
 
@@ -232,6 +242,8 @@ class _Turn(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.rule.begin_epoch(epoch)
+        if self.model.hard_pixels is not None:
+            self.model.hard_pixels.begin_epoch(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = logs or {}

@@ -14,6 +14,7 @@ from tilesegm.data.settings import (
     SplitSettings,
 )
 from tilesegm.networks.settings import ModelSettings
+from tilesegm.training.settings.strategies import AdaptiveClassSettings, HardPixelSettings
 
 __all__ = [
     "ClassWeighting",
@@ -36,10 +37,12 @@ class LossSettings:
     """Losses to add: ``name``, ``factor`` (1) and the arguments of each, see `tilesegm losses`."""
     weighting: dict[str, Any] | None = None
     """Rule that weights the terms during training: ``name`` (uncertainty, softadapt, dwa, random,
-    gls, gradnorm, scheduled) and its arguments; the factors alone when not given."""
+    gls, gradnorm, scheduled, later) and its arguments; the factors alone when not given."""
     class_weights: ClassWeighting = "none"
     """Class weights from counts of training pixels; they multiply the weights of pixels."""
     border_weights: BorderWeightSettings | None = None
+    adaptive_classes: AdaptiveClassSettings | None = None
+    hard_pixels: HardPixelSettings | None = None
     label_smoothing: float = 0.0
     """Label smoothing of cross-entropy terms that do not set their own."""
 

@@ -33,6 +33,7 @@ def anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
             labels=scene.labels if scene.labels == INSTANCES else one(scene.labels),
             instances=maybe(scene.instances),
             area=maybe(scene.area),
+            weights=maybe(scene.weights),
         )
         for scene in config.data.scenes
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tilesegm.data.settings import INSTANCES
+from tilesegm.data.settings import INSTANCES, SceneSettings
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.keys import key_at
 
@@ -14,6 +14,9 @@ __all__ = ["Situation", "without_effect"]
 
 _BALANCING = ("softadapt", "dwa", "random", "gls", "gradnorm")
 """Rules that weigh terms against each other, and leave a single one as it is."""
+_CHANGING = ("later", "scheduled", "softadapt", "dwa", "random", "gradnorm")
+"""Rules whose factors are others from epoch to epoch."""
+_HELD_OUT = ("validation", "test")
 _ENCODER_STAGES = tuple(f"encoder{number}" for number in range(1, 6))
 
 
@@ -49,6 +52,29 @@ class Situation:
     def scenes(self) -> int:
         """Entries of ``data.scenes``."""
         return len(self.config.data.scenes)
+
+    @property
+    def learnt_scenes(self) -> tuple[SceneSettings, ...]:
+        """Entries of ``data.scenes`` that are not held out by their role."""
+        return tuple(x for x in self.config.data.scenes if x.role not in _HELD_OUT)
+
+    @property
+    def follows_validation(self) -> bool:
+        """Whether class weights follow held-out scores."""
+        adaptive = self.config.loss.adaptive_classes
+        return adaptive is not None and adaptive.follow == "validation"
+
+    @property
+    def later(self) -> bool:
+        """Whether some terms come later."""
+        return str((self.config.loss.weighting or {}).get("name")).lower() == "later"
+
+    @property
+    def weights_change(self) -> bool:
+        """Whether a loss is weighed otherwise from epoch to epoch."""
+        loss = self.config.loss
+        name = str((loss.weighting or {}).get("name")).lower()
+        return bool(name in _CHANGING or loss.adaptive_classes or loss.hard_pixels)
 
     @property
     def whole_scenes(self) -> bool:
@@ -118,6 +144,31 @@ _TABLE = (
         "objects are for loss.border_weights, or for `labels: instances`",
     ),
     _Row(
+        ("data.scenes.weights",),
+        lambda s: all(x.role in _HELD_OUT for x in s.config.data.scenes if x.weights),
+        "no scene that has them is learnt from; pixels of weight 0 are not scored, and others are "
+        "scored alike",
+        "an effect on scores alone",
+    ),
+    _Row(
+        ("data.scenes.weights",),
+        lambda s: any(x.weights is None for x in s.learnt_scenes),
+        "every pixel of scenes without them counts 1",
+        "an effect on some scenes alone",
+    ),
+    _Row(
+        ("data.scenes.weight",),
+        lambda s: len({x.weight or 1 for x in s.learnt_scenes}) < 2,
+        "it says how often a scene is drawn for training beside others, and all that are learnt "
+        "from have the same",
+    ),
+    _Row(
+        ("data.scenes.weight",),
+        lambda s: any(x.weight and x.role in _HELD_OUT for x in s.config.data.scenes),
+        "no window of validation and test scenes is drawn for training",
+        "an effect on some scenes alone",
+    ),
+    _Row(
         tuple(f"data.labels.{key}" for key in ("attribute", "layer", "all_touched", "background")),
         lambda s: not s.vector_scenes,
         "it is for vector files, and all labels are rasters",
@@ -137,6 +188,42 @@ _TABLE = (
         ("loss.class_weights", "sampling.balanced", "sampling.border", "augmentation.copy_paste"),
         lambda s: s.classes_learnt < 2,
         "the pixels that are learnt from show a single class",
+    ),
+    _Row(
+        ("loss.adaptive_classes", "loss.hard_pixels"),
+        lambda s: s.classes_learnt < 2,
+        "the pixels that are learnt from show a single class",
+    ),
+    _Row(
+        ("loss.adaptive_classes",),
+        lambda s: s.follows_validation and not s.held_out,
+        "no pixel is held out, and it follows the validation; hold some out, or pass follow: "
+        "training",
+    ),
+    _Row(
+        ("loss.adaptive_classes",),
+        lambda s: s.follows_validation and s.config.validation.every >= s.config.schedule.epochs,
+        "it follows the validation, and the only one comes after the last epoch; lower "
+        "validation.every",
+    ),
+    _Row(
+        ("loss.adaptive_classes",),
+        lambda s: s.follows_validation,
+        "held-out scores steer what is learnt, so they are a little too good; judge by scenes of "
+        "the role test, or pass follow: training",
+        "an effect on validation too",
+    ),
+    _Row(
+        ("loss.weighting",),
+        lambda s: s.later and s.config.schedule.epochs < 2,
+        "schedule.epochs is 1, so the later terms count from the beginning",
+    ),
+    _Row(
+        ("validation.metric",),
+        lambda s: s.config.validation.metric == "loss" and s.weights_change,
+        "the loss of two epochs cannot be compared while weights change; choose the best network "
+        "by mean_iou",
+        "another effect than its name says",
     ),
     _Row(
         ("loss.label_smoothing",),

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from tilesegm.cli.audit import audit
 from tilesegm.cli.bench import bench_app
+from tilesegm.cli.compare import compare
 from tilesegm.cli.demo import demo
 from tilesegm.cli.evaluate import evaluate
 from tilesegm.cli.info import info
@@ -39,7 +40,7 @@ EPILOG = (
 )
 
 
-_ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
+_ORDER = ["demo", "info", "train", "compare", "plan", "predict", "verify", "audit", "evaluate"]
 _ORDER += ["losses", "bench"]
 
 
@@ -80,7 +81,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, verify, evaluate, plan, audit, info, demo):
+for command in (compare, predict, verify, evaluate, plan, audit, info, demo):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
 app.add_typer(bench_app, name="bench")
 app.add_typer(losses_app, name="losses")

@@ -26,6 +26,7 @@ __all__ = [
     "NetworkOutputs",
     "Nodata",
     "Normalise",
+    "Objects",
     "Overlap",
     "Overwrite",
     "Picture",
@@ -36,6 +37,7 @@ __all__ = [
     "Settings",
     "Size",
     "Stack",
+    "Thin",
     "Tile",
     "Trust",
     "Unscale",
@@ -167,6 +169,13 @@ Overwrite = Annotated[
         help="Start from scratch: replace results of tilesegm, discard unfinished work. Given "
         "again after an interruption it goes on.",
     ),
+]
+Thin = Annotated[
+    str | None, typer.Option(help="Ids of classes of thin structures, for clDice.")
+]
+Objects = Annotated[
+    str | None,
+    typer.Option(help="Ids of classes whose connected parts are objects, for F1."),
 ]
 Seed = Annotated[
     int, typer.Option(help="Seed of all random choices; the same seed repeats the result.")

@@ -74,6 +74,7 @@ def train_on(
     folder: str | Path = ".",
     overwrite: bool = False,
     on_event: OnEvent = ignore,
+    until: int | None = None,
 ) -> TrainingResult:
     """Train a network from scenes that are open already; see `train`.
 
@@ -83,6 +84,8 @@ def train_on(
         folder: where relative paths of ``config`` begin.
         overwrite: whether a run that is in the output folder is dropped.
         on_event: called with progress.
+        until: epochs of the same schedule after which the run pauses, to go on with another call;
+            the bundle then has the weights of that epoch, and nothing is scored. None for all.
 
     Raises:
         InputError: settings and scenes do not fit each other.
@@ -140,7 +143,9 @@ def train_on(
             run.forget()  # or the advice to pass overwrite would lead here again
             raise
         on_event(StageStarted("training"))
-        loop.run(on_event)
+        loop.run(on_event, until)
+        if not loop.is_over:
+            return workers.first(lambda: _pause(run, setup, loop, began))
         on_event(StageStarted("segmenting all held-out pixels"))
         result = workers.first(lambda: _finish(run, setup, loop, began))
     on_event(RunEnded(str(result.folder), result.seconds))
@@ -175,32 +180,11 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
             gallery.add(region)
         sums[kind] = _rows(total) if total.any() else ()
     scores = {kind: _scores(rows) for kind, rows in sums.items()}
-    names = [entry.name for entry in scenes.classes]
     learnt = loop.stream.places.counts.tolist()
-    info = BundleInfo(
-        classes=scenes.classes,
-        normalisation=setup.normalisation,
-        band_names=scenes.band_names,
-        pixels=setup.data.standardisation,
-        training={
-            **_origin(run, setup),
-            "pixels": dict(zip(names, learnt, strict=True)),
-            "best_epoch": progress.best_epoch,
-            "scores": scores,
-        },
-    )
+    kept = {"best_epoch": progress.best_epoch, "scores": scores}
+    info = _bundle_info(run, setup, loop, kept)
     save_bundle(run.model, loop.trainee.inference, info, overwrite=True)
-    result = TrainingResult(
-        folder=run.path,
-        bundle=run.model,
-        epochs=progress.epoch,
-        best_epoch=progress.best_epoch,
-        best_score=progress.best or 0.0,
-        history=tuple(progress.history),
-        validation=sums["held_out"],
-        test=sums["test"],
-        seconds=time.monotonic() - began,
-    )
+    result = _result(run, loop, began, validation=sums["held_out"], test=sums["test"])
     write_report(
         ResultData(
             result=result,
@@ -218,6 +202,51 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
     )
     save_result(run.result, result)
     return result
+
+
+def _pause(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> TrainingResult:
+    """Write a bundle of the weights as they are; checkpoints let the run go on."""
+    loop.trainee.copy_weights_back()
+    info = _bundle_info(run, setup, loop, {"epoch": loop.progress.epoch})
+    save_bundle(run.model, loop.trainee.inference, info, overwrite=True)
+    return _result(run, loop, began)
+
+
+def _bundle_info(
+    run: RunFolder, setup: RunSetup, loop: Loop, kept: dict[str, Any]
+) -> BundleInfo:
+    """Return what a bundle tells beside its network; ``kept``: of which epoch it is."""
+    scenes = setup.data.scenes
+    names = [entry.name for entry in scenes.classes]
+    learnt = loop.stream.places.counts.tolist()
+    return BundleInfo(
+        classes=scenes.classes,
+        normalisation=setup.normalisation,
+        band_names=scenes.band_names,
+        pixels=setup.data.standardisation,
+        training={
+            **_origin(run, setup),
+            "pixels": dict(zip(names, learnt, strict=True)),
+            **kept,
+        },
+    )
+
+
+def _result(
+    run: RunFolder, loop: Loop, began: float, *, validation: Any = (), test: Any = ()
+) -> TrainingResult:
+    progress = loop.progress
+    return TrainingResult(
+        folder=run.path,
+        bundle=run.model,
+        epochs=progress.epoch,
+        best_epoch=progress.best_epoch,
+        best_score=progress.best or 0.0,
+        history=tuple(progress.history),
+        validation=validation,
+        test=test,
+        seconds=time.monotonic() - began,
+    )
 
 
 def _origin(run: RunFolder, setup: RunSetup) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from tilesegm.cli.option_groups import with_option_groups
+from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import (
     AsJson,
     Changes,
@@ -22,9 +23,9 @@ from tilesegm.cli.shared import (
     Trust,
 )
 from tilesegm.cli.terminal import PlainConsole, lines, say
-from tilesegm.cli.training_tables import EpochProgress
 from tilesegm.cli.values import parse_duration, parse_ids
 from tilesegm.errors import SettingsError
+from tilesegm.events import EpochEnded, Event
 
 if TYPE_CHECKING:
     from tilesegm.comparison.budget import Cost
@@ -85,6 +86,21 @@ class Arguments:
     trust: Trust = False
 
 
+class LookProgress(ProgressBar):
+    """Also prints a line per run and look on standard error."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        super().__init__(quiet)
+        self._quiet = quiet
+
+    def __call__(self, event: Event) -> None:
+        """Take an event of a comparison."""
+        super().__call__(event)
+        match event:
+            case EpochEnded() if not self._quiet and event.score is not None:
+                self.say(f"{self._name}: {event.score:.2f}")
+
+
 Vary = Annotated[
     list[str],
     typer.Option(
@@ -111,7 +127,7 @@ def compare(config: Settings, vary: Vary, arguments: Arguments) -> None:
 def run_comparison(config: Path, vary: list[str], arguments: Arguments) -> None:
     """Compare as the words of a command say."""
     from tilesegm.comparison.budget import fit_steps, measure_cost, steps_before
-    from tilesegm.comparison.plan import ComparisonOptions, Plan, make_plan
+    from tilesegm.comparison.plan import ComparisonOptions, make_plan
     from tilesegm.comparison.variants import make_variants
 
     if arguments.steps is not None and arguments.budget is not None:
@@ -134,7 +150,7 @@ def run_comparison(config: Path, vary: list[str], arguments: Arguments) -> None:
         return make_plan(config, variants, replace(options, steps=steps), folder, changes)
 
     plan, cost = make(options.steps), None
-    with EpochProgress(arguments.quiet or arguments.as_json) as progress:
+    with LookProgress(arguments.quiet or arguments.as_json) as progress:
         if seconds is not None and not arguments.overwrite and (before := steps_before(folder)):
             plan = make(before)  # timed when it began
         elif seconds is not None:

@@ -170,9 +170,7 @@ Overwrite = Annotated[
         "again after an interruption it goes on.",
     ),
 ]
-Thin = Annotated[
-    str | None, typer.Option(help="Ids of classes of thin structures, for clDice.")
-]
+Thin = Annotated[str | None, typer.Option(help="Ids of classes of thin structures, for clDice.")]
 Objects = Annotated[
     str | None,
     typer.Option(help="Ids of classes whose connected parts are objects, for F1."),

@@ -80,6 +80,11 @@ class Answer:
         """Say in words what is sure and what is not."""
         best = self.order[0]
         others = self.order[1:]
+        if self.units < 2 and others:
+            return [
+                f"{self.best} has the highest score, and there is a single unit of held-out "
+                "pixels, so nothing tells how much of that is chance."
+            ]
         alike = [self.names[n] for n in others if not self.behind[n].certain]
         worse = [self.names[n] for n in others if self.behind[n].certain]
         said = []
@@ -192,7 +197,7 @@ def answer(
         gains={name: above(name, 0) for name in (*(m.name for m in measures), "rank")},
         behind=above("rank", best),
         ranked=ranked,
-        chances=_chances(resampled["rank"], times),
+        chances=_chances(resampled["rank"], times) if several else np.full(len(there), np.nan),
         units=units,
         repeats=there.shape[1],
     )
@@ -200,9 +205,7 @@ def answer(
 
 def _scores(gathered: Gathered, measures: Sequence[Measure], times: Array) -> dict[str, Array]:
     """``(draws, variants, repeats)`` of each measure, of units taken ``(draws, units)`` times."""
-    sums = {
-        name: np.tensordot(times, part, axes=(1, 2)) for name, part in gathered.parts.items()
-    }
+    sums = {name: np.tensordot(times, part, axes=(1, 2)) for name, part in gathered.parts.items()}
     return {measure.name: scores_of(sums, measure) for measure in measures}
 
 

@@ -90,10 +90,10 @@ def fit_steps(
     if cost.seconds(least, workers) > seconds:
         runs = len(least.trials)
         raise SettingsError(
-            f"a budget of {seconds:.0f} s is too small: {runs} runs of {least.steps} updates, one an "
-            f"epoch, take about {cost.seconds(least, workers):.0f} s here ({cost.start:.1f} s to "
-            f"start each, {cost.step:.2f} s an update); give more time, or fewer seeds, folds or "
-            "values"
+            f"a budget of {seconds:.0f} s is too small: {runs} runs of {least.steps} updates, one "
+            f"an epoch, take about {cost.seconds(least, workers):.0f} s here ({cost.start:.1f} s "
+            f"to start {starts_of(least)} times, {cost.step:.2f} s an update); give more time, or "
+            "fewer seeds, folds or values"
         )
     spare = seconds * workers - starts_of(least) * cost.start
     return max(int(spare / (steps_of(least) * cost.step)), 1) * usual.epochs

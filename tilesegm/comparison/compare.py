@@ -26,6 +26,9 @@ from tilesegm.training.setup import set_up_aside
 
 __all__ = ["ComparisonResult", "compare"]
 
+_OF_WINDOWS = ("sampling", "augmentation", "schedule.batch", "schedule.size")
+"""Keys that decide what samples there are."""
+
 
 @dataclass(frozen=True)
 class ComparisonResult:
@@ -84,14 +87,10 @@ def _opened(plan: Plan, folder: ComparisonFolder, on_event: OnEvent) -> Iterator
 
 def _alike(plan: Plan) -> Iterator[str]:
     """Say what keeps runs of one seed from being alike but for what varies."""
-    keys = {change.partition("=")[0].partition(".")[0] for v in plan.variants for change in v.changes}
-    if "model" in keys:
+    changes = [change for variant in plan.variants for change in variant.changes]
+    if any(change.startswith("model") for change in changes):
         yield "model varies, so runs of one seed begin with other weights"
-    if keys & {"sampling", "augmentation"} or any(
-        change.startswith(("schedule.batch", "schedule.size"))
-        for variant in plan.variants
-        for change in variant.changes
-    ):
+    if any(change.startswith(_OF_WINDOWS) for change in changes):
         yield "what varies decides on windows, so runs of one seed see other ones"
 
 

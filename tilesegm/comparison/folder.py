@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,8 @@ class ComparisonFolder:
         lock = FileLock(self.path / "locks" / f"{name}.lock")
         with output_errors(self.path):
             make_folder(self.path / "locks")
-            try:
+            with suppress(Timeout):
                 lock.acquire(timeout=-1 if wait else 0)
-            except Timeout:
-                pass
         try:
             yield lock.is_locked
         finally:
@@ -131,5 +129,3 @@ def _read(folder: ComparisonFolder) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ResumeError(f"{folder.facts} cannot be read ({error}); {_AGAIN}") from error
     return plain
-
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -28,7 +28,7 @@ from tilesegm.training.validation.scene_source import SceneSource
 
 __all__ = ["Ground", "Scored"]
 
-_SIDES = (1024, 512, 256, 128)
+_SIDES = (1024, 512, 256, 128, 64, 32)
 """Sides of units in pixels, of which the largest is taken that gives enough of them."""
 _ENOUGH = 12
 _SQUARE = 2048
@@ -152,11 +152,16 @@ class Ground:
             )
         squares = [part for region in regions for part in _cut(region, _SQUARE)]
         for side in _SIDES:
-            units = {part: square for square in squares for part in _cut(square, side)}
+            units = {
+                part: (square.scene, square.window)
+                for square in squares
+                for part in _cut(square, side)
+                if (self.truth(part) != IGNORE).any()
+            }
             if len(units) >= _ENOUGH:
                 break
-        self._squares |= {unit: (square.scene, square.window) for unit, square in units.items()}
-        return tuple(unit for unit in units if (self.truth(unit) != IGNORE).any())
+        self._squares |= units
+        return tuple(units)
 
     def _square(self, unit: Region) -> tuple[int, Window]:
         """Return the scene and window that a unit is segmented with."""
@@ -192,8 +197,8 @@ def _cut(region: Region, side: int) -> Iterator[Region]:
     rows, cols = (max(1, round(length / side)) for length in (window.height, window.width))
     tops = np.linspace(0, window.height, rows + 1).round().astype(int).tolist()
     lefts = np.linspace(0, window.width, cols + 1).round().astype(int).tolist()
-    for top, bottom in zip(tops[:-1], tops[1:], strict=True):
-        for left, right in zip(lefts[:-1], lefts[1:], strict=True):
+    for top, bottom in pairwise(tops):
+        for left, right in pairwise(lefts):
             part = Window(window.row + top, window.col + left, bottom - top, right - left)
             yield Region(region.scene, part, region.counted)
 

@@ -123,7 +123,7 @@ def load_look(path: Path) -> Look:
             f"{path} cannot be read ({error}); remove it, and the same command makes it again"
         ) from error
 
-    def of(kind: str) -> Parts:
+    def of(kind: str) -> dict[str, Any]:
         return {
             name.partition("/")[2]: array
             for name, array in arrays.items()
@@ -135,7 +135,7 @@ def load_look(path: Path) -> Look:
         validation=of("validation"),
         test=of("test"),
         offsets=offsets,
-        places=places,  # type: ignore[arg-type]
+        places=places,
         facts=facts,
     )
 

@@ -138,7 +138,7 @@ def _half_pixels(counts: NDArray[np.int64]) -> Array:
     return np.stack([np.bincount(bins, row, 2 * cap + 2) for row in counts])
 
 
-def _by_bin(counts: ConfidenceCounts) -> tuple[Array, Array, Array]:
+def _by_bin(counts: ConfidenceCounts) -> tuple[NDArray[np.generic], ...]:
     """Confidence, right pixels and all, summed over bins of equal width."""
     steps = len(counts.all) - 1
     level = np.arange(steps + 1)

@@ -120,7 +120,9 @@ def _add_protocol(page: Page, findings: Findings) -> None:
 def _add_scores(page: Page, findings: Findings) -> None:
     found = findings.answer
     page.section(
-        "Scores", f"Mean of all repeats ± standard deviation, in points; best first by the {findings.rank_title}."
+        "Scores",
+        "Mean of all repeats ± standard deviation, in points; best first by the "
+        f"{findings.rank_title}.",
     )
     rows: list[list[object]] = []
     for number in found.order:

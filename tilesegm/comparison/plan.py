@@ -125,7 +125,9 @@ class Plan:
         """Return all that decides the numbers of a comparison, as JSON holds it."""
         said = {
             "variants": {
-                variant.name: plain_config(dataclasses.replace(self.configs[variant.name], output=""))
+                variant.name: plain_config(
+                    dataclasses.replace(self.configs[variant.name], output="")
+                )
                 for variant in self.variants
             },
             "seeds": self.seeds,

@@ -95,7 +95,8 @@ class Runner:
 
     def standing(self) -> Standing:
         """Tell how far the comparison is."""
-        live, dropped = self.plan.names, {}
+        live = self.plan.names
+        dropped: dict[str, int] = {}
         failed = self._failed()
         for number, epoch in enumerate(self.plan.rungs):
             trials = [trial for trial in self.plan.trials if trial.variant in live]
@@ -118,7 +119,7 @@ class Runner:
         with self.folder.lock(name) as mine:
             if not mine or self._is_over(trial, epoch):
                 return False
-            self._tell(StageStarted(f"{trial.words}: up to epoch {epoch} of {self.plan.epochs}"))
+            self._tell(StageStarted(f"{trial.words}, epoch {epoch} of {self.plan.epochs}"))
             try:
                 self._train_and_look(trial, epoch)
             except (OutputError, MemoryError):
@@ -168,11 +169,21 @@ class Runner:
     def _train(self, scenes: Scenes, config: TrainingConfig, until: int | None) -> TrainingResult:
         from tilesegm.training.run import train_on
 
+        reached = [rung / self.plan.epochs for rung in (0, *self.plan.rungs)]
+        stop = (until or self.plan.epochs) / self.plan.epochs
+        start = max(rung for rung in reached if rung < stop)
+
+        def watch(event: Event) -> None:
+            if isinstance(event, Noted):
+                self._tell(event)
+            elif isinstance(event, StageProgress):
+                self._tell(StageProgress(max(event.fraction - start, 0.0) / (stop - start)))
+
         try:
-            return train_on(scenes, config, on_event=self._pass_on, until=until)
+            return train_on(scenes, config, on_event=watch, until=until)
         except ResumeError as error:
             self._tell(Noted(f"{error}; it begins from scratch"))
-            return train_on(scenes, config, overwrite=True, on_event=self._pass_on, until=until)
+            return train_on(scenes, config, overwrite=True, on_event=watch, until=until)
 
     def _settle(self) -> None:
         """Add a row for every run that is over and has none."""
@@ -203,8 +214,7 @@ class Runner:
         return replace(
             self._empty_row(trial, state),
             epochs=len(look.facts["history"]),
-            steps=len(look.facts["history"])
-            * self.plan.configs[trial.variant].schedule.steps,
+            steps=len(look.facts["history"]) * self.plan.configs[trial.variant].schedule.steps,
             seconds=look.facts["seconds"],
             scored_on=kind,
             offsets=_shown(look.offsets),
@@ -256,11 +266,6 @@ class Runner:
             look = load_look(self._path(trial, epoch))
             self._scores[trial, epoch] = rank_score(look, self.plan.ranked_by)
         return self._scores[trial, epoch]
-
-    def _pass_on(self, event: Event) -> None:
-        """Tell how far a run is, and what it notes."""
-        if isinstance(event, Noted | StageProgress):
-            self._tell(event)
 
 
 def _shown(offsets: NDArray[Any]) -> str:

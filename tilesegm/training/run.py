@@ -212,9 +212,7 @@ def _pause(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Trainin
     return _result(run, loop, began)
 
 
-def _bundle_info(
-    run: RunFolder, setup: RunSetup, loop: Loop, kept: dict[str, Any]
-) -> BundleInfo:
+def _bundle_info(run: RunFolder, setup: RunSetup, loop: Loop, kept: dict[str, Any]) -> BundleInfo:
     """Return what a bundle tells beside its network; ``kept``: of which epoch it is."""
     scenes = setup.data.scenes
     names = [entry.name for entry in scenes.classes]

@@ -15,11 +15,11 @@ from tilesegm.data.labels.open import open_labels, open_on_grid
 from tilesegm.data.labels.table import ValueTable
 from tilesegm.data.labels.vector import VectorLabels
 from tilesegm.data.split import SceneView
+from tilesegm.decision_rule import STEPS, levels
 from tilesegm.errors import SourceError
 from tilesegm.evaluation.inputs import InspectedPair
 from tilesegm.evaluation.reading import IdReading
 from tilesegm.grid.window import Window
-from tilesegm.metrics.calibration import STEPS
 from tilesegm.metrics.pair import WindowPair, make_pair
 from tilesegm.sink.layer import PROBABILITY
 from tilesegm.source.area import open_area
@@ -262,5 +262,4 @@ def _levels(source: Source, window: Window) -> Levels:
         raise SourceError(
             f"{source.info.uri}: scores run from {low:g} to {high:g}; expected probabilities"
         )
-    levels = np.rint(np.where(valid[..., None], np.minimum(values, 1), 0) * STEPS)
-    return Levels(levels.astype(np.uint16), valid, STEPS)
+    return Levels(levels(np.where(valid[..., None], values, 0)), valid, STEPS)

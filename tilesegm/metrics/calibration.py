@@ -10,10 +10,7 @@ from numpy.typing import NDArray
 
 from tilesegm.metrics.counts import AccuracyByBin, Counts, histogram, ratio
 
-__all__ = ["STEPS", "ConfidenceCounts", "Curve", "ScoreCounts", "count_confidence", "count_scores"]
-
-STEPS = 4096
-"""Steps to which floating-point scores from 0 to 1 are rounded; uint8 ones keep their own."""
+__all__ = ["ConfidenceCounts", "Curve", "ScoreCounts", "count_confidence", "count_scores"]
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from tilesegm.comparison.ground import Ground, Scored
 from tilesegm.comparison.measures import Parts, parts_of
-from tilesegm.comparison.offsets import choose_offsets, decide_by
+from tilesegm.comparison.rules import choose_rule, decide_by
 from tilesegm.data.patch import IGNORE
+from tilesegm.decision_rule import DecisionRule
 from tilesegm.errors import ResumeError
 from tilesegm.files import replacing
 from tilesegm.metrics.calibration import count_confidence
@@ -32,14 +33,14 @@ _STEPS = 254
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Look:
-    """Counts of all units; those of validation are made with offsets of the other half of them."""
+    """Counts of all units; those of validation are decided by what their other half chose."""
 
     validation: Parts
     """Each ``(units, counts, classes)``."""
     test: Parts
     """The same of test pixels; empty without, and before the last epoch."""
-    offsets: NDArray[np.float64]
-    """``(K,)`` that all of validation chose, see `choose_offsets`."""
+    rule: DecisionRule
+    """What all of validation chose, which decides test pixels and places."""
     places: tuple[NDArray[np.uint8], ...]
     """Class ids of the places that are shown."""
     facts: dict[str, Any]
@@ -61,29 +62,25 @@ def take_look(
     units = ground.validation[fold]
     seen = list(ground.score(predictor, units))
     halves = seen[::2], seen[1::2]
-    offsets = choose_offsets(seen, len(ground.classes))
-    # A part that shows one class alone cannot choose.
-    of_halves = [
-        choose_offsets(half, len(ground.classes)) if _shows_several(half) else offsets
-        for half in halves
-    ]
+    rule = choose_rule(seen, ground.classes)
+    of_halves = [choose_rule(half, ground.classes) for half in halves]
     validation = [
         _count(unit, of_halves[1 - number % 2], measures) for number, unit in enumerate(seen)
     ]
     tested = ground.test if last else ()
-    shown: dict[int, NDArray[np.intp]] = {}
+    shown: dict[int, NDArray[Any]] = {}
     wanted = ground.places()
     test = []
     for number, unit in enumerate(ground.score(predictor, tested)):
-        test.append(_count(unit, offsets, measures))
+        test.append(_count(unit, rule, measures))
         if number in {one for one, _ in wanted}:
-            shown[number] = decide_by(unit.probabilities, offsets)
+            shown[number] = decide_by(unit.probabilities, rule)
     if not ground.test:
-        shown = {n: decide_by(seen[n].probabilities, offsets) for n, _ in wanted if n < len(seen)}
+        shown = {n: decide_by(seen[n].probabilities, rule) for n, _ in wanted if n < len(seen)}
     return Look(
         validation=_stacked(validation),
         test=_stacked(test),
-        offsets=offsets,
+        rule=rule,
         places=tuple(
             shown[number][window.slices].astype(np.uint8)
             for number, window in wanted
@@ -101,10 +98,10 @@ def save_look(path: Path, look: Look, facts: dict[str, Any]) -> None:
     """
     arrays = {f"validation/{name}": part for name, part in look.validation.items()}
     arrays |= {f"test/{name}": part for name, part in look.test.items()}
-    arrays |= {f"place/{number}": ids for number, ids in enumerate(look.places)}
-    said = np.array(json.dumps(facts))
+    places: dict[str, NDArray[Any]] = {f"place/{n}": ids for n, ids in enumerate(look.places)}
+    said = np.array(json.dumps({**facts, "offsets": look.rule.offsets}))
     with replacing(path) as draft, draft.open("wb") as file:
-        np.savez_compressed(file, offsets=look.offsets, facts=said, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, facts=said, **places, **arrays)  # type: ignore[arg-type]
 
 
 def load_look(path: Path) -> Look:
@@ -117,7 +114,7 @@ def load_look(path: Path) -> Look:
         with path.open("rb") as data, np.load(data, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         facts = json.loads(str(arrays.pop("facts")))
-        offsets = arrays.pop("offsets")
+        rule = DecisionRule(tuple(facts.pop("offsets")))
     except Exception as error:  # zipfile, zlib and numpy have a dozen kinds for a damaged file
         raise ResumeError(
             f"{path} cannot be read ({error}); remove it, and the same command makes it again"
@@ -134,15 +131,15 @@ def load_look(path: Path) -> Look:
     return Look(
         validation=of("validation"),
         test=of("test"),
-        offsets=offsets,
+        rule=rule,
         places=places,
         facts=facts,
     )
 
 
-def _count(unit: Scored, offsets: NDArray[np.float64], measures: Measures) -> Parts:
-    ids = decide_by(unit.probabilities, offsets)
-    classes = len(offsets)
+def _count(unit: Scored, rule: DecisionRule, measures: Measures) -> Parts:
+    ids = decide_by(unit.probabilities, rule)
+    classes = len(unit.probabilities)
     pair = make_pair(unit.truth, ids, classes)
     counts = count_measures(pair, measures)
     if measures.objects:
@@ -153,12 +150,6 @@ def _count(unit: Scored, offsets: NDArray[np.float64], measures: Measures) -> Pa
     right = np.nan_to_num(unit.probabilities).argmax(0) == unit.truth
     levels = np.rint(likely * _STEPS).astype(np.int32)
     return parts_of(replace(counts, confidence=count_confidence(levels, right, known, _STEPS)))
-
-
-def _shows_several(units: Sequence[Scored]) -> bool:
-    """Tell whether there are labels of two classes or more."""
-    seen = {int(value) for unit in units for value in np.unique(unit.truth)}
-    return len(seen - {IGNORE}) > 1
 
 
 def _stacked(units: Sequence[Parts]) -> Parts:

@@ -31,8 +31,8 @@ class Row:
     """Of training, without scoring."""
     scored_on: str
     """``test``, or ``validation`` by halves."""
-    offsets: str
-    """Added to log-probabilities of classes; for two classes the threshold of the second."""
+    rule: str
+    """Threshold of the second of two classes, offsets of log-probabilities, or ``argmax``."""
     scores: Mapping[str, float]
     """By name, in points or pixels."""
     settings_sha256: str

@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tilesegm.comparison.dropping import survivors
 from tilesegm.comparison.folder import ComparisonFolder
@@ -20,6 +18,7 @@ from tilesegm.comparison.look import Look, load_look, save_look, take_look
 from tilesegm.comparison.measures import MEASURES, Measure, scores_of
 from tilesegm.comparison.plan import Plan, Trial
 from tilesegm.comparison.rows import Row, append_rows, read_rows
+from tilesegm.comparison.rules import rule_cell
 from tilesegm.data.scenes import Scenes
 from tilesegm.errors import OutputError, ResumeError
 from tilesegm.events import EpochEnded, Event, Noted, OnEvent, StageProgress, StageStarted
@@ -217,7 +216,7 @@ class Runner:
             steps=len(look.facts["history"]) * self.plan.configs[trial.variant].schedule.steps,
             seconds=look.facts["seconds"],
             scored_on=kind,
-            offsets=_shown(look.offsets),
+            rule=rule_cell(look.rule),
             scores=scores,
         )
 
@@ -238,7 +237,7 @@ class Runner:
             steps=0,
             seconds=0.0,
             scored_on="",
-            offsets="",
+            rule="",
             scores={},
             settings_sha256=config_digest(replace(config, output="")),
             data_sha256=sha256(data).hexdigest(),
@@ -266,9 +265,3 @@ class Runner:
             look = load_look(self._path(trial, epoch))
             self._scores[trial, epoch] = rank_score(look, self.plan.ranked_by)
         return self._scores[trial, epoch]
-
-
-def _shown(offsets: NDArray[Any]) -> str:
-    if len(offsets) == 2:
-        return f"{1 / (1 + np.exp(offsets[1] - offsets[0])):.4f}"
-    return " ".join(f"{value:.3f}" for value in offsets)

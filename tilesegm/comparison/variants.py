@@ -42,7 +42,7 @@ class Variant:
     """``key.path=value`` each, as `--set` takes them, the value as JSON."""
 
 
-def make_variants(texts: Sequence[str], folder: Path = Path()) -> tuple[Variant, ...]:
+def make_variants(texts: Sequence[str]) -> tuple[Variant, ...]:
     """Read ``KEY=A,B,...`` each, and combine every value with every one of the others.
 
     A value is YAML, a file of settings that holds it (``.yaml``, ``.yml``, ``.json``), or for
@@ -51,12 +51,11 @@ def make_variants(texts: Sequence[str], folder: Path = Path()) -> tuple[Variant,
 
     Args:
         texts: what varies; the first value of each is the one that others are compared with.
-        folder: where names of files begin.
 
     Raises:
         SettingsError: a key is unknown or cannot vary, or there is nothing to compare.
     """
-    axes = [list(_axis(text, folder)) for text in texts]
+    axes = [list(_axis(text)) for text in texts]
     found = []
     for choice in product(*axes):
         name = ", ".join(name for name, _ in choice)
@@ -73,7 +72,7 @@ def make_variants(texts: Sequence[str], folder: Path = Path()) -> tuple[Variant,
     return tuple(found)
 
 
-def _axis(text: str, folder: Path) -> Iterator[tuple[str, str]]:
+def _axis(text: str) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each value."""
     key, equals, rest = text.partition("=")
     key = key.strip()
@@ -83,7 +82,7 @@ def _axis(text: str, folder: Path) -> Iterator[tuple[str, str]]:
         )
     _check_key(key, text)
     short = key.rpartition(".")[2]
-    for name, value in _values(key, rest.strip(), folder, text):
+    for name, value in _values(key, rest.strip(), text):
         shown = name if key == "loss" or rest.startswith("@") else f"{short}={name}"
         yield shown, f"{key}={json.dumps(value)}"
 
@@ -108,20 +107,18 @@ def _check_key(key: str, text: str) -> None:
         raise SettingsError(f"--vary {text}: {key} is no key of the settings; {advice}")
 
 
-def _values(key: str, rest: str, folder: Path, text: str) -> Iterator[tuple[str, Any]]:
+def _values(key: str, rest: str, text: str) -> Iterator[tuple[str, Any]]:
     if rest.startswith("@"):
-        yield from _named(key, rest[1:], folder, text)
+        yield from _named(rest[1:], text)
         return
     for part in split_list(rest):
         if re.search(r"\.(ya?ml|json)$", part) and "{" not in part:
-            values: Any = load_document(folder / part).values
+            held = _load(part, text)
+            values: Any = held
             for step in key.split("."):
-                if not isinstance(values, dict) or step not in values:
-                    # The file is the value itself, not settings that hold it.
-                    values = load_document(folder / part).values
-                    break
-                values = values[step]
-            yield Path(part).stem, values
+                # A file without the key is the value itself, not settings that hold it.
+                values = values.get(step) if isinstance(values, dict) else None
+            yield Path(part).stem, held if values is None else values
             continue
         value = read_document(f"value: {part}", f"--vary {text}").values["value"]
         if key == "loss" and isinstance(value, str):
@@ -130,10 +127,10 @@ def _values(key: str, rest: str, folder: Path, text: str) -> Iterator[tuple[str,
         yield shown, value
 
 
-def _named(key: str, rest: str, folder: Path, text: str) -> Iterator[tuple[str, Any]]:
+def _named(rest: str, text: str) -> Iterator[tuple[str, Any]]:
     """Yield what a file of names and values holds."""
     name, _, wanted = rest.partition(":")
-    values = load_document(folder / name).values
+    values = _load(name, text)
     chosen = split_list(wanted) if wanted else list(values)
     for each in chosen:
         if each not in values:
@@ -141,6 +138,12 @@ def _named(key: str, rest: str, folder: Path, text: str) -> Iterator[tuple[str, 
             advice = f"did you mean {near}?" if near else f"there are {', '.join(values)}"
             raise SettingsError(f"--vary {text}: {name} has no {each!r}; {advice}")
         yield each, values[each]
+
+
+def _load(name: str, text: str) -> dict[str, Any]:
+    if not Path(name).is_file():
+        raise SettingsError(f"--vary {text}: there is no file {name}")
+    return load_document(name).values
 
 
 def split_list(text: str) -> list[str]:

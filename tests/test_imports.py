@@ -45,6 +45,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),
         "training.settings",
     },
+    "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "segmentation": {"grid", "source", "sink", "model", "engine"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
 }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.data.fakes import MemoryScenes
 from tilesegm.data.split import SceneView, band_statistics, class_counts, scene_counts
-from tilesegm.data.statistics import cell_side, measure
+from tilesegm.data.statistics import cell_side, measure, measure_labels
 from tilesegm.errors import OutputError, SettingsError, SourceError
 from tilesegm.events import Event, StageProgress
 from tilesegm.grid.window import Window
@@ -199,3 +199,11 @@ def test_cells_fit_blocks_where_they_can_and_are_as_small_as_memory_allows(
     block: int, pixels: int, side: int
 ) -> None:
     assert cell_side(block, pixels) == side
+
+
+def test_labels_alone_have_the_counts_and_borders_of_all() -> None:
+    labels = np.random.default_rng(0).integers(-1, 3, (70, 90))
+    scenes = MemoryScenes([labels], classes=3)
+    (full,), (alone,) = measure(scenes, cell=16), measure_labels(scenes, cell=16)
+    np.testing.assert_array_equal(alone.counts, full.counts)
+    np.testing.assert_array_equal(alone.borders, full.borders)

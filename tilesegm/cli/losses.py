@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from tilesegm.cli.shared import AsJson
+from tilesegm.cli.advice_tables import show_advice
+from tilesegm.cli.loss_tables import show_described, show_entries
+from tilesegm.cli.shared import AsJson, Changes, Quiet, Settings, Trust
 from tilesegm.cli.terminal import PlainConsole, lines
+from tilesegm.cli.training_tables import EpochProgress
 
 if TYPE_CHECKING:
     from tilesegm.losses.audit import AuditRow
@@ -19,12 +22,79 @@ __all__ = ["losses_app"]
 
 _TABLE_WIDTH = 130
 
-losses_app = typer.Typer(name="losses", help="Examine loss functions.", no_args_is_help=True)
+losses_app = typer.Typer(
+    name="losses", help="Find, examine and choose loss functions.", no_args_is_help=True
+)
 
 
 @losses_app.callback()
 def losses() -> None:
-    """Examine loss functions."""
+    """Find, examine and choose loss functions."""
+
+
+@losses_app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List losses, recipes, weighting rules and schedules by the names that settings take.
+
+    Example: tilesegm losses list
+    """
+    from tilesegm.advice.catalogue import COST_UNIT, catalogue
+
+    if as_json:
+        for entry in catalogue():
+            typer.echo(json.dumps(dataclasses.asdict(entry), ensure_ascii=False))
+        return
+    show_entries(PlainConsole(), catalogue(), COST_UNIT)
+
+
+@losses_app.command()
+def show(
+    loss: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A loss, recipe, weighting rule or schedule, such as lovasz.",
+            show_default=False,
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Show formula, source, arguments, settings to paste and what the study found.
+
+    Example: tilesegm losses show skeleton_recall
+    """
+    from tilesegm.advice.catalogue import COST_UNIT
+    from tilesegm.advice.described import describe  # imports Keras, which takes seconds
+
+    described = describe(loss)
+    if as_json:
+        typer.echo(json.dumps(described.summary(), ensure_ascii=False))
+    else:
+        show_described(PlainConsole(), described, COST_UNIT)
+
+
+@losses_app.command()
+def advise(
+    config: Settings,
+    changes: Changes = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    trust: Trust = False,
+) -> None:
+    """Look at the labels of training pixels, and name the losses that suit them.
+
+    Example: tilesegm losses advise city.yaml
+    """
+    from tilesegm.advice import advise as find_advice
+    from tilesegm.training.settings.settings_file import load_config
+
+    settings = load_config(config, changes or ())
+    with EpochProgress(quiet or as_json) as progress:
+        advice = find_advice(settings, on_event=progress)
+    if as_json:
+        typer.echo(json.dumps(advice.summary(), ensure_ascii=False))
+    elif not quiet:
+        show_advice(PlainConsole(), advice)
 
 
 @losses_app.command()

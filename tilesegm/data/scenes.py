@@ -208,6 +208,19 @@ class Scenes(Closing):
                 labels[~valid] = IGNORE
         return labels
 
+    def read_instances(self, scene: int, window: Window) -> _Array | None:
+        """Read the ``(height, width)`` ids of objects, 0 for background; None where none are known.
+
+        Raises:
+            SourceError: the window leaves the image, or a file cannot be read.
+        """
+        self._check(scene, window)
+        if not self._scenes[scene].has_instances:
+            return None
+        with self._handles.lend(scene) as opened:
+            assert opened.instances is not None
+            return opened.instances.read(window)
+
     def role_places(self, scene: int) -> RolePlaces:
         """Find where the labels of each role lie in a scene with the role ``BY_PLACE``.
 

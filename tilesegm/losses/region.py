@@ -105,7 +105,8 @@ class RegionLoss(SegmentationLoss):
     Args:
         pool: ``"batch"`` forms one ratio for all pixels of the batch, so a tile without the class
             still counts together with the other tiles; ``"image"`` forms one ratio per image.
-        absent: see above.
+        absent: what a class without pixels contributes: ``"area"``, the fraction of the area that
+            is wrongly assigned to it; ``"skip"``, nothing; ``"formula"``, the ratio as it is.
         background: whether class 0 counts if K > 1.
         **common: ``from_logits``, ``ignore`` and ``name``, as for every loss.
     """

@@ -27,7 +27,7 @@ from tilesegm.losses.weighting import (
 )
 from tilesegm.training.settings.config import LossSettings
 
-__all__ = ["RULES", "make_loss", "make_rule"]
+__all__ = ["RULES", "SCHEDULES", "make_loss", "make_rule"]
 
 RULES: dict[str, type[Rule]] = {
     "fixed": Fixed,
@@ -47,7 +47,8 @@ _OF_THE_RUN = {
 }
 """Arguments of losses that a run sets itself, and why."""
 
-_RAMPS = {"constant": Constant, "linear": Linear, "cosine": Cosine}
+SCHEDULES = {"constant": Constant, "linear": Linear, "cosine": Cosine}
+"""Schedules of the rule ``scheduled`` by the name that settings give them."""
 
 
 def make_loss(settings: LossSettings, *, outputs: int = 1) -> Compound:
@@ -124,10 +125,10 @@ def _scheduled(arguments: dict[str, Any]) -> Rule:
     ramps = []
     for each in schedules:
         name, own = _named(each, "loss.weighting.schedules")
-        key = find(name, _RAMPS, "schedule")
-        check_arguments(_RAMPS[key], own)
+        key = find(name, SCHEDULES, "schedule")
+        check_arguments(SCHEDULES[key], own)
         try:
-            ramps.append(_RAMPS[key](**own))
+            ramps.append(SCHEDULES[key](**own))
         except (TypeError, ValueError) as error:
             raise _cannot("loss.weighting.schedules", key, error) from error
     return Scheduled(ramps, **arguments)

@@ -3,11 +3,12 @@
 from tilesegm.data.split.file import load_split, save_split
 from tilesegm.data.split.learnable import band_statistics, class_counts, scene_counts
 from tilesegm.data.split.make import make_split
-from tilesegm.data.split.pieces import TEST, TRAIN, VALIDATION, Piece, SplitScene
+from tilesegm.data.split.pieces import ROLES, TEST, TRAIN, VALIDATION, Piece, SplitScene
 from tilesegm.data.split.split import Split
 from tilesegm.data.split.view import SceneView
 
 __all__ = [
+    "ROLES",
     "TEST",
     "TRAIN",
     "VALIDATION",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
+import numpy as np
+
+from tilesegm.data.patch import Patch
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics.cache import load_statistics, save_statistics, scenes_digest
 from tilesegm.data.statistics.cells import Cells, Layout
@@ -16,7 +19,9 @@ from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
 
-__all__ = ["measure"]
+__all__ = ["measure", "measure_labels"]
+
+_Read = Callable[[int, Window], Patch]
 
 _SIDE = 1024
 """About the side of the windows that are read: whole blocks of common formats."""
@@ -55,34 +60,51 @@ def measure(
     key = scenes_digest(scenes, cell)
     statistics = load_statistics(cache, key) if cache else None
     if statistics is None:
-        statistics = _measure(scenes, cell, on_event)
+        statistics = _measure(scenes, cell, on_event, scenes.read, scenes.bands)
         if cache:
             save_statistics(cache, statistics, key)
     return statistics
 
 
-def _measure(scenes: Scenes, cell: int, on_event: OnEvent) -> tuple[SceneStatistics, ...]:
+def measure_labels(
+    scenes: Scenes, *, cell: int = 64, on_event: OnEvent = ignore
+) -> tuple[SceneStatistics, ...]:
+    """Measure the labels of scenes as `measure` does, without reading images that miss no pixel.
+
+    What concerns pixels has no bands, and `valid` counts all of them.
+    """
+
+    def read(scene: int, window: Window) -> Patch:
+        labels = scenes.read_labels(scene, window)
+        return Patch(np.zeros((*labels.shape, 0)), np.ones(labels.shape, bool), labels)
+
+    return _measure(scenes, cell, on_event, read, bands=0)
+
+
+def _measure(
+    scenes: Scenes, cell: int, on_event: OnEvent, read: _Read, bands: int
+) -> tuple[SceneStatistics, ...]:
     pixels = sum(info.height * info.width for info in scenes.infos)
     layout = Layout(
         cell=cell,
         side=cell * max(1, round(_SIDE / cell)),
-        step=max(1, math.ceil(math.sqrt(pixels * scenes.bands / _SAMPLE))),
+        step=max(1, math.ceil(math.sqrt(pixels * max(bands, 1) / _SAMPLE))),
         classes=len(scenes.classes),
-        bands=scenes.bands,
+        bands=bands,
         dtype=scenes.dtype,
     )
     collected = [Cells(info.name, (info.height, info.width), layout) for info in scenes.infos]
     on_event(StageStarted("statistics"))
-    _read(scenes, collected, on_event)
+    _read(read, collected, on_event)
     return tuple(cells.finish() for cells in collected)
 
 
-def _read(scenes: Scenes, collected: Sequence[Cells], on_event: OnEvent) -> None:
+def _read(read: _Read, collected: Sequence[Cells], on_event: OnEvent) -> None:
     """Read all windows of all scenes."""
     jobs = [(n, window) for n, cells in enumerate(collected) for window in cells.windows]
 
     def add(scene: int, window: Window) -> None:
-        collected[scene].add(window, scenes.read(scene, window))
+        collected[scene].add(window, read(scene, window))
 
     pool = ThreadPoolExecutor(min(_READERS, os.cpu_count() or 1))
     try:

@@ -29,7 +29,11 @@ class Schedule(Configured):
 @keras.saving.register_keras_serializable(package="tilesegm")
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """The same weight in every epoch."""
+    """The same weight in every epoch.
+
+    Args:
+        weight: the weight.
+    """
 
     weight: float
 
@@ -40,7 +44,14 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class _Ramp(Schedule):
-    """A change from one weight to another over one or more epochs; constant before and after."""
+    """A change from one weight to another over one or more epochs; constant before and after.
+
+    Args:
+        start: weight at first.
+        end: weight at last.
+        epochs: length of the change, 1 or more.
+        begin: epoch in which it begins, counted from 0.
+    """
 
     start: float
     end: float

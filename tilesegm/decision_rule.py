@@ -54,10 +54,11 @@ class DecisionRule:
                 f"temperature is {self.temperature!r}; pass a number from {_COLDEST:g} to "
                 f"{_HOTTEST:g}, 1 for probabilities as the network gives them"
             )
-        if self.step is not None and not 0 < self.step < STEPS:
+        most = math.log(2 * STEPS - 1)
+        if len(self.offsets) == 2 and abs(self.offsets[1] - self.offsets[0]) > most:
             raise SettingsError(
                 f"offsets {', '.join(f'{one:g}' for one in self.offsets)} leave one class alone; "
-                f"their difference may be up to {math.log(STEPS - 1):.2f}"
+                f"their difference may be up to {most:.2f}"
             )
 
     @classmethod
@@ -74,7 +75,8 @@ class DecisionRule:
                 f"threshold is {threshold!r}; pass a probability between 0 and 1, from "
                 f"{1 / STEPS:.4f} to {1 - 1 / STEPS:.4f}"
             )
-        return cls((0.0, math.log((STEPS - step) / step)), temperature)
+        cut = step - 0.5  # from where on a probability is rounded to the step
+        return cls((0.0, math.log((STEPS - cut) / cut)), temperature)
 
     @property
     def shifted(self) -> bool:
@@ -86,7 +88,8 @@ class DecisionRule:
         """Level from which on class 1 of two is taken; None for more classes, or the arg-max."""
         if len(self.offsets) != 2 or not self.shifted:
             return None
-        return round(STEPS / (1 + math.exp(self.offsets[1] - self.offsets[0])))
+        cut = STEPS / (1 + math.exp(self.offsets[1] - self.offsets[0]))
+        return min(max(round(cut + 0.5), 1), STEPS - 1)
 
     @property
     def threshold(self) -> float | None:
@@ -95,9 +98,6 @@ class DecisionRule:
 
     def weights(self, classes: int) -> NDArray[np.float64]:
         """Return ``(classes,)`` factors of probabilities by which the highest product wins."""
-        if self.step is not None:  # a probability is rounded up to a step from half below it on
-            cut = (self.step - 0.5) / STEPS
-            return np.array([cut, 1 - cut])
         return np.exp(self.offsets) if self.offsets else np.ones(classes)
 
     def decide(

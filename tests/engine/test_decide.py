@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from tilesegm.engine.decide import Decision, class_dtype, decide
+from tilesegm.decision_rule import STEPS, DecisionRule, class_dtype
+from tilesegm.engine.decide import Decision, decide
+from tilesegm.errors import SettingsError
 
 
 def random_scores(classes: int, seed: int = 0, spread: float = 3.0) -> np.ndarray:
@@ -104,3 +108,90 @@ def test_no_quantised_value_is_nodata_even_where_blending_rounds_above_one() -> 
     found = decide(probabilities, Decision(2, True, "top", "uint8"))
     assert found["confidence"].item() == 254
     assert found["scores"].ravel().tolist() == [254, 0]
+
+
+@settings(deadline=None)
+@given(
+    classes=st.integers(2, 6),
+    seed=st.integers(0, 200),
+    temperature=st.sampled_from([0.5, 1.0, 2.5]),
+    probable=st.booleans(),
+)
+def test_offsets_are_added_to_logarithms_of_calibrated_probabilities(
+    classes: int, seed: int, temperature: float, probable: bool
+) -> None:
+    scores = random_scores(classes, seed)
+    if probable:
+        scores = special.softmax(scores, axis=0).astype(np.float32)
+    offsets = np.random.default_rng(seed).normal(size=classes)
+    rule = DecisionRule(tuple(offsets), temperature)
+    decision = Decision(classes, probable, "top", "float32", rule=rule)
+    found = decide(scores.copy(), decision)
+    logits = np.log(scores.astype(float)) if probable else scores.astype(float)
+    expected = special.softmax(logits / temperature, axis=0)
+    np.testing.assert_allclose(found["scores"], expected, rtol=1e-4)
+    shifted = np.log(expected) + offsets[:, None, None]
+    # Two classes are compared in steps of 1/4096, and rounding decides between equals.
+    first, second = np.sort(shifted, axis=0)[-2:][::-1]
+    sure = first - second > (0.01 if classes == 2 else 1e-4)
+    np.testing.assert_array_equal(found["classes"][sure], shifted.argmax(axis=0)[sure])
+    own = np.take_along_axis(found["scores"], found["classes"][None].astype(int), 0)[0]
+    np.testing.assert_array_equal(found["confidence"], np.rint(254 * own))
+    # Without layers of probabilities the classes are the same.
+    alone = decide(scores.copy(), Decision(classes, probable, rule=rule))["classes"]
+    np.testing.assert_array_equal(alone, found["classes"])
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 200), step=st.integers(1, STEPS - 1), probable=st.booleans())
+def test_a_threshold_takes_all_probabilities_that_round_to_its_step(
+    seed: int, step: int, probable: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    logits = (4 * random.normal(size=(2, 30, 30))).astype(np.float32)
+    scores = special.softmax(logits, axis=0).astype(np.float32) if probable else logits
+    rule = DecisionRule.of_threshold(step / STEPS)
+    assert (rule.step, rule.threshold) == (step, step / STEPS)
+    found = decide(scores.copy(), Decision(2, probable, scores="float32", rule=rule))
+    expected = np.rint(found["scores"][1].astype(float) * STEPS) >= step
+    np.testing.assert_array_equal(found["classes"], expected)
+
+
+def test_margin_and_entropy_of_a_class_that_is_not_the_most_probable() -> None:
+    probabilities = np.float32([0.6, 0.3, 0.1]).reshape(3, 1, 1)
+    rule = DecisionRule((0.0, 2.0, 0.0))
+    for kind, value in (
+        ("top", 0.3),
+        ("margin", 0.0),  # 0.3 - 0.6, of which nothing is left
+        ("entropy", 1 + (0.6 * np.log(0.6) + 0.3 * np.log(0.3) + 0.1 * np.log(0.1)) / np.log(3)),
+    ):
+        found = decide(probabilities.copy(), Decision(3, True, kind, rule=rule))  # type: ignore[arg-type]
+        assert found["classes"].item() == 1
+        assert found["confidence"].item() == np.rint(254 * value)
+
+
+def test_raw_scores_are_those_that_came() -> None:
+    logits = random_scores(3)
+    decision = Decision(3, False, "top", "float32", raw=True)
+    np.testing.assert_array_equal(decide(logits.copy(), decision)["raw"], logits)
+    assert [layer.name for layer in decision.layers] == ["classes", "confidence", "scores", "raw"]
+    assert np.isnan(decision.layers[-1].fill)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: DecisionRule((0.0, float("nan"))), "an offset is nan"),
+        (lambda: DecisionRule((0.0, 17.0)), "an offset is 17.0; pass numbers from -16 to 16"),
+        (lambda: DecisionRule((0.0, 9.1)), "leave one class alone; .* up to 9.01"),
+        (lambda: DecisionRule((), 0.0), "temperature is 0.0; pass a number from 0.01 to 100"),
+        (lambda: DecisionRule((), float("nan")), "temperature is nan"),
+        *(
+            (lambda value=value: DecisionRule.of_threshold(value), f"threshold is {value!r}")
+            for value in (0.0, 1.0, -1.0, float("nan"), float("inf"), 1e-4)
+        ),
+    ],
+)
+def test_rules_out_of_range_are_refused(make: Callable[[], DecisionRule], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        make()

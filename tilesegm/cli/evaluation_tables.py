@@ -33,6 +33,8 @@ def score_tables(summary: dict[str, Any], width: int) -> list[Table]:
         if name in summary:
             over = _classes_of(summary, name)
             overall.add_row(name.replace("_", " "), _text(summary[name]) + over)
+    if "decision" in summary:
+        overall.add_row("decision", summary["decision"])
     overall.add_row("pixels", f"{summary['pixels']:,}")
     tables = [overall, *_class_tables(summary["classes"], width)]
     for key, title in (

@@ -81,6 +81,7 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
     with open_source(path, **choices) as source:
         image, hidden = source.info, find_hidden(source)
         values = _about_values(source)
+    facts = read_map_facts(path)
     place = image.georeference
     return {
         "image": image.uri,
@@ -98,7 +99,8 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
         "hidden": [one.text for one in hidden],
         "hidden_pixels": {one.reason: one.pixels for one in hidden},
         "values": values,
-        "classes": [f"{n} {info.name}" for n, info in enumerate(read_map_facts(path).classes)],
+        "classes": [f"{n} {info.name}" for n, info in enumerate(facts.classes)],
+        "decision": facts.decision,
         "crs": _crs_name(place.crs or place.gcp_crs),
         "transform": place.transform and list(place.transform),
         "ground_control_points": len(place.gcps) or None,
@@ -123,15 +125,23 @@ def _about_values(source: Source) -> str | None:
 
 
 def _about_model(spec: Any) -> dict[str, Any]:
+    from tilesegm.model.operating_point import rule_text
+
+    names, point = [info.name for info in spec.classes], spec.operating_point
     return {
         "model": spec.name,
         "bands": spec.bands,
-        "classes": [info.name for info in spec.classes],
+        "classes": names,
         "stride": spec.stride,
         "receptive_field_radius": spec.radius,
         "not_exact_because": list(spec.inexact),
         "scores": "probabilities" if spec.probabilities else "logits",
         "tile": spec.tile and list(spec.tile),
+        "decision": "argmax" if point is None else rule_text(point.rule, names) or "argmax",
+        "chosen_for": point and point.measure,
+        "held_out_before": dict(point.before) if point else {},
+        "held_out_after": dict(point.after) if point else {},
+        "held_out_cross_fitted": dict(point.cross_fitted) if point else {},
     }
 
 
@@ -149,7 +159,13 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
     if isinstance(value, dict):
-        return ", ".join(f"{name} {number:,}" for name, number in value.items())
+        return ", ".join(f"{name} {_number(number)}" for name, number in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"

@@ -14,16 +14,20 @@ from tilesegm.cli.shared import (
     Bands,
     BlendChoice,
     ConfidenceChoice,
+    DecisionChoice,
     Head,
     Level,
     Memory,
     NetworkOutputs,
     Nodata,
     Normalise,
+    Offsets,
     Overlap,
     PrecisionChoice,
     ScoresChoice,
     Stack,
+    Temperature,
+    Threshold,
     Tile,
     Trust,
     Unscale,
@@ -34,6 +38,7 @@ from tilesegm.cli.values import (
     parse_bands,
     parse_bytes,
     parse_normalisation,
+    parse_offsets,
     parse_overlap,
 )
 from tilesegm.errors import SettingsError
@@ -68,6 +73,10 @@ class InferenceOptions:
     head: Head = None
     precision: PrecisionChoice = "float32"
     tta: Augment = None
+    decision: DecisionChoice = "model"
+    threshold: Threshold = None
+    offsets: Offsets = None
+    temperature: Temperature = None
     trust: Trust = False
 
     def image(self, images: list[str]) -> str | list[str]:
@@ -97,6 +106,10 @@ class InferenceOptions:
             head=self.head,
             precision=self.precision,  # type: ignore[arg-type]
             augment=parse_augment(self.tta),
+            decision=self.decision,  # type: ignore[arg-type]
+            threshold=self.threshold,
+            offsets=parse_offsets(self.offsets),
+            temperature=self.temperature,
             **more,
         )
 

@@ -71,6 +71,8 @@ def _table(facts: dict[str, Any]) -> Table:
     }
     for name, value in rows.items():
         table.add_row(name, value)
+    if facts["decision"] != "argmax":
+        table.add_row("decision", facts["decision"])
     if facts["notes"]:
         table.add_row("note", lines(*facts["notes"]))
     return table

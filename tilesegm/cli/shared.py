@@ -18,6 +18,7 @@ __all__ = [
     "BlendChoice",
     "Changes",
     "ConfidenceChoice",
+    "DecisionChoice",
     "Head",
     "Images",
     "Level",
@@ -27,6 +28,7 @@ __all__ = [
     "Nodata",
     "Normalise",
     "Objects",
+    "Offsets",
     "Overlap",
     "Overwrite",
     "Picture",
@@ -38,6 +40,8 @@ __all__ = [
     "Size",
     "Stack",
     "Thin",
+    "Temperature",
+    "Threshold",
     "Tile",
     "Trust",
     "Unscale",
@@ -133,6 +137,37 @@ Augment = Annotated[
     typer.Option(
         "--tta",
         help="Test-time augmentation: flips, rotations, scales, or factors, such as flips,0.75.",
+    ),
+]
+DecisionChoice = Annotated[
+    str,
+    typer.Option(
+        "--decision",
+        help="How classes are decided: model, as was chosen when it was trained, or argmax, by the "
+        "highest score.",
+    ),
+]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        help="Probability from which on a pixel belongs to class 1 of two, such as 0.3.",
+        metavar="P",
+    ),
+]
+Offsets = Annotated[
+    str | None,
+    typer.Option(
+        help="Added to the logarithm of each class's probability before the highest is taken, such "
+        "as 0,0.5,-1; --offsets=-1,0,0 where the first is negative.",
+        metavar="A,B,...",
+    ),
+]
+Temperature = Annotated[
+    float | None,
+    typer.Option(
+        help="Divides logits before they become probabilities, in place of the model's own; 1 for "
+        "probabilities as the network gives them.",
+        metavar="T",
     ),
 ]
 Memory = Annotated[

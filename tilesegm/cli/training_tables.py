@@ -87,6 +87,7 @@ def summarise(result: TrainingResult) -> dict[str, Any]:
         "classes": [info.name for info in spec.classes] if spec else [],
         "mean_iou": {kind: plain(each.mean_iou) for kind, each in scores.items()},
         "iou": {kind: plain(each.iou) for kind, each in scores.items()},
+        "decision": plain(result.decision),
         "seconds": result.seconds,
     }
 
@@ -103,12 +104,43 @@ def show_result(console: PlainConsole, result: dict[str, Any]) -> None:
         lines(
             f"{result['epochs']} epochs, best after {result['best_epoch']}, "
             f"{_time(result['seconds'])}",
+            *_decision(result["decision"], result["classes"]),
             f"model: {result['model']}",
             f"report: {result['report']}",
         ),
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _decision(facts: dict[str, Any], classes: list[str]) -> list[str]:
+    """Say what was chosen on held-out pixels and what it brings there."""
+    if not facts:
+        return []
+    if facts["threshold"] is not None:
+        said = f"{classes[1]!r} from a probability of {facts['threshold']:.4f} on"
+    elif facts["measure"] != "none":
+        listed = zip(classes, facts["offsets"], strict=True)
+        said = "offsets " + ", ".join(f"{name} {offset:+.3g}" for name, offset in listed)
+    else:
+        said = "the highest score"
+    if facts["temperature"] is not None:
+        said += f", temperature {facts['temperature']:g}"
+    rows = [f"decision: {said}"]
+    gained = facts.get("held_out")
+    if gained:
+        changes = [
+            f"{name.replace('_', ' ')} {gained['before'][name]:.4f} -> {gained['after'][name]:.4f}"
+            for name in ("mean_iou", "mean_dice", "calibration_error")
+        ]
+        rows.append(f"on held-out pixels: {', '.join(changes)}")
+        if facts["measure"] != "none":
+            crossed = facts["cross_fitted"][facts["measure"]]
+            rows.append(
+                f"{facts['measure'].replace('_', ' ')} {crossed:.4f} where each half is decided "
+                "by what the other half chose"
+            )
+    return [*rows, *(f"note: {note}" for note in facts["notes"])]
 
 
 def _split(dry: dict[str, Any]) -> str:

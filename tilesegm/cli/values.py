@@ -19,6 +19,7 @@ __all__ = [
     "parse_ids",
     "parse_normalisation",
     "parse_numbers",
+    "parse_offsets",
     "parse_overlap",
 ]
 
@@ -81,6 +82,18 @@ def parse_bands(text: str | None) -> tuple[int, ...] | None:
         return tuple(int(word) for word in text.split(","))
     except ValueError:
         raise SettingsError(f"bands is {text!r}; give numbers such as 3,2,1") from None
+
+
+def parse_offsets(text: str | None) -> tuple[float, ...] | None:
+    """``0,0.5,-1``."""
+    if text is None:
+        return None
+    try:
+        return tuple(float(word) for word in text.split(","))
+    except ValueError:
+        raise SettingsError(
+            f"offsets is {text!r}; give a number for each class, such as 0,0.5,-1"
+        ) from None
 
 
 def parse_at(text: str | None) -> dict[str, int] | None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.decision_rule import ARGMAX, DecisionRule, class_dtype
 from tilesegm.sink.layer import PROBABILITY, Layer
 
-__all__ = ["Confidence", "Decision", "ScoreType", "class_dtype", "decide"]
+__all__ = ["Confidence", "Decision", "ScoreType", "decide"]
 
 Confidence = Literal["top", "margin", "entropy"]
 ScoreType = Literal["uint8", "float16", "float32"]
@@ -26,6 +27,17 @@ class Decision:
     """Whether scores are probabilities; otherwise they are logits, and softmax makes them so."""
     confidence: Confidence | None = None
     scores: ScoreType | None = None
+    rule: DecisionRule = field(default=ARGMAX, kw_only=True)
+    """How class ids follow from scores; its temperature holds for all probabilities."""
+    raw: bool = field(default=False, kw_only=True)
+    """Whether scores are kept as they are too, for those who choose a rule."""
+
+    @property
+    def effective(self) -> DecisionRule:
+        """The rule without what changes nothing that is written."""
+        told = self.rule.shifted or self.confidence or self.scores
+        offsets = self.rule.offsets if self.rule.shifted else ()
+        return DecisionRule(offsets, self.rule.temperature if told else 1.0)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -42,12 +54,10 @@ class Decision:
         elif self.scores:
             scores = np.dtype(self.scores)
             layers.append(Layer("scores", scores, planes=self.classes, nodata=float("nan")))
+        if self.raw:
+            raw = np.dtype(np.float32)
+            layers.append(Layer("raw", raw, planes=self.classes, nodata=float("nan")))
         return tuple(layers)
-
-
-def class_dtype(classes: int) -> np.dtype[np.uint8] | np.dtype[np.uint16]:
-    """Type of a class map that has room for nodata beside ``classes`` ids."""
-    return np.dtype(np.uint8) if classes <= 255 else np.dtype(np.uint16)
 
 
 def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray[np.generic]]:
@@ -58,17 +68,25 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
         decision: what to make of them.
 
     Returns:
-        ``classes``: ``(height, width)`` id of the highest score, the first one of equals.
-        ``confidence``: ``(height, width)`` uint8, see `PROBABILITY`: the highest probability, its
-        distance to the second, or one minus the entropy over its greatest possible value.
+        ``classes``: ``(height, width)`` id of the highest score, the first one of equals, or what
+        the rule says.
+        ``confidence``: ``(height, width)`` uint8, see `PROBABILITY`: the probability of the class,
+        its distance to the highest of the others, or one minus the entropy over its greatest
+        possible value.
         ``scores``: ``(classes, height, width)`` probabilities; uint8 see `PROBABILITY`.
+        ``raw``: ``(classes, height, width)`` float32, the scores as they were.
     """
-    ids, best = _highest(scores)
+    raw = scores.copy() if decision.raw else None
+    wanted = bool(decision.confidence or decision.scores)
+    ids, probabilities = decision.rule.decide(scores, decision.probabilities, wanted)
     results: dict[str, NDArray[np.generic]] = {"classes": ids}
-    if decision.confidence or decision.scores:
-        probabilities = scores if decision.probabilities else _softmax(scores, best)
+    if raw is not None:
+        results["raw"] = raw
+    if wanted and probabilities is not None:
         if decision.confidence:
-            confidence = _confidence(probabilities, decision.confidence)
+            # Of the arg-max, the highest probability is that of the class, and found faster.
+            own = ids if decision.rule.shifted else None
+            confidence = _confidence(probabilities, decision.confidence, own)
             results["confidence"] = PROBABILITY.encode(confidence)
         if decision.scores == "uint8":
             results["scores"] = PROBABILITY.encode(probabilities)
@@ -77,34 +95,18 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
     return results
 
 
-def _highest(scores: NDArray[np.float32]) -> tuple[NDArray[np.generic], NDArray[np.float32]]:
-    """Id and value of the highest score.
-
-    Whole planes are compared because an arg-max along the first axis is some fifteen times
-    slower: it cannot use vector instructions.
-    """
-    dtype = class_dtype(len(scores))
-    best = scores[0].copy()
-    ids = np.zeros(best.shape, dtype)
-    higher = np.empty(best.shape, bool)
-    for number in range(1, len(scores)):
-        np.greater(scores[number], best, out=higher)
-        np.maximum(best, scores[number], out=best)
-        # Ids grow from plane to plane, so the larger of two ids is the later one.
-        np.maximum(ids, higher * dtype.type(number), out=ids)
-    return ids, best
-
-
-def _softmax(logits: NDArray[np.float32], best: NDArray[np.float32]) -> NDArray[np.float32]:
-    np.subtract(logits, best, out=logits)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=0)
-    return logits
-
-
-def _confidence(probabilities: NDArray[np.float32], kind: Confidence) -> NDArray[np.float32]:
+def _confidence(
+    probabilities: NDArray[np.float32], kind: Confidence, ids: NDArray[np.generic] | None
+) -> NDArray[np.float32]:
     values: NDArray[np.float32]
-    if len(probabilities) == 1 or kind == "top":
+    if ids is not None and kind != "entropy":
+        place = ids[None].astype(np.intp)
+        values = np.take_along_axis(probabilities, place, 0)[0]
+        if kind == "margin":
+            others = probabilities.copy()
+            np.put_along_axis(others, place, -np.inf, 0)
+            values -= others.max(axis=0)
+    elif len(probabilities) == 1 or kind == "top":
         values = probabilities.max(axis=0)
     elif kind == "margin":
         second, first = np.partition(probabilities, len(probabilities) - 2, axis=0)[-2:]

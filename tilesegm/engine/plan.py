@@ -168,7 +168,8 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
             for layer in plan.decision.layers
         }
         | {"confidence of": plan.decision.confidence or "nothing"}
-        | _network_outputs(plan),
+        | _network_outputs(plan)
+        | _rule(plan),
         "area": dict(area.identity) if area else {},
         "tilesegm": {"version": _RESULTS},
     }
@@ -180,6 +181,17 @@ def _network_outputs(plan: Plan) -> dict[str, str]:
     if not plan.spec.overruled or not (decision.confidence or decision.scores):
         return {}
     return {"network outputs": "probabilities" if decision.probabilities else "logits"}
+
+
+def _rule(plan: Plan) -> dict[str, Any]:
+    """Say how classes are decided where it is not by the highest score as it is."""
+    rule = plan.decision.effective
+    told: dict[str, Any] = {}
+    if rule.offsets:
+        told["offsets"] = list(rule.offsets)
+    if rule.temperature != 1:
+        told["temperature"] = rule.temperature
+    return told
 
 
 def _mb(size: int) -> str:

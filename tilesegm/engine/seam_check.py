@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.decision_rule import ARGMAX, DecisionRule
 from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.overlap_add import OverlapAdd
 from tilesegm.grid.axis import Axis
@@ -39,7 +40,11 @@ class SeamCheck:
 
 
 def check_seams(
-    reading: Reading, predictor: Predictor, samples: int, seed: int = 0
+    reading: Reading,
+    predictor: Predictor,
+    samples: int,
+    seed: int = 0,
+    rule: DecisionRule = ARGMAX,
 ) -> Iterator[SeamCheck]:
     """Yield comparisons at ``samples`` places, spread evenly; none when one tile covers the image.
 
@@ -48,6 +53,7 @@ def check_seams(
         predictor: the network; called about five times per sample.
         samples: places to compare.
         seed: moves the places.
+        rule: how class ids follow from scores.
     """
     rows, cols = reading.grid.rows, reading.grid.cols
     if reading.grid.tiles == 1:
@@ -57,7 +63,7 @@ def check_seams(
         down, across = (first + n * np.array(_SPREAD)) % 1.0
         row = _shifted_start(rows, down, predictor.spec.stride)
         col = _shifted_start(cols, across, predictor.spec.stride)
-        yield _check(reading, predictor, row, col)
+        yield _check(reading, predictor, rule, row, col)
 
 
 def expected_flips(checks: Iterable[SeamCheck], grid: TileGrid) -> float:
@@ -86,7 +92,9 @@ def _shifted_start(axis: Axis, at: float, stride: int) -> int:
     return min(max(start, 0), axis.spans[-1].start)
 
 
-def _check(reading: Reading, predictor: Predictor, row: int, col: int) -> SeamCheck:
+def _check(
+    reading: Reading, predictor: Predictor, rule: DecisionRule, row: int, col: int
+) -> SeamCheck:
     rows, cols = reading.grid.rows, reading.grid.cols
     top, bottom = _inner(rows, row)
     left, right = _inner(cols, col)
@@ -95,12 +103,14 @@ def _check(reading: Reading, predictor: Predictor, row: int, col: int) -> SeamCh
     shifted = shifted[(slice(None), *window.shift(-row, -col).slices)]
     return SeamCheck(
         window,
-        _blended_classes(reading, predictor, window) != shifted.argmax(axis=0),
+        _blended_classes(reading, predictor, rule, window) != _ids(shifted, predictor, rule),
         np.minimum.outer(rows.seam_distance(top, bottom), cols.seam_distance(left, right)),
     )
 
 
-def _blended_classes(reading: Reading, predictor: Predictor, window: Window) -> NDArray[np.intp]:
+def _blended_classes(
+    reading: Reading, predictor: Predictor, rule: DecisionRule, window: Window
+) -> NDArray[np.intp]:
     """Classes ``(height, width)`` that a run writes, to the last bit: it adds tiles likewise."""
     rows, cols = reading.grid.rows, reading.grid.cols
     classes = np.empty((window.height, window.width), np.intp)
@@ -117,9 +127,16 @@ def _blended_classes(reading: Reading, predictor: Predictor, window: Window) -> 
             inside = part.intersect(window)
             if inside is not None:
                 wanted = finished[1][(slice(None), *inside.shift(-part.row, -part.col).slices)]
-                classes[inside.shift(-window.row, -window.col).slices] = wanted.argmax(axis=0)
+                ids = _ids(wanted, predictor, rule)
+                classes[inside.shift(-window.row, -window.col).slices] = ids
         blend.end_row()
     return classes
+
+
+def _ids(
+    scores: NDArray[np.float32], predictor: Predictor, rule: DecisionRule
+) -> NDArray[np.generic]:
+    return rule.decide(scores.copy(), predictor.spec.probabilities, wanted=False)[0]
 
 
 def _scores(reading: Reading, predictor: Predictor, row: int, col: int) -> NDArray[np.float32]:

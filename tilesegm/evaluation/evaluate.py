@@ -32,7 +32,7 @@ from tilesegm.events import (
 )
 from tilesegm.grid.window import Window
 from tilesegm.metrics.calibration import count_confidence, count_scores
-from tilesegm.metrics.evaluation import Evaluation, ImageEvaluation
+from tilesegm.metrics.evaluation import Decided, Evaluation, ImageEvaluation
 from tilesegm.metrics.map_counts import Block, MapCounts, count_blocks, count_measures
 from tilesegm.metrics.measures import Measures
 from tilesegm.metrics.objects import ObjectPart, cut_objects, join_objects
@@ -154,6 +154,10 @@ def evaluate_many(
     )
     hidden = next(filter(None, map(hidden_labels, inspected)), ())
     opened = dict.fromkeys(note for pair in inspected for note in pair.notes)
+    decisions = list(dict.fromkeys(pair.decision for pair in inspected))
+    if len(decisions) > 1:
+        told = " and ".join(one.text or "the highest score" for one in decisions[:3])
+        notes = (*notes, f"classes of the predictions were decided differently: {told}")
     notes = (*opened, *notes, *hidden)
     for note in notes:
         on_event(Noted(note))
@@ -171,6 +175,7 @@ def evaluate_many(
         notes=notes,
         truth_values=reading.truth,
         predicted_values=reading.prediction,
+        decision=decisions[0] if len(decisions) == 1 else Decided(),
     )
     if evaluation.unclassified:
         empty = _unclassified_note(evaluation)
@@ -286,7 +291,7 @@ class _Run:
         if scores is not None:
             known = scores.valid & (core.truth != core.unknown)
             extra["score_histograms"] = count_scores(scores.levels, core.truth, known, scores.steps)
-        confidence = reader.confidence(window, scores)
+        confidence = reader.confidence(window, scores, core.predicted)
         if confidence is not None:
             known = confidence.valid & (core.truth != core.unknown)
             right = core.truth == core.predicted

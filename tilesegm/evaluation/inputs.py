@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tilesegm.data.settings import LabelSettings
 from tilesegm.grid.window import Window
+from tilesegm.metrics.evaluation import Decided
 from tilesegm.metrics.seams import SeamMap
 from tilesegm.shown import without_secrets
 from tilesegm.source.base import ImageInfo
@@ -46,6 +47,8 @@ class InspectedPair:
     """Value of missing pixels of the truth in place of its own; ``"none"`` holds for both maps."""
     own: bool = False
     """Whether the prediction tells its classes, so that its ids need no guess."""
+    decision: Decided = field(default_factory=Decided)
+    """How its classes were decided, if the prediction tells."""
     notes: tuple[str, ...] = ()
     """What one should know before trusting scores, in a line each."""
 

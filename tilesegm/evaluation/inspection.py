@@ -12,6 +12,7 @@ from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
 from tilesegm.evaluation.reader import PairReader, open_prediction, open_truth
+from tilesegm.metrics.evaluation import Decided
 from tilesegm.metrics.seams import SeamMap
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.open import open_source
@@ -52,6 +53,7 @@ def inspect_pair(
         labels=labels if nodata is None else labels and replace(labels, nodata=nodata),
         nodata=nodata,
         own=bool(facts.classes),
+        decision=Decided(facts.decision, facts.threshold),
     )
     with closing(PairReader(inspected)) as reader:
         return replace(inspected, notes=(*_exchanged(given), *reader.notes))

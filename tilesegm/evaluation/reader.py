@@ -168,10 +168,24 @@ class PairReader:
         """Read scores of all classes, if there are any."""
         return None if self._scores is None else _levels(self._scores, window)
 
-    def confidence(self, window: Window, scores: Levels | None) -> Levels | None:
-        """Read confidence: from its own raster, or the highest of ``scores`` of the window."""
+    def confidence(
+        self, window: Window, scores: Levels | None, predicted: NDArray[Any]
+    ) -> Levels | None:
+        """Read confidence: from its own raster, or what ``scores`` give to the predicted class.
+
+        Args:
+            window: what is read.
+            scores: those of the window, if there are any.
+            predicted: ``(height, width)`` ids; any other number takes the highest score.
+        """
         if self._confidence is None:
-            return scores and Levels(scores.levels.max(2), scores.valid, scores.steps)
+            if scores is None:
+                return None
+            classes = scores.levels.shape[2]
+            place = np.minimum(predicted, classes - 1).astype(np.intp)[..., None]
+            own = np.take_along_axis(scores.levels, place, 2)[..., 0]
+            told = np.where(predicted < classes, own, scores.levels.max(2))
+            return Levels(told, scores.valid, scores.steps)
         confidence = _levels(self._confidence, window)
         return Levels(confidence.levels[..., 0], confidence.valid, confidence.steps)
 

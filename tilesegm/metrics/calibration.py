@@ -61,6 +61,10 @@ class Curve:
         """Index of the threshold of the highest F1, which has the highest IoU as well."""
         return int(np.nanargmax(self.f1)) if not np.isnan(self.f1).all() else 0
 
+    def index(self, threshold: float) -> int:
+        """Index of the counted threshold that is nearest to another one."""
+        return int(np.abs(self.threshold - threshold).argmin())
+
     @property
     def average_precision(self) -> float:
         """Precision summed over steps of recall; scikit-learn's ``average_precision_score``."""

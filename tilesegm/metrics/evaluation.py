@@ -20,7 +20,7 @@ from tilesegm.metrics.map_counts import Block, MapCounts
 from tilesegm.metrics.measures import Measures
 from tilesegm.plain import plain
 
-__all__ = ["Evaluation", "ImageEvaluation"]
+__all__ = ["Decided", "Evaluation", "ImageEvaluation"]
 
 _OVERALL = (
     *("pixels", "accuracy", "kappa", "mean_iou", "mean_dice"),
@@ -43,6 +43,16 @@ class ImageEvaluation:
 
 
 @dataclass(frozen=True)
+class Decided:
+    """How the classes of a map were decided."""
+
+    text: str | None = None
+    """As the map tells, such as ``threshold 0.25, temperature 1.3``; None for the arg-max."""
+    threshold: float | None = None
+    """Probability from which on a pixel became class 1 of two, if one decided."""
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """How far predictions agree with the truth."""
 
@@ -56,6 +66,8 @@ class Evaluation:
     truth_values: Meaning = field(default_factory=Meaning)
     """What values of the truths beside ids were read as."""
     predicted_values: Meaning = field(default_factory=Meaning)
+    decision: Decided = field(default_factory=Decided)
+    """How all predictions were decided."""
 
     @cached_property
     def total(self) -> MapCounts:
@@ -99,6 +111,7 @@ class Evaluation:
         said = {
             **_overall(self.total),
             "mean_iou_of_images": self.mean_iou_of_images,
+            **({"decision": self.decision.text} if self.decision.text else {}),
             "classes": self._by_class(),
             "confusion": self.total.confusion.tolist(),
             **self._by_distance(),
@@ -137,6 +150,10 @@ class Evaluation:
             columns["best_threshold"] = [curve.threshold[curve.best] for curve in curves]
             columns["best_f1"] = [curve.f1[curve.best] for curve in curves]
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        if total.score_histograms and self.decision.threshold is not None and len(rows) == 2:
+            curve = total.score_histograms.curve(1)
+            at = curve.index(self.decision.threshold)
+            rows[1] |= {"threshold": curve.threshold[at], "f1_at_threshold": curve.f1[at]}
         if total.skeletons:
             for n, number in enumerate(self.measures.thin):
                 rows[number]["cldice"] = total.skeletons.cldice[n]

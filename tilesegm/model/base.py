@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.operating_point import OperatingPoint
 
 __all__ = ["ModelSpec", "Predictor"]
 
@@ -54,6 +55,8 @@ class ModelSpec:
     """Names of the bands that it learnt from, as the images told them; empty when unknown."""
     pixels: Normalisation | None = None
     """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
+    operating_point: OperatingPoint | None = None
+    """How its scores are best decided, as was found on held-out pixels; None when unknown."""
     fill: tuple[float, ...] = (0.0,)
     """Pixel value that is zero after normalisation, one for all bands or one per band. It stands
     for missing pixels, which then look to the network like the outside of the image."""

@@ -23,8 +23,9 @@ from tilesegm.errors import ModelError, OutputError
 from tilesegm.files import remove, replacing
 from tilesegm.inputs import check_input, read_json
 from tilesegm.model.base import ModelSpec
-from tilesegm.model.card import CardNormalisation, check_card
+from tilesegm.model.card import CardNormalisation, CardOperatingPoint, check_card
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.model.operating_point import OperatingPoint
 from tilesegm.ownership import carries, check_place
 from tilesegm.version import __version__
 
@@ -59,6 +60,8 @@ class BundleInfo:
     """Where the weights come from: anything that JSON can hold."""
     pixels: Normalisation | None = None
     """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
+    operating_point: OperatingPoint | None = None
+    """How class ids follow from its scores; None for the highest score."""
 
 
 @dataclass(frozen=True)
@@ -209,8 +212,16 @@ def _check_fit(info: BundleInfo, spec: ModelSpec) -> None:
         if count is not None and spec.bands is not None and count != spec.bands:
             raise ModelError(f"{count} {what} are given and the network takes {spec.bands} bands")
 
+    point = info.operating_point
+    if point is not None and len(point.offsets) != len(spec.classes):
+        raise ModelError(
+            f"{len(point.offsets)} offsets are given and the network scores {len(spec.classes)} "
+            "classes"
+        )
+
 
 def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
+    point = info.operating_point
     return {
         "format": _FORMAT,
         "version": _VERSION,
@@ -220,6 +231,7 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
         "normalisation": asdict(info.normalisation),
         "band_names": list(info.band_names),
         "pixels": info.pixels and asdict(info.pixels),
+        **({} if point is None else {"operating_point": asdict(point)}),
         "ignore": None,  # asked for by earlier readers of this version of the format
         "training": dict(info.training),
         "versions": {"tilesegm": __version__, "keras": metadata.version("keras")},
@@ -240,6 +252,7 @@ def _bundle_of(folder: Path, content: dict[str, Any]) -> Bundle:
         tuple(card.band_names),
         card.training,
         _normalisation_of(card.pixels) if card.pixels else None,
+        _point_of(card.operating_point) if card.operating_point else None,
     )
     network = card.network
     spec = ModelSpec(
@@ -247,6 +260,7 @@ def _bundle_of(folder: Path, content: dict[str, Any]) -> Bundle:
         classes=classes,
         band_names=info.band_names,
         pixels=info.pixels,
+        operating_point=info.operating_point,
         inexact=tuple(network.inexact),
         tile=(network.tile[0], network.tile[1]) if network.tile else None,
         fill=normalisation.offset,
@@ -258,3 +272,7 @@ def _bundle_of(folder: Path, content: dict[str, Any]) -> Bundle:
 
 def _normalisation_of(entry: CardNormalisation) -> Normalisation:
     return Normalisation(tuple(entry.offset), tuple(entry.scale))
+
+
+def _point_of(entry: CardOperatingPoint) -> OperatingPoint:
+    return OperatingPoint(**vars(entry) | {"offsets": tuple(entry.offsets)})

@@ -9,13 +9,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Interval, Len
 
-from tilesegm.errors import ModelError
+from tilesegm.decision_rule import DecisionRule
+from tilesegm.errors import ModelError, SettingsError
 
-__all__ = ["Card", "CardClass", "CardNetwork", "CardNormalisation", "check_card"]
+__all__ = [
+    "Card",
+    "CardClass",
+    "CardNetwork",
+    "CardNormalisation",
+    "CardOperatingPoint",
+    "check_card",
+]
 
 _MOST = 1 << 20
 """Bands, or pixels of a tile, that no network takes: what is beyond counts neither."""
@@ -56,6 +64,18 @@ class CardNormalisation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CardOperatingPoint:
+    """Offsets and temperature that were chosen on held-out pixels; see `OperatingPoint`."""
+
+    measure: Literal["mean_iou", "mean_dice", "none"]
+    offsets: Annotated[list[float], Len(1, 1 << 16)]
+    temperature: float | None
+    before: dict[str, float | None]
+    after: dict[str, float | None]
+    cross_fitted: dict[str, float | None]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """What a bundle tells beside its weights."""
 
@@ -68,6 +88,8 @@ class Card:
     sha256: Annotated[str, Len(64, 64)]
     pixels: CardNormalisation | None = None
     """Bundles of earlier versions do not tell."""
+    operating_point: CardOperatingPoint | None = None
+    """Likewise."""
 
 
 def check_card(content: dict[str, Any]) -> Card:
@@ -95,7 +117,18 @@ def check_card(content: dict[str, Any]) -> Card:
         raise ModelError(f"normalisation: it is for {max(counts)} bands, the network for {bands}")
     if bands and len(card.band_names) not in (0, bands):
         raise ModelError(f"band_names: {len(card.band_names)} names of {bands} bands")
+    if card.operating_point:
+        _check_point(card.operating_point, max(len(card.classes), 2))
     return card
+
+
+def _check_point(point: CardOperatingPoint, classes: int) -> None:
+    if len(point.offsets) != classes:
+        raise ModelError(f"operating_point.offsets: {len(point.offsets)} of {classes} classes")
+    try:
+        DecisionRule(tuple(point.offsets), 1.0 if point.temperature is None else point.temperature)
+    except SettingsError as error:
+        raise ModelError(f"operating_point: {error}") from None
 
 
 @cache

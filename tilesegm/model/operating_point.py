@@ -22,7 +22,8 @@ class OperatingPoint:
     """What the offsets were chosen for: ``mean_iou`` or ``mean_dice``; ``none`` for the arg-max."""
     offsets: tuple[float, ...]
     """Added to the logarithm of each class's probability before the highest is taken; all zero for
-    the arg-max. Of two classes, a threshold t of the second is the offset log((1 - t) / t)."""
+    the arg-max. Of two classes, a threshold t of the second is the offset log((1 - t) / t), for
+    the t from which on probabilities are rounded to the threshold; see `DecisionRule`."""
     temperature: float | None
     """Divides logits, so that probabilities are calibrated; None where none was chosen."""
     before: Mapping[str, float | None] = field(default_factory=dict)

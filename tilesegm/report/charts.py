@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import chain
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -32,7 +33,7 @@ def lines(
     y: str,
     limits: tuple[float, float] | None = None,
     names: Sequence[str] = (),
-    diagonal: bool = False,
+    guide: Literal["diagonal"] | float | None = None,
 ) -> str:
     """Draw curves, and below them a legend if there are several.
 
@@ -45,7 +46,8 @@ def lines(
         y: name of the vertical axis.
         limits: lowest and highest y; from the values when not given.
         names: labels below x = 0, 1, 2 ... in place of numbers.
-        diagonal: whether the line y = x is drawn, as in a reliability diagram.
+        guide: a line to compare with: the diagonal, as in a reliability diagram, or a vertical one
+            at this x, with its value.
     """
     curves = {name: (np.asarray(a, float), np.asarray(b, float)) for name, (a, b) in series.items()}
     seen = {name: np.isfinite(a) & np.isfinite(b) for name, (a, b) in curves.items()}
@@ -57,11 +59,17 @@ def lines(
     places = range(len(names)) if names else across.ticks(whole=counted)
     below = dict(zip(places, names or [f"{value:g}" for value in places], strict=True))
     parts = _axes(across, up, x, y, below)
-    if diagonal:
+    if guide == "diagonal":
         low, high = max(across.low, up.low), min(across.high, up.high)
         parts.append(
             f'<path d="M{across(low):.1f} {up(low):.1f}L{across(high):.1f} {up(high):.1f}" '
             'stroke="#999" stroke-dasharray="4 4" fill="none"/>'
+        )
+    elif guide is not None and across.low <= guide <= across.high:
+        place = across(guide)
+        parts.append(
+            f'<path d="M{place:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#1b1f24" '
+            'stroke-dasharray="2 3" fill="none"/>' + _text(place + 4, _TOP + 10, f"{guide:.4g}")
         )
     for index, (a, b) in enumerate(curves.values()):
         colour = COLOURS[index % len(COLOURS)]

@@ -131,7 +131,8 @@ def audit(
         flips, pixels = np.zeros((2, len(SEAM_DISTANCES) + 1), np.int64)
         near, away = np.zeros((2, 2), np.int64)
         checked = 0
-        for check in check_seams(plan.reading(source), predictor, samples, seed):
+        rule = plan.decision.rule
+        for check in check_seams(plan.reading(source), predictor, samples, seed, rule):
             bins = np.searchsorted(SEAM_DISTANCES, check.distance).ravel()
             pixels += np.bincount(bins, minlength=len(pixels))
             flips += np.bincount(bins[check.flips.ravel()], minlength=len(flips))

@@ -12,6 +12,7 @@ from tilesegm.engine.plan import CHUNK, Plan
 from tilesegm.engine.seam_check import check_seams, expected_flips
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import (
     notes_of,
@@ -84,6 +85,7 @@ class Forecast:
             "exact_overlap": None if plan.spec.inexact else plan.exact_overlap,
             "stride": plan.spec.stride,
             "expected_class_flips": self.flips,
+            "decision": decision_tag(plan) or "argmax",
             "notes": [*plan.info.notes, *notes_of(plan)],
         }
 
@@ -137,7 +139,7 @@ def plan(
         if probe and predictor is not None:
             reading = made.reading(source)
             seconds = _seconds(reading, predictor, made)
-            flips = 0.0 if made.exact else _flips(reading, predictor)
+            flips = 0.0 if made.exact else _flips(reading, predictor, made)
     size = (made.info.height, made.info.width)
     disk = estimate_bytes(size, made.decision.layers, CHUNK)
     return Forecast(
@@ -157,5 +159,6 @@ def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
     return (time.perf_counter() - began) * -(-made.tiles // made.memory.batch)
 
 
-def _flips(reading: Reading, predictor: Predictor) -> float:
-    return expected_flips(check_seams(reading, predictor, _SAMPLES), reading.grid)
+def _flips(reading: Reading, predictor: Predictor, made: Plan) -> float:
+    checks = check_seams(reading, predictor, _SAMPLES, rule=made.decision.rule)
+    return expected_flips(checks, reading.grid)

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Literal
 
 from tilesegm.checks import in_range, one_of
+from tilesegm.decision_rule import DecisionRule
 from tilesegm.engine.decide import Confidence, ScoreType
+from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import OutputKind
 from tilesegm.source.options import Nodata
 
-__all__ = ["Compression", "Options", "Precision"]
+__all__ = ["Compression", "DecisionKind", "Options", "Precision"]
 
 Precision = Literal["float32", "bfloat16", "auto"]
 Compression = Literal["deflate", "zstd", "lzw"]
+DecisionKind = Literal["model", "argmax"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +60,18 @@ class Options:
     """``"auto"`` takes bfloat16 where it is native and agrees with float32 on the first tiles."""
     augment: tuple[str | float, ...] = ()
     """Test-time augmentation: ``"flips"``, ``"rotations"``, and scales such as ``0.75``."""
+    decision: DecisionKind = "model"
+    """Classes are decided as was chosen when the ``"model"`` was trained, and by the highest score
+    where nothing was; ``"argmax"`` for the highest score in any case."""
+    threshold: float | None = None
+    """Probability from which on a pixel belongs to class 1 of two, in steps of 1/4096, in place of
+    the model's own."""
+    offsets: tuple[float, ...] | None = None
+    """Added to the logarithm of each class's probability before the highest is taken, likewise."""
+    temperature: float | None = None
+    """Divides logits before they become probabilities, in place of the model's own; 1 for none."""
     confidence: Confidence | None = None
-    """Also write the highest probability, its margin, or one minus the entropy, as uint8."""
+    """Also write the probability of the class, its margin, or one minus the entropy, as uint8."""
     scores: ScoreType | None = None
     """Also write the probabilities of all classes."""
     memory: int | None = None
@@ -73,6 +86,7 @@ class Options:
         for name, value, allowed in (
             ("network_outputs", self.network_outputs, OutputKind),
             ("precision", self.precision, Precision),
+            ("decision", self.decision, DecisionKind),
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),
             ("compress", self.compress, Compression),
@@ -80,3 +94,20 @@ class Options:
             if value is not None:
                 one_of(name, value, allowed)
         in_range("memory", self.memory, 1, what="a number of bytes")
+        given = [
+            name
+            for name, value in (
+                ("decision argmax", self.decision == "argmax"),
+                ("threshold", self.threshold is not None),
+                ("offsets", self.offsets is not None),
+            )
+            if value
+        ]
+        if len(given) > 1:
+            raise SettingsError(
+                f"{' and '.join(given)} are given, and each says how classes are decided; give one"
+            )
+        temperature = 1.0 if self.temperature is None else self.temperature
+        DecisionRule(tuple(self.offsets or ()), temperature)
+        if self.threshold is not None:
+            DecisionRule.of_threshold(self.threshold)

@@ -13,6 +13,7 @@ from tilesegm.errors import OutputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted
 from tilesegm.grid.tiles import TileLayout
 from tilesegm.ownership import check_unread, state_of
+from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe
 from tilesegm.sink.check import check_output
@@ -137,6 +138,7 @@ def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
             stride=spec.stride,
         ),
         exact=plan.exact,
+        decision=decision_tag(plan),
         fingerprint=digest(recipe.fingerprint),
         run=recipe.text(),
     )

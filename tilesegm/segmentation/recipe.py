@@ -38,6 +38,8 @@ class Recipe:
     def text(self) -> str:
         """Return it as JSON, in which passwords and signatures of addresses are hidden."""
         options = {name: value for name, value in asdict(self.options).items() if value is not None}
+        if options["decision"] == "model":
+            del options["decision"]  # as it is meant where it is not told
         plain = asdict(self) | {
             "options": {k: v for k, v in options.items() if k not in _NOT_OF_PIXELS}
         }
@@ -53,7 +55,7 @@ class Recipe:
         try:
             plain = json.loads(text)
             options = plain.pop("options")
-            for name in ("bands", "augment"):
+            for name in ("bands", "augment", "offsets"):
                 options[name] = None if options.get(name) is None else tuple(options[name])
             options["augment"] = options["augment"] or ()
             if "normalisation" in options:

@@ -198,15 +198,20 @@ def _different(job: Job, window: Window, before: Results) -> int:
 def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling) -> bool:
     """Tell whether all differences are of classes about equally probable, and of small numbers."""
     allowed, now = sampling.rounding, _compute(job, window)
-    exact = Decision(job.decision.classes, job.decision.probabilities, scores="float32")
+    rule, classes = job.decision.rule, job.decision.classes
+    exact = Decision(classes, job.decision.probabilities, scores="float32", rule=rule)
     scores = _compute(replace(job, decision=exact), window)["scores"]
+    weights = rule.weights(classes).astype(np.float32)
     for layer in job.decision.layers:
         values, computed = before[layer.name], now[layer.name]
         if layer.name == "classes":
             missing = computed == layer.nodata
             known = np.where(values < job.decision.classes, values, 0)
             probable = np.take_along_axis(scores, known[np.newaxis].astype(np.intp), 0)[0]
-            near = (values != layer.nodata) & (probable >= scores.max(axis=0) - allowed)
+            # A probability may be off by half of it, and that of a rival in the other direction.
+            least = weights[known] * (probable + allowed / 2)
+            most = ((scores - allowed / 2) * weights[:, np.newaxis, np.newaxis]).max(axis=0)
+            near = (values != layer.nodata) & (least >= most)
             right = np.where(missing, values == layer.nodata, near & (values < len(scores)))
         else:
             holes = (values == layer.nodata) == (computed == layer.nodata)

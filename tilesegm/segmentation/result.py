@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.engine.plan import Plan
+from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.setup import notes_of
 
 __all__ = ["Segmentation"]
@@ -62,6 +63,7 @@ class Segmentation:
             "empty_pixels": self.empty,
             "redundancy": round(plan.redundancy, 3),
             "read_amplification": round(plan.read_amplification, 3),
+            "decision": decision_tag(plan) or "argmax",
             "exact": plan.exact,
             "inexact": list(plan.spec.inexact),
             "notes": [*plan.info.notes, *notes_of(plan)],

@@ -12,6 +12,7 @@ from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.checked_predictor import CheckedPredictor
 from tilesegm.model.outputs import Outputs
 from tilesegm.segmentation.bands import band_note, check_bands
+from tilesegm.segmentation.decision import decision_note, rule_of
 from tilesegm.segmentation.options import Options
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
@@ -70,7 +71,7 @@ def _check_tile(spec: ModelSpec, tiling: Tiling) -> None:
 def notes_of(plan: Plan) -> tuple[str, ...]:
     """Say what was assumed about a network, and what follows from what it takes."""
     spec, decision = plan.spec, plan.decision
-    notes = list(filter(None, [band_note(spec, plan.info)]))
+    notes = list(filter(None, [band_note(spec, plan.info), decision_note(plan)]))
     if spec.probed and (decision.confidence or decision.scores):
         kinds = ("probabilities", "logits")
         taken, other = kinds if spec.probabilities else kinds[::-1]
@@ -108,7 +109,11 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
         spec,
         tiling=tiling,
         decision=Decision(
-            len(spec.classes), spec.probabilities, options.confidence, options.scores
+            len(spec.classes),
+            spec.probabilities,
+            options.confidence,
+            options.scores,
+            rule=rule_of(options, spec),
         ),
         cache=DEFAULT_CACHE_BYTES,
         budget=options.memory,

@@ -31,6 +31,7 @@ _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _RUN = "TILESEGM_RUN"
 _TILING = "TILESEGM_TILING"
 _AT = "TILESEGM_AT"
+_DECISION = "TILESEGM_DECISION"
 _TILING_TEXT = re.compile(
     r"tile (\d+) x (\d+), overlap (\d+), margin (\d+), blend (\w+)(?:, stride (\d+))?"
 )
@@ -58,12 +59,21 @@ class MapFacts:
     layout: TileLayout | None = None
     exact: bool | None = None
     """Whether tiles change nothing."""
+    decision: str | None = None
+    """How classes were decided, such as ``threshold 0.25, temperature 1.3``; None for the highest
+    score as the network gives it."""
     fingerprint: str | None = None
     """`digest` of all that the result depends on."""
     layer: str = "classes"
     """Read only: layers are told what they are when they are written."""
     run: str | None = None
     """How it was made, as JSON; see `segmentation.recipe`."""
+
+    @property
+    def threshold(self) -> float | None:
+        """Probability from which on a pixel became class 1 of two, if one decided."""
+        found = re.match(r"threshold (0\.\d+)", self.decision or "")
+        return float(found[1]) if found else None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -75,6 +85,7 @@ class MapFacts:
             _AT: self.steps,
             _TILING: None if self.layout is None else _tiling_text(self.layout),
             "TILESEGM_EXACT": None if self.exact is None else "yes" if self.exact else "no",
+            _DECISION: self.decision,
             _FINGERPRINT: self.fingerprint,
             _RUN: self.run,
         }
@@ -116,6 +127,7 @@ def read_map_facts(image: Any) -> MapFacts:
         steps=tags.get(_AT),
         layout=_layout(tags[_TILING]) if _TILING in tags else None,
         exact={"yes": True, "no": False}.get(tags.get("TILESEGM_EXACT", "")),
+        decision=tags.get(_DECISION),
         fingerprint=tags.get(_FINGERPRINT),
         layer=tags.get("LAYER", "classes"),
         run=tags.get(_RUN),

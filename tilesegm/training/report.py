@@ -14,6 +14,7 @@ from tilesegm.metrics.confusion import Scores
 from tilesegm.networks.start_weights import StartWeights
 from tilesegm.plain import plain
 from tilesegm.report.charts import bars, heat_map, lines
+from tilesegm.report.decision import add_decision
 from tilesegm.report.page import Page
 from tilesegm.report.pictures import comparison
 from tilesegm.training.result import Picture, ResultData
@@ -43,6 +44,8 @@ def write_report(data: ResultData) -> None:
         if counts
     ]
     _add_scores(page, data, scored)
+    names = [info.name for info in data.classes]
+    add_decision(page, result.decision, names, data.curve, data.decided)
     _add_curves(page, data)
     _add_windows(page, "Worst windows", data.worst, data.classes)
     _add_windows(page, "Best windows", data.best, data.classes)
@@ -179,6 +182,7 @@ def _facts(data: ResultData, scored: Sequence[tuple[str, Scores]]) -> dict[str, 
             }
             for what, scores in scored
         },
+        "decision": data.result.decision,
         "history": data.result.history,
         "settings": data.settings,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ResumeError
 from tilesegm.files import write_file
+from tilesegm.metrics.calibration import Curve
+from tilesegm.metrics.decided import DecidedCounts
 from tilesegm.networks.start_weights import StartWeights
 
 __all__ = ["Picture", "ResultData", "TrainingResult", "load_result", "save_result"]
@@ -40,6 +42,9 @@ class TrainingResult:
     """The same of scenes kept for the test."""
     seconds: float
     """Since this process began the run."""
+    decision: dict[str, Any] = field(default_factory=dict)
+    """Threshold, offsets and temperature that were chosen, and scores with and without them;
+    ``validation`` and ``test`` are counted with them. Empty where nothing was to be chosen."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +84,10 @@ class ResultData:
     split_picture: Path
     path: Path
     """Where the report goes: an HTML file, and JSON beside it."""
+    curve: Curve | None = None
+    """Scores of the second of two classes at each threshold, on held-out pixels."""
+    decided: tuple[DecidedCounts, DecidedCounts] | None = None
+    """Counts of held-out pixels by the arg-max and with what was chosen."""
 
 
 def save_result(path: Path, result: TrainingResult) -> None:

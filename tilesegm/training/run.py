@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
 from tilesegm.metrics.confusion import Scores
 from tilesegm.model.bundle import BundleInfo, read_bundle, save_bundle, sha256_of
 from tilesegm.training.checked_config import load_checked_config
+from tilesegm.training.decision import TrainedDecision
 from tilesegm.training.devices import open_devices
 from tilesegm.training.gallery import Gallery
 from tilesegm.training.loop import Loop
@@ -171,9 +173,10 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
     gallery = Gallery(scenes, data.statistics)
     by_scene: dict[str, NDArray[np.int64]] = {}
     sums = {}
+    decision = TrainedDecision.choose(loop.validator)
     for kind in ("held_out", "test"):
         total = np.zeros((len(scenes.classes),) * 2, np.int64)
-        for region in loop.validator.validate_all(kind):
+        for region in decision.validate(kind):
             total += region.confusion
             name = scenes.infos[region.scene].name
             by_scene[name] = by_scene.get(name, 0) + region.confusion
@@ -181,10 +184,16 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
         sums[kind] = _rows(total) if total.any() else ()
     scores = {kind: _scores(rows) for kind, rows in sums.items()}
     learnt = loop.stream.places.counts.tolist()
-    kept = {"best_epoch": progress.best_epoch, "scores": scores}
-    info = _bundle_info(run, setup, loop, kept)
+    info = _bundle_info(run, setup, loop)
+    told = {**info.training, "best_epoch": progress.best_epoch, "scores": scores}
+    info = replace(info, operating_point=decision.point(), training=told)
     save_bundle(run.model, loop.trainee.inference, info, overwrite=True)
-    result = _result(run, loop, began, validation=sums["held_out"], test=sums["test"])
+    result = replace(
+        _result(run, loop, began),
+        validation=sums["held_out"],
+        test=sums["test"],
+        decision=decision.facts(),
+    )
     write_report(
         ResultData(
             result=result,
@@ -197,6 +206,8 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
             worst=gallery.worst(),
             notes=setup.notes,
             split_picture=run.split_picture,
+            curve=decision.chosen.curve if decision.chosen else None,
+            decided=decision.counts.get("held_out"),
             path=run.report,
         )
     )
@@ -207,13 +218,13 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
 def _pause(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> TrainingResult:
     """Write a bundle of the weights as they are; checkpoints let the run go on."""
     loop.trainee.copy_weights_back()
-    info = _bundle_info(run, setup, loop, {"epoch": loop.progress.epoch})
+    info = _bundle_info(run, setup, loop)
     save_bundle(run.model, loop.trainee.inference, info, overwrite=True)
     return _result(run, loop, began)
 
 
-def _bundle_info(run: RunFolder, setup: RunSetup, loop: Loop, kept: dict[str, Any]) -> BundleInfo:
-    """Return what a bundle tells beside its network; ``kept``: of which epoch it is."""
+def _bundle_info(run: RunFolder, setup: RunSetup, loop: Loop) -> BundleInfo:
+    """Return what a bundle tells beside its network, of whatever epoch that is."""
     scenes = setup.data.scenes
     names = [entry.name for entry in scenes.classes]
     learnt = loop.stream.places.counts.tolist()
@@ -222,17 +233,12 @@ def _bundle_info(run: RunFolder, setup: RunSetup, loop: Loop, kept: dict[str, An
         normalisation=setup.normalisation,
         band_names=scenes.band_names,
         pixels=setup.data.standardisation,
-        training={
-            **_origin(run, setup),
-            "pixels": dict(zip(names, learnt, strict=True)),
-            **kept,
-        },
+        training={**_origin(run, setup), "pixels": dict(zip(names, learnt, strict=True))},
     )
 
 
-def _result(
-    run: RunFolder, loop: Loop, began: float, *, validation: Any = (), test: Any = ()
-) -> TrainingResult:
+def _result(run: RunFolder, loop: Loop, began: float) -> TrainingResult:
+    """Return what is known of a run without scores."""
     progress = loop.progress
     return TrainingResult(
         folder=run.path,
@@ -241,8 +247,8 @@ def _result(
         best_epoch=progress.best_epoch,
         best_score=progress.best or 0.0,
         history=tuple(progress.history),
-        validation=validation,
-        test=test,
+        validation=(),
+        test=(),
         seconds=time.monotonic() - began,
     )
 

@@ -112,6 +112,22 @@ class ValidationSettings:
     """Overlap of neighbouring tiles in pixels."""
     megapixels: float | None = 16.0
     """Most held-out pixels per validation, in millions; null, and the end of training, take all."""
+    decision: Literal["mean_iou", "mean_dice", "none"] | None = None
+    """What the threshold of two classes, or the offsets of several, are chosen for on held-out
+    pixels at the end; none for the class of the highest score. When not given, what ``metric``
+    is: ``mean_dice`` of mean_dice, none of accuracy, and mean_iou of the others."""
+    calibrate: bool | None = None
+    """Whether a temperature is chosen as well, so that probabilities are calibrated; it is when not
+    given."""
+
+    @property
+    def measure(self) -> Literal["mean_iou", "mean_dice", "none"]:
+        """What the decision is chosen for."""
+        if self.decision is not None:
+            return self.decision
+        if self.metric == "accuracy":  # the highest probability is right most often
+            return "none"
+        return "mean_dice" if self.metric == "mean_dice" else "mean_iou"
 
     def __post_init__(self) -> None:
         in_range("validation.every", self.every, 1, what="a number of epochs")

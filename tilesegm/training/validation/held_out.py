@@ -37,6 +37,8 @@ __all__ = [
 
 _CHUNK = 1024
 _PANEL = 8192
+_SCORES = 32 * _CHUNK
+"""Widest panel times classes, where scores are kept: 128 MB of them."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,9 @@ class ValidatedRegion(Region):
     """``(height, width)`` class ids; where the image misses a pixel the greatest number."""
     confusion: NDArray[np.int64]
     """``(K, K)`` pixels by true class (row) and predicted class."""
+    scores: NDArray[np.float32] | None = None
+    """``(K, height, width)`` blended scores, NaN where the image misses a pixel; None where they
+    were not asked for."""
 
 
 def choose_regions(
@@ -130,6 +135,7 @@ def segment_held_out(
     grids: Sequence[TileGrid],
     *,
     batch: int,
+    decision: Decision | None = None,
 ) -> Iterator[ValidatedRegion]:
     """Segment held-out regions by the tiles that `predict` would lay over their images.
 
@@ -142,6 +148,7 @@ def segment_held_out(
         predictor: the network.
         grids: tiles of each scene, see `lay_validation_grids`.
         batch: most tiles at once.
+        decision: how classes are decided, and whether scores are wanted; None for the arg-max.
 
     Yields:
         One result per region, or several of at most 1024 rows and 8192 columns for a larger one.
@@ -151,14 +158,17 @@ def segment_held_out(
         ModelError: the network gives NaN or infinite scores.
     """
     spec = predictor.spec
-    decision = Decision(len(spec.classes), spec.probabilities)
+    decision = decision or Decision(len(spec.classes), spec.probabilities)
+    panel_width = _PANEL
+    if decision.raw:
+        panel_width = min(_PANEL, max(_SCORES // decision.classes // _CHUNK, 1) * _CHUNK)
     for region in regions:
         window, grid = region.window, grids[region.scene]
-        across = len(grid.cols.cover(window.col, min(window.stop_col, window.col + _PANEL)))
+        across = len(grid.cols.cover(window.col, min(window.stop_col, window.col + panel_width)))
         source = SceneSource(scenes, region.scene)
         reading = Reading(source, grid, min(batch, across), spec.fill)
         job = Job(reading, predictor, decision)
-        for panel in plan_regions(window.height, window.width, _CHUNK, _PANEL):
+        for panel in plan_regions(window.height, window.width, _CHUNK, panel_width):
             run = tuple(
                 replace(part, window=part.window.shift(window.row, window.col)) for part in panel
             )
@@ -175,6 +185,7 @@ def segment_held_out(
                         truth=truth,
                         predicted=predicted,
                         confusion=count_confusion(truth, predicted, decision.classes),
+                        scores=part.results.get("raw"),
                     )
 
 

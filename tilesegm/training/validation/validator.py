@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.decision_rule import ARGMAX, DecisionRule
+from tilesegm.engine.decide import Decision
 from tilesegm.errors import SettingsError
+from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import Scores, mean
+from tilesegm.metrics.operating_point import ScoredBlock
 from tilesegm.model.keras_model import describe
 from tilesegm.model.keras_predictor import with_settings
 from tilesegm.training.mixed_precision import twin_of
 from tilesegm.training.setup import RunSetup
 from tilesegm.training.validation.held_out import (
+    Region,
     ValidatedRegion,
     choose_regions,
     lay_validation_grids,
@@ -25,6 +30,9 @@ from tilesegm.training.validation.live import LivePredictor
 from tilesegm.training.workers import Workers
 
 __all__ = ["Validator", "validation_scores"]
+
+_SQUARE = 256
+"""Side of the squares that the held-out pixels of a scene alone are halved by."""
 
 
 class Validator:
@@ -53,7 +61,7 @@ class Validator:
         spec = describe(network, network.name)
         _check_size(config.schedule.size, spec.stride)
         settings = config.validation
-        self.data, self._workers = data, workers or Workers()
+        self.data, self.settings, self._workers = data, settings, workers or Workers()
         self.classes = len(spec.classes)
         self._network = network
         quick = network if precision != "bfloat16" else twin_of(network, "bfloat16")
@@ -104,13 +112,59 @@ class Validator:
 
         return sum(self._workers.each(count), start=empty)
 
-    def validate_all(self, kind: Literal["held_out", "test"]) -> Iterator[ValidatedRegion]:
-        """Segment in float32 everything that is held out, or kept for the test."""
+    def validate_all(
+        self, kind: Literal["held_out", "test"], rule: DecisionRule = ARGMAX, raw: bool = False
+    ) -> Iterator[ValidatedRegion]:
+        """Segment in float32 everything that is held out, or kept for the test.
+
+        Args:
+            kind: which pixels.
+            rule: how class ids follow from scores.
+            raw: whether scores are wanted.
+        """
         windows = [getattr(view, kind) for view in self.data.views]
         regions = choose_regions(windows, tile=self._tile, megapixels=None, seed=0)
+        return self._segment(regions, rule, raw)
+
+    def scored_blocks(self) -> Iterator[ScoredBlock]:
+        """Score in float32 the regions of each epoch.
+
+        A group is a scene, or of one scene alone every second square, as on a chessboard.
+        """
+        scenes = {region.scene for region in self._regions}
+        longest = max((max(r.window.height, r.window.width) for r in self._regions), default=1)
+        side = longest if len(scenes) > 1 else min(_SQUARE, max(longest // 2, 1))
+        for region in self._segment(self._regions, ARGMAX, raw=True):
+            place = region.window
+            assert region.scores is not None
+            for part in _squares(place, side):
+                inner = part.shift(-place.row, -place.col).slices
+                odd = (part.row // side + part.col // side) % 2
+                group = region.scene if len(scenes) > 1 else odd
+                yield ScoredBlock(region.scores[(slice(None), *inner)], region.truth[inner], group)
+
+    def _segment(
+        self, regions: Sequence[Region], rule: DecisionRule, raw: bool
+    ) -> Iterator[ValidatedRegion]:
+        probabilities = self._exact.spec.probabilities
+        decision = Decision(self.classes, probabilities, rule=rule, raw=raw)
         return segment_held_out(
-            regions, self.data.scenes, self._exact, self._grids, batch=self._batch
+            regions,
+            self.data.scenes,
+            self._exact,
+            self._grids,
+            batch=self._batch,
+            decision=decision,
         )
+
+
+def _squares(window: Window, side: int) -> Iterator[Window]:
+    """Cut a window along the lines of a grid that begins with the image."""
+    for row in range(window.row // side, -(-window.stop_row // side)):
+        for col in range(window.col // side, -(-window.stop_col // side)):
+            part = window.intersect(Window(row * side, col * side, side, side))
+            assert part is not None
+            yield part
 
 
 def validation_scores(confusion: NDArray[np.int64]) -> dict[str, float]:

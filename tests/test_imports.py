@@ -46,6 +46,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         "training.settings",
     },
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
+    "comparison": {
+        *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),
+        "training.settings",
+    },
     "segmentation": {"grid", "source", "sink", "model", "engine"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
 }

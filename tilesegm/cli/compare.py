@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
     from tilesegm.comparison.budget import Cost
     from tilesegm.comparison.compare import ComparisonResult
     from tilesegm.comparison.plan import Plan
+    from tilesegm.comparison.variants import Variant
 
-__all__ = ["Arguments", "compare", "run_comparison"]
+__all__ = ["Arguments", "LookProgress", "compare", "run_comparison"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,14 +123,15 @@ def compare(config: Settings, vary: Vary, arguments: Arguments) -> None:
 
     Example: tilesegm compare city.yaml --vary loss=cross_entropy,dice_ce --seeds 3 --budget 1h
     """
-    run_comparison(config, vary, arguments)
+    from tilesegm.comparison.variants import make_variants
+
+    run_comparison(config, make_variants(vary), arguments)
 
 
-def run_comparison(config: Path, vary: list[str], arguments: Arguments) -> None:
-    """Compare as the words of a command say."""
+def run_comparison(config: Path, variants: Sequence[Variant], arguments: Arguments) -> None:
+    """Compare variants as the words of a command say."""
     from tilesegm.comparison.budget import fit_steps, measure_cost, steps_before
     from tilesegm.comparison.plan import ComparisonOptions, make_plan
-    from tilesegm.comparison.variants import make_variants
 
     if arguments.steps is not None and arguments.budget is not None:
         raise SettingsError("both --steps and --budget are given; they say the same, give one")
@@ -142,7 +145,6 @@ def run_comparison(config: Path, vary: list[str], arguments: Arguments) -> None:
         thin=parse_ids("thin", arguments.thin),
         objects=parse_ids("objects", arguments.objects),
     )
-    variants = make_variants(vary)
     folder = arguments.output or config.with_name(f"{config.stem}-comparison")
     changes = tuple(arguments.changes or ())
 

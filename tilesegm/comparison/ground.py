@@ -74,6 +74,8 @@ class Ground:
         self.validation = {
             fold: self._units(views[fold], "held_out", f"fold {fold}") for fold in folds
         }
+        self.first_fold = folds[0]
+        """The fold whose validation pixels are shown where there are no test pixels."""
         self.test = self._units(views[folds[0]], "test", "the test")
         for fold, units in self.validation.items():
             self._check(fold, units)
@@ -126,7 +128,7 @@ class Ground:
 
     def places(self) -> list[tuple[int, Window]]:
         """Return units and windows in them where the truth has most borders, of several scenes."""
-        units = self.test or next(iter(self.validation.values()))
+        units = self.test or self.validation[self.first_fold]
         best: dict[int, tuple[int, int, Window]] = {}
         for number, unit in enumerate(units):
             count, window = _most_borders(self.truth(unit))

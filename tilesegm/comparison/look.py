@@ -67,16 +67,20 @@ def take_look(
     validation = [
         _count(unit, of_halves[1 - number % 2], measures) for number, unit in enumerate(seen)
     ]
-    tested = ground.test if last else ()
-    shown: dict[int, NDArray[Any]] = {}
     wanted = ground.places()
-    test = []
-    for number, unit in enumerate(ground.score(predictor, tested)):
-        test.append(_count(unit, rule, measures))
-        if number in {one for one, _ in wanted}:
+    of_places = {number for number, _ in wanted}
+    # Before the end, test pixels are looked at where they are shown, and not counted.
+    tested = [n for n in range(len(ground.test)) if last or n in of_places]
+    shown, test = {}, []
+    for number, unit in zip(
+        tested, ground.score(predictor, [ground.test[n] for n in tested]), strict=True
+    ):
+        if last:
+            test.append(_count(unit, rule, measures))
+        if number in of_places:
             shown[number] = decide_by(unit.probabilities, rule)
-    if not ground.test:
-        shown = {n: decide_by(seen[n].probabilities, rule) for n, _ in wanted if n < len(seen)}
+    if not ground.test and fold == ground.first_fold:
+        shown = {number: decide_by(seen[number].probabilities, rule) for number in of_places}
     return Look(
         validation=_stacked(validation),
         test=_stacked(test),

@@ -58,7 +58,7 @@ def add_places(
     )
     classes = ground.scenes.classes
     page.key((info.name, info.colour) for info in classes)
-    units = ground.test or next(iter(ground.validation.values()))
+    units = ground.test or ground.validation[ground.first_fold]
     for place, (number, window) in enumerate(places):
         unit = units[number]
         truth = ground.truth(unit)[window.slices]

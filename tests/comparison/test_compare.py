@@ -10,14 +10,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
 from tests.cli.conftest import Cli, Said, cli
 from tests.training.scenery import write_scene
+from tilesegm.comparison import budget
+from tilesegm.comparison.budget import Cost, fit_steps
 from tilesegm.comparison.compare import compare
 from tilesegm.comparison.plan import ComparisonOptions, Plan, make_plan
 from tilesegm.comparison.variants import make_variants
@@ -87,7 +91,22 @@ class StoppedError(BaseException):
     """Stands for whatever ends a process."""
 
 
+def stop_after(limit: int, *kinds: type) -> Callable[[Event], None]:
+    seen = 0
+
+    def stop(event: Event) -> None:
+        nonlocal seen
+        seen += isinstance(event, kinds)
+        if seen > limit:
+            raise StoppedError
+
+    return stop
+
+
 def test_a_comparison_from_settings_to_the_best_ones(cli: Cli, config: Path) -> None:
+    # Stopped after two of five looks, it goes on with the third.
+    with pytest.raises(StoppedError):
+        compare(plan_of(config, folder="city-comparison"), on_event=stop_after(2, EpochEnded))
     said = cli("compare", config, "--vary", LOSSES, "--seeds", 1, "--json")
     assert said.code == 0, said.err
     told = json.loads(said.out)
@@ -130,20 +149,13 @@ def test_a_comparison_from_settings_to_the_best_ones(cli: Cli, config: Path) -> 
     assert without_times(folder) == before
 
 
+@pytest.mark.slow
 def test_stopped_three_times_the_rows_and_the_page_are_the_same(config: Path) -> None:
     whole = compare(plan_of(config, folder="whole"))
     stopped = plan_of(config, folder="stopped")
     for limit in (1, 4, 9):
-        seen = 0
-
-        def stop(event: Event, limit: int = limit) -> None:
-            nonlocal seen
-            seen += isinstance(event, EpochEnded | StageProgress)
-            if seen > limit:
-                raise StoppedError
-
         with pytest.raises(StoppedError):
-            compare(stopped, on_event=stop)
+            compare(stopped, on_event=stop_after(limit, EpochEnded, StageProgress))
     found = compare(stopped)
     assert found.answer.best == whole.answer.best
     assert without_times(found.folder) == without_times(whole.folder)
@@ -192,18 +204,19 @@ def test_folds_of_scenes_with_roles_are_refused(cli: Cli, config: Path) -> None:
     refused(said, "all scenes have a role")
 
 
-def test_pixels_that_cannot_judge_are_refused(cli: Cli, config: Path) -> None:
-    import rasterio
-
-    with rasterio.open(config.with_name("a_labels.tif"), "r+") as file:
-        labels = file.read(1)
-        labels[:] = 255
-        labels[:40, :40] = 0  # one block in four folds has labels, of one class
-        labels[40:, 40:] = np.tile([1, 2], (120, 60))
-        file.write(labels, 1)
-    config.write_text(SETTINGS.replace("folds: 4", "folds: 4, strategy: random"))
+def test_validation_without_a_class_is_refused_before_any_run(cli: Cli, config: Path) -> None:
+    write_scene(config.parent, "b", seed=1)
+    with rasterio.open(config.with_name("b_labels.tif"), "r+") as file:
+        file.write(np.zeros((1, 160, 160), np.uint8))
+    scenes = """\
+    - {image: a.tif, labels: a_labels.tif, role: train}
+    - {image: b.tif, labels: b_labels.tif, role: validation}
+"""
+    given = "    - {image: a.tif, labels: a_labels.tif}\n"
+    config.write_text(SETTINGS.replace(given, scenes))
     said = cli("compare", config, "--vary", LOSSES, "--quiet")
-    assert said.code in (0, 2)
+    refused(said, "validation of fold 0 shows 'plain' alone and no 'striped', 'bright'")
+    assert not (config.with_name("city-comparison") / "runs").exists()
 
 
 def test_a_folder_of_others_and_a_file_in_the_way_are_left(cli: Cli, config: Path) -> None:
@@ -217,9 +230,13 @@ def test_a_folder_of_others_and_a_file_in_the_way_are_left(cli: Cli, config: Pat
     assert config.with_name("city.best.yaml").read_text() == "mine: 1\n"
 
 
-def test_a_budget_that_is_too_small_says_what_is_needed(cli: Cli, config: Path) -> None:
+def test_a_budget_that_is_too_small_says_what_is_needed(
+    cli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "measure_cost", lambda plan, on_event: Cost(step=0.5, start=2))
     said = cli("compare", config, "--vary", "loss=dice,dice_ce", "--budget", "1s", "--quiet")
-    refused(said, "a budget of 1 s is too small: 6 runs of 3 updates", "give more time")
+    # 6 starts of 2 s, and 6 runs of an update of 0.5 s in each of 3 epochs.
+    refused(said, "6 runs of 3 updates", "take about 21 s here", "give more time")
     assert not (config.with_name("city-comparison") / "comparison.json").exists()
 
 
@@ -259,3 +276,14 @@ def test_settings_that_changed_are_named(config: Path) -> None:
         claim(plan_of(config, seeds=2), overwrite=False)
     claim(plan_of(config, seeds=2), overwrite=True)
     claim(plan_of(config, seeds=2), overwrite=False)
+
+
+def test_steps_follow_from_a_budget_and_what_is_dropped(config: Path) -> None:
+    def make(steps: int | None) -> Plan:
+        return plan_of(config, seeds=2, steps=steps)
+
+    # Looks after epochs 1 and 3: 3 values start, 2 go on, for 2 seeds: 10 starts of 2 s, and
+    # (3 + 2 * 2) * 2 = 14 epochs. Of 100 s, 80 are left for 160 updates: 11 an epoch.
+    assert make(None).rungs == (1, 3)
+    assert fit_steps(make, Cost(step=0.5, start=2), 100) == 33
+    assert Cost(step=0.5, start=2).seconds(make(33)) == 97

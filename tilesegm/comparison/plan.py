@@ -14,6 +14,7 @@ from tilesegm.comparison.dropping import rungs_of
 from tilesegm.comparison.measures import Measure, rank_measures
 from tilesegm.comparison.variants import Variant
 from tilesegm.errors import SettingsError
+from tilesegm.metrics.measures import Measures
 from tilesegm.training.checked_config import load_checked_config
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.settings_file import load_config, plain_config
@@ -160,9 +161,11 @@ def make_plan(
     base = load_config(path, changes)
     configs = {}
     for variant in variants:
-        config = load_checked_config(path, [*changes, *variant.changes])
+        config = _load(path, changes, variant)
         schedule = _schedule(config, options.steps)
         configs[variant.name] = dataclasses.replace(config, schedule=schedule)
+    measures = Measures(thin=options.thin, objects=options.objects)
+    measures.check_classes(len(base.data.labels.classes))
     folds = _folds(base, options.folds)
     seeds = tuple(range(base.seed, base.seed + options.seeds))
     epochs = configs[variants[0].name].schedule.epochs
@@ -184,6 +187,17 @@ def make_plan(
         path=Path(path).absolute(),
         changes=tuple(changes),
     )
+
+
+def _load(path: str | Path, changes: Sequence[str], variant: Variant) -> TrainingConfig:
+    """Read the settings of a variant, whose mistakes are told by its name."""
+    try:
+        return load_checked_config(path, [*changes, *variant.changes])
+    except SettingsError as error:
+        text = str(error)
+        for change in variant.changes:
+            text = text.replace(f"--set {change}", f"--vary {variant.name}")
+        raise SettingsError(text) from None
 
 
 def _schedule(config: TrainingConfig, steps: int | None) -> Any:

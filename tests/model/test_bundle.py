@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tilesegm.errors import ModelError, OutputError, SettingsError
 from tilesegm.model.bundle import BundleInfo, read_bundle, save_bundle
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.open import open_model, read_spec
+from tilesegm.model.operating_point import OperatingPoint
 
 _TILES = np.random.default_rng(0).integers(0, 255, (1, 8, 8, 3)).astype(np.uint8)
 _INFO = BundleInfo(
@@ -111,6 +113,14 @@ def test_nothing_is_left_of_a_bundle_that_fails(
         (BundleInfo(classes=(ClassInfo("one", (0, 0, 0)),)), "1 classes are named .* scores 2"),
         (BundleInfo(band_names=("red",)), "1 band names are given .* takes 3"),
         (BundleInfo(normalisation=Normalisation((1.0, 2.0))), "2 offsets and scales"),
+        (
+            BundleInfo(
+                operating_point=OperatingPoint(
+                    measure="none", offsets=(0.0, 1.0, 2.0), temperature=None
+                )
+            ),
+            "3 offsets are given and the network scores 2 classes",
+        ),
     ],
 )
 def test_what_does_not_fit_is_not_saved(info: BundleInfo, message: str, tmp_path: Path) -> None:
@@ -141,6 +151,68 @@ def test_bad_cards(bundle: Path, change: Any, message: str) -> None:
     card.write_text(json.dumps(json.loads(card.read_text()) | change))
     with pytest.raises(ModelError, match=message):
         read_spec(bundle)
+
+
+_POINT = {
+    "measure": "mean_iou",
+    "offsets": [0.0, -0.5, 1.25],
+    "temperature": 1.5,
+    "before": {"mean_iou": 0.5, "log_loss": None},
+    "after": {},
+    "cross_fitted": {},
+}
+
+
+def test_an_operating_point_is_kept_and_bundles_without_one_stay_as_they_are(
+    bundle: Path, tmp_path: Path
+) -> None:
+    assert "operating_point" not in json.loads((bundle / "bundle.json").read_text())
+    assert read_bundle(bundle).spec.operating_point is None
+    point = OperatingPoint(**_POINT | {"offsets": (0.0, 1.0)})  # type: ignore[arg-type]
+    info = replace(_INFO, operating_point=point)
+    path = save_bundle(tmp_path / "b", conv_net(3, 3), info)
+    assert read_bundle(path).info == info
+    spec = open_model(path, augment=("flips",)).spec
+    assert spec.operating_point == point
+    # The weights are those of the bundle without it, so results by the highest score are too.
+    assert spec.identity[:1] == (("model", read_bundle(path).sha256),)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"offsets": [0.0]},
+        {"offsets": [0.0, 1.0, 2.0]},
+        {"offsets": [0.0, 1e9]},
+        {"offsets": [0.0, float("nan")]},
+        {"offsets": [0.0, "1"]},
+        {"offsets": None},
+        {"offsets": "00"},
+        {"offsets": [0.0, 9.5]},
+        {"temperature": 0.0},
+        {"temperature": -1.0},
+        {"temperature": float("inf")},
+        {"temperature": "hot"},
+        {"measure": "luck"},
+        {"before": {"mean_iou": "high"}},
+        {"after": []},
+    ],
+    ids=str,
+)
+def test_garbled_operating_points_are_refused(bundle: Path, change: dict[str, Any]) -> None:
+    card = bundle / "bundle.json"
+    told = json.loads(card.read_text())
+    good = _POINT | {"offsets": [0.0, 1.0]}
+    card.write_text(json.dumps(told | {"operating_point": good}))
+    assert read_bundle(bundle).spec.operating_point is not None
+    card.write_text(json.dumps(told | {"operating_point": good | change}))
+    with pytest.raises(ModelError, match=r"garbles operating_point.*; copy the folder again"):
+        read_bundle(bundle)
+    for missing in good:
+        part = {name: value for name, value in good.items() if name != missing}
+        card.write_text(json.dumps(told | {"operating_point": part}))
+        with pytest.raises(ModelError, match=f"operating_point.{missing}"):
+            read_bundle(bundle)
 
 
 def test_garbled_card(bundle: Path) -> None:

@@ -35,6 +35,23 @@ def test_odd_curves_are_drawn(values: list[float]) -> None:
     assert not re.search(r"nan|inf", drawing)
 
 
+@pytest.mark.parametrize(
+    ("at", "anchor"), [(0.2, "start"), (0.9, "end"), (1.5, None), (None, None)]
+)
+def test_a_line_marks_a_place_within_the_axes(at: float | None, anchor: str | None) -> None:
+    drawing = ET.fromstring(lines({"a": ([0, 1], [0, 1])}, x="x", y="y", guide=at))
+    marks = [path.get("d", "") for path in drawing if path.get("stroke-dasharray")]
+    texts = [text.get("text-anchor") for text in drawing if text.text == f"{at}"]
+    if anchor is None:
+        assert marks == []
+        return
+    curve = next(path.get("d", "") for path in drawing if path.get("stroke-width") == "1.8")
+    (left, _), (right, _) = ([*map(float, p.split())] for p in re.findall(r"[ML]([\d. ]+)", curve))
+    (mark,) = marks
+    assert float(mark[1:].split()[0]) == pytest.approx(left + at * (right - left), abs=0.1)  # type: ignore[operator]
+    assert texts[-1:] == [anchor]
+
+
 def test_bars_are_as_long_as_their_values() -> None:
     drawing = ET.fromstring(bars({"half": 0.5, "whole": 1.0, "absent": float("nan")}))
     widths = [float(bar.get("width", "")) for bar in drawing if bar.tag.endswith("rect")]

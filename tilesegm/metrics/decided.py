@@ -24,7 +24,7 @@ class DecidedCounts(Counts):
     confusion: NDArray[np.int64]
     """``(K, K)``: true class (row) and decided class."""
     confidence: ConfidenceCounts
-    """By the probability of the class that was decided."""
+    """By the highest probability, whatever was decided: right where the truth has its class."""
     loss: float
     """Sum of the negative logarithms of the probabilities of true classes."""
 
@@ -35,7 +35,7 @@ class DecidedCounts(Counts):
 
     @property
     def calibration_error(self) -> float:
-        """Mean distance of the probability of the decided class from its accuracy."""
+        """Mean distance of the highest probability from the accuracy of its class."""
         return self.confidence.expected_calibration_error()
 
     def score(self, measure: Measure) -> float:
@@ -73,10 +73,10 @@ def count_decided(
     def of(numbers: NDArray[Any]) -> NDArray[np.float32]:
         return np.asarray(np.take_along_axis(values[:, 0], numbers[None].astype(np.intp), 0)[0])
 
-    decided = ids[0]
+    highest = values[:, 0].argmax(axis=0)
     own = np.maximum(of(truth), np.finfo(np.float32).tiny)
     return DecidedCounts(
-        count_pairs(truth, decided, len(scores))[:, :-1],
-        count_confidence(levels(of(decided)), truth == decided, np.full(truth.shape, True), STEPS),
+        count_pairs(truth, ids[0], len(scores))[:, :-1],
+        count_confidence(levels(of(highest)), truth == highest, np.full(truth.shape, True), STEPS),
         float(-np.log(own).sum(dtype=np.float64)),
     )

@@ -105,17 +105,18 @@ def choose_operating_point(
         )
     decisions = (ARGMAX, calibrated, rules[2])
     before, plain, after, crossed = _count(stream, decisions, rules[:2], probabilities)
-    if plain and before and plain.calibration_error > before.calibration_error:
-        notes.append(
-            "the temperature lowers the log loss, but the calibration error of the arg-max rises "
-            f"from {before.calibration_error:.4f} to {plain.calibration_error:.4f}"
-        )
     if target and before:
         notes += _missing(before, classes)
         gain = crossed.score(target) - before.score(target) if crossed else 0.0
         if rules[2].shifted and not gain > 0:
             notes.append(_kept(before, crossed, target))
             rules, after = (*rules[:2], calibrated), plain
+    if before and after and after.calibration_error > before.calibration_error:
+        notes.append(
+            f"the calibration error rises from {before.calibration_error:.4f} to "
+            f"{after.calibration_error:.4f}, though the log loss falls: a temperature cannot mend "
+            "probabilities that are too high for one class, as class weights make them"
+        )
     point = OperatingPoint(
         measure=measure if rules[2].shifted else "none",
         offsets=rules[2].offsets or (0.0,) * len(classes),

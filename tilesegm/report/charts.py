@@ -67,9 +67,11 @@ def lines(
         )
     elif guide is not None and across.low <= guide <= across.high:
         place = across(guide)
+        side = 4 if place < _WIDTH / 2 else -4  # where there is room
         parts.append(
             f'<path d="M{place:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#1b1f24" '
-            'stroke-dasharray="2 3" fill="none"/>' + _text(place + 4, _TOP + 10, f"{guide:.4g}")
+            'stroke-dasharray="2 3" fill="none"/>'
+            + _text(place + side, _TOP + 10, f"{guide:.4g}", "start" if side > 0 else "end")
         )
     for index, (a, b) in enumerate(curves.values()):
         colour = COLOURS[index % len(COLOURS)]

@@ -64,7 +64,7 @@ def add_decision(
         parts = {
             name: part.confidence for name, part in zip(("before", "after"), decided, strict=True)
         }
-        page.figure(reliability_diagram(parts), "Reliability of the probability of the class")
+        page.figure(reliability_diagram(parts), "Reliability of the highest probability")
 
 
 def curve_chart(curves: Mapping[str, Curve], threshold: float | None = None) -> str:
@@ -79,7 +79,8 @@ def curve_chart(curves: Mapping[str, Curve], threshold: float | None = None) -> 
 def _said(facts: Mapping[str, Any], classes: Sequence[str]) -> str:
     pixels = f"{facts['pixels']:,} held-out pixels"
     if facts["sampled"] and facts["sampled"] < facts["pixels"]:
-        pixels += f", of which {facts['sampled']:,} were drawn for temperature and offsets"
+        searched = "temperature" if len(classes) == 2 else "temperature and offsets"
+        pixels += f", of which {facts['sampled']:,} were drawn to search the {searched}"
     if facts["threshold"] is not None:
         parts = [
             f"A pixel is {classes[1]} from a probability of {facts['threshold']:.4f} on, chosen "

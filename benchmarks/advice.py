@@ -6,8 +6,8 @@ Run: python -m benchmarks.advice check DATA
 `record` adds the means over seeds of the study's rows to `tilesegm/advice/study.csv`; rows that it
 has stay. `check` measures the facts of the four data sets in DATA, and for each makes the rule from
 the other three alone: a threshold on the share of thin structures, and the three losses with the
-greatest mean gain on its side of that threshold. The threshold is that with the greatest gain for the
-best loss of each side (`gain`), or parts data sets on which a loss for centre lines won (`winner`).
+greatest mean gain on its side of that threshold. It is the threshold with the greatest gain of the
+best loss of each side (`gain`), or that beyond which a loss for centre lines won (`winner`).
 """
 
 from __future__ import annotations

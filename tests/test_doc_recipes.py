@@ -9,6 +9,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tilesegm.losses.contract import broken_clauses
+
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -30,6 +32,14 @@ def test_a_loss_can_be_added() -> None:
     assert abs(float(loss(labels, probabilities)) - (0.2 + 0.4) / 2) < 1e-6
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
     assert again.get_config() == loss.get_config()
+
+
+def test_a_loss_of_ones_own_is_short_and_keeps_the_contract() -> None:
+    names = run_section("losses/index.md", "Your own loss")
+    page = (DOCS / "losses/index.md").read_text(encoding="utf-8")
+    block = page.partition("## Your own loss")[2].partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in block.splitlines() if line.strip()]) <= 15
+    assert broken_clauses(names["Brier"](power=1.5, ignore=-1), 3, -1) == []
 
 
 def test_a_network_can_be_added() -> None:

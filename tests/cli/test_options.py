@@ -47,8 +47,10 @@ RAISED_IN = {
     "training/settings": ("train run", "train preview", "train split"),
     "trust": (
         *("predict", "plan", "audit", "evaluate", "info"),
-        *("train run", "train init", "train preview", "train split"),
+        *("train run", "train init", "train preview", "train split", "losses advise"),
     ),
+    "advice": ("losses advise",),
+    "advice/described": ("train run",),
     "cli/main": ("",),
     "cli/option_groups": ("predict", "plan", "audit"),
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),

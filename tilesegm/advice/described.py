@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tilesegm.advice.catalogue import Entry, catalogue, entry_of
@@ -11,6 +12,7 @@ from tilesegm.advice.study import Row, findings
 from tilesegm.losses import LOSSES, RECIPES, Compound, get
 from tilesegm.losses.arguments import Argument, arguments_of
 from tilesegm.losses.names import find
+from tilesegm.losses.own import is_own, load_own, source_of
 from tilesegm.training.objective import RULES, SCHEDULES
 
 __all__ = ["Described", "describe"]
@@ -52,11 +54,13 @@ def describe(name: str) -> Described:
 
     Args:
         name: of a loss, a recipe, a weighting rule or a schedule; case, hyphens and underscores do
-            not matter.
+            not matter. Or the import path of a loss of your own, whose file is run.
 
     Raises:
         InputError: there is none; the message proposes the nearest.
     """
+    if is_own(name):
+        return _describe_own(name)
     entry = entry_of(find(name, [each.name for each in catalogue()], "loss, rule or schedule"))
     make, made = _code(entry)
     if isinstance(made, Compound) and entry.kind == "recipes":
@@ -71,6 +75,32 @@ def describe(name: str) -> Described:
         loss=_settings(entry, arguments),
         python=_python(entry, make.__name__),
         study=tuple(findings(entry.name)),
+    )
+
+
+def _describe_own(name: str) -> Described:
+    make = load_own(name)
+    path, digest = source_of(name)
+    module, _, attribute = name.rpartition(":")
+    line = (make.__doc__ or "").strip().partition("\n")[0].replace("``", "")
+    entry = Entry(
+        name=name,
+        kind="losses",
+        family="your own",
+        line=line or "It has no docstring.",
+        source=f"{path}, SHA-256 {digest}",
+        note="a settings file that names it needs --trust, since its code is run",
+    )
+    arguments = arguments_of(make)
+    module = Path(module).stem if module.endswith(".py") else module
+    return Described(
+        entry=entry,
+        formula="",
+        doc=_prose(make),
+        arguments=arguments,
+        loss=_settings(entry, arguments),
+        python=f"from {module} import {attribute}\n\nloss = {attribute}()",
+        study=(),
     )
 
 

@@ -54,7 +54,8 @@ def show(
         str,
         typer.Argument(
             metavar="NAME",
-            help="A loss, recipe, weighting rule or schedule, such as lovasz.",
+            help="A loss, recipe, weighting rule or schedule, such as lovasz, or a loss of your "
+            "own, such as my_losses:Brier.",
             show_default=False,
         ),
     ],
@@ -105,7 +106,11 @@ losses_app.command("compare")(compare_losses)
 def audit(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Losses or recipes; all losses by default."),
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Losses, recipes, or losses of your own such as my_losses:Brier; all losses by "
+            "default.",
+        ),
     ] = None,
     cost: Annotated[bool, typer.Option(help="Also measure the time of each loss.")] = True,
     as_json: AsJson = False,

@@ -28,6 +28,7 @@ from tilesegm.losses.lovasz import Lovasz, LovaszHinge
 from tilesegm.losses.mcc import MCC
 from tilesegm.losses.ms_ssim import MSSSIM
 from tilesegm.losses.names import check_arguments, find
+from tilesegm.losses.own import is_own, load_own
 from tilesegm.losses.poly import Poly1
 from tilesegm.losses.pyramid import Pyramid
 from tilesegm.losses.recipes import RECIPES, UNet3PlusHybrid, recipe
@@ -126,7 +127,8 @@ def get(name: str, /, **arguments: Any) -> SegmentationLoss:
 
     Args:
         name: a name of `LOSSES` or `RECIPES`; case, hyphens and underscores do not matter, so
-            ``"focal_tversky"`` is ``FocalTversky``.
+            ``"focal_tversky"`` is ``FocalTversky``. Or the import path of a loss of your own, such
+            as ``"my_losses:Brier"``, whose file is run.
         **arguments: the arguments of the class, or of `recipe`. ``DeepSupervision`` and ``Pyramid``
             are made around ``Dice`` if ``base`` is not given.
 
@@ -134,12 +136,21 @@ def get(name: str, /, **arguments: Any) -> SegmentationLoss:
         InputError: there is no such loss, or it has no such argument; the message proposes the
             nearest name.
     """
+    if is_own(name):
+        return _make(load_own(name), arguments)
     key = find(name, [*LOSSES, *RECIPES], "loss")
     if key in _AROUND_ANOTHER and "base" not in arguments:
         common = {k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments}
         arguments["base"] = Dice(**common)
-    check_arguments(recipe if key in RECIPES else LOSSES[key], arguments)
+    if key in RECIPES:
+        check_arguments(recipe, arguments)
+        return recipe(key, **arguments)
+    return _make(LOSSES[key], arguments)
+
+
+def _make(cls: type[SegmentationLoss], arguments: dict[str, Any]) -> SegmentationLoss:
+    check_arguments(cls, arguments)
     try:
-        return recipe(key, **arguments) if key in RECIPES else LOSSES[key](**arguments)
+        return cls(**arguments)
     except TypeError as error:
-        raise InputError(f"{key} cannot be made: {error}") from error
+        raise InputError(f"{cls.__name__} cannot be made: {error}") from error

@@ -42,7 +42,7 @@ def recipe(name: str, /, **common: Unpack[Common]) -> Compound:
 
     ================= ============================================================================
     ``dice_ce``       ``CrossEntropy + Dice`` (Isensee et al. 2021, nnU-Net); a good first choice
-    ``dice_topk``     ``TopK(10 %) + Dice``: for hard pixels of strongly imbalanced classes
+    ``dice_topk``     ``TopK(10 %) + Dice``: not from first weights, where it stays at one half
     ``dice_focal``    ``Focal + Dice``: the same aim without a threshold
     ``combo``         ``0.25 CrossEntropy + 0.5 Dice(smooth=1)``: Combo loss (Taghanaki et al. 2019)
                       with both of its parameters at one half, plus a constant

@@ -35,7 +35,7 @@ def load_checked_config(path: str | Path, changes: Sequence[str] = ()) -> Traini
 
 
 def check_losses(config: TrainingConfig, document: Document | None = None) -> None:
-    """Make every loss and the weighting rule once.
+    """Make every loss and the weighting rule once, and try those of a user's own.
 
     Args:
         config: settings of the run.
@@ -45,6 +45,7 @@ def check_losses(config: TrainingConfig, document: Document | None = None) -> No
         SettingsError: one cannot be made as it is described.
     """
     from tilesegm.training.objective import make_loss, make_rule
+    from tilesegm.training.own_losses import with_sources
 
     def check(make: Callable[[], object], *path: str | int) -> None:
         try:
@@ -58,4 +59,5 @@ def check_losses(config: TrainingConfig, document: Document | None = None) -> No
     for number, term in enumerate(config.loss.terms):
         alone = dataclasses.replace(config.loss, terms=(term,))
         check(partial(make_loss, alone), "terms", number)
+        check(partial(with_sources, dataclasses.replace(config, loss=alone)), "terms", number)
     check(partial(make_rule, config.loss), "weighting")

@@ -24,6 +24,7 @@ from tilesegm.grid.window import Window
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.start_weights import StartWeights
 from tilesegm.training.devices import open_devices
+from tilesegm.training.own_losses import with_sources
 from tilesegm.training.preparation import make_stream
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.setup import RunSetup, set_up_aside
@@ -114,6 +115,7 @@ def dry_run(
         InputError: settings, images and labels cannot be used, or do not fit each other.
         OutputError: statistics cannot be written.
     """
+    config = with_sources(config)
     devices = open_devices(config.device, config.optimizer.accumulate)
     devices.check_batch(config.schedule.batch)
     workers = devices.workers

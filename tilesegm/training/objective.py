@@ -10,6 +10,7 @@ from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses import CrossEntropy, DeepSupervision, SegmentationLoss, get
 from tilesegm.losses.base import Compound
 from tilesegm.losses.names import check_arguments, find
+from tilesegm.losses.own import is_own
 from tilesegm.losses.weighting import (
     DWA,
     GLS,
@@ -25,6 +26,7 @@ from tilesegm.losses.weighting import (
     Uncertainty,
     rebalance,
 )
+from tilesegm.training.own_losses import SOURCE, check_source
 from tilesegm.training.settings.config import LossSettings
 
 __all__ = ["RULES", "SCHEDULES", "make_loss", "make_rule"]
@@ -102,6 +104,9 @@ def _term(settings: Mapping[str, Any], smoothing: float) -> Compound:
                 f"loss.terms: {name} has {argument}={arguments[argument]!r}, and {given}; leave "
                 "it out"
             )
+    source = arguments.pop(SOURCE, None)
+    if is_own(name):
+        check_source(name, source)
     factor = float(arguments.pop("factor", 1.0))
     own = "label_smoothing" in arguments
     loss: SegmentationLoss = get(name, **{"ignore": IGNORE, **arguments})

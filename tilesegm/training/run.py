@@ -23,6 +23,7 @@ from tilesegm.training.decision import TrainedDecision
 from tilesegm.training.devices import open_devices
 from tilesegm.training.gallery import Gallery
 from tilesegm.training.loop import Loop
+from tilesegm.training.own_losses import with_sources
 from tilesegm.training.preparation import make_stream
 from tilesegm.training.reads import check_reads
 from tilesegm.training.report import write_report
@@ -95,6 +96,7 @@ def train_on(
         ResumeError: the folder holds a run with other settings or data, or one in progress.
     """
     began = time.monotonic()
+    config = with_sources(config)
     devices = open_devices(config.device, config.optimizer.accumulate)
     devices.check_batch(config.schedule.batch)
     workers = devices.workers

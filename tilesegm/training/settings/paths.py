@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tilesegm.data.settings import INSTANCES
 from tilesegm.source.remote import is_remote
@@ -45,5 +46,21 @@ def anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
         data=replace(config.data, scenes=scenes),
         output=one(config.output),
         split=replace(config.split, file=maybe(config.split.file)),
+        loss=replace(
+            config.loss, terms=tuple(_anchored_term(t, folder) for t in config.loss.terms)
+        ),
         model=replace(model, weights=maybe(model.weights), encoder=encoder),
     )
+
+
+def _anchored_term(term: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Name the file of a user's own loss, where it lies beside the settings, by its whole path."""
+    module, colon, attribute = str(term.get("name")).rpartition(":")
+    if not colon:
+        return term
+    path = folder / module
+    if not module.endswith(".py"):
+        path = folder.joinpath(*module.split(".")).with_suffix(".py")
+        if not path.is_file():
+            return term  # an installed module
+    return {**term, "name": f"{os.path.normpath(path)}:{attribute}"}

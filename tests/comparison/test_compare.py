@@ -179,7 +179,10 @@ def test_a_run_that_fails_stands_in_its_row_and_the_others_go_on(cli: Cli, confi
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (("--vary", "loss=dise,dice"), ("--vary dise: ", "there is no loss 'dise'; did you mean")),
+        (
+            ("--vary", "loss=dise,dice"),
+            ("tilesegm: dise: ", "there is no loss 'dise'; did you mean"),
+        ),
         (("--vary", LOSSES, "--folds", "0,4"), ("--folds 0,4", "from 0 to 3")),
         (("--vary", LOSSES, "--folds", "two"), ("expected all, or numbers",)),
         (("--vary", LOSSES, "--seeds", "0"), ("seeds is 0",)),

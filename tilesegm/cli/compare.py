@@ -16,6 +16,7 @@ from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import (
     AsJson,
     Changes,
+    DryRun,
     Objects,
     Overwrite,
     Quiet,
@@ -37,35 +38,42 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "LookProgress", "compare", "run_comparison"]
 
 
+Seeds = Annotated[
+    int, typer.Option(help="Runs of each value, with seeds that follow that of the settings.")
+]
+Folds = Annotated[
+    str | None,
+    typer.Option(help="Parts of the split to hold out in turn: all, or numbers such as 0,1."),
+]
+Steps = Annotated[
+    int | None, typer.Option(help="Updates of a run, in place of those of the settings.")
+]
+Budget = Annotated[
+    str | None,
+    typer.Option(help="Time for all runs, such as 45min or 1.5h, from which steps follow."),
+]
+RankBy = Annotated[
+    str,
+    typer.Option(
+        "--rank-by",
+        help="Measures of which the mean ranks, joined by +: mean_iou, mean_dice, "
+        "boundary_iou, boundary_f1, hausdorff95, cldice, object_f1, calibration_error.",
+    ),
+]
+Drop = Annotated[bool, typer.Option(help="Stop the worst early, by scores on validation pixels.")]
+Processes = Annotated[int, typer.Option(min=1, help="Number of processes that train side by side.")]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Arguments:
     """Options of every command that compares settings."""
 
-    seeds: Annotated[
-        int, typer.Option(help="Runs of each value, with seeds that follow that of the settings.")
-    ] = 3
-    folds: Annotated[
-        str | None,
-        typer.Option(help="Parts of the split to hold out in turn: all, or numbers such as 0,1."),
-    ] = None
-    steps: Annotated[
-        int | None, typer.Option(help="Updates of a run, in place of those of the settings.")
-    ] = None
-    budget: Annotated[
-        str | None,
-        typer.Option(help="Time for all runs, such as 45min or 1.5h, from which steps follow."),
-    ] = None
-    rank_by: Annotated[
-        str,
-        typer.Option(
-            "--rank-by",
-            help="Measures of which the mean ranks, joined by +: mean_iou, mean_dice, "
-            "boundary_iou, boundary_f1, hausdorff95, cldice, object_f1, calibration_error.",
-        ),
-    ] = "mean_iou+boundary_iou"
-    drop: Annotated[
-        bool, typer.Option(help="Stop the worst early, by scores on validation pixels.")
-    ] = True
+    seeds: Seeds = 3
+    folds: Folds = None
+    steps: Steps = None
+    budget: Budget = None
+    rank_by: RankBy = "mean_iou+boundary_iou"
+    drop: Drop = True
     thin: Thin = None
     objects: Objects = None
     output: Annotated[
@@ -74,15 +82,10 @@ class Arguments:
             "-o", "--output", help="Folder of all runs; CONFIG without its suffix and -comparison."
         ),
     ] = None
-    processes: Annotated[
-        int, typer.Option(min=1, help="Number of processes that train side by side.")
-    ] = 1
+    processes: Processes = 1
     overwrite: Overwrite = False
     changes: Changes = None
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Report what the run would do, time one step, and stop."),
-    ] = False
+    dry_run: DryRun = False
     as_json: AsJson = False
     quiet: Quiet = False
     trust: Trust = False

@@ -40,8 +40,8 @@ EPILOG = (
 )
 
 
-_ORDER = ["demo", "info", "train", "compare", "plan", "predict", "verify", "audit", "evaluate"]
-_ORDER += ["losses", "bench"]
+_ORDER = ["demo", "info", "train", "plan", "predict", "verify", "audit", "evaluate"]
+_ORDER += ["compare", "losses", "bench"]
 
 
 class _InterruptionError(Exception):

@@ -19,6 +19,7 @@ __all__ = [
     "Changes",
     "ConfidenceChoice",
     "DecisionChoice",
+    "DryRun",
     "Head",
     "Images",
     "Level",
@@ -193,6 +194,10 @@ Changes = Annotated[
         metavar="KEY=VALUE",
         help="Change a key of the settings, such as schedule.epochs=5; repeatable.",
     ),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Report what the run would do, time one step, and stop."),
 ]
 Picture = Annotated[
     Path, typer.Option("-o", "--output", help="PNG file to write.", show_default=False)

@@ -196,7 +196,7 @@ def _load(path: str | Path, changes: Sequence[str], variant: Variant) -> Trainin
     except SettingsError as error:
         text = str(error)
         for change in variant.changes:
-            text = text.replace(f"--set {change}", f"--vary {variant.name}")
+            text = text.replace(f"--set {change}", variant.name)
         raise SettingsError(text) from None
 
 

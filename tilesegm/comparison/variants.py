@@ -67,7 +67,7 @@ def make_variants(texts: Sequence[str]) -> tuple[Variant, ...]:
     if len(found) < 2:
         raise SettingsError(
             "there is nothing to compare with; give two values or more, such as "
-            "--vary loss=cross_entropy,dice_ce"
+            "loss=cross_entropy,dice_ce"
         )
     return tuple(found)
 
@@ -77,9 +77,7 @@ def _axis(text: str) -> Iterator[tuple[str, str]]:
     key, equals, rest = text.partition("=")
     key = key.strip()
     if not equals or not key or not rest.strip():
-        raise SettingsError(
-            f"--vary {text}: expected KEY=A,B,..., such as --vary loss=cross_entropy,dice_ce"
-        )
+        raise SettingsError(f"{text}: expected KEY=A,B,..., such as loss=cross_entropy,dice_ce")
     _check_key(key, text)
     short = key.rpartition(".")[2]
     for name, value in _values(key, rest.strip(), text):
@@ -92,7 +90,7 @@ def _check_key(key: str, text: str) -> None:
     path = tuple(int(part) if part.isdigit() else part for part in key.split("."))
     for fixed, why in _FIXED.items():
         if key == fixed or key.startswith(f"{fixed}."):
-            raise SettingsError(f"--vary {text}: {key} cannot vary: {why}")
+            raise SettingsError(f"{text}: {key} cannot vary: {why}")
     known = key_at(path)
     # Below loss.terms and the like stand arguments, which are checked when losses are made.
     if known is None or (known.inner is not None and section_at(path) is None):
@@ -104,14 +102,14 @@ def _check_key(key: str, text: str) -> None:
         ]
         near = nearest(key, every)
         advice = f"did you mean {near}?" if near else "`tilesegm train schema` lists all"
-        raise SettingsError(f"--vary {text}: {key} is no key of the settings; {advice}")
+        raise SettingsError(f"{text}: {key} is no key of the settings; {advice}")
 
 
 def _values(key: str, rest: str, text: str) -> Iterator[tuple[str, Any]]:
     if rest.startswith("@"):
         yield from _named(rest[1:], text)
         return
-    for part in split_list(rest):
+    for part in _split_list(rest):
         if re.search(r"\.(ya?ml|json)$", part) and "{" not in part:
             held = _load(part, text)
             values: Any = held
@@ -120,7 +118,7 @@ def _values(key: str, rest: str, text: str) -> Iterator[tuple[str, Any]]:
                 values = values.get(step) if isinstance(values, dict) else None
             yield Path(part).stem, held if values is None else values
             continue
-        value = read_document(f"value: {part}", f"--vary {text}").values["value"]
+        value = read_document(f"value: {part}", f"{text}").values["value"]
         if key == "loss" and isinstance(value, str):
             value = {"terms": [{"name": name.strip()} for name in value.split("+")]}
         shown = part if len(part) <= _LONGEST else f"{part[: _LONGEST - 1]}…"
@@ -131,22 +129,22 @@ def _named(rest: str, text: str) -> Iterator[tuple[str, Any]]:
     """Yield what a file of names and values holds."""
     name, _, wanted = rest.partition(":")
     values = _load(name, text)
-    chosen = split_list(wanted) if wanted else list(values)
+    chosen = _split_list(wanted) if wanted else list(values)
     for each in chosen:
         if each not in values:
             near = nearest(each, values)
             advice = f"did you mean {near}?" if near else f"there are {', '.join(values)}"
-            raise SettingsError(f"--vary {text}: {name} has no {each!r}; {advice}")
+            raise SettingsError(f"{text}: {name} has no {each!r}; {advice}")
         yield each, values[each]
 
 
 def _load(name: str, text: str) -> dict[str, Any]:
     if not Path(name).is_file():
-        raise SettingsError(f"--vary {text}: there is no file {name}")
+        raise SettingsError(f"{text}: there is no file {name}")
     return load_document(name).values
 
 
-def split_list(text: str) -> list[str]:
+def _split_list(text: str) -> list[str]:
     """Split at commas that stand outside of brackets and quotes."""
     parts, depth, quoted = [""], 0, ""
     for letter in text:

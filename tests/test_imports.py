@@ -47,6 +47,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "segmentation": {"grid", "source", "sink", "model", "engine", "pictures"},
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
+    "comparison": {
+        *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),
+        "training.settings",
+    },
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
     "products": {"grid", "source", "sink", "segmentation"},
     "cartography": {"grid", "source", "sink", "metrics", "pictures", "report"},

@@ -9,11 +9,15 @@ import numpy as np
 import pytest
 
 from benchmarks.loss_study.protocol import DATASETS, LOSSES, cases, make_config
+from benchmarks.loss_study.replay import replay
 from benchmarks.loss_study.rows import add_rows, read_images, read_runs
 from benchmarks.loss_study.run import ImageRow, RunRow, Study
 from benchmarks.loss_study.tables import gain
 from tilesegm.data.find import find_scenes
 from tilesegm.training.objective import make_loss, make_rule
+from tilesegm.training.settings.settings_file import load_config, load_document
+
+SETTINGS = Path(__file__).parents[1] / "benchmarks" / "loss_study" / "settings"
 
 
 def _images(loss: str, seed: int, *scores: float) -> list[ImageRow]:
@@ -65,6 +69,49 @@ def test_every_loss_can_be_made(loss: str, tmp_path: Path) -> None:
     settings = make_config("drive", loss, 0, tmp_path).loss
     assert make_loss(settings).terms
     assert (make_rule(settings) is None) == (settings.weighting is None)
+
+
+def test_the_losses_of_the_runner_are_those_of_the_study() -> None:
+    values = load_document(SETTINGS / "losses.yaml").values
+    for name, block in values.items():
+        known = LOSSES[name]
+        assert tuple(block["terms"]) == known.terms, name
+        assert block.get("weighting") == known.weighting, name
+        assert block.get("class_weights", "none") == known.class_weights, name
+    # Deep supervision is a setting of the network: --vary model.deep_supervision=false,true.
+    assert LOSSES.keys() - values.keys() == {"deep_ce"}
+
+
+@pytest.mark.parametrize("data", DATASETS)
+def test_the_settings_of_the_runner_are_those_of_the_study(
+    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATA", str(tmp_path))
+    found = load_config(SETTINGS / f"{data}.yaml")
+    known = make_config(data, "ce", 0, tmp_path)
+    for section in ("sampling", "augmentation", "model", "optimizer", "schedule", "device"):
+        assert getattr(found, section) == getattr(known, section), section
+    assert found.data.labels == known.data.labels
+    if data != "dsb2018":  # its images are prepared
+        expected = [str(tmp_path / scene.images[0]) for scene in known.data.scenes]
+        assert [scene.images[0] for scene in found.data.scenes] == expected
+    assert [scene.role for scene in found.data.scenes] == [s.role for s in known.data.scenes]
+
+
+def test_a_replay_counts_steps_and_points() -> None:
+    # Seven losses: the third best at first is best in the end, the best at first is worst.
+    first = {"a": 7, "b": 6, "c": 5, "d": 4, "e": 3, "f": 2, "g": 1}
+    last = {**dict.fromkeys("abdefg", 10.0), "c": 20.0}
+    curves = {
+        loss: {0: {epoch: last[loss] if epoch == 10 else score for epoch in range(1, 11)}}
+        for loss, score in first.items()
+    }
+    tests = {**dict.fromkeys("abdefg", 60.0), "c": 61.5}
+    found = replay(curves, tests)
+    # Seven lasted one epoch, three another two, and two of them the last seven.
+    assert found.share == (7 + 3 * 2 + 2 * 7) / 70
+    assert (found.chosen, found.best, found.dropped_best) == ("a", "c", True)
+    assert found.behind == 1.5
 
 
 @pytest.mark.parametrize("data", DATASETS)

@@ -28,7 +28,7 @@ from tilesegm.training.settings.config import TrainingConfig
 
 from .protocol import DATASETS, Dataset, make_config
 
-__all__ = ["ImageRow", "RunRow", "Shown", "Study", "finite_mean"]
+__all__ = ["ImageRow", "RunRow", "Shown", "Study", "finite_mean", "open_stretched"]
 
 _LEVELS = 255
 """Steps of probabilities when thresholds are chosen."""
@@ -96,7 +96,7 @@ class Study:
         files = find_scenes(settings, data)
         self.name, self._out = name, out
         self._dataset: Dataset = DATASETS[name]
-        opener = _open_stretched if self._dataset.stretch else open_scenes
+        opener = open_stretched if self._dataset.stretch else open_scenes
         self._learnt = opener([each for each in files if each.role != "test"], settings)
         self._tested = opener([each for each in files if each.role == "test"], settings)
 
@@ -208,7 +208,7 @@ class Study:
         )
 
 
-def _open_stretched(files: Sequence[SceneFiles], settings: DataSettings) -> Scenes:
+def open_stretched(files: Sequence[SceneFiles], settings: DataSettings) -> Scenes:
     """Open images as grey, their 1st and 99.8th percentile at 0 and 255, nuclei bright.
 
     Background is what there is most of; where it is brighter than the mean the image is inverted.

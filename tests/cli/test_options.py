@@ -63,6 +63,8 @@ RAISED_IN = {
     "cli/main": ("",),
     "cli/option_groups": ("predict", "plan", "audit"),
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),
+    "comparison": ("compare", "losses compare"),
+    "cli/compare": ("compare", "losses compare"),
     "cli/losses": ("losses audit",),
     "cli/without_effect": ("predict", "plan", "audit", "evaluate", "quicklook"),
     "cli/bench": ("bench tiling",),

@@ -16,7 +16,9 @@ from tests.training.resume_probe import everything
 from tests.training.scenery import settings
 from tilesegm.errors import OutputError, ResumeError, TilesegmError
 from tilesegm.events import EpochEnded, Event, StageProgress
-from tilesegm.training.run import train
+from tilesegm.model.bundle import read_bundle
+from tilesegm.training.run import train, train_on
+from tilesegm.training.setup import open_run_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -147,3 +149,19 @@ def test_a_damaged_checkpoint(tmp_path: Path) -> None:
     last.write_bytes(last.read_bytes()[:200])
     with pytest.raises(TilesegmError, match=r"last\.npz cannot be read.*overwrite"):
         train(config)
+
+
+def test_a_run_that_pauses_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+    with open_run_scenes(everything(tmp_path, "paused")) as scenes:
+        for until in (1, 1, 2):  # given again, it finds that epoch done
+            result = train_on(scenes, everything(tmp_path, "paused"), until=until)
+            assert (result.epochs, result.validation, len(result.history)) == (until, (), until)
+            assert not (tmp_path / "paused" / "result.json").exists()
+        # The bundle has the weights of that epoch.
+        state = arrays(tmp_path / "paused" / "checkpoints" / "last.npz")
+        assert read_bundle(result.bundle).path.exists()
+        assert len(state)
+        paused = train_on(scenes, everything(tmp_path, "paused"))
+        whole = train_on(scenes, everything(tmp_path, "whole"))
+    assert paused.history[-1]["loss"] == pytest.approx(whole.history[-1]["loss"], rel=1e-4)
+    assert (paused.epochs, paused.best_epoch) == (whole.epochs, whole.best_epoch)

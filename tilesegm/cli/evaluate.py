@@ -13,9 +13,9 @@ import typer
 
 from tilesegm.cli.evaluation_tables import comparison_tables, score_tables
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, ClassNames, Nodata, Quiet, Trust
+from tilesegm.cli.shared import Aoi, AsJson, ClassNames, Nodata, Objects, Quiet, Thin, Trust
 from tilesegm.cli.terminal import PlainConsole
-from tilesegm.cli.values import parse_class_names
+from tilesegm.cli.values import parse_class_names, parse_ids, parse_numbers
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted
 from tilesegm.files import check_file, write_file
@@ -83,12 +83,8 @@ def evaluate(
     tolerance: Annotated[
         str, typer.Option(help="Distances in pixels by which borders may differ.")
     ] = "1,2,4",
-    thin: Annotated[
-        str | None, typer.Option(help="Ids of classes of thin structures, for clDice.")
-    ] = None,
-    objects: Annotated[
-        str | None, typer.Option(help="Ids of classes whose connected parts are objects, for F1.")
-    ] = None,
+    thin: Thin = None,
+    objects: Objects = None,
     against: Annotated[
         list[str] | None,
         typer.Option(help="Another prediction to compare with; repeatable."),
@@ -122,16 +118,16 @@ def evaluate(
 
     options = EvaluationOptions(
         classes=parse_class_names(classes),
-        ignore=_ids("ignore", ignore),
-        values=_ids("values", values),
+        ignore=parse_ids("ignore", ignore),
+        values=parse_ids("values", values),
         nodata=parse_nodata(nodata),
         labels=_label_settings(labels),
         measures=Measures(
             borders=borders,
             band=band,
-            tolerances=tuple(_numbers("tolerance", tolerance)),
-            thin=_ids("thin", thin),
-            objects=_ids("objects", objects),
+            tolerances=tuple(parse_numbers("tolerance", tolerance)),
+            thin=parse_ids("thin", thin),
+            objects=parse_ids("objects", objects),
             block=block,
         ),
         workers=workers,
@@ -269,17 +265,3 @@ def _label_settings(path: Path | None) -> LabelSettings | None:
     from tilesegm.training.settings.settings_file import load_config
 
     return load_config(path).data.labels
-
-
-def _numbers(name: str, text: str | None) -> list[float]:
-    try:
-        return [float(word) for word in text.split(",")] if text else []
-    except ValueError:
-        raise SettingsError(f"{name} is {text!r}; give numbers such as 1,2") from None
-
-
-def _ids(name: str, text: str | None) -> tuple[int, ...]:
-    numbers = _numbers(name, text)
-    if any(not number.is_integer() for number in numbers):
-        raise SettingsError(f"{name} is {text!r}; give whole numbers such as 1,2")
-    return tuple(int(number) for number in numbers)

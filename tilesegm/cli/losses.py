@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tilesegm.cli.advice_tables import show_advice
 from tilesegm.cli.loss_tables import show_described, show_entries
+from tilesegm.cli.losses_compare import compare_losses
 from tilesegm.cli.shared import AsJson, Changes, Quiet, Settings, Trust
 from tilesegm.cli.terminal import PlainConsole, lines
 from tilesegm.cli.training_tables import EpochProgress
@@ -96,6 +97,9 @@ def advise(
         typer.echo(json.dumps(advice.summary(), ensure_ascii=False))
     elif not quiet:
         show_advice(PlainConsole(), advice)
+
+
+losses_app.command("compare")(compare_losses)
 
 
 @losses_app.command()

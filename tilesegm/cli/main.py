@@ -17,6 +17,7 @@ from tilesegm.cli.areas import areas
 from tilesegm.cli.audit import audit
 from tilesegm.cli.bench import bench_app
 from tilesegm.cli.clean import clean
+from tilesegm.cli.compare import compare
 from tilesegm.cli.demo import demo
 from tilesegm.cli.evaluate import evaluate
 from tilesegm.cli.info import info
@@ -46,7 +47,8 @@ EPILOG = (
 
 
 _ORDER = ["demo", "info", "train", "plan", "predict", "quicklook", "report", "style"]
-_ORDER += ["clean", "polygonize", "areas", "verify", "audit", "evaluate", "losses", "bench"]
+_ORDER += ["clean", "polygonize", "areas", "verify", "audit", "evaluate", "compare"]
+_ORDER += ["losses", "bench"]
 
 
 class _InterruptionError(Exception):
@@ -86,7 +88,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (predict, quicklook, report, style, verify, evaluate, plan, audit, info, demo):
+for command in (
+    compare,
+    predict,
+    quicklook,
+    report,
+    style,
+    verify,
+    evaluate,
+    plan,
+    audit,
+    info,
+    demo,
+):
     app.command(cls=TellingCommand, epilog=EPILOG if command is predict else None)(command)
 for command in (clean, polygonize, areas):
     app.command()(command)

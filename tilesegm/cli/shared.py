@@ -21,6 +21,7 @@ __all__ = [
     "ClassNames",
     "ConfidenceChoice",
     "DecisionChoice",
+    "DryRun",
     "Head",
     "Images",
     "Level",
@@ -30,6 +31,7 @@ __all__ = [
     "NetworkOutputs",
     "Nodata",
     "Normalise",
+    "Objects",
     "Offsets",
     "Only",
     "Overlap",
@@ -46,6 +48,7 @@ __all__ = [
     "SmallChoice",
     "Stack",
     "Temperature",
+    "Thin",
     "Threshold",
     "Tile",
     "Title",
@@ -238,6 +241,10 @@ ShownImages = Annotated[
     ),
 ]
 Title = Annotated[str | None, typer.Option(help="Text above the map; its name when not given.")]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Report what the run would do, time one step, and stop."),
+]
 Picture = Annotated[
     Path, typer.Option("-o", "--output", help="PNG file to write.", show_default=False)
 ]
@@ -248,6 +255,11 @@ Overwrite = Annotated[
         help="Start from scratch: replace results of tilesegm, discard unfinished work. Given "
         "again after an interruption it goes on.",
     ),
+]
+Thin = Annotated[str | None, typer.Option(help="Ids of classes of thin structures, for clDice.")]
+Objects = Annotated[
+    str | None,
+    typer.Option(help="Ids of classes whose connected parts are objects, for F1."),
 ]
 Seed = Annotated[
     int, typer.Option(help="Seed of all random choices; the same seed repeats the result.")

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from tilesegm.cli.shared import (
     AsJson,
     Changes,
+    DryRun,
     Overwrite,
     Picture,
     Quiet,
@@ -75,10 +76,7 @@ def run(
     ] = None,
     overwrite: Overwrite = False,
     changes: Changes = None,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Report what the run would do, time one step, and stop."),
-    ] = False,
+    dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
     trust: Trust = False,

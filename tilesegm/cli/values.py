@@ -15,14 +15,18 @@ __all__ = [
     "parse_bands",
     "parse_bytes",
     "parse_class_names",
+    "parse_duration",
     "parse_fraction",
+    "parse_ids",
     "parse_normalisation",
+    "parse_numbers",
     "parse_offsets",
     "parse_overlap",
     "parse_words",
 ]
 
 _UNITS = {"": 1, "B": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_SECONDS = {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}
 _BINARY_UNITS = {"KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 
 
@@ -37,6 +41,30 @@ def parse_bytes(text: str | None) -> int | None:
     if not math.isfinite(size):
         raise SettingsError(f"memory is {text[:40]!r}; give a size such as 4GB or 800MiB")
     return int(size)
+
+
+def parse_duration(text: str) -> float:
+    """``90s``, ``15min``, ``1.5h`` or ``2d``, as seconds."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|m|h|d)\s*", text)
+    if not match or not float(match[1]):
+        raise SettingsError(f"a budget of {text!r} is no time; give one such as 45min or 1.5h")
+    return float(match[1]) * _SECONDS[match[2]]
+
+
+def parse_numbers(name: str, text: str | None) -> list[float]:
+    """``1,2.5``."""
+    try:
+        return [float(word) for word in text.split(",")] if text else []
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}; give numbers such as 1,2") from None
+
+
+def parse_ids(name: str, text: str | None) -> tuple[int, ...]:
+    """``1,2``, whole numbers."""
+    numbers = parse_numbers(name, text)
+    if any(not number.is_integer() for number in numbers):
+        raise SettingsError(f"{name} is {text!r}; give whole numbers such as 1,2")
+    return tuple(int(number) for number in numbers)
 
 
 def parse_fraction(text: str) -> float:

@@ -73,8 +73,17 @@ class Loop:
         hard = {name.partition("/")[2]: a for name, a in kept.arrays.items() if "hard/" in name}
         self.stream.hard = Hardness.from_arrays(hard) if hard else None
 
-    def run(self, on_event: OnEvent) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left of the run: all epochs are done, or patience is over."""
+        return self.progress.epoch >= self.config.schedule.epochs or self._patience_is_over
+
+    def run(self, on_event: OnEvent, until: int | None = None) -> None:
         """Train what is left of the run.
+
+        Args:
+            on_event: called with progress.
+            until: epochs after which it pauses; None for none before the last.
 
         Raises:
             SettingsError: the loss becomes NaN or infinite.
@@ -85,7 +94,8 @@ class Loop:
         watch = StepWatch(self._batches * schedule.epochs, rate, on_event)
         writes = self.workers.is_first
         board = open_board(self.folder.tensorboard, self.trainee.trained) if writes else None
-        while self.progress.epoch < schedule.epochs and not self._patience_is_over:
+        last = schedule.epochs if until is None else until
+        while not self.is_over and self.progress.epoch < last:
             began = time.monotonic()
             epoch = self.progress.epoch
             watch.before = epoch * self._batches

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,7 @@ def train_on(
     folder: str | Path = ".",
     overwrite: bool = False,
     on_event: OnEvent = ignore,
+    until: int | None = None,
 ) -> TrainingResult:
     """Train a network from scenes that are open already; see `train`.
 
@@ -85,6 +87,8 @@ def train_on(
         folder: where relative paths of ``config`` begin.
         overwrite: whether a run that is in the output folder is dropped.
         on_event: called with progress.
+        until: epochs of the same schedule after which the run pauses, to go on with another call;
+            the bundle then has the weights of that epoch, and nothing is scored. None for all.
 
     Raises:
         InputError: settings and scenes do not fit each other.
@@ -143,7 +147,9 @@ def train_on(
             run.forget()  # or the advice to pass overwrite would lead here again
             raise
         on_event(StageStarted("training"))
-        loop.run(on_event)
+        loop.run(on_event, until)
+        if not loop.is_over:
+            return workers.first(lambda: _pause(run, setup, loop, began))
         on_event(StageStarted("segmenting all held-out pixels"))
         result = workers.first(lambda: _finish(run, setup, loop, began))
     on_event(RunEnded(str(result.folder), result.seconds))
@@ -179,32 +185,15 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
             gallery.add(region)
         sums[kind] = _rows(total) if total.any() else ()
     scores = {kind: _scores(rows) for kind, rows in sums.items()}
-    names = [entry.name for entry in scenes.classes]
     learnt = loop.stream.places.counts.tolist()
-    info = BundleInfo(
-        classes=scenes.classes,
-        normalisation=setup.normalisation,
-        band_names=scenes.band_names,
-        pixels=setup.data.standardisation,
-        operating_point=decision.point(),
-        training={
-            **_origin(run, setup),
-            "pixels": dict(zip(names, learnt, strict=True)),
-            "best_epoch": progress.best_epoch,
-            "scores": scores,
-        },
-    )
+    info = _bundle_info(run, setup, loop)
+    told = {**info.training, "best_epoch": progress.best_epoch, "scores": scores}
+    info = replace(info, operating_point=decision.point(), training=told)
     save_bundle(run.model, loop.trainee.inference, info, overwrite=True)
-    result = TrainingResult(
-        folder=run.path,
-        bundle=run.model,
-        epochs=progress.epoch,
-        best_epoch=progress.best_epoch,
-        best_score=progress.best or 0.0,
-        history=tuple(progress.history),
+    result = replace(
+        _result(run, loop, began),
         validation=sums["held_out"],
         test=sums["test"],
-        seconds=time.monotonic() - began,
         decision=decision.facts(),
     )
     write_report(
@@ -226,6 +215,44 @@ def _finish(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> Traini
     )
     save_result(run.result, result)
     return result
+
+
+def _pause(run: RunFolder, setup: RunSetup, loop: Loop, began: float) -> TrainingResult:
+    """Write a bundle of the weights as they are; checkpoints let the run go on."""
+    loop.trainee.copy_weights_back()
+    info = _bundle_info(run, setup, loop)
+    save_bundle(run.model, loop.trainee.inference, info, overwrite=True)
+    return _result(run, loop, began)
+
+
+def _bundle_info(run: RunFolder, setup: RunSetup, loop: Loop) -> BundleInfo:
+    """Return what a bundle tells beside its network, of whatever epoch that is."""
+    scenes = setup.data.scenes
+    names = [entry.name for entry in scenes.classes]
+    learnt = loop.stream.places.counts.tolist()
+    return BundleInfo(
+        classes=scenes.classes,
+        normalisation=setup.normalisation,
+        band_names=scenes.band_names,
+        pixels=setup.data.standardisation,
+        training={**_origin(run, setup), "pixels": dict(zip(names, learnt, strict=True))},
+    )
+
+
+def _result(run: RunFolder, loop: Loop, began: float) -> TrainingResult:
+    """Return what is known of a run without scores."""
+    progress = loop.progress
+    return TrainingResult(
+        folder=run.path,
+        bundle=run.model,
+        epochs=progress.epoch,
+        best_epoch=progress.best_epoch,
+        best_score=progress.best or 0.0,
+        history=tuple(progress.history),
+        validation=(),
+        test=(),
+        seconds=time.monotonic() - began,
+    )
 
 
 def _origin(run: RunFolder, setup: RunSetup) -> dict[str, Any]:

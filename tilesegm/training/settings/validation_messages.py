@@ -11,7 +11,7 @@ from tilesegm.checks import describe
 from tilesegm.training.settings.keys import key_at, section_at, sections
 from tilesegm.training.settings.yaml_positions import Document, KeyPath, key_text, quote
 
-__all__ = ["validation_messages"]
+__all__ = ["nearest", "validation_messages"]
 
 
 def validation_messages(document: Document, errors: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -73,7 +73,7 @@ def _message(document: Document, path: KeyPath, error: Mapping[str, Any]) -> str
     wanted = describe(key.hint)
     if value is None:
         return f"{text} is empty; expected {wanted} (texts that begin with # need quotes)"
-    near = _nearest(value, _choices(key.hint))
+    near = nearest(value, _choices(key.hint))
     return f"{text} is {quote(value)}; expected {wanted}" + (
         f"; did you mean {near}?" if near else ""
     )
@@ -98,7 +98,7 @@ def _advice(path: KeyPath) -> str:
     """Suggest a known key in place of an unknown one."""
     section = section_at(path[:-1])
     names = section.names if section else ()
-    near = _nearest(path[-1], names)
+    near = nearest(path[-1], names)
     if near:
         return f"did you mean {near}?"
     elsewhere = [
@@ -117,6 +117,7 @@ def _choices(hint: Any) -> tuple[Any, ...]:
     return next((get_args(one) for one in get_args(hint) if get_origin(one) is Literal), ())
 
 
-def _nearest(word: Any, choices: Iterable[Any]) -> str | None:
+def nearest(word: Any, choices: Iterable[Any]) -> str | None:
+    """Return the choice that is most like a word, if any is."""
     near = difflib.get_close_matches(str(word), [str(one) for one in choices], n=1, cutoff=0.6)
     return near[0] if near else None

@@ -27,6 +27,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.keras_objects import register_with_keras
 from tilesegm.metrics.measures import Measures
+from tilesegm.model.keras_file import import_keras
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 from tilesegm.segmentation.audit import Audit, audit
@@ -129,6 +130,8 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _LATER[name].startswith("training."):
+        import_keras()  # says in a line what is missing
     return getattr(import_module(f"tilesegm.{_LATER[name]}"), name)
 
 

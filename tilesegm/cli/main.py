@@ -26,7 +26,8 @@ from tilesegm.cli.terminal import say
 from tilesegm.cli.train import train_app
 from tilesegm.cli.verify import verify
 from tilesegm.cli.without_effect import TellingCommand
-from tilesegm.errors import SettingsError, TilesegmError
+from tilesegm.errors import ModelError, SettingsError, TilesegmError
+from tilesegm.model.keras_file import import_keras
 from tilesegm.shown import is_text, without_secrets
 from tilesegm.version import __version__
 
@@ -137,6 +138,8 @@ def _explain(error: Exception) -> int:
             return 2  # the help was printed
         path = error.ctx.command_path if error.ctx else "tilesegm"
         return fail(f"{error.format_message().rstrip('.')}; see: {path} --help", 2)
+    if isinstance(error, ImportError | ValueError) and "keras" not in sys.modules:
+        error = _without_keras() or error
     if isinstance(error, TilesegmError):
         return fail(str(error), error.exit_code)
     if isinstance(error, MemoryError):
@@ -151,6 +154,15 @@ def _explain(error: Exception) -> int:
         f"environment variable {TRACEBACK}=1 shows",
         1,
     )
+
+
+def _without_keras() -> ModelError | None:
+    """Return why Keras cannot be imported, which many modules do first of all; None if it can."""
+    try:
+        import_keras()
+    except ModelError as error:
+        return error
+    return None
 
 
 def check_words(words: Sequence[str]) -> None:

@@ -138,10 +138,12 @@ def _explain(error: Exception) -> int:
             return 2  # the help was printed
         path = error.ctx.command_path if error.ctx else "tilesegm"
         return fail(f"{error.format_message().rstrip('.')}; see: {path} --help", 2)
-    if isinstance(error, ImportError | ValueError) and "keras" not in sys.modules:
-        error = _without_keras() or error
     if isinstance(error, TilesegmError):
         return fail(str(error), error.exit_code)
+    if isinstance(error, ImportError | ValueError) and "keras" not in sys.modules:
+        lacking = _why_no_keras()
+        if lacking is not None:
+            return fail(str(lacking), lacking.exit_code)
     if isinstance(error, MemoryError):
         return fail("out of memory; use smaller tiles or windows, or ask for fewer results", 4)
     if isinstance(error, OSError):
@@ -156,7 +158,7 @@ def _explain(error: Exception) -> int:
     )
 
 
-def _without_keras() -> ModelError | None:
+def _why_no_keras() -> ModelError | None:
     """Return why Keras cannot be imported, which many modules do first of all; None if it can."""
     try:
         import_keras()

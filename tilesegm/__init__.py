@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from tilesegm.evaluation.pairing import pair_folders
     from tilesegm.metrics.bootstrap import Difference, compare
     from tilesegm.metrics.evaluation import Evaluation
+    from tilesegm.training.own_loop import build, dataset, save_model
     from tilesegm.training.run import train
 
 __all__ = [
@@ -104,12 +105,15 @@ __all__ = [
     "Window",
     "__version__",
     "audit",
+    "build",
     "compare",
+    "dataset",
     "evaluate",
     "evaluate_many",
     "open_source",
     "pair_folders",
     "plan",
+    "save_model",
     "segment",
     "segment_many",
     "train",
@@ -123,6 +127,7 @@ _LATER = {
     "Evaluation": "metrics.evaluation",
     "MapPair": "evaluation.inputs",
     "pair_folders": "evaluation.pairing",
+    **dict.fromkeys(("build", "dataset", "save_model"), "training.own_loop"),
     "train": "training.run",
 }
 

@@ -38,11 +38,15 @@ def test_a_run_on_another_backend_needs_no_tensorflow(backend: str, tmp_path: Pa
         "from pathlib import Path; import tilesegm as ts\n"
         "from tests.training.scenery import settings\n"
         "config = settings(Path(sys.argv[1]), schedule={'epochs': 1, 'steps': 2})\n"
-        "print(ts.train(config).epochs)"
+        "print(ts.train(config).epochs)\n"
+        "held_out = ts.dataset(config, 'validation')\n"
+        "fit = ts.build(config).fit(ts.dataset(config), epochs=1, validation_data=held_out)\n"
+        "print(*fit.history)"
     )
     done = run(code, backend, str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split()[-1] == "1"
+    assert "\n1\n" in done.stdout
+    assert "val_mean_iou" in done.stdout.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

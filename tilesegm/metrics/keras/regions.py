@@ -23,6 +23,8 @@ class _Regions(PixelCounts):
         each: whether to give the score of each class in place of their mean.
         ignore: label whose pixels are not counted.
         from_logits: whether scores are logits, which matters for a single channel alone.
+        labelled: whether only classes that the labels show have a score, as in the validation of
+            `train`; `evaluate` counts those too that are predicted alone, as 0.
         name: of the metric in the logs.
     """
 
@@ -33,6 +35,7 @@ class _Regions(PixelCounts):
         each: bool = False,
         ignore: int | None = -1,
         from_logits: bool = True,
+        labelled: bool = False,
         name: str | None = None,
     ) -> None:
         count = classes if isinstance(classes, int) else len(classes)
@@ -44,6 +47,7 @@ class _Regions(PixelCounts):
             from_logits=from_logits,
             name=name,
         )
+        self.labelled = labelled
 
     @property
     def scores(self) -> Scores:
@@ -55,12 +59,13 @@ class _Regions(PixelCounts):
         codes = pair.truth * (self.count + 1) + pair.predicted
         return histogram(codes, pair.known, self.count * (self.count + 1))
 
-    def sums(self, cells: Any) -> tuple[Any, Any]:
-        """Return of each class the pixels that are right, and those of truth plus prediction."""
+    def sums(self, cells: Any) -> tuple[Any, Any, Any]:
+        """Return of each class right pixels, those of truth plus prediction, and what it needs."""
         pairs = ops.reshape(cells, (self.count, self.count + 1))
         square = pairs[:, : self.count]
-        both = ops.cast(ops.sum(pairs, axis=1) + ops.sum(square, axis=0), "int32")
-        return ops.diagonal(square), both
+        true = ops.cast(ops.sum(pairs, axis=1), "int32")
+        both = true + ops.cast(ops.sum(square, axis=0), "int32")
+        return ops.diagonal(square), both, true if self.labelled else both
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -70,9 +75,9 @@ class IoU(_Regions):
     title: ClassVar[str] = "iou"
 
     def ratios(self, cells: Any) -> tuple[Any, Any, Any]:
-        """Return intersection and union, which is above 0 where the score is defined."""
-        right, both = self.sums(cells)
-        return right, both - right, both
+        """Return intersection and union."""
+        right, both, needed = self.sums(cells)
+        return right, both - right, needed
 
 
 @keras.saving.register_keras_serializable(package="tilesegm")
@@ -83,5 +88,5 @@ class Dice(_Regions):
 
     def ratios(self, cells: Any) -> tuple[Any, Any, Any]:
         """Return twice the intersection, and the pixels of both."""
-        right, both = self.sums(cells)
-        return 2 * right, both, both
+        right, both, needed = self.sums(cells)
+        return 2 * right, both, needed

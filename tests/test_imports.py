@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "training.init": {"grid", "source", "data", "training.settings"},
     "training": {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),
-        "training.settings",
+        *("metrics.keras", "training.settings"),
     },
     "segmentation": {"grid", "source", "sink", "model", "engine"},
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},

@@ -9,8 +9,12 @@ of 256 x 256 from it with flips, turns, scale, light and noise. Each round times
 * the bare loop: as many threads that read the same windows of the image and do nothing else,
 * the step: forward, backward and update of the default U-Net, on a batch that is there already.
 
+Then it times what tf.data can be told, on the COG: one thread or several, order kept or not,
+batches made ahead or not, and kept in memory or not. A wait of ``--device`` milliseconds stands
+for a network on a device of its own.
+
 Medians over the rounds are printed, with the processor time of a sample, which other work on the
-machine disturbs less.
+machine disturbs less; in the second table, whose rows run in turn, least times as well.
 """
 
 from __future__ import annotations
@@ -172,6 +176,87 @@ def run_pipeline(stream: SampleStream, first: int, batches: int, readers: int) -
         pass
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """What `tf.data` is told."""
+
+    readers: int = 1
+    ahead: int = 0
+    """Batches that are made ahead."""
+    ordered: bool = True
+    cached: bool = False
+
+    def dataset(self, stream: SampleStream, first: int, batches: int) -> Any:
+        """Return batches of a stream."""
+        import tensorflow as tf
+
+        def load(index: Any) -> Any:
+            def make(number: Any) -> tuple[NDArray[Any], ...]:
+                sample = stream.sample(int(number))
+                return sample.pixels, sample.labels, sample.weights
+
+            return tf.numpy_function(make, [index], (tf.float32, tf.int32, tf.float32))
+
+        numbers = tf.data.Dataset.range(first * BATCH, (first + batches) * BATCH)
+        made = numbers.map(load, num_parallel_calls=self.readers, deterministic=self.ordered)
+        if self.readers == 1:
+            made = numbers.map(load)  # in the thread that asks, and not before it asks
+        made = made.batch(BATCH, drop_remainder=True)
+        made = made.cache() if self.cached else made
+        options = tf.data.Options()
+        options.threading.private_threadpool_size = self.readers
+        options.deterministic = self.ordered
+        # Or it makes batches ahead of its own accord.
+        options.autotune.enabled = False
+        options.experimental_optimization.apply_default_optimizations = False
+        options.experimental_optimization.inject_prefetch = False
+        return (made.prefetch(self.ahead) if self.ahead else made).with_options(options)
+
+
+def pipelines(readers: int) -> dict[str, Pipeline]:
+    """Name the pipelines that are compared."""
+    return {
+        "1 reader": Pipeline(),
+        f"{readers} readers": Pipeline(readers=readers),
+        "1 reader, 2 ahead": Pipeline(ahead=2),
+        f"{readers} readers, 2 ahead": Pipeline(readers=readers, ahead=2),
+        f"{readers} readers, 2 ahead, any order": Pipeline(readers=readers, ahead=2, ordered=False),
+        "kept in memory": Pipeline(readers=readers, ahead=2, cached=True),
+    }
+
+
+def run_device(dataset: Any, seconds: float) -> None:
+    """Take batches as a device does that computes beside the processor."""
+    for _ in dataset:
+        time.sleep(seconds)
+
+
+def compare_pipelines(stream: SampleStream, chosen: argparse.Namespace) -> None:
+    """Print the table of what `tf.data` can be told."""
+    alone: dict[str, list[Time]] = {}
+    device: dict[str, list[Time]] = {}
+    for turn in range(chosen.rounds):
+        for name, pipeline in pipelines(chosen.readers).items():
+            dataset = pipeline.dataset(stream, turn * chosen.batches, chosen.batches)
+            if pipeline.cached:
+                run_device(dataset, 0)  # the pass that fills the memory
+            alone.setdefault(name, []).append(timed(partial(run_device, dataset, 0)))
+            work = partial(run_device, dataset, chosen.device / 1e3)
+            device.setdefault(name, []).append(timed(work))
+    print(
+        f"\nms/batch, least (median) of {chosen.rounds}; device: a batch takes {chosen.device} ms"
+    )
+    print(f"{'':<32} {'samples alone':>16} {'with the device':>18}")
+    for name, times in alone.items():
+        cells = []
+        for found in (times, device[name]):
+            walls = [1e3 * each.wall / chosen.batches for each in found]
+            cells.append(f"{min(walls):.0f} ({statistics.median(walls):.0f})")
+        print(f"{name:<32} {cells[0]:>16} {cells[1]:>18}")
+    megabytes = chosen.batches * BATCH * SIZE**2 * (4 * stream.shape[2] + 8) / 1e6
+    print(f"kept in memory: {megabytes:.0f} MB for {chosen.batches} batches")
+
+
 def make_step(bands: int) -> Callable[[NDArray[Any], NDArray[Any]], object]:
     """The default U-Net as training runs it on this machine."""
     import keras
@@ -210,6 +295,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=24, help="of a round")
     parser.add_argument("--steps", type=int, default=4, help="of the model in a round")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--device", type=float, default=100, help="ms of a batch on a device")
     parser.add_argument("--readers", type=int, default=os.cpu_count(), help="threads")
     chosen = parser.parse_args()
     samples = chosen.batches * BATCH
@@ -238,6 +324,12 @@ def main() -> None:
             times.setdefault("step", []).append(
                 timed(lambda: [step(batch.pixels, batch.labels) for _ in range(chosen.steps)])
             )
+        report(times, chosen, samples)
+        compare_pipelines(streams["tif"], chosen)
+
+
+def report(times: dict[str, list[Time]], chosen: argparse.Namespace, samples: int) -> None:
+    """Print the first table."""
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, {chosen.readers} readers, load {load:.1f} (1 minute)")
     print(f"{'':<16} {'ms/sample':>10} {'processor ms':>14} {'MP/s':>8} {'ms/batch':>10}")

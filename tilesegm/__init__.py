@@ -27,6 +27,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.grid.window import Window
 from tilesegm.keras_objects import register_with_keras
 from tilesegm.metrics.measures import Measures
+from tilesegm.model.keras_file import import_keras
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.networks.settings import EncoderSettings, ModelSettings
 from tilesegm.segmentation.audit import Audit, audit
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from tilesegm.evaluation.pairing import pair_folders
     from tilesegm.metrics.bootstrap import Difference, compare
     from tilesegm.metrics.evaluation import Evaluation
+    from tilesegm.training.own_loop import build, dataset, save_model
     from tilesegm.training.run import train
 
 __all__ = [
@@ -105,12 +107,15 @@ __all__ = [
     "Window",
     "__version__",
     "audit",
+    "build",
     "compare",
+    "dataset",
     "evaluate",
     "evaluate_many",
     "open_source",
     "pair_folders",
     "plan",
+    "save_model",
     "segment",
     "segment_many",
     "train",
@@ -124,6 +129,7 @@ _LATER = {
     "Evaluation": "metrics.evaluation",
     "MapPair": "evaluation.inputs",
     "pair_folders": "evaluation.pairing",
+    **dict.fromkeys(("build", "dataset", "save_model"), "training.own_loop"),
     "train": "training.run",
 }
 
@@ -131,6 +137,8 @@ _LATER = {
 def __getattr__(name: str) -> Any:
     if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _LATER[name].startswith("training."):
+        import_keras()  # says in a line what is missing
     return getattr(import_module(f"tilesegm.{_LATER[name]}"), name)
 
 

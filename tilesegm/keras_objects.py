@@ -19,7 +19,12 @@ from types import ModuleType
 
 __all__ = ["register_with_keras"]
 
-_MODULES = ("tilesegm.losses", "tilesegm.losses.weighting", "tilesegm.networks.upsampling")
+_MODULES = (
+    "tilesegm.losses",
+    "tilesegm.losses.weighting",
+    "tilesegm.metrics.keras",
+    "tilesegm.networks.upsampling",
+)
 
 
 def register_with_keras() -> None:

@@ -12,7 +12,8 @@ import pytest
 from tests.data.stream_parts import ALL, blotches, make_stream
 from tilesegm.data.patch import SampleBatch
 from tilesegm.data.stream import SampleStream
-from tilesegm.training.datasets import ended_here, keras_dataset, tf_dataset
+from tilesegm.training.datasets import keras_dataset, tf_dataset
+from tilesegm.training.pipeline_end import ended_here
 
 
 @pytest.fixture(scope="module")

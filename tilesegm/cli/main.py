@@ -33,7 +33,8 @@ from tilesegm.cli.terminal import say
 from tilesegm.cli.train import train_app
 from tilesegm.cli.verify import verify
 from tilesegm.cli.without_effect import TellingCommand
-from tilesegm.errors import SettingsError, TilesegmError
+from tilesegm.errors import ModelError, SettingsError, TilesegmError
+from tilesegm.model.keras_file import import_keras
 from tilesegm.shown import is_text, without_secrets
 from tilesegm.version import __version__
 
@@ -161,6 +162,10 @@ def _explain(error: Exception) -> int:
         return fail(f"{error.format_message().rstrip('.')}; see: {path} --help", 2)
     if isinstance(error, TilesegmError):
         return fail(str(error), error.exit_code)
+    if isinstance(error, ImportError | ValueError) and "keras" not in sys.modules:
+        lacking = _why_no_keras()
+        if lacking is not None:
+            return fail(str(lacking), lacking.exit_code)
     if isinstance(error, MemoryError):
         return fail("out of memory; use smaller tiles or windows, or ask for fewer results", 4)
     if isinstance(error, OSError):
@@ -173,6 +178,15 @@ def _explain(error: Exception) -> int:
         f"environment variable {TRACEBACK}=1 shows",
         1,
     )
+
+
+def _why_no_keras() -> ModelError | None:
+    """Return why Keras cannot be imported, which many modules do first of all; None if it can."""
+    try:
+        import_keras()
+    except ModelError as error:
+        return error
+    return None
 
 
 def check_words(words: Sequence[str]) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IGNORE", "Patch", "Sample", "SampleBatch"]
+from tilesegm.model.normalisation import Normalisation
+
+__all__ = ["IGNORE", "Patch", "Sample", "SampleBatch", "normalised"]
 
 IGNORE = -1
 """Label of pixels that are not learnt from, whatever stands for them in files."""
@@ -43,3 +45,12 @@ class Sample:
 @dataclass(frozen=True)
 class SampleBatch(Sample):
     """Samples of one step, stacked along an axis in front of the others."""
+
+
+def normalised(patch: Patch, normalisation: Normalisation) -> NDArray[np.float32]:
+    """Return the pixels as a network takes them, 0 where they are missing."""
+    offset, scale = (np.asarray(n, np.float32) for n in (normalisation.offset, normalisation.scale))
+    pixels: NDArray[np.float32] = np.subtract(patch.pixels, offset, dtype=np.float32)
+    pixels *= scale
+    pixels[~patch.valid] = 0
+    return pixels

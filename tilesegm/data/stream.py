@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tilesegm.data.augment.augmenter import Augmenter
 from tilesegm.data.cutting import cut, window_around
 from tilesegm.data.hardness import Hardness
-from tilesegm.data.patch import IGNORE, Patch, Sample, SampleBatch
+from tilesegm.data.patch import IGNORE, Patch, Sample, SampleBatch, normalised
 from tilesegm.data.sampling import Place, Places
 from tilesegm.data.settings import AugmentationSettings, SamplingSettings
 from tilesegm.data.training_data import TrainingData
@@ -77,17 +77,21 @@ class SampleStream:
         self.places = Places(data.scenes, data.views, data.statistics)
         self._data = data
         self._augmenter = Augmenter(settings.augmentation, data.bands)
-        self._offset = np.asarray(normalisation.offset, np.float32)
-        self._scale = np.asarray(normalisation.scale, np.float32)
+        self._normalisation = normalisation
         self._class_weights = None if class_weights is None else np.asarray(class_weights, "f4")
         counts = self.places.counts
         rarity = np.divide(1.0, counts, where=counts > 0, out=np.zeros(len(counts)))
         self._rarity = rarity / rarity.sum()
 
     @property
-    def bands(self) -> int:
-        """Bands of a sample."""
-        return self._data.scenes.bands
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and bands of a sample."""
+        return self.settings.size, self.settings.size, self._data.scenes.bands
+
+    @property
+    def batch_size(self) -> int:
+        """Samples per batch."""
+        return self.settings.batch
 
     def sample(self, index: int) -> Sample:
         """Make one sample; at least one of its pixels has a label."""
@@ -143,13 +147,10 @@ class SampleStream:
 
     def _finish(self, patch: Patch) -> Sample:
         """Normalise pixels, and weigh them."""
-        pixels = np.subtract(patch.pixels, self._offset, dtype=np.float32)
-        pixels *= self._scale
-        pixels[~patch.valid] = 0
         learnt = patch.labels != IGNORE
         weights = learnt.astype(np.float32)
         if patch.weights is not None:
             weights *= patch.weights
         if self._class_weights is not None:
             weights *= self._class_weights[np.where(learnt, patch.labels, 0)]
-        return Sample(pixels, patch.labels, weights)
+        return Sample(normalised(patch, self._normalisation), patch.labels, weights)

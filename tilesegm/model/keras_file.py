@@ -14,6 +14,7 @@ from tilesegm.inputs import check_input
 from tilesegm.model.archive import check_hdf5, check_keras_zip
 from tilesegm.model.foreign_file import refuse_folder, refuse_foreign, refuse_missing
 from tilesegm.model.reason import reason_of
+from tilesegm.shown import line_of
 from tilesegm.trust import HOW_TO_TRUST, trusted
 
 __all__ = ["import_keras", "load_keras"]
@@ -25,14 +26,14 @@ def import_keras() -> ModuleType:
     """Import Keras with its backend.
 
     Raises:
-        ModelError: Keras or the backend is not installed.
+        ModelError: Keras or the backend is not installed, or there is no such backend.
     """
     try:
         import keras
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         raise ModelError(
-            f"Keras cannot be imported ({error}); pip install tensorflow keras, or set "
-            "KERAS_BACKEND to a backend that is installed"
+            f"Keras cannot be imported ({line_of(error)}); pip install tensorflow keras, or set "
+            "KERAS_BACKEND to a backend that is installed: tensorflow, jax or torch"
         ) from error
     return keras  # type: ignore[no-any-return]
 

@@ -67,9 +67,11 @@ class StepWatch(keras.callbacks.Callback):  # type: ignore[misc]
 def open_board(folder: Path, model: keras.Model) -> keras.callbacks.TensorBoard | None:
     """Return a writer of epochs for TensorBoard; None where that is not installed.
 
+    Keras writes its files by TensorFlow, on whatever backend it runs.
+
     It serves all epochs of a run: handed to each call of ``fit`` it would begin a file an epoch.
     """
-    if find_spec("tensorboard") is None:
+    if find_spec("tensorboard") is None or find_spec("tensorflow") is None:
         return None
     board = keras.callbacks.TensorBoard(str(folder), write_graph=False)
     board.set_model(model)

@@ -17,8 +17,9 @@ from tilesegm.errors import TilesegmError
 from tilesegm.events import EpochEnded, OnEvent
 from tilesegm.training.callbacks import StepWatch, open_board
 from tilesegm.training.checkpoint import Checkpoint, put_variables, take_variables
-from tilesegm.training.datasets import ended_here, keras_dataset, tf_dataset
+from tilesegm.training.datasets import keras_dataset, tf_dataset
 from tilesegm.training.mining import find_hard_places
+from tilesegm.training.pipeline_end import ended_here
 from tilesegm.training.progress import Progress
 from tilesegm.training.run_folder import RunFolder
 from tilesegm.training.settings.config import TrainingConfig

@@ -134,7 +134,7 @@ def averaged_weights(optimizer: Any, network: Any) -> list[NDArray[np.float32]]:
     """Return the weights of a network with its trained ones replaced by their averages.
 
     Args:
-        optimizer: what `make_optimizer` made.
+        optimizer: what `make_optimizer` made, or any other, which has no averages.
         network: a model whose trained variables are among those of the optimizer.
 
     Returns:
@@ -143,6 +143,8 @@ def averaged_weights(optimizer: Any, network: Any) -> list[NDArray[np.float32]]:
     inner = getattr(optimizer, "inner_optimizer", optimizer)
     averages = {
         variable.path: average
-        for variable, average in zip(inner._trainable_variables, inner.averages, strict=False)
+        for variable, average in zip(
+            inner._trainable_variables, getattr(inner, "averages", ()), strict=False
+        )
     }
     return [np.array(averages.get(v.path, v).numpy()) for v in network.weights]

@@ -36,6 +36,7 @@ from tilesegm.training.workers import Workers
 __all__ = [
     "RunSetup",
     "choose_normalisation",
+    "make_network",
     "open_run_scenes",
     "set_up",
     "set_up_aside",
@@ -95,12 +96,7 @@ def set_up(
         InputError: settings, start weights, images and labels do not fit each other.
         OutputError: statistics or the split cannot be written.
     """
-    _settle_randomness(config)
-    network = build(config.model, scenes.bands, len(scenes.classes))
-    start = None
-    if config.model.weights is not None:
-        start = load_start_weights(network, config.model.weights)
-        on_event(Noted(_describe_start(start, config.model.weights)))
+    network, start = make_network(config, scenes, on_event)
     spec = describe(inference_model(network), network.name)
     buffer = config.schedule.size // 2 if spec.radius is None else spec.radius
     on_event(StageStarted("measuring"))
@@ -126,6 +122,28 @@ def set_up(
         normalisation=choose_normalisation(data, config.model, start),
         notes=notes,
     )
+
+
+def make_network(
+    config: TrainingConfig, scenes: Scenes, on_event: OnEvent = ignore
+) -> tuple[keras.Model, StartWeights | None]:
+    """Build the network of a run, whose first weights follow from the seed.
+
+    Args:
+        config: settings of the run.
+        scenes: what it learns from.
+        on_event: called with a note on layers that start with weights of a file.
+
+    Raises:
+        InputError: settings or start weights cannot be used.
+    """
+    _settle_randomness(config)
+    network = build(config.model, scenes.bands, len(scenes.classes))
+    if config.model.weights is None:
+        return network, None
+    start = load_start_weights(network, config.model.weights)
+    on_event(Noted(_describe_start(start, config.model.weights)))
+    return network, start
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -60,11 +61,16 @@ class Trainee:
             self.compile(compiles_with_xla(config.device.xla, devices.replicas))
             self.optimizer.build(self.trained.trainable_variables)
 
-    def compile(self, xla: bool) -> None:
-        """Say how the training step is compiled; it is when the first batch comes."""
+    def compile(self, xla: bool, metrics: Sequence[keras.metrics.Metric] = ()) -> None:
+        """Say how the training step is compiled; it is when the first batch comes.
+
+        Args:
+            xla: whether XLA does it.
+            metrics: what is measured at each step, made in the scope of the devices.
+        """
         self.xla = xla
         with self.devices.scope():
-            self.trained.compile(self.optimizer, jit_compile=xla)
+            self.trained.compile(self.optimizer, jit_compile=xla, metrics=list(metrics) or None)
 
     @property
     def inference(self) -> keras.Model:

@@ -170,6 +170,13 @@ class WeightedModel(keras.Model):  # type: ignore[misc]
             self.class_trajectory.update_state(self.class_weights.weights_now(), size)
         return sum((ops.sum(ops.cast(added, "float32")) for added in self.losses), total)
 
+    def compute_metrics(
+        self, x: Tensor, y: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None
+    ) -> dict[str, Any]:
+        """Measure the scores; of several outputs the first, which is the finest."""
+        metrics: dict[str, Any] = super().compute_metrics(x, y, _finest(y_pred), sample_weight)
+        return metrics
+
     def train_step(self, *args: Any) -> Any:
         """Take one step; before it, `GradNorm` learns from the gradients of the terms."""
         if isinstance(self.rule, GradNorm):

@@ -17,7 +17,7 @@ from tilesegm.engine.plan import footprint
 from tilesegm.engine.regions import plan_regions
 from tilesegm.engine.stream import Job, stream
 from tilesegm.grid.tiles import TileGrid, plan_grid
-from tilesegm.grid.tiling import Tiling
+from tilesegm.grid.tiling import Blend, Tiling
 from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import count_confusion
 from tilesegm.model.base import ModelSpec, Predictor
@@ -117,14 +117,20 @@ def _regions(scene: int, windows: Sequence[Window], tile: int) -> Iterator[Regio
 
 
 def lay_validation_grids(
-    scenes: Scenes, spec: ModelSpec, settings: ValidationSettings
+    scenes: Scenes, spec: ModelSpec, settings: ValidationSettings, blend: Blend = "hann"
 ) -> list[TileGrid]:
     """Lay tiles over each scene.
+
+    Args:
+        scenes: images and labels.
+        spec: the network.
+        settings: size of tiles and their overlap.
+        blend: how neighbours become one; "crop" gives each pixel to one tile.
 
     Raises:
         SettingsError: tiles and overlap do not suit the network.
     """
-    tiling = Tiling(settings.tile, settings.overlap)
+    tiling = Tiling(settings.tile, settings.overlap, blend)
     return [plan_grid(info.height, info.width, tiling, footprint(spec)) for info in scenes.infos]
 
 

@@ -54,7 +54,8 @@ def read_values(labels: LabelSurvey) -> ReadValues:
             )
     if labels.kind == "polygons":
         unlabelled = tuple(value for value in counts if value in _NO_CLASS)
-        remarks["ignore"] = "By the custom of the tool this marks what is not to be learnt from."
+        names = ", ".join(map(str, unlabelled))
+        remarks["ignore"] = f"{names}: by custom the label of what is not to be learnt from."
     if labels.kind == "ids" and (void := labels.names.void & set(counts)):
         unlabelled = tuple(value for value in counts if value in void or value in unlabelled)
         remarks["ignore"] = f"Void in {labels.names.source}: not learnt from."

@@ -20,7 +20,7 @@ from tilesegm.source.vector.address import PIXELS, VectorAddress, is_vector
 from tilesegm.source.vector.buffer import Buffer
 from tilesegm.source.vector.features import annotated_attribute
 from tilesegm.source.vector.layers import VectorLayer, read_layers
-from tilesegm.source.vector.pixels import may_count_pixels
+from tilesegm.source.vector.pixels import in_pixels, may_count_pixels
 from tilesegm.source.vector.reading import Reading
 from tilesegm.training.init.class_names import ClassNames, find_class_names
 
@@ -240,7 +240,7 @@ def _survey_polygons(
     polygons = 0
     for path in paths:
         address = VectorAddress.parse(path)
-        if not placed and may_count_pixels(address):
+        if not placed and not in_pixels(address) and may_count_pixels(address):
             address = replace(address, crs=PIXELS)
         thin = drawn is not None
         attribute = (

@@ -21,7 +21,6 @@ DIFFER = {
     "output": "each command writes another kind of file",
     "images": "what a run reads; files or patterns to look at",
     "confidence": "a kind to write; a file to read",
-    "classes": "of a map, or their number; of a network",
     "scores": "a type to write; a file to read",
     "labels": "files to learn from; settings that say how to read them",
     "image": "an image to look at; one in place of what a result names",

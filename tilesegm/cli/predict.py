@@ -48,7 +48,7 @@ def predict(
             "colour of its own.",
         ),
     ] = None,
-    classes: Annotated[
+    class_names: Annotated[
         str | None,
         typer.Option(help="Names of classes of a model that is no bundle, by id: water,road,tree."),
     ] = None,
@@ -77,7 +77,7 @@ def predict(
     from tilesegm.segmentation.segment import segment
 
     tiling = segmentation.tiling
-    names = None if classes is None else tuple(map(str.strip, classes.split(",")))
+    names = None if class_names is None else tuple(map(str.strip, class_names.split(",")))
     options = segmentation.options(
         area=aoi,
         classes=names,

@@ -47,6 +47,7 @@ from tilesegm.training.settings.config import (
     TrainingConfig,
     ValidationSettings,
 )
+from tilesegm.training.settings.strategies import AdaptiveClassSettings, HardPixelSettings
 from tilesegm.version import __version__
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from tilesegm.training.run import train
 
 __all__ = [
+    "AdaptiveClassSettings",
     "Audit",
     "AugmentationSettings",
     "BatchItem",
@@ -72,6 +74,7 @@ __all__ = [
     "EvaluationOptions",
     "Forecast",
     "Georeference",
+    "HardPixelSettings",
     "ImageInfo",
     "LabelSettings",
     "LossSettings",

@@ -49,6 +49,7 @@ from tilesegm.training.settings.config import (
     TrainingConfig,
     ValidationSettings,
 )
+from tilesegm.training.settings.strategies import AdaptiveClassSettings, HardPixelSettings
 from tilesegm.version import __version__
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from tilesegm.training.run import train
 
 __all__ = [
+    "AdaptiveClassSettings",
     "Audit",
     "AugmentationSettings",
     "BatchItem",
@@ -75,6 +77,7 @@ __all__ = [
     "EvaluationOptions",
     "Forecast",
     "Georeference",
+    "HardPixelSettings",
     "ImageInfo",
     "LabelSettings",
     "LossSettings",

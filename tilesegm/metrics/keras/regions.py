@@ -68,7 +68,7 @@ class _Regions(PixelCounts):
         return ops.diagonal(square), both, true if self.labelled else both
 
 
-@keras.saving.register_keras_serializable(package="tilesegm")
+@keras.saving.register_keras_serializable(package="tilesegm", name="IoUMetric")
 class IoU(_Regions):
     """Intersection over union (Jaccard index) of each class, or their mean."""
 
@@ -80,7 +80,9 @@ class IoU(_Regions):
         return right, both - right, needed
 
 
-@keras.saving.register_keras_serializable(package="tilesegm")
+@keras.saving.register_keras_serializable(
+    package="tilesegm", name="DiceMetric"
+)  # "Dice" is the loss
 class Dice(_Regions):
     """Dice coefficient, or F1, of each class, or their mean."""
 

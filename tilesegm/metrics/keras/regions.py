@@ -80,9 +80,8 @@ class IoU(_Regions):
         return right, both - right, needed
 
 
-@keras.saving.register_keras_serializable(
-    package="tilesegm", name="DiceMetric"
-)  # "Dice" is the loss
+# "Dice" is the loss.
+@keras.saving.register_keras_serializable(package="tilesegm", name="DiceMetric")
 class Dice(_Regions):
     """Dice coefficient, or F1, of each class, or their mean."""
 

@@ -19,6 +19,7 @@ from sklearn.metrics import f1_score, jaccard_score
 import tilesegm as ts
 from tests.metrics.keras_probe import CLASSES, FORCED, batches
 from tests.metrics.maps import random_maps
+from tilesegm import losses
 from tilesegm.data.patch import IGNORE
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.metrics.bands import BandCounts, count_bands
@@ -239,3 +240,9 @@ def test_refusals(act: Any, kind: type[Exception], said: str) -> None:
 
 def test_the_label_without_a_class_is_that_of_training_data() -> None:
     assert IoU(2).ignore == IGNORE
+
+
+def test_a_loss_of_the_same_name_is_saved_as_the_loss() -> None:
+    for one in (losses.Dice(), Dice(2)):
+        saved = keras.saving.serialize_keras_object(one)
+        assert type(keras.saving.deserialize_keras_object(saved)) is type(one)

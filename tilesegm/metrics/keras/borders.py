@@ -16,7 +16,7 @@ from tilesegm.metrics.keras.pixel_counts import PixelCounts
 __all__ = ["BoundaryIoU"]
 
 
-@keras.saving.register_keras_serializable(package="tilesegm")
+@keras.saving.register_keras_serializable(package="tilesegm", name="BoundaryIoUMetric")
 class BoundaryIoU(PixelCounts):
     """Boundary IoU (Cheng et al. 2021) of each class, or their mean; see `docs/metrics.md`.
 

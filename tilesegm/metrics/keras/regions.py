@@ -68,7 +68,7 @@ class _Regions(PixelCounts):
         return ops.diagonal(square), both, true if self.labelled else both
 
 
-@keras.saving.register_keras_serializable(package="tilesegm")
+@keras.saving.register_keras_serializable(package="tilesegm", name="IoUMetric")
 class IoU(_Regions):
     """Intersection over union (Jaccard index) of each class, or their mean."""
 
@@ -80,7 +80,8 @@ class IoU(_Regions):
         return right, both - right, needed
 
 
-@keras.saving.register_keras_serializable(package="tilesegm")
+# "Dice" is the loss.
+@keras.saving.register_keras_serializable(package="tilesegm", name="DiceMetric")
 class Dice(_Regions):
     """Dice coefficient, or F1, of each class, or their mean."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,3 +17,13 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"real images are not here: {SHARED} does not exist")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def no_trust() -> Iterator[None]:
+    """Forget after a test that it trusted files: ``--trust`` holds for the whole process."""
+    kept = os.environ.pop("TILESEGM_TRUST", None)
+    yield
+    os.environ.pop("TILESEGM_TRUST", None)
+    if kept is not None:
+        os.environ["TILESEGM_TRUST"] = kept

@@ -211,7 +211,7 @@ def test_an_area_that_misses_the_image(
     [
         ("no/such/folder/out.tif", ["does not exist", "create it first"]),
         ("image.tif", ["is the input image"]),
-        ("out.png", ["cannot tell the format", ".tif"]),
+        ("out.jpg", ["cannot tell the format", ".tif"]),
         ("no/such/folder", ["cannot be made"]),
         (250 * "n" + ".tif", ["too long"]),
     ],

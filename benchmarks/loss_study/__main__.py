@@ -51,8 +51,12 @@ def _replay(chosen: argparse.Namespace) -> None:
 
 
 def _show(chosen: argparse.Namespace) -> None:
+    from .budgets import has_budgets, print_budgets
     from .tables import print_tables
 
+    if has_budgets(chosen.folder):
+        print_budgets(chosen.folder)
+        return
     print_tables(chosen.folder)
     if chosen.plots is None:
         return

@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "training.settings",
     },
     "evaluation": {"grid", "source", "sink", "data", "metrics", "report"},
-    "products": {"grid", "source", "sink", "segmentation"},
+    "products": {"grid", "source", "sink", "segmentation", "pictures"},
     "cartography": {"grid", "source", "sink", "metrics", "pictures", "report"},
 }
 INTERFACE = {*MAY_IMPORT, ""}

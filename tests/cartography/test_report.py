@@ -143,3 +143,32 @@ def test_what_makes_no_page_is_refused_in_a_line(
     assert said in done.err.splitlines()[-1]
     assert not list(tmp_path.glob("a.*"))
     assert (tmp_path / "foreign.html").read_text() == "mine"
+
+
+def test_a_page_tells_the_limit_of_unsure_and_what_was_cleaned(
+    make_map: MakeMap, tmp_path: Path, cli: Cli
+) -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(1, 90, (60, 80, 2)).astype(np.uint8)
+    path = make_map(image=image, min_confidence=0.7, network_outputs="logits")
+    clean = tmp_path / "clean.tif"
+    assert cli("clean", path, "-o", clean, "--majority", 3, "--min-area", "500m2").code == 0
+    texts = []
+    for one in (path, clean):
+        said = cli("report", one, "-o", tmp_path / "page.html")
+        assert said.code == 0, said.err
+        texts.append(read_page(tmp_path / "page.html").text)
+    assert "probability below 0.7" in texts[0]
+    assert "majority: 3; min area: 500m2; small: merge" in texts[1]
+    verified = cli("verify", clean)
+    assert verified.code == 2
+    assert "was cleaned after it was predicted" in verified.err
+
+
+def test_floats_are_refused_with_advice_that_keeps_pixels_without_a_class(
+    tmp_path: Path, cli: Cli
+) -> None:
+    path = write(tmp_path / "a.tif", np.array([[0, 1, np.nan]], np.float32), **GEO)
+    said = cli("quicklook", path, "-o", tmp_path / "a.png")
+    assert said.code == 2
+    assert "gdalwarp -ot Byte -srcnodata nan -dstnodata 255" in said.err

@@ -11,7 +11,7 @@ import pyogrio
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.images import GEO, blobs, write
+from tests.images import GEO, blobs, read, write
 
 IDS = np.kron(np.array([[0, 1, 1], [2, 2, 0]], np.uint8), np.ones((4, 4), np.uint8))
 
@@ -122,3 +122,7 @@ def test_predict_writes_polygons_and_tells_areas(
     said = cli("predict", image, image, "-m", model, "-o", tmp_path / "maps", "--polygons", output)
     assert said.code == 2
     assert "tilesegm polygonize" in said.err
+    line = cli(*words[:-1], tmp_path / "sure.tif", "--min-confidence", 0.999).out
+    counted = int((read(tmp_path / "sure.tif") == len(row["areas"])).sum())
+    assert f"{counted:,} px ({counted / 4200:.1%}) unsure" in line
+    assert counted

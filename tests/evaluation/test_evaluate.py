@@ -87,6 +87,17 @@ def test_pixels_without_a_class_are_counted_in_a_note() -> None:
     assert "have no class" not in "".join(evaluate(maps[1], truth, options=options).notes)
 
 
+def test_unsure_pixels_are_named_where_the_truth_has_no_such_class(tmp_path: Path) -> None:
+    predicted = write(tmp_path / "map.tif", np.array([[0, 1, 2, 2]], np.uint8))
+    with rasterio.open(predicted, "r+") as file:
+        file.update_tags(CLASS_NAMES='{"0": "ground", "1": "tree", "2": "unsure"}')
+    options = EvaluationOptions(classes=("ground", "tree"), measures=OPTIONS.measures)
+    found = evaluate(predicted, np.array([[0, 1, 1, 0]]), options=options)
+    assert (
+        "2 of 4 pixels that count (50.0%) have none of the 2 classes, such as nodata or unsure"
+    ) in found.notes[-1]
+
+
 def test_a_truth_that_is_a_prediction_is_noted(tmp_path: Path) -> None:
     from tilesegm.grid.tiling import Tiling
     from tilesegm.segmentation.segment import segment

@@ -13,6 +13,7 @@ import pytest
 from affine import Affine
 
 from tests.images import GEO, write
+from tilesegm.cartography.class_map import ShownMap
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.products.adjusted import adjust_areas, read_confusion
 from tilesegm.products.areas import adjusted, areas_csv, measure_areas
@@ -84,7 +85,7 @@ def test_an_evaluation_of_other_classes_is_refused(tmp_path: Path) -> None:
     said.write_text(json.dumps({"classes": names, "confusion": [[3, 1, 0], [0, 4, 1]]}))
     told = read_confusion(said)
     assert told[1].tolist() == [[3, 1], [0, 4]]
-    with pytest.raises(InputError, match="classes water, tree and"):
+    with pytest.raises(InputError, match=r"classes water, tree and .* with --classes 'class 0,"):
         adjusted(measure_areas(path), *told)
     said.write_text("{}")
     with pytest.raises(InputError, match="json-file"):
@@ -131,6 +132,45 @@ def test_ground_units_need_a_scale(tmp_path: Path) -> None:
         assert Extent.length("25m", "--majority").pixels(class_map.ground, "") == 2.5
     with (
         ClassMap(write(tmp_path / "b.tif", IDS)) as class_map,
-        pytest.raises(SettingsError, match="tells no size of its pixels"),
+        pytest.raises(SettingsError, match="does not tell their size"),
     ):
         Extent.length("25m", "--majority").pixels(class_map.ground, "--majority")
+
+
+def _place(crs: str, *, turned: bool) -> dict[str, object]:
+    return {"crs": crs, "transform": Affine(10, 3 * turned, 5e5, 3 * turned, -10, 5e6)}
+
+
+@pytest.mark.parametrize(
+    ("place", "unit", "why"),
+    [
+        (_place("EPSG:3857", turned=True), "px", "run across latitudes; gdalwarp"),
+        (_place("EPSG:32633", turned=True), "m2", "in the plane"),
+        # Longitudes of the NTF (Paris) are gradians from Paris.
+        ({"crs": "EPSG:4807", "transform": Affine(0.1, 0, 5, 0, -0.1, 50)}, "px", "nor degrees"),
+        ({}, "px", "the map does not tell their size"),
+    ],
+)
+def test_why_areas_are_in_pixels_is_said(
+    tmp_path: Path, place: dict[str, object], unit: str, why: str
+) -> None:
+    measured = measure_areas(write(tmp_path / "a.tif", IDS, nodata=255, **place))
+    assert measured.unit == unit
+    assert why in measured.how
+
+
+def test_pictures_in_a_folder_are_no_maps(tmp_path: Path) -> None:
+    import tilesegm as ts
+    from tilesegm.cartography.quicklook import write_quicklook
+    from tilesegm.products.area_files import find_maps
+
+    image = write(tmp_path / "image.tif", np.zeros((20, 30, 2), np.uint8))
+    maps = tmp_path / "maps"
+    maps.mkdir()
+    tiling = ts.Tiling(tile=32, overlap=8)
+    for name in ("a.png", "b.tif"):
+        ts.segment(str(image), lambda x: x, maps / name, tiling=tiling)
+    write_quicklook(maps / "c.png", ShownMap.of(maps / "b.tif"))
+    paths, left = find_maps([str(maps)])
+    assert paths == [str(maps / "a.png"), str(maps / "b.tif")]
+    assert left == f"{maps / 'c.png'}: pictures of maps are left out"

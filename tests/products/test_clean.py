@@ -99,6 +99,6 @@ def test_bad_choices_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="not the result of tilesegm"):
         clean(path, other, three)
     metres = options(majority=Extent.length("3m", "--majority"))
-    with pytest.raises(SettingsError, match="tells no size of its pixels"):
+    with pytest.raises(SettingsError, match="does not tell their size"):
         clean(path, tmp_path / "c.tif", metres)
     assert sorted(os.listdir(tmp_path)) == ["map.tif", "other.tif"]

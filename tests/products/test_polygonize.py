@@ -180,6 +180,19 @@ def test_small_objects_are_merged_before_outlines_are_traced(tmp_path: Path) -> 
     assert "nothing is left of road" in " ".join(done.notes)
 
 
+def test_small_objects_that_stay_are_not_said_to_be_given_away(tmp_path: Path) -> None:
+    ids = np.ones((6, 9), np.uint8)
+    ids[:, 5:] = 0
+    ids[2, 2], ids[2, 7], ids[4, 6:8] = 2, 1, 2
+    path = write(tmp_path / "map.tif", ids, nodata=0, **GEO)
+    selection = Selection(least=Extent.area("5", "--min-area"))
+    done = polygonize(path, tmp_path / "p.gpkg", options(selection=selection))
+    assert (
+        "3 of 4 objects are smaller than 5; 1 were given to the neighbour of the longest border; "
+        "2 have none that is large enough and stay"
+    ) in " ".join(done.notes)
+
+
 def test_simplified_polygons_leave_no_gap_and_do_not_overlap(tmp_path: Path) -> None:
     field = scipy.ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(80, 90)), 3)
     ids = (1 + np.digitize(field, [-0.03, 0.03])).astype(np.uint8)

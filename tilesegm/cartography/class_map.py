@@ -65,7 +65,8 @@ class ShownMap:
         if info.dtype.kind not in "iu":
             raise SourceError(
                 f"{info.uri} holds {info.dtype} pixels, and a class map holds whole numbers; "
-                "convert it: gdal_translate -ot Byte"
+                "convert it: gdalwarp -ot Byte -srcnodata nan -dstnodata 255 (gdal_translate makes "
+                "zeros of NaN)"
             )
         if isinstance(names, int):
             names = [info.name for info in default_classes(names)]

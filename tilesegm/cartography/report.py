@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,9 @@ def write_map_report(
             "confidence is lowest, of which no two touch. Dark is uncertain.",
         )
     notes = [_NO_TRUTH]
-    if confidence is None:
+    if confidence is None and shown.facts.cleaned is not None:
+        notes.insert(0, "Confidence is that of the map before it was cleaned, and is left out.")
+    elif confidence is None:
         notes.insert(0, "There is no layer of confidence: predict --confidence top writes one.")
     for note in (*shown.notes, *notes[:-1]):
         on_event(Noted(f"{shown.info.uri}: {note}"))
@@ -165,8 +168,21 @@ def _making(scene: Scene) -> dict[str, object]:
         "network": facts.model,
         "tiles": tiles,
         "equal to one pass over the whole image": exact,
+        "decided by": facts.decision,
+        "unsure": facts.min_confidence and f"probability below {facts.min_confidence:g}",
+        "cleaned": facts.cleaned and _steps(facts.cleaned),
         "coordinate system": crs and (crs.to_string() if crs.to_epsg() else crs.to_wkt()[:200]),
         "made by": facts.version and f"tilesegm {facts.version}",
         "shown image": scene.image and scene.image.rendering.words,
         "fingerprint": facts.fingerprint,
     }
+
+
+def _steps(cleaned: str) -> str:
+    """Tell in words what a map says of its cleaning."""
+    try:
+        steps: dict[str, object] = dict(json.loads(cleaned))
+    except (TypeError, ValueError):
+        return cleaned
+    told = {k: ", ".join(v) if isinstance(v, list) else v for k, v in steps.items()}
+    return "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())

@@ -64,7 +64,9 @@ def areas(
 
     options = MapOptions(classes=parse_class_names(classes), nodata=parse_nodata(nodata), area=aoi)
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
-        paths = find_maps(class_maps)
+        paths, left = find_maps(class_maps)
+        if left:
+            progress(Noted(left))
         if output is not None:
             read = [*paths, *([aoi] if aoi else []), *([str(evaluation)] if evaluation else [])]
             check_csv(output, read)

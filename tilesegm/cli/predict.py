@@ -119,7 +119,7 @@ def predict(
 
                 made = polygonize(output, polygons, on_event=progress)
                 rows[0]["polygons"], line = made.summary(), made.line()
-        if as_json:
+        if as_json or (min_confidence is not None and not quiet):
             _add_areas(rows)
     for row in rows:
         if as_json:
@@ -179,9 +179,11 @@ def _line(row: dict[str, Any]) -> str:
         return f"{row['output']}: finished before, nothing to do"
     exact = "exact" if row["exact"] else "not exact"
     empty = row["empty_pixels"]
+    unsure = sum(one["pixels"] for one in row.get("areas", ()) if one["name"] == "unsure")
     return (
         f"{row['output']}: {row['width']} x {row['height']} px, {row['classes']} classes, "
         + (f"{empty:,} px ({_share(empty, row)}) without a class, " if empty else "")
+        + (f"{unsure:,} px ({_share(unsure, row)}) unsure, " if unsure else "")
         + f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
         + (f" ({row['skipped']} skipped)" if row["skipped"] else "")
         + f", redundancy {row['redundancy']:.2f}, {exact}"

@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -178,7 +178,7 @@ def evaluate_many(
         decision=decisions[0] if len(decisions) == 1 else Decided(),
     )
     if evaluation.unclassified:
-        empty = _unclassified_note(evaluation)
+        empty = _unclassified_note(evaluation, inspected)
         on_event(Noted(empty))
         evaluation = replace(evaluation, notes=(*notes, empty))
     left = np.flatnonzero(evaluation.class_scores.true)
@@ -191,14 +191,17 @@ def evaluate_many(
     return evaluation
 
 
-def _unclassified_note(evaluation: Evaluation) -> str:
+def _unclassified_note(evaluation: Evaluation, pairs: Sequence[InspectedPair]) -> str:
     """Say where predictions hold no class though the truth does, which is wrong by definition."""
     images = [image for image in evaluation.images if image.counts.confusion[:, -1].any()]
     more = f" and {len(images) - 1} more" if len(images) > 1 else ""
+    beyond = dict.fromkeys(name for pair in pairs for name in pair.more_classes)
+    scored = f"none of the {len(evaluation.classes)} classes" if beyond else "no class"
+    such = " or ".join(["nodata", *beyond])
     count, known = evaluation.unclassified, int(evaluation.total.confusion.sum())
     return (
         f"{images[0].prediction}{more}: {count:,} of {known:,} pixels that count "
-        f"({count / known:.1%}) have no class, such as nodata, and are wrong; --aoi scores a part "
+        f"({count / known:.1%}) have {scored}, such as {such}, and are wrong; --aoi scores a part "
         "of a map"
     )
 

@@ -47,6 +47,8 @@ class InspectedPair:
     """Value of missing pixels of the truth in place of its own; ``"none"`` holds for both maps."""
     own: bool = False
     """Whether the prediction tells its classes, so that its ids need no guess."""
+    more_classes: tuple[str, ...] = ()
+    """Names of classes that the prediction tells beyond those that are scored."""
     decision: Decided = field(default_factory=Decided)
     """How its classes were decided, if the prediction tells."""
     notes: tuple[str, ...] = ()

@@ -45,14 +45,16 @@ def inspect_pair(
     facts = read_map_facts(given.prediction)
     if classes is None and labels is not None:
         classes = tuple(label.name for label in labels.classes)
+    names = _class_names(info.uri, classes, facts)
     inspected = InspectedPair(
         given=given,
         info=info,
-        classes=_class_names(info.uri, classes, facts),
+        classes=names,
         seams=SeamMap.of_layout(facts.layout, info.height, info.width) if facts.layout else None,
         labels=labels if nodata is None else labels and replace(labels, nodata=nodata),
         nodata=nodata,
         own=bool(facts.classes),
+        more_classes=tuple(one.name for one in facts.classes[len(names) :]),
         decision=Decided(facts.decision, facts.threshold),
     )
     with closing(PairReader(inspected)) as reader:

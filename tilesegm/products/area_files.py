@@ -7,10 +7,11 @@ from pathlib import Path
 
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.files import write_file
-from tilesegm.ownership import check_place
+from tilesegm.ownership import carries, check_place
+from tilesegm.pictures.png import PNG_MARK
 from tilesegm.products.areas import FIRST_COLUMNS, ClassAreas, areas_csv
 from tilesegm.products.workplace import check_target
-from tilesegm.sink.provenance import read_map_facts
+from tilesegm.sink.provenance import is_map, read_map_facts
 from tilesegm.source.names import is_zarr
 
 __all__ = ["check_csv", "find_maps", "write_csv"]
@@ -20,26 +21,34 @@ _MARK = ",".join(FIRST_COLUMNS).encode()
 _SUFFIXES = (".tif", ".tiff", ".png", ".zarr", ".bmp", ".gif")
 
 
-def find_maps(given: Iterable[str]) -> list[str]:
-    """Return maps, and those in folders, layers of scores and confidence left out.
+def find_maps(given: Iterable[str]) -> tuple[list[str], str]:
+    """Return maps, and those in folders; layers of scores and confidence are left out there.
+
+    Pictures that tilesegm drew of maps are left out too, and named in the text.
 
     Raises:
         InputError: a folder holds none.
     """
     paths: list[str] = []
+    drawn: list[str] = []
     for name in given:
         folder = Path(name)
         if not folder.is_dir() or is_zarr(name):
             paths.append(name)
             continue
-        inside = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES)
+        pictures = [p for p in files if carries(p, PNG_MARK) and not is_map(p)]
+        drawn += map(str, pictures)
+        inside = [p for p in files if p not in pictures]
         found = [str(p) for p in inside if read_map_facts(p).layer == "classes"]
         if not found:
             raise InputError(
                 f"{folder} holds no class maps; expected files that end in {', '.join(_SUFFIXES)}"
             )
         paths += found
-    return list(dict.fromkeys(paths))
+    more = f" and {len(drawn) - 3} more" if len(drawn) > 3 else ""
+    left = f"{', '.join(drawn[:3])}{more}: pictures of maps are left out" if drawn else ""
+    return list(dict.fromkeys(paths)), left
 
 
 def check_csv(output: Path, read: Iterable[str]) -> None:

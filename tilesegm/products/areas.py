@@ -157,7 +157,7 @@ def adjusted(
     if own != names:
         raise InputError(
             f"the evaluation has the classes {', '.join(names)} and {measured.image} "
-            f"{', '.join(own)}; evaluate this map, or name its classes alike with --classes"
+            f"{', '.join(own)}; evaluate this map with --classes '{','.join(own)}'"
         )
     return replace(measured, adjusted=adjust_areas(measured.areas, confusion))
 

@@ -21,7 +21,7 @@ from tilesegm.files import remove
 from tilesegm.products.class_map import ClassMap
 from tilesegm.products.workplace import check_target
 from tilesegm.shown import line_of
-from tilesegm.sink.provenance import MapFacts
+from tilesegm.sink.provenance import CLEANED, MapFacts
 from tilesegm.sink.standing import check_ours
 from tilesegm.source.gdal import without_warnings
 from tilesegm.version import __version__
@@ -62,7 +62,7 @@ class CleanFile:
         facts = class_map.facts
         named = classes if class_map.names else ()
         own = MapFacts(classes=named, version=__version__, model=facts.model, image=facts.image)
-        self._tags = {**own.raster_tags(), "LAYER": "classes", "TILESEGM_CLEANED": steps}
+        self._tags = {**own.raster_tags(), "LAYER": "classes", CLEANED: steps}
         self._dtype, self._nodata = _type_for(class_map, len(classes))
 
     def write(

@@ -79,8 +79,8 @@ class Extent:
         """Return the side in metres of a square as large as a pixel in the middle of the map."""
         if ground.unit == "px":
             raise SettingsError(
-                f"{option} is {self.text}, and the map tells no size of its pixels on the ground; "
-                "give a number of pixels"
+                f"{option} is {self.text}, and areas of the map are {ground.how}; else give a "
+                "number of pixels"
             )
         side = math.sqrt(float(ground.rows[len(ground.rows) // 2]))
         return side * (1e-6 if ground.unit == "um2" else 1.0)

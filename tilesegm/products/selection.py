@@ -115,13 +115,15 @@ def without_small(class_map: ClassMap, objects: Objects, wanted: Selection) -> t
         sizes, limit = objects.area, least.area_in(class_map.ground, "--min-area")
     small = sizes < limit
     left = remove_small(objects, sizes, limit, wanted.small)
-    said = f"{int(small.sum()):,} of {len(objects):,} objects are smaller than {least.text} and "
+    count = int(small.sum())
+    said = f"{count:,} of {len(objects):,} objects are smaller than {least.text}"
     if wanted.small == "drop":
-        said += f"were dropped, with {int(objects.pixels[small].sum()):,} px"
+        said += f" and were dropped, with {int(objects.pixels[small].sum()):,} px" if count else ""
     else:
         stay = int(((left.area if least.on_ground else left.pixels) < limit).sum())
         to = "the longest border" if wanted.small == "merge" else "the largest size"
-        said += f"were given to the neighbour of {to}"
+        if count > stay:
+            said += f"; {count - stay:,} were given to the neighbour of {to}"
         said += f"; {stay:,} have none that is large enough and stay" if stay else ""
     gone = np.setdiff1d(objects.ids, left.ids)
     if gone.size:

@@ -158,6 +158,11 @@ def _check(path: Path) -> dict[Path, Findings]:
     if found[path].damage:
         return found  # what it says of others may be wrong
     facts = read_map_facts(path)
+    if facts.cleaned is not None:
+        raise InputError(
+            f"{path} was cleaned after it was predicted, and cleaned maps hold no digests; verify "
+            "the map that `tilesegm clean` was given, and clean it again"
+        )
     if facts.fingerprint is None:
         raise InputError(f"{path} was not written by tilesegm, so nothing tells what it should be")
     if facts.run is None or path.is_dir() or facts.layer != "classes":

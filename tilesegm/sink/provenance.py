@@ -25,8 +25,10 @@ from tilesegm.source.names import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
 
-__all__ = ["MapFacts", "check_finished", "digest", "is_map", "read_map_facts"]
+__all__ = ["CLEANED", "MapFacts", "check_finished", "digest", "is_map", "read_map_facts"]
 
+CLEANED = "TILESEGM_CLEANED"
+"""Tag of what `products.clean` did, as JSON."""
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _RUN = "TILESEGM_RUN"
 _TILING = "TILESEGM_TILING"
@@ -66,6 +68,8 @@ class MapFacts:
     """`digest` of all that the result depends on."""
     layer: str = "classes"
     """Read only: layers are told what they are when they are written."""
+    cleaned: str | None = None
+    """Read only: what `products.clean` did to it, as JSON."""
     run: str | None = None
     """How it was made, as JSON; see `segmentation.recipe`."""
 
@@ -74,6 +78,15 @@ class MapFacts:
         """Probability from which on a pixel became class 1 of two, if one decided."""
         found = re.match(r"threshold (0\.\d+)", self.decision or "")
         return float(found[1]) if found else None
+
+    @property
+    def min_confidence(self) -> float | None:
+        """Probability below which pixels are unsure, if the run had such a limit."""
+        try:
+            found = json.loads(self.run or "{}")["options"]["min_confidence"]
+            return None if found is None else float(found)
+        except (LookupError, TypeError, ValueError):
+            return None
 
     @property
     def tags(self) -> dict[str, str]:
@@ -131,6 +144,7 @@ def read_map_facts(image: Any) -> MapFacts:
         decision=tags.get(_DECISION),
         fingerprint=tags.get(_FINGERPRINT),
         layer=tags.get("LAYER", "classes"),
+        cleaned=tags.get(CLEANED),
         run=tags.get(_RUN),
     )
 

@@ -97,7 +97,7 @@ class RowAreas:
         if place.pixel_size is not None:
             down, across = place.pixel_size
             return cls("um2", ones * down * across, "by the size of pixels that the slide tells")
-        return cls("px", ones, "in pixels: the map does not tell their size")
+        return cls("px", ones, f"in pixels: {_why_unknown(place)}")
 
 
 def _zone(latitudes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -109,6 +109,18 @@ def _zone(latitudes: NDArray[np.float64]) -> NDArray[np.float64]:
     sines = math.sqrt(squared) * np.sin(np.radians(latitudes))
     q = sines / (1 - sines**2) + np.arctanh(sines)
     return np.asarray(_AXIS**2 * (1 - squared) / (2 * math.sqrt(squared)) * q)
+
+
+def _why_unknown(place: Georeference) -> str:
+    """Say why the pixels of a raster have no known size."""
+    if place.transform is None and (place.gcps or place.rpcs):
+        return "control points alone tell where the map lies; gdalwarp makes a grid of it"
+    crs = parse_crs(place.crs) if place.transform is not None and place.crs is not None else None
+    if crs is None:
+        return "the map does not tell their size"
+    if turn(crs.to_wkt()) is not None:
+        return "rows of the map run across latitudes; gdalwarp turns it north up"
+    return "the map's coordinates are no metres nor degrees from Greenwich; gdalwarp changes them"
 
 
 def _plane(place: Georeference, crs: CRS) -> PixelSize | None:

@@ -96,6 +96,28 @@ def test_classifications_of_qupath(tmp_path: Path, kinds: tuple[Any, ...]) -> No
     assert set(survey.counts) == {"Tumor", "Stroma"}
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (
+            {"color": [200, 0, 0]},
+            {"colorRGB": -16711936},
+            {"Tumor": "#C80000", "Stroma": "#00FF00"},
+        ),
+        ({"color": [200, 0, 0]}, {}, {"Tumor": "#C80000"}),
+        ({"color": [200, 0, 0]}, {"color": [200, 0, 0]}, {}),
+        ({"color": [200, 0, 256]}, {"color": "red"}, {}),
+    ],
+    ids=["both", "one", "equal", "garbled"],
+)
+def test_classes_keep_the_colours_of_qupath(
+    tmp_path: Path, first: Any, second: Any, expected: dict[str, str]
+) -> None:
+    kinds = ({"name": "Tumor", **first}, {"name": "Stroma", **second}, None)
+    path = properties(tmp_path / "a.geojson", *kinds)
+    assert survey_labels([str(path)], "kind").colours == expected
+
+
 @pytest.mark.parametrize("archived", [False, True])
 def test_a_bare_array_of_features_is_read(tmp_path: Path, archived: bool) -> None:
     """As `GsonTools` of QuPath writes a list of annotations, with a byte-order mark and blanks."""

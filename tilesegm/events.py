@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tilesegm.shown import without_secrets
 
 __all__ = [
     "EpochEnded",
     "Event",
+    "Listener",
     "Noted",
     "OnEvent",
     "PixelsDone",
@@ -90,6 +91,25 @@ class Noted:
 
 Event = RunStarted | PixelsDone | StageStarted | StageProgress | EpochEnded | Noted | RunEnded
 OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Passes events on, and keeps what they noted for who did not listen."""
+
+    on_event: OnEvent
+    heard: list[str] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        if isinstance(event, Noted):
+            self.heard.append(event.text)
+        self.on_event(event)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noted, each once."""
+        return tuple(dict.fromkeys(self.heard))
 
 
 def ignore(event: Event) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ def table(path: Path, values: np.ndarray) -> Path:
     return write_polygons(path, SHAPES[: len(values)], values)
 
 
-def read(path: Path, *values: Any, **options: Any) -> list[int]:
+def read(path: Path | str, *values: Any, **options: Any) -> list[int]:
     """Class ids at the squares."""
     given = classes(*values, attribute="kind", **options)
     labels = open_labels(str(path), given, image_info(20, 30))
@@ -92,6 +94,49 @@ def test_classifications_of_qupath(tmp_path: Path, kinds: tuple[Any, ...]) -> No
     assert read(path, "Tumor", "Stroma")[:3] == [0, 1, IGNORE]
     survey = survey_labels([str(path)], "kind")
     assert set(survey.counts) == {"Tumor", "Stroma"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (
+            {"color": [200, 0, 0]},
+            {"colorRGB": -16711936},
+            {"Tumor": "#C80000", "Stroma": "#00FF00"},
+        ),
+        ({"color": [200, 0, 0]}, {}, {"Tumor": "#C80000"}),
+        ({"color": [200, 0, 0]}, {"color": [200, 0, 0]}, {}),
+        ({"color": [200, 0, 256]}, {"color": "red"}, {}),
+    ],
+    ids=["both", "one", "equal", "garbled"],
+)
+def test_classes_keep_the_colours_of_qupath(
+    tmp_path: Path, first: Any, second: Any, expected: dict[str, str]
+) -> None:
+    kinds = ({"name": "Tumor", **first}, {"name": "Stroma", **second}, None)
+    path = properties(tmp_path / "a.geojson", *kinds)
+    assert survey_labels([str(path)], "kind").colours == expected
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_bare_array_of_features_is_read(tmp_path: Path, archived: bool) -> None:
+    """As `GsonTools` of QuPath writes a list of annotations, with a byte-order mark and blanks."""
+    path = properties(tmp_path / "a.geojson", QUPATH, {"name": "Stroma"})
+    features = json.dumps(json.loads(path.read_text())["features"], indent=1)
+    path.write_text(f"\ufeff\n {features}\n")
+    if archived:
+        with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+            archive.write(path, "a.geojson")
+        path = tmp_path / "a.zip"
+    assert read(f"{path}|crs=EPSG:32633", "Tumor", "Stroma")[:3] == [0, 1, IGNORE]
+
+
+@pytest.mark.parametrize(("text", "said"), [("[ ]", "no features"), ("[1]", "no vector file")])
+def test_arrays_without_features_are_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(text)
+    with pytest.raises(SourceError, match=said):
+        read(path, "Tumor", "Stroma")
 
 
 def test_subclasses_and_keys_of_json(tmp_path: Path) -> None:

@@ -10,15 +10,19 @@ from pathlib import Path
 import numpy as np
 import pyproj
 import pytest
+import tifffile
 from affine import Affine
 
+import tilesegm as ts
 from tests.images import GEO, write
 from tilesegm.cartography.class_map import ShownMap
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.products.adjusted import adjust_areas, read_confusion
 from tilesegm.products.areas import adjusted, areas_csv, measure_areas
 from tilesegm.products.class_map import MapOptions
+from tilesegm.products.clean import CleanOptions, clean
 from tilesegm.products.extent import Extent
+from tilesegm.source.open import open_source
 
 IDS = np.array([[0, 0, 1, 255], [0, 2, 2, 1]], np.uint8)
 
@@ -160,7 +164,6 @@ def test_why_areas_are_in_pixels_is_said(
 
 
 def test_pictures_in_a_folder_are_no_maps(tmp_path: Path) -> None:
-    import tilesegm as ts
     from tilesegm.cartography.quicklook import write_quicklook
     from tilesegm.products.area_files import find_maps
 
@@ -174,3 +177,24 @@ def test_pictures_in_a_folder_are_no_maps(tmp_path: Path) -> None:
     paths, left = find_maps([str(maps)])
     assert paths == [str(maps / "a.png"), str(maps / "b.tif")]
     assert left == f"{maps / 'c.png'}: pictures of maps are left out"
+
+
+def test_areas_of_a_slide_are_in_micrometres(tmp_path: Path) -> None:
+    """Of 0.5 by 0.25 µm a pixel has 0.125 µm², in the map, its overview and what is made of it."""
+    slide, output = tmp_path / "slide.ome.tif", tmp_path / "map.tif"
+    size = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.25}
+    tifffile.imwrite(slide, np.zeros((600, 1300), np.uint8), ome=True, metadata=size)
+    ts.segment(str(slide), lambda x: np.concatenate([x + 1, x], -1), output)
+    cleaned = tmp_path / "clean.tif"
+    clean(output, cleaned, CleanOptions(majority=Extent.length("3", "--majority")))
+    for path in (output, cleaned):
+        found = measure_areas(path)
+        assert found.unit == "um2"
+        assert found.areas[0] == pytest.approx(600 * 1300 * 0.125, rel=1e-6)
+    with open_source(str(output), level=1) as half:
+        assert half.info.georeference.pixel_size == pytest.approx((0.5, 1.0), rel=1e-6)
+
+
+def test_the_resolution_of_a_photo_is_no_size(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", IDS, resolution=(300, 300), resolutionunit="CENTIMETER")
+    assert measure_areas(tmp_path / "a.tif").unit == "px"

@@ -108,6 +108,18 @@ def test_values_on_another_scale_are_noted(
     assert "means were 2.8e+03, 2.4e+03, 1.6e+03, 1.3e+03" in note
 
 
+def test_results_keep_what_nobody_listened_to(tmp_path: Path, bundle: Path) -> None:
+    """A notebook calls without `on_event`."""
+    image = scene(tmp_path / "a.tif", NAMES, 1e-4, "float32")
+    arrays, files = ts.segment(image, bundle), ts.segment(image, bundle, tmp_path / "map.tif")
+    (note,) = arrays.notes
+    assert "another scale" in note
+    assert "; 1 note)" in repr(arrays)
+    assert files.notes == arrays.notes
+    assert any("another scale" in note for note in files.summary()["notes"])
+    assert ts.segment(scene(tmp_path / "b.tif", NAMES), bundle).notes == ()
+
+
 def test_dark_missing_and_even_images_are_on_the_same_scale(tmp_path: Path, bundle: Path) -> None:
     assert notes(scene(tmp_path / "dark.tif", NAMES, 0.3), bundle) == []
     assert notes(scene(tmp_path / "bright.tif", NAMES, 3), bundle) == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -75,9 +75,6 @@ class ShownMap:
                 f"{len(names)} names are given, and {info.uri} tells {len(facts.classes)} classes; "
                 "give a name for each, or leave --classes out"
             )
-        if facts.georeference.pixel_size is not None:
-            place = replace(info.georeference, pixel_size=facts.georeference.pixel_size)
-            info = replace(info, georeference=place)
         given = {number: rgb for number, rgb in facts.palette.items() if number < _MOST_CLASSES}
         if names is not None:
             known = dict(enumerate(named_classes(names, given or None)))

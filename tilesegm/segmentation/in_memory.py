@@ -9,7 +9,7 @@ from typing import Any
 from tilesegm.engine.plan import Plan
 from tilesegm.engine.run import run_regions
 from tilesegm.errors import BudgetError, SettingsError
-from tilesegm.events import OnEvent, RunEnded, RunStarted
+from tilesegm.events import Listener, OnEvent, RunEnded, RunStarted
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.machine import free_memory
 from tilesegm.segmentation.options import Options
@@ -54,6 +54,7 @@ def segment_in_memory(
         BudgetError: the results do not fit in memory.
     """
     began = time.monotonic()
+    on_event = listener = Listener(on_event)
     with open_work(image, opener, request, on_event) as work:
         plan, info = work.plan, work.plan.info
         _check_memory(plan, request.options.memory)
@@ -75,6 +76,7 @@ def segment_in_memory(
         infinite=tiles.infinite,
         empty=tiles.empty,
         seconds=seconds,
+        notes=listener.notes,
     )
 
 

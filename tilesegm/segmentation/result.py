@@ -34,6 +34,8 @@ class Segmentation:
     """Pixels that an earlier run had finished."""
     seconds: float
     """Wall time of this run, from opening the image to the outputs in place."""
+    notes: tuple[str, ...] = ()
+    """What this run assumed, left out or found wrong, in a line each."""
 
     @property
     def megapixels_per_second(self) -> float:
@@ -50,6 +52,9 @@ class Segmentation:
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
         plan = self.plan
+        # Of a run that was finished before, what its plan tells is all that is known.
+        said = [*plan.info.notes, *notes_of(plan)]
+        said += [note.removeprefix(f"{plan.info.uri}: ") for note in self.notes]
         return {
             "image": plan.info.uri,
             "output": str(self.output),
@@ -66,7 +71,7 @@ class Segmentation:
             "decision": decision_tag(plan) or "argmax",
             "exact": plan.exact,
             "inexact": list(plan.spec.inexact),
-            "notes": [*plan.info.notes, *notes_of(plan)],
+            "notes": list(dict.fromkeys(said)),
             "resumed_pixels": self.resumed,
             "seconds": round(self.seconds, 3),
             "megapixels_per_second": round(self.megapixels_per_second, 3),

@@ -10,7 +10,7 @@ from typing import Any, overload
 from tilesegm.engine.plan import CHUNK
 from tilesegm.engine.run import TileCounts, finished_pixels, run_regions
 from tilesegm.errors import OutputError
-from tilesegm.events import Noted, OnEvent, RunEnded, RunStarted, ignore
+from tilesegm.events import Listener, Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.in_memory import check_without_output, segment_in_memory
@@ -148,6 +148,7 @@ def run_request(
 ) -> Segmentation:
     """Segment one image with the network that ``opener`` gives for it; see `segment`."""
     began = time.monotonic()
+    on_event = listener = Listener(on_event)
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values())
     with open_work(image, opener, request, on_event) as work:
@@ -173,6 +174,7 @@ def run_request(
         empty=tiles.empty,
         resumed=resumed,
         seconds=seconds,
+        notes=listener.notes,
     )
 
 

@@ -45,6 +45,8 @@ class SegmentedImage:
     """Pixels without a class: missing in the image, or outside the area of interest."""
     seconds: float
     """Wall time, from opening the image."""
+    notes: tuple[str, ...] = ()
+    """What was assumed, left out or looks wrong, in a line each."""
 
     @property
     def nodata(self) -> int:
@@ -119,6 +121,7 @@ class SegmentedImage:
             "skipped": self.skipped,
             "infinite_pixels": self.infinite,
             "empty_pixels": self.empty,
+            "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
 
@@ -128,7 +131,8 @@ class SegmentedImage:
         parts = sorted(self.pixels.items(), key=lambda pair: -pair[1])
         told = [f"{visible(name)} {100 * count / total:.0f} %" for name, count in parts[:_LISTED]]
         more = [f"{len(parts) - _LISTED} more"] if len(parts) > _LISTED else []
-        return f"SegmentedImage({height} x {width} px: {', '.join([*told, *more])})"
+        notes = f"; {self._noted}" if self.notes else ""
+        return f"SegmentedImage({height} x {width} px: {', '.join([*told, *more])}{notes})"
 
     def _repr_png_(self) -> bytes:
         """Return a small picture with a legend, which notebooks show."""
@@ -137,7 +141,12 @@ class SegmentedImage:
         infos = self.plan.spec.classes
         seen = np.flatnonzero(np.bincount(ids.ravel(), minlength=len(infos))[: len(infos)])
         panel = Panel(self.plan.info.uri, colour_classes(ids, infos))
-        return encode_png(draw_sheet([[panel]], [infos[number] for number in seen]))
+        note = f"{self._noted}: see .notes of this result" if self.notes else ""
+        return encode_png(draw_sheet([[panel]], [infos[number] for number in seen], note))
+
+    @property
+    def _noted(self) -> str:
+        return f"{len(self.notes)} note{'s'[: len(self.notes) - 1]}"
 
 
 def _decoded(stored: NDArray[Any] | None) -> NDArray[Any] | None:

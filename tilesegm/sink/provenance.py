@@ -46,7 +46,7 @@ class MapFacts:
     """What a map tells about its pixels and its making; absent where it does not."""
 
     georeference: Georeference = field(default_factory=Georeference)
-    """What is written; of what is read the size of a pixel alone: sources read the rest."""
+    """Written only: sources read it."""
     classes: tuple[ClassInfo, ...] = ()
     """One entry per id, from 0; empty when ids have no names."""
     palette: Mapping[int, _Colour] = field(default_factory=dict, compare=False)
@@ -132,7 +132,6 @@ def read_map_facts(image: Any) -> MapFacts:
     stored = _stored(image)
     tags, palette = stored.tags, stored.palette
     return MapFacts(
-        georeference=Georeference(pixel_size=_pixel_size(tags)),
         classes=named_classes(stored.class_names, palette),
         palette=palette,
         version=tags.get("TILESEGM_VERSION"),
@@ -260,18 +259,6 @@ def _tiling_text(layout: TileLayout) -> str:
         f"tile {height} x {width}, overlap {layout.overlap}, margin {layout.margin}, "
         f"blend {layout.blend}, stride {layout.stride}"
     )
-
-
-def _pixel_size(tags: Mapping[str, str]) -> tuple[float, float] | None:
-    """Return micrometres from the resolution of a GeoTIFF of ours; of photos it tells nothing."""
-    names = "TIFFTAG_YRESOLUTION", "TIFFTAG_XRESOLUTION"
-    if "TILESEGM_VERSION" not in tags or not tags.get("TIFFTAG_RESOLUTIONUNIT", "").startswith("3"):
-        return None
-    try:
-        down, across = (1e4 / float(tags[name]) for name in names)
-    except (KeyError, ValueError, ZeroDivisionError):
-        return None
-    return down, across
 
 
 def _layout(text: str) -> TileLayout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tilesegm.source.names import file_of
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
 from tilesegm.source.remote import FetchError, is_http, is_remote, patiently, renewed
+from tilesegm.source.slide import map_pixel_size
 from tilesegm.source.spool import Spool
 
 __all__ = ["RasterSource"]
@@ -85,7 +87,8 @@ class RasterSource(ImageSource):
         missing = Missing.from_options(uri, dtype, options, declared)
         with self._gdal.calls("cannot be described"):
             georeference = georeference_of(dataset)
-        placed = georeference != Georeference()
+        size = self._pixel_size(options.level)
+        placed = georeference != Georeference() or size is not None
         self._orientation = Orientation() if placed else read_orientation(uri, dataset.driver)
         height, width = self._orientation.size(dataset.shape)
         block = dataset.block_shapes[self._bands[0] - 1]
@@ -100,7 +103,7 @@ class RasterSource(ImageSource):
             nodata=missing.nodata[0],
             masked=missing.possible or self.may_mask,
             alpha=self._alpha,
-            georeference=georeference,
+            georeference=replace(georeference, pixel_size=size),
             band_names=tuple(descriptions[n - 1] or f"band {n}" for n in self._bands),
             band_colours=tuple(meanings[n - 1].name for n in self._bands),
             scaling=scaling_of_bands([(scales[n - 1], offsets[n - 1]) for n in self._bands]),
@@ -112,6 +115,15 @@ class RasterSource(ImageSource):
             ),
             files=self._parts(self._files(options.level)),
         ), missing
+
+    def _pixel_size(self, level: int) -> tuple[float, float] | None:
+        """Return micrometres of a pixel of the level that is read; tags tell the full one's."""
+        size = map_pixel_size(self._dataset.tags())
+        if size is None or not level:
+            return size
+        with self._gdal.calls("cannot be opened"), open_quietly(self._name) as full:
+            rows, cols = full.height / self._dataset.height, full.width / self._dataset.width
+        return size[0] * rows, size[1] * cols
 
     def _beside(self, level: int) -> Identity:
         """Tell apart the other files of the image: parts of a mosaic, mask, and overviews if read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -10,7 +11,7 @@ import tifffile
 
 from tilesegm.errors import SourceError
 
-__all__ = ["check_codec", "left_out", "microscope", "pixel_size"]
+__all__ = ["check_codec", "left_out", "map_pixel_size", "microscope", "pixel_size"]
 
 _MICROMETRES = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 _CENTIMETRE, _INCH = 3, 2
@@ -79,6 +80,21 @@ def pixel_size(file: tifffile.TiffFile, series: Any, level: int) -> tuple[float,
         size[0] * (full.imagelength / page.imagelength),
         size[1] * (full.imagewidth / page.imagewidth),
     )
+
+
+def map_pixel_size(tags: Mapping[str, str]) -> tuple[float, float] | None:
+    """Return height and width of a pixel in micrometres from the tags of a map of ours.
+
+    Only `tilesegm` is known to write the resolution for slides alone; of photos it says nothing.
+    """
+    names = "TIFFTAG_YRESOLUTION", "TIFFTAG_XRESOLUTION"
+    if "TILESEGM_VERSION" not in tags or not tags.get("TIFFTAG_RESOLUTIONUNIT", "").startswith("3"):
+        return None
+    try:
+        down, across = (_RESOLUTION_UNIT[_CENTIMETRE] / float(tags[name]) for name in names)
+    except (KeyError, ValueError, ZeroDivisionError):
+        return None
+    return down, across
 
 
 def _ome_size(file: tifffile.TiffFile) -> tuple[float, float] | None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tilesegm.source.annotations.annotated import Annotated
 from tilesegm.source.annotations.opened import open_annotations
 from tilesegm.source.reach import Reach
+from tilesegm.source.vector.feature_array import collected
 from tilesegm.source.vector.listing import ListedLayer, file_state
 from tilesegm.source.vector.shapes import decoded_shapes
 
@@ -91,8 +92,9 @@ def _remembered(layer: ListedLayer, columns: tuple[str, ...] | None, state: Any)
 def _load(layer: ListedLayer, columns: tuple[str, ...] | None, box: Any) -> Features:
     import pyogrio
 
+    opened = collected(layer.dataset, file_state(layer.dataset))
     meta, numbers, encoded, values = pyogrio.raw.read(
-        layer.dataset, layer=layer.name, columns=columns, bbox=box, return_fids=True
+        opened, layer=layer.name, columns=columns, bbox=box, return_fids=True
     )
     if encoded is None:
         encoded = np.full(len(numbers), None)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tilesegm.source.vector.buffer import Buffer
 from tilesegm.source.vector.listing import find_column
-from tilesegm.source.vector.values import plain_values
+from tilesegm.source.vector.values import colours_of, plain_values
 
 __all__ = ["VectorLayer"]
 
@@ -56,3 +56,9 @@ class VectorLayer:
             return ()
         column, path = find_column(attribute, self.attributes) or (attribute, ())
         return plain_values(self.attributes[column], path)
+
+    def colours(self, attribute: str) -> tuple[tuple[int, int, int] | None, ...]:
+        """Return the colour that an attribute gives the class of each polygon, if it does."""
+        if not len(self.polygons) or attribute not in self.attributes:
+            return (None,) * len(self.polygons)
+        return colours_of(self.attributes[attribute])

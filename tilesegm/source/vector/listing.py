@@ -15,6 +15,7 @@ from tilesegm.source.projection import parse_crs
 from tilesegm.source.vector.address import PIXELS, VectorAddress
 from tilesegm.source.vector.calls import vector_calls
 from tilesegm.source.vector.degrees import Extent
+from tilesegm.source.vector.feature_array import collected
 
 __all__ = ["ListedLayer", "file_state", "find_column", "layer_extents", "list_layers"]
 
@@ -100,14 +101,16 @@ def file_state(dataset: str) -> Any:
 def _layers(dataset: str, state: Any) -> tuple[tuple[str, str | None], ...]:
     import pyogrio
 
-    return tuple((str(name), kind) for name, kind in pyogrio.list_layers(dataset))
+    opened = collected(dataset, state)
+    return tuple((str(name), kind) for name, kind in pyogrio.list_layers(opened))
 
 
 @lru_cache(maxsize=64)
 def _info(dataset: str, layer: str, with_bounds: bool, state: Any) -> dict[str, Any]:
     import pyogrio
 
-    info: dict[str, Any] = pyogrio.read_info(dataset, layer=layer, force_total_bounds=with_bounds)
+    opened = collected(dataset, state)
+    info: dict[str, Any] = pyogrio.read_info(opened, layer=layer, force_total_bounds=with_bounds)
     return info
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["plain_values"]
+__all__ = ["colours_of", "plain_values"]
 
 
 def plain_values(column: NDArray[Any], path: tuple[str, ...] = ()) -> tuple[int | str | None, ...]:
@@ -29,6 +29,28 @@ def plain_values(column: NDArray[Any], path: tuple[str, ...] = ()) -> tuple[int 
         texts = np.datetime_as_string(column, unit="D" if midnight.all() else "s")
         return tuple(None if text == "NaT" else str(text) for text in texts)
     return tuple(_plain(value, path) for value in column.tolist())
+
+
+def colours_of(column: NDArray[Any]) -> tuple[tuple[int, int, int] | None, ...]:
+    """Return the colour that QuPath gives each class, None where there is none.
+
+    Args:
+        column: JSON objects with ``color``, or with ``colorRGB`` of older versions.
+    """
+    return tuple(_colour(_object(str(value)) or {}) for value in column.tolist())
+
+
+def _colour(held: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    packed = held.get("colorRGB")
+    # A signed integer of 32 bits, alpha first.
+    parts = [packed >> 16 & 255, packed >> 8 & 255, packed & 255] if type(packed) is int else None
+    parts = held.get("color", parts)
+    if not isinstance(parts, list) or len(parts) != 3:
+        return None
+    if not all(type(part) is int and 0 <= part < 256 for part in parts):
+        return None
+    red, green, blue = parts
+    return red, green, blue
 
 
 def _plain(value: Any, path: tuple[str, ...]) -> int | str | None:

@@ -65,7 +65,7 @@ class LabelSurvey:
     counts: dict[int | str, int]
     """Pixels of each value, or millionths of the area of all polygons, in the order of values."""
     colours: dict[int | str, str]
-    """``"#RRGGBB"`` of values that a palette gives one."""
+    """``"#RRGGBB"`` of values that a palette, or the classification of polygons, gives one."""
     attribute: str | None = None
     """Attribute that holds the class of polygons."""
     census: Census = field(default_factory=Census)
@@ -236,6 +236,7 @@ def _survey_polygons(
 ) -> LabelSurvey:
     drawn = None if buffer is None else Buffer.parse(buffer)
     areas: Counter[int | str] = Counter()
+    colours: dict[int | str, str] = {}
     readings = []
     polygons = 0
     for path in paths:
@@ -255,6 +256,9 @@ def _survey_polygons(
                 if value is not None:
                     areas[value] += area
                     polygons += 1
+            for value, colour in zip(values, layer.colours(attribute), strict=True):
+                if value is not None and colour is not None:
+                    colours.setdefault(value, "#{:02X}{:02X}{:02X}".format(*colour))
             unnamed = [
                 (layer.name, feature)
                 for feature, value in zip(layer.features.tolist(), values, strict=True)
@@ -281,7 +285,7 @@ def _survey_polygons(
     return LabelSurvey(
         "polygons",
         millionths,
-        {},
+        colours if len(set(colours.values())) == len(colours) else {},
         attribute,
         readings=tuple(readings),
         doubts=doubts,

@@ -47,10 +47,11 @@ def test_both_languages_have_the_same_commands_and_headings() -> None:
 
 
 def needs_a_network(words: list[str]) -> bool:
-    """Tell commands that build, load or score a network from those that look at data."""
-    return words[1] in ("predict", "plan", "audit", "evaluate", "losses") or (
-        words[1] == "train" and words[2].endswith(".yaml")
-    )
+    """Tell commands that build, load or score a network, or take its maps, from others."""
+    if words[1] == "losses":
+        return words[2] in ("audit", "compare")
+    looks = words[1] in ("demo", "train") and not words[2].endswith(".yaml")
+    return not looks
 
 
 def follow(run: Cli, page: Page, *, networks: bool) -> None:
@@ -85,5 +86,8 @@ def test_every_command_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     follow(cli, ENGLISH, networks=True)
-    for made in ("voc.html", "scores.json", "scene_classes.tif", "scales.tif"):
+    made_by_all = (
+        "voc.html areas.csv scores.json scene_classes.tif scales.tif tile.gpkg tile.png tile.html"
+    )
+    for made in made_by_all.split():
         assert Path(made).stat().st_size

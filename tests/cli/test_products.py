@@ -88,6 +88,11 @@ def test_areas_are_corrected_by_an_evaluation(cli: Cli, tmp_path: Path) -> None:
         9600 * 1.96 * (1 / 3) * (29 / 32 * 3 / 32 / 31) ** 0.5
     )
     assert "drawn at random" in said.err
+    write(tmp_path / "again.tif", IDS, **GEO)
+    words = ("--evaluation", tmp_path / "e.json", "--classes", "sea,tree,hut")
+    said = cli("areas", path, tmp_path / "again.tif", *words)
+    both = said.out.partition("all 2 maps")[2]
+    assert "5,800" in both or "0.58" in both
 
 
 def test_clean_says_what_it_changed(cli: Cli, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.events import PixelsDone, RunStarted, StageProgress, StageStarted
+from tilesegm.events import Noted, PixelsDone, RunStarted, StageProgress, StageStarted
 
 
 class Clock:
@@ -74,3 +74,12 @@ def test_quiet_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
         clock.now += 100
         progress(PixelsDone(50))
     assert lines_of(capsys) == []
+
+
+def test_a_note_that_holds_for_many_images_is_printed_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ProgressBar() as progress:
+        for text in ("classes: offsets 1, 0", "b.tif: no nodata", "classes: offsets 1, 0"):
+            progress(Noted(text))
+    assert lines_of(capsys) == ["note: classes: offsets 1, 0", "note: b.tif: no nodata"]

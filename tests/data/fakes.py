@@ -23,6 +23,7 @@ class Info:
     width: int
     identity: tuple[tuple[str, str], ...]
     weight: float = 1.0
+    image: str = ""
 
 
 class MemoryScenes:

@@ -77,3 +77,17 @@ def test_a_map_of_no_scene_is_refused(tmp_path: Path, split: Path) -> None:
     pairs = [MapPair(str(write(tmp_path / "c.tif", ids)), ids)]
     with pytest.raises(SettingsError, match=r"of image 'c'\) fits no scene .* site_1, b"):
         take_held_out(pairs, split)
+
+
+def test_maps_are_found_by_the_image_of_a_scene_whose_name_is_a_part(tmp_path: Path) -> None:
+    scenes = (SplitScene("3", 40, 60, "图 4_3"), SplitScene("01_01", 40, 60, "tile_01_01"))
+    pieces = tuple(Piece(scene.name, scene.window, fold) for fold, scene in enumerate(scenes))
+    made = Split(strategy="image", folds=2, buffer=4, seed=0, scenes=scenes, pieces=pieces)
+    save_split(made, tmp_path / "split.json")
+    ids = np.zeros((40, 60), np.uint8)
+    names = ("图 4_3_classes", "tile_01_01_classes")
+    pairs = [MapPair(str(write(tmp_path / f"{name}.tif", ids)), ids) for name in names]
+    for fold, pair in enumerate(pairs):
+        assert [
+            kept.prediction for kept in take_held_out(pairs, tmp_path / "split.json", fold).pairs
+        ] == [pair.prediction]

@@ -219,3 +219,8 @@ def test_files_of_other_kinds_are_known_by_their_names(
     (tmp_path / name).write_text("{}")
     with pytest.raises(SourceError, match=words):
         open_source(tmp_path / name)
+
+
+def test_a_folder_is_called_one(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="it is a folder: give one of the files in it"):
+        open_source(tmp_path)

@@ -87,7 +87,8 @@ def areas(
         elif not quiet:
             PlainConsole().print(_table(one))
     if len(measured) > 1 and not as_json and not quiet and len({_key(m) for m in measured}) == 1:
-        PlainConsole().print(_table(_sum(measured)))
+        total = _sum(measured)
+        PlainConsole().print(_table(total if known is None else adjusted(total, *known)))
 
 
 _SAMPLE = (

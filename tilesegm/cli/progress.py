@@ -54,6 +54,7 @@ class ProgressBar(Closing):
         self._total = self._start = self._completed = 0.0
         self._began = self._due = 0.0
         self._lines = 0
+        self._noted: set[str] = set()
 
     def __call__(self, event: Event) -> None:
         """Report an event of the engine."""
@@ -68,7 +69,8 @@ class ProgressBar(Closing):
             case StageProgress():
                 self._completed = event.fraction
                 self._update("")
-            case Noted() if self._notes:
+            case Noted() if self._notes and event.text not in self._noted:
+                self._noted.add(event.text)  # once, also where it holds for many images
                 self.say(f"note: {event.text}")
 
     def close(self) -> None:

@@ -47,6 +47,8 @@ class SceneInfo:
     differ."""
     weight: float = 1.0
     """How often a pixel is drawn for training, compared with those of other scenes."""
+    image: str = ""
+    """Name of the image without folder and suffix."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
 from tilesegm.source.band_names import is_reordered
 from tilesegm.source.base import ImageInfo, Pixels
+from tilesegm.source.names import stem_of
 from tilesegm.source.vector.reading import Reading, tell, tell_bare
 
 __all__ = ["Scenes"]
@@ -73,6 +74,7 @@ class _Scene:
                 width=image.width,
                 identity=opened.identity,
                 weight=entry.weight,
+                image=stem_of(image.uri),
             ),
             image=image,
             copies_image=copies_image,

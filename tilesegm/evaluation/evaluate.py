@@ -134,7 +134,8 @@ def evaluate_many(
     began = time.monotonic()
     options = options or EvaluationOptions()
     inspected = [
-        inspect_pair(pair, options.classes, options.labels, options.nodata) for pair in pairs
+        inspect_pair(pair, options.classes, options.labels, options.nodata, options.values)
+        for pair in pairs
     ]
     if not inspected:
         raise InputError(

@@ -21,8 +21,8 @@ def take_held_out(
 ) -> FolderPairs:
     """Keep the pixels of maps that a training run held out.
 
-    A map belongs to the scene of the same size whose name is that of the map's image, or to the
-    only scene of the split.
+    A map belongs to the scene of the same size whose image, or else whose name, is called as the
+    map's image is, or to the only scene of the split.
 
     Args:
         pairs: maps with their truth.
@@ -71,6 +71,9 @@ def _scene_of(pair: MapPair, split: Split, path: str | Path) -> str:
     alike = [scene for scene in split.scenes if (scene.height, scene.width) == (height, width)]
     named = [s for s in alike if image_name(s.name.rpartition("/")[2]) == image]
     exact = [s for s in alike if s.name in (image, image.replace("_", "/"))] or named
+    of_image = [s for s in alike if s.image and image_name(s.image) == image]
+    if len(of_image) == 1 or not exact:  # a name may be a mere part of the image's, such as 3
+        exact = of_image
     if len(split.scenes) == 1 and alike:
         exact = alike
     if len(exact) != 1:

@@ -10,6 +10,7 @@ from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.values import Census, count_values
 from tilesegm.data.settings import LabelSettings
 from tilesegm.errors import InputError
+from tilesegm.evaluation.class_order import check_order, match_labels
 from tilesegm.evaluation.inputs import InspectedPair, MapPair
 from tilesegm.evaluation.reader import PairReader, open_prediction, open_truth
 from tilesegm.metrics.evaluation import Decided
@@ -27,6 +28,7 @@ def inspect_pair(
     classes: tuple[str, ...] | int | None,
     labels: LabelSettings | None,
     nodata: Nodata | None = None,
+    values: tuple[int, ...] = (),
 ) -> InspectedPair:
     """Find out the grid and the classes of a pair, and check that its parts fit each other.
 
@@ -35,16 +37,23 @@ def inspect_pair(
         classes: names or number of classes; from ``labels`` or the prediction when not given.
         labels: how the truth is read, if it is no raster of ids.
         nodata: value of missing pixels of the truth, in place of its own.
+        values: those of the truth in the order of classes, if the user gives them.
 
     Raises:
-        InputError: a part cannot be read or does not fit the prediction, or classes are neither
-            given nor told by the prediction.
+        InputError: a part cannot be read or does not fit the prediction, classes are neither given
+            nor told by the prediction, or truth and prediction number them differently.
     """
     with open_source(given.prediction) as source:
         info = source.info
     facts = read_map_facts(given.prediction)
+    told = tuple(one.name for one in facts.classes)
+    notes: tuple[str, ...] = ()
+    if labels is not None and told and classes is None:  # what the user gives settles it
+        labels, notes = match_labels(labels, told, info.uri)
     if classes is None and labels is not None:
         classes = tuple(label.name for label in labels.classes)
+    if classes is None and not values:
+        _check_truth(given, told, info.uri)
     names = _class_names(info.uri, classes, facts)
     inspected = InspectedPair(
         given=given,
@@ -58,7 +67,19 @@ def inspect_pair(
         decision=Decided(facts.decision, facts.threshold),
     )
     with closing(PairReader(inspected)) as reader:
-        return replace(inspected, notes=(*_exchanged(given), *reader.notes))
+        return replace(inspected, notes=(*_exchanged(given), *notes, *reader.notes))
+
+
+def _check_truth(given: MapPair, names: tuple[str, ...], uri: str) -> None:
+    """Refuse a truth of ids that tells its classes, and numbers them in another way."""
+    truth = given.truth
+    if not isinstance(truth, str | os.PathLike) or is_vector(os.fspath(truth)):
+        return
+    own = tuple(one.name for one in read_map_facts(truth).classes)
+    fix = "give --values with the truth's ids in the order of the prediction's classes"
+    if set(own) == set(names):
+        fix = f"give --values {','.join(str(own.index(name)) for name in names)}"
+    check_order(names, own, uri, os.fspath(truth), fix)
 
 
 def _exchanged(given: MapPair) -> tuple[str, ...]:

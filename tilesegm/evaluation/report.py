@@ -92,7 +92,9 @@ def write_evaluation_report(
         if drawing in worst or any(drawing.image is image for image, _ in blocks)
     ]
     for done, drawing in enumerate(drawn, 1):
-        inspected = inspect_pair(drawing.pair, options.classes, options.labels, options.nodata)
+        inspected = inspect_pair(
+            drawing.pair, options.classes, options.labels, options.nodata, options.values
+        )
         side = block_side(inspected, options.measures.block)
         with closing(PairReader(inspected, reading)) as reader:
             read = partial(reader.read, halo=0)
@@ -154,9 +156,12 @@ def _colours(
     """Take colours from the labels' settings, the prediction or the truth, or make some up."""
     if options.labels is not None:
         infos = class_infos(options.labels)
+        by_name = {info.name: info for info in infos}
         if len(infos) == len(names):
+            known = by_name.keys() == set(names)
+            found = [by_name[name] for name in names] if known else infos
             return tuple(
-                ClassInfo(name, info.colour) for name, info in zip(names, infos, strict=True)
+                ClassInfo(name, info.colour) for name, info in zip(names, found, strict=True)
             )
     palette = read_map_facts(pair.prediction).palette or read_map_facts(pair.truth).palette
     given = {number: rgb for number, rgb in palette.items() if number < len(names)}

@@ -257,6 +257,8 @@ def _explain(uri: str, trouble: str, error: Exception) -> str:
 
 def _instead(uri: str) -> str:
     """Say what a file that is no image seems to be, and where it belongs."""
+    if os.path.isdir(uri):
+        return "; it is a folder: give one of the files in it"
     suffix = PurePath(uri.partition("|")[0]).suffix.lower()
     if is_vector(uri) and suffix not in (".csv", ".json", ".zip"):
         return "; it seems to hold polygons, which are given as labels or area of interest"

@@ -92,7 +92,12 @@ def _parse(content: dict[str, Any]) -> Split:
         buffer=_whole(content["buffer"]),
         seed=_whole(content["seed"]),
         scenes=tuple(
-            SplitScene(str(scene["name"]), _whole(scene["height"]), _whole(scene["width"]))
+            SplitScene(
+                str(scene["name"]),
+                _whole(scene["height"]),
+                _whole(scene["width"]),
+                str(scene.get("image", "")),
+            )
             for scene in content["scenes"]
         ),
         pieces=tuple(
@@ -174,7 +179,7 @@ def _in_order(split: Split, scenes: Sequence[SplitScene], path: Path) -> Split:
                 f"split {path} has scene {name!r} with {_size(of_split[name])} pixels and the "
                 f"image has {_size(scene)}; make a new split, or use the image that it was made for"
             )
-    return replace(split, scenes=tuple(scenes))
+    return replace(split, scenes=tuple(of_split[scene.name] for scene in scenes))
 
 
 def _size(scene: SplitScene) -> str:

@@ -86,7 +86,9 @@ def make_split(
         folds=settings.folds,
         buffer=buffer,
         seed=settings.seed,
-        scenes=tuple(SplitScene(info.name, info.height, info.width) for info in scenes.infos),
+        scenes=tuple(
+            SplitScene(info.name, info.height, info.width, info.image) for info in scenes.infos
+        ),
         pieces=tuple(sorted(pieces, key=lambda piece: place[piece.scene])),
     )
     for name, found in places.items():

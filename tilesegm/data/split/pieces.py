@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
@@ -40,6 +40,8 @@ class SplitScene:
     name: str
     height: int
     width: int
+    image: str = field(default="", compare=False)
+    """Name of its image without folder and suffix; empty in files that do not tell it."""
 
     @property
     def window(self) -> Window:

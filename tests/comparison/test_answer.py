@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tilesegm.comparison.answer import Answer, Gathered, answer, gather
+from tilesegm.comparison.answer import Answer, Gathered, answer, chance_words, gather
 from tilesegm.comparison.look import Look
 from tilesegm.comparison.measures import Measure
 from tilesegm.comparison.plan import Trial
@@ -40,7 +40,22 @@ def test_a_gain_is_taken_within_pairs_of_seed_and_unit() -> None:
     assert found.sentences() == [
         "dice is best.",
         "ce is worse than dice, beyond chance.",
-        "The probability that dice is really the best of them is 100%.",
+        "The probability that dice is really the best of them is >99%.",
+        "With 2 repeats this knows little of how much training differs from seed to seed; more "
+        "seeds (--seeds) tell.",
+    ]
+
+
+def test_only_three_repeats_and_more_speak_of_training_without_a_warning() -> None:
+    rows = {"ce": [[10, 50], [20, 60], [30, 70]], "dice": [[11, 51], [21, 61], [31, 71]]}
+    assert not any("--seeds" in text for text in compared(rows).sentences())
+    one = compared({name: found[:1] for name, found in rows.items()})
+    assert "With 1 repeat this knows little" in one.sentences()[-1]
+
+
+def test_a_chance_is_never_told_as_certain() -> None:
+    assert [chance_words(part) for part in (0, 0.004, 0.006, 0.5, 0.994, 1, float("nan"))] == [
+        *("<1%", "<1%", "1%", "50%", "99%", ">99%", "–")
     ]
 
 

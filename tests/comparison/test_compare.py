@@ -189,6 +189,8 @@ def test_a_run_that_fails_stands_in_its_row_and_the_others_go_on(cli: Cli, confi
         (("--vary", LOSSES, "--steps", "5", "--budget", "1h"), ("give one",)),
         (("--vary", LOSSES, "--budget", "soon"), ("no time", "45min")),
         (("--vary", LOSSES, "--rank-by", "miou"), ("did you mean mean_iou",)),
+        (("--vary", LOSSES, "--rank-by", "cldice"), ("--rank-by cldice", "such as --thin 1")),
+        (("--vary", LOSSES, "--rank-by", "mean_iou+object_f1"), ("such as --objects 1",)),
         (("--vary", LOSSES, "--thin", "3"), ("thin names class 3", "from 0 to 2")),
         (("--vary", "model.depth=2,deep"), ("model.depth", "deep")),
     ],

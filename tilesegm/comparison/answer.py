@@ -12,7 +12,7 @@ from tilesegm.comparison.look import Look
 from tilesegm.comparison.measures import Measure, Parts, scores_of
 from tilesegm.comparison.plan import Trial
 
-__all__ = ["Answer", "Gain", "Gathered", "answer", "gather"]
+__all__ = ["Answer", "Gain", "Gathered", "answer", "chance_words", "gather"]
 
 Array = NDArray[np.float64]
 
@@ -20,6 +20,8 @@ _DRAWS = 2000
 _CHUNK = 100
 """Resamples that are summed at once."""
 _LEVEL = 0.95
+_FEW = 3
+"""Repeats below which intervals say little of training."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,24 @@ class Answer:
             said.append(f"{_listed(worse)} {verb} worse than {self.best}, beyond chance.")
         said.append(
             f"The probability that {self.best} is really the best of them is "
-            f"{self.chances[best]:.0%}."
+            f"{chance_words(self.chances[best])}."
         )
+        if self.repeats < _FEW:
+            number = "1 repeat" if self.repeats == 1 else f"{self.repeats} repeats"
+            said.append(
+                f"With {number} this knows little of how much training differs from seed to "
+                "seed; more seeds (--seeds) tell."
+            )
         return said
+
+
+def chance_words(chance: float) -> str:
+    """Return a chance in percent; so many draws can show neither 0 nor 100."""
+    if np.isnan(chance):
+        return "–"
+    if chance < 0.005:
+        return "<1%"
+    return f"{chance:.0%}" if chance < 0.995 else ">99%"
 
 
 def gather(looks: Mapping[Trial, Look], names: Sequence[str], kind: str) -> Gathered:

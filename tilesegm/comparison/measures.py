@@ -42,6 +42,8 @@ class Measure:
     """1 where high is good, -1 where low is."""
     unit: str = "points"
     """Points are hundredths of the score; ``px`` are pixels."""
+    needs: str = ""
+    """Option without whose classes it is not counted; empty where it always is."""
 
 
 def _class_mean(values: Array, there: NDArray[np.bool_]) -> Array:
@@ -96,8 +98,8 @@ MEASURES = {
         Measure("boundary_iou", "boundary IoU", "bands", _iou),
         Measure("boundary_f1", f"boundary F1 at {TOLERANCE:g} px", "near", _f1_of_borders),
         Measure("hausdorff95", "Hausdorff 95 %", "distances", _hausdorff, -1, "px"),
-        Measure("cldice", "clDice", "skeletons", _centre_lines),
-        Measure("object_f1", "F1 of objects", "objects", _dice),
+        Measure("cldice", "clDice", "skeletons", _centre_lines, needs="thin"),
+        Measure("object_f1", "F1 of objects", "objects", _dice, needs="objects"),
         Measure("calibration_error", "calibration error", "confidence", _calibration, -1),
     )
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tilesegm.comparison.answer import Answer, Gain
+from tilesegm.comparison.answer import Answer, Gain, chance_words
 from tilesegm.comparison.dropping import KEPT, LEAST
 from tilesegm.comparison.ground import Ground
 from tilesegm.comparison.look import Look
@@ -93,15 +93,9 @@ def _add_protocol(page: Page, findings: Findings) -> None:
         f"{len(plan.names)} values, {seeds} {'seed' if seeds == 1 else 'seeds'}, {folds} "
         f"{'fold' if folds == 1 else 'folds'}; {plan.steps:,} updates a run. Scored on "
         f"{ground.decided_on}. Intervals hold 95 % of {found.units} units and {found.repeats} "
-        "repeats that are drawn again with replacement, the same for all: what makes a seed or a "
+        f"{'repeat' if found.repeats == 1 else 'repeats'} that are drawn again with replacement, the same for all: what makes a seed or a "
         "place hard for all cancels out."
     )
-    if found.repeats < 3:
-        page.text(
-            f"With {found.repeats} {'repeat' if found.repeats == 1 else 'repeats'} an interval "
-            "knows little of how much training differs from seed to seed; more seeds (--seeds) "
-            "tell."
-        )
     if len(plan.rungs) > 1:
         looks = ", ".join(map(str, plan.rungs[:-1]))
         page.text(
@@ -125,8 +119,7 @@ def _add_scores(page: Page, findings: Findings) -> None:
     rows: list[list[object]] = []
     for number in found.order:
         cells = [_spread(found.scores[m.name][number], m) for m in found.measures]
-        chance = found.chances[number]
-        shown = "–" if np.isnan(chance) else f"{chance:.0%}"
+        shown = chance_words(found.chances[number])
         rows.append([found.names[number], f"{found.ranked[number]:.2f}", *cells, shown])
     titles = [m.title + (" (px)" if m.unit == "px" else "") for m in found.measures]
     page.table(["", "rank by", *titles, "chance to be best"], rows)

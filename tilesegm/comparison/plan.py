@@ -51,7 +51,12 @@ class ComparisonOptions:
     def __post_init__(self) -> None:
         in_range("seeds", self.seeds, 1, what="a number of runs")
         in_range("steps", self.steps, 1, what="updates of a run")
-        rank_measures(self.rank_by)
+        for measure in rank_measures(self.rank_by):
+            if measure.needs and not getattr(self, measure.needs):
+                raise SettingsError(
+                    f"--rank-by {self.rank_by}: {measure.name} is counted of the classes that "
+                    f"--{measure.needs} names; give their ids, such as --{measure.needs} 1"
+                )
 
 
 @dataclass(frozen=True)

@@ -211,6 +211,20 @@ def test_simplified_polygons_leave_no_gap_and_do_not_overlap(tmp_path: Path) -> 
     assert columns["area_m2"].sum() == 100 * ids.size
 
 
+def test_areas_that_simplification_changes_are_said(tmp_path: Path) -> None:
+    ids = np.ones((20, 20), np.uint8)
+    ids[8:10, 8:10] = 2  # of a square a triangle is left, half as large
+    path = write(tmp_path / "map.tif", ids, **GEO)
+    for tolerance, count in (("0.5", 0), ("3", 1)):
+        simplify = Extent.length(tolerance, "--simplify")
+        done = polygonize(path, tmp_path / "p.gpkg", options(simplify=simplify))
+        columns, shapes, _ = read(tmp_path / "p.gpkg")
+        own = columns["class_id"] == 2
+        assert columns["area_m2"][own].tolist() == [400]
+        assert shapely.area(shapes[own]).tolist() == [400 / (1 + count)]
+        assert sum("than the pixels: " in one and "-50.0%" in one for one in done.notes) == count
+
+
 def test_simplification_that_drops_a_class_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,7 +24,7 @@ from tilesegm.products.objects import Objects, find_objects
 from tilesegm.products.polygon_table import PolygonTable, Shapes, attributes_of
 from tilesegm.products.polygons import trace_objects
 from tilesegm.products.selection import Selection, select
-from tilesegm.products.simplify import simplify_outlines
+from tilesegm.products.simplify import simplify_outlines, told_change
 from tilesegm.products.workplace import check_target, put, workplace
 from tilesegm.shown import line_of
 from tilesegm.source.base import Georeference
@@ -156,6 +156,10 @@ def polygonize(
             shapes: Shapes = outlines.batches
             if tolerance:
                 simple = simplify_outlines(outlines, objects.ids, classes, tolerance)
+                changed = told_change(simple, objects.ids, objects.pixels, classes)
+                if changed:
+                    notes.append(changed)
+                    on_event(Noted(changed))
 
                 def shapes() -> Iterator[tuple[slice, NDArray[Any]]]:
                     yield slice(None), simple

@@ -13,8 +13,10 @@ from tilesegm.errors import BudgetError, InputError
 from tilesegm.products.polygons import Outlines
 from tilesegm.segmentation.machine import machine_memory
 
-__all__ = ["simplify_outlines"]
+__all__ = ["simplify_outlines", "told_change"]
 
+_WORTH_TELLING = 0.01
+"""Part by which simplifying changes the area of a class before it is said."""
 _VERTEX_BYTES = 600
 """Most memory per vertex while polygons are simplified, measured on class maps."""
 
@@ -60,3 +62,36 @@ def simplify_outlines(
             f"--simplify would drop all polygons of {counts}; take a smaller tolerance"
         )
     return simple
+
+
+def told_change(
+    simple: NDArray[Any],
+    ids: NDArray[np.int32],
+    pixels: NDArray[np.int64],
+    classes: Sequence[ClassInfo],
+) -> str:
+    """Say which classes simplified polygons make larger or smaller by one percent or more.
+
+    Args:
+        simple: ``(n,)`` polygons in pixel coordinates.
+        ids: ``(n,)`` class of each polygon.
+        pixels: ``(n,)`` pixels of each object, before its outline was simplified.
+        classes: of the map.
+    """
+    import shapely
+
+    had = np.bincount(ids, pixels)
+    there = np.flatnonzero(had)
+    changes = np.bincount(ids, shapely.area(simple))[there] / had[there] - 1
+    told = [
+        f"{classes[there[n]].name} {changes[n]:+.1%}"
+        for n in np.argsort(-np.abs(changes), kind="stable")
+        if abs(changes[n]) >= _WORTH_TELLING
+    ]
+    if not told:
+        return ""
+    more = f" and {len(told) - 5} more classes" if len(told) > 5 else ""
+    return (
+        f"simplified polygons have other areas than the pixels: {', '.join(told[:5])}{more}; "
+        "attributes of area are those of the pixels, and a smaller --simplify changes less"
+    )

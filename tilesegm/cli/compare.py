@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
+from rich.box import SIMPLE_HEAD
+from rich.table import Column, Table
 
 from tilesegm.cli.option_groups import with_option_groups
 from tilesegm.cli.progress import ProgressBar
@@ -219,18 +220,28 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
 
 def _show(result: ComparisonResult) -> None:
     """Print scores, best first, and what is sure."""
+    from tilesegm.comparison.answer import chance_words
+
     found = result.answer
-    table = Table("", *(measure.title for measure in found.measures), "best?")
+    titles = [*(measure.title for measure in found.measures), "best?"]
+    # No word of a title is cut; long names go on in a second line instead.
+    columns = [Column(title, min_width=max(map(len, title.split()))) for title in titles]
+    table = Table(Column(overflow="fold"), *columns, box=SIMPLE_HEAD, pad_edge=False)
     for number in found.order:
         cells = [
             f"{_mean(found.scores[measure.name][number].tolist()):.1f}"
             for measure in found.measures
         ]
-        table.add_row(found.names[number], *cells, f"{found.chances[number]:.0%}")
+        table.add_row(found.names[number], *cells, chance_words(found.chances[number]))
     console = PlainConsole()
     console.print(table)
+    dropped = {row["variant"]: row["epochs"] for row in result.rows if row["state"] == "dropped"}
     said = lines(
         *found.sentences(),
+        *(
+            f"{name} stopped after epoch {epoch}, behind others; --no-drop trains all to the end"
+            for name, epoch in dropped.items()
+        ),
         f"report: {result.report}",
         f"best settings: tilesegm train {result.best_settings}",
     )

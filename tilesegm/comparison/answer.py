@@ -12,7 +12,7 @@ from tilesegm.comparison.look import Look
 from tilesegm.comparison.measures import Measure, Parts, scores_of
 from tilesegm.comparison.plan import Trial
 
-__all__ = ["Answer", "Gain", "Gathered", "answer", "chance_words", "gather"]
+__all__ = ["Answer", "Gain", "Gathered", "answer", "chance_words", "gather", "repeats_of"]
 
 Array = NDArray[np.float64]
 
@@ -105,10 +105,9 @@ class Answer:
             f"{chance_words(self.chances[best])}."
         )
         if self.repeats < _FEW:
-            number = "1 repeat" if self.repeats == 1 else f"{self.repeats} repeats"
             said.append(
-                f"With {number} this knows little of how much training differs from seed to "
-                "seed; more seeds (--seeds) tell."
+                f"With {repeats_of(self.repeats)} this knows little of how much training differs "
+                "from seed to seed; more seeds (--seeds) tell."
             )
         return said
 
@@ -120,6 +119,11 @@ def chance_words(chance: float) -> str:
     if chance < 0.005:
         return "<1%"
     return f"{chance:.0%}" if chance < 0.995 else ">99%"
+
+
+def repeats_of(number: int) -> str:
+    """Return a number of repeats in words."""
+    return "1 repeat" if number == 1 else f"{number} repeats"
 
 
 def gather(looks: Mapping[Trial, Look], names: Sequence[str], kind: str) -> Gathered:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tilesegm.comparison.answer import Answer, Gain, chance_words
+from tilesegm.comparison.answer import Answer, Gain, chance_words, repeats_of
 from tilesegm.comparison.dropping import KEPT, LEAST
 from tilesegm.comparison.ground import Ground
 from tilesegm.comparison.look import Look
@@ -47,13 +47,13 @@ class Findings:
 
     @property
     def seconds_per_step(self) -> dict[str, float]:
-        """Of each variant, in its fastest epoch: others hold compilation, or other work."""
+        """Of each variant of which steps could be timed, its fastest: others hold other work."""
         found: dict[str, float] = {}
         for looks in self.looks.values():
             for trial, look in looks.items():
-                seconds = min(row["seconds"] for row in look.facts["history"])
-                step = seconds / self.plan.configs[trial.variant].schedule.steps
-                found[trial.variant] = min(found.get(trial.variant, step), step)
+                step = look.facts.get("seconds_per_step")
+                if step is not None:
+                    found[trial.variant] = min(found.get(trial.variant, step), step)
         return found
 
     @property
@@ -92,9 +92,9 @@ def _add_protocol(page: Page, findings: Findings) -> None:
     page.text(
         f"{len(plan.names)} values, {seeds} {'seed' if seeds == 1 else 'seeds'}, {folds} "
         f"{'fold' if folds == 1 else 'folds'}; {plan.steps:,} updates a run. Scored on "
-        f"{ground.decided_on}. Intervals hold 95 % of {found.units} units and {found.repeats} "
-        f"{'repeat' if found.repeats == 1 else 'repeats'} that are drawn again with replacement, the same for all: what makes a seed or a "
-        "place hard for all cancels out."
+        f"{ground.decided_on}. Intervals hold 95 % of {found.units} units and "
+        f"{repeats_of(found.repeats)} that are drawn again with replacement, the same for all: "
+        "what makes a seed or a place hard for all cancels out."
     )
     if len(plan.rungs) > 1:
         looks = ", ".join(map(str, plan.rungs[:-1]))
@@ -208,8 +208,12 @@ def _add_cost(page: Page, findings: Findings) -> None:
     cost, found = findings.seconds_per_step, findings.answer
     first = findings.plan.names[0]
     if first not in cost:
+        page.section("Cost against gain", "Epochs were too short to time a step.")
         return
-    page.section("Cost against gain", f"Time of a training step in units of that of {first}.")
+    page.section(
+        "Cost against gain",
+        f"Time of a training step in units of that of {first}, without validation and compilation.",
+    )
     points = {}
     rows = []
     for number, name in enumerate(found.names):

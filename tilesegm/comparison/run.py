@@ -19,6 +19,7 @@ from tilesegm.comparison.measures import MEASURES, Measure, scores_of
 from tilesegm.comparison.plan import Plan, Trial
 from tilesegm.comparison.rows import Row, append_rows, read_rows
 from tilesegm.comparison.rules import rule_cell
+from tilesegm.comparison.step_clock import StepClock
 from tilesegm.data.scenes import Scenes
 from tilesegm.errors import OutputError, ResumeError
 from tilesegm.events import EpochEnded, Event, Noted, OnEvent, StageProgress, StageStarted
@@ -146,8 +147,9 @@ class Runner:
         base = self.plan.configs[self.plan.names[0]]
         shared = config.loss.border_weights == base.loss.border_weights
         scenes = self.ground.scenes if shared else open_run_scenes(config)
+        clock = StepClock(self.plan.steps, self.plan.epochs)
         try:
-            result = self._train(scenes, config, None if last else epoch)
+            result = self._train(scenes, config, None if last else epoch, clock)
         finally:
             if not shared:
                 scenes.close()
@@ -159,13 +161,16 @@ class Runner:
             "fold": trial.fold,
             "epoch": epoch,
             "seconds": sum(row.get("seconds", 0.0) for row in result.history),
+            "seconds_per_step": clock.seconds_per_step,
             "history": list(result.history),
         }
         save_look(self.folder.look(self.plan.name_of(trial), epoch), look, facts)
         score = rank_score(look, self.plan.ranked_by)
         self._tell(EpochEnded(epoch, self.plan.epochs, result.history[-1]["loss"], score, 0.0))
 
-    def _train(self, scenes: Scenes, config: TrainingConfig, until: int | None) -> TrainingResult:
+    def _train(
+        self, scenes: Scenes, config: TrainingConfig, until: int | None, clock: StepClock
+    ) -> TrainingResult:
         from tilesegm.training.run import train_on
 
         reached = [rung / self.plan.epochs for rung in (0, *self.plan.rungs)]
@@ -176,6 +181,7 @@ class Runner:
             if isinstance(event, Noted):
                 self._tell(event)
             elif isinstance(event, StageProgress):
+                clock.reach(event.fraction)
                 self._tell(StageProgress(max(event.fraction - start, 0.0) / (stop - start)))
 
         try:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -285,6 +286,10 @@ def test_settings_that_changed_are_named(config: Path) -> None:
         claim(plan_of(config, rank_by="mean_dice"), overwrite=False)
     with pytest.raises(ResumeError, match="seeds"):
         claim(plan_of(config, seeds=2), overwrite=False)
+    plan = plan_of(config)
+    others = replace(plan, variants=plan.variants[:-1])
+    with pytest.raises(ResumeError, match=r"holds a comparison of .*, and this one is of"):
+        claim(others, overwrite=False)
     claim(plan_of(config, seeds=2), overwrite=True)
     claim(plan_of(config, seeds=2), overwrite=False)
 

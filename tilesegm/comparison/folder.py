@@ -110,6 +110,7 @@ def claim(plan: Plan, *, overwrite: bool) -> ComparisonFolder:
                 write_file(folder.facts, json.dumps(facts, indent=1) + "\n")
             return folder
         if changed:
+            _refuse_others(folder, before or {}, facts)
             some = list(changed.items())[:3]
             said = ", ".join(f"{key} is {value[:80]} there" for key, value in some)
             more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
@@ -119,6 +120,16 @@ def claim(plan: Plan, *, overwrite: bool) -> ComparisonFolder:
         if before is None:
             write_file(folder.facts, json.dumps(facts, indent=1) + "\n")
     return folder
+
+
+def _refuse_others(folder: ComparisonFolder, before: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Refuse a comparison of other values by their names, which say more than their settings."""
+    there, here = (list(one.get("variants", {})) for one in (before, facts))
+    if there != here:
+        raise ResumeError(
+            f"{folder.path} holds a comparison of {', '.join(there)[:200]}, and this one is of "
+            f"{', '.join(here)[:200]}; {_AGAIN}"
+        )
 
 
 def _read(folder: ComparisonFolder) -> dict[str, Any]:

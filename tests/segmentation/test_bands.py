@@ -108,6 +108,14 @@ def test_values_on_another_scale_are_noted(
     assert "means were 2.8e+03, 2.4e+03, 1.6e+03, 1.3e+03" in note
 
 
+@pytest.mark.parametrize("sides", [(4, 20, 30), (4, 2, 3)])
+def test_arrays_whose_first_axis_counts_bands_are_told(
+    bundle: Path, sides: tuple[int, ...]
+) -> None:
+    with pytest.raises(ModelError, match=r"np\.moveaxis\(image, 0, -1\)"):
+        ts.segment(np.zeros(sides, np.uint16), bundle)
+
+
 def test_results_keep_what_nobody_listened_to(tmp_path: Path, bundle: Path) -> None:
     """A notebook calls without `on_event`."""
     image = scene(tmp_path / "a.tif", NAMES, 1e-4, "float32")

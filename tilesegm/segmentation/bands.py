@@ -46,6 +46,8 @@ def _advice(number: int, spec: ModelSpec, info: ImageInfo) -> str:
             f"its band {info.alpha} is tagged alpha and taken as a mask; --bands {first} "
             "reads it as a band"
         )
+    if info.uri.startswith("<") and info.height == number:
+        return "if its first axis counts bands, pass np.moveaxis(image, 0, -1)"
     if number > info.bands:
         return "give an image, or with --stack several, that has them all"
     named = _numbers(bands_by_name(spec.band_names, info))

@@ -127,6 +127,15 @@ def test_predict_writes_polygons_and_tells_areas(
     said = cli("predict", image, image, "-m", model, "-o", tmp_path / "maps", "--polygons", output)
     assert said.code == 2
     assert "tilesegm polygonize" in said.err
+    table = tmp_path / "areas.csv"
+    assert cli(*words, "--areas", tmp_path / "areas.txt").code == 2
+    assert cli(*words, "--areas", table).code == 0
+    (line,) = csv.DictReader(table.read_text().splitlines())
+    assert [int(line[f"{one['name']} pixels"]) for one in row["areas"]] == [
+        one["pixels"] for one in row["areas"]
+    ]
+    maps = tmp_path / "maps"
+    assert cli("predict", image, image, "-m", model, "-o", maps, "--areas", image).code == 2
     line = cli(*words[:-1], tmp_path / "sure.tif", "--min-confidence", 0.999).out
     counted = int((read(tmp_path / "sure.tif") == len(row["areas"])).sum())
     assert f"{counted:,} px ({counted / 4200:.1%}) unsure" in line

@@ -40,6 +40,12 @@ def predict(
             ".fgb, .geojson, .parquet, .shp or .json (COCO).",
         ),
     ] = None,
+    areas: Annotated[
+        Path | None,
+        typer.Option(
+            help="Also write the areas of classes as CSV, a row a map, as `tilesegm areas` does."
+        ),
+    ] = None,
     min_confidence: Annotated[
         float | None,
         typer.Option(
@@ -91,6 +97,8 @@ def predict(
         to_folder = not segmentation.stack and _to_folder(images, output)
         if polygons is not None:
             _check_polygons(polygons, images, model, output, to_folder)
+        if areas is not None:
+            _check_areas(areas, images, model, output, polygons)
         if to_folder:
             report = segment_many(
                 images,
@@ -119,8 +127,8 @@ def predict(
 
                 made = polygonize(output, polygons, on_event=progress)
                 rows[0]["polygons"], line = made.summary(), made.line()
-        if as_json or (min_confidence is not None and not quiet):
-            _add_areas(rows)
+        if as_json or areas is not None or (min_confidence is not None and not quiet):
+            _add_areas(rows, areas)
     for row in rows:
         if as_json:
             typer.echo(json.dumps(row))
@@ -150,13 +158,29 @@ def _check_polygons(
     check_polygons(polygons, [*read, ("the class map", str(output))], Georeference())
 
 
-def _add_areas(rows: list[dict[str, Any]]) -> None:
-    """Add the areas of classes to the rows of finished maps."""
+def _check_areas(
+    areas: Path, images: list[str], model: str, output: Path, polygons: Path | None
+) -> None:
+    """Refuse a table that cannot be written, before the map is made."""
+    from tilesegm.ownership import check_apart
+    from tilesegm.products.area_files import check_csv
+
+    made = [("the class map", output), *([("--polygons", polygons)] if polygons else [])]
+    check_apart([*made, ("--areas", areas)])
+    check_csv(areas, [*images, model, str(output)])
+
+
+def _add_areas(rows: list[dict[str, Any]], path: Path | None) -> None:
+    """Add the areas of classes to the rows of finished maps, and write them as a table."""
+    from tilesegm.products.area_files import write_csv
     from tilesegm.products.areas import measure_areas
 
-    for row in rows:
-        if "error" not in row:
-            row["areas"] = measure_areas(row["output"]).rows()
+    finished = [row for row in rows if "error" not in row]
+    measured = [measure_areas(row["output"]) for row in finished]
+    for row, one in zip(finished, measured, strict=True):
+        row["areas"] = one.rows()
+    if path is not None:
+        write_csv(path, measured)
 
 
 def _to_folder(images: list[str], output: Path) -> bool:

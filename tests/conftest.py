@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +21,14 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_trust() -> Iterator[None]:
-    """Forget after a test that it trusted files: ``--trust`` holds for the whole process."""
+def nothing_stays() -> Iterator[None]:
+    """Forget after a test what holds for the whole process: ``--trust``, and determinism."""
     kept = os.environ.pop("TILESEGM_TRUST", None)
     yield
     os.environ.pop("TILESEGM_TRUST", None)
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import config
+
+        config.disable_op_determinism()
     if kept is not None:
         os.environ["TILESEGM_TRUST"] = kept

@@ -31,7 +31,7 @@ def test_a_relative_name_is_fine(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("out.png", r"\.tif, \.tiff, \.zarr"),
+        ("out.jpg", r"\.tif, \.tiff, \.zarr"),
         ("out", "cannot tell the format"),
         ("nowhere/out.tif", "nowhere .*does not exist"),
         ("in.tif", "is the input image"),

@@ -13,6 +13,7 @@ from tilesegm.losses import LOSSES, RECIPES, Compound, get
 from tilesegm.losses.arguments import Argument, arguments_of
 from tilesegm.losses.names import find
 from tilesegm.losses.own import is_own, load_own, source_of
+from tilesegm.losses.weighting import Later
 from tilesegm.training.objective import RULES, SCHEDULES
 
 __all__ = ["Described", "describe"]
@@ -67,6 +68,8 @@ def describe(name: str) -> Described:
         arguments: tuple[Argument, ...] = ()
     else:
         arguments = arguments_of(make, made)
+    if entry.name == "later":  # a run sets its own length
+        arguments = tuple(each for each in arguments if each.name != "epochs")
     return Described(
         entry=entry,
         formula=entry.formula or repr(made).replace("1 * ", ""),
@@ -114,6 +117,8 @@ def _code(entry: Entry) -> tuple[Any, object]:
             return RECIPES[entry.name], get(entry.name)
         case "rules":
             rule = RULES[entry.name]
+            if entry.name == "later":
+                return rule, Later(1)
             return rule, None if entry.name == "scheduled" else rule()
         case "schedules":
             return SCHEDULES[entry.name], None
@@ -177,6 +182,8 @@ def _python(entry: Entry, code: str) -> str:
                 "from tilesegm.losses.weighting import Constant, Linear, Scheduled\n\n"
                 "rule = Scheduled([Constant(1.0), Linear(0.0, 1.0, epochs=10)])"
             )
+        case "rules" if entry.name == "later":
+            return "from tilesegm.losses.weighting import Later\n\nrule = Later(epochs=40)"
         case "rules":
             return f"from tilesegm.losses.weighting import {code}\n\nrule = {code}()"
     arguments = "1.0" if entry.name == "constant" else "0.0, 1.0, epochs=10"

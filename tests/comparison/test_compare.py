@@ -158,8 +158,8 @@ def test_a_comparison_from_settings_to_the_best_ones(cli: Cli, config: Path) -> 
 
 @pytest.mark.slow
 def test_stopped_three_times_the_rows_and_the_page_are_the_same(config: Path) -> None:
-    whole = compare(plan_of(config, folder="whole"))
-    stopped = plan_of(config, folder="stopped")
+    whole = compare(plan_of(config, folder="in-one-go"))
+    stopped = plan_of(config, folder="three-stops")
     for limit in (1, 4, 4):
         with pytest.raises(StoppedError):
             compare(stopped, on_event=stop_after(limit, EpochEnded, StageProgress))

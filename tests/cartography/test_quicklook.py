@@ -167,7 +167,7 @@ def test_markup_and_letters_of_all_scripts_are_titles(make_map: MakeMap, tmp_pat
     ("change", "words"),
     [
         ({"map": "float"}, "holds float32 pixels"),
-        ({"map": "rgb"}, "has 3 bands, and a class map has one"),
+        ({"map": "rgb"}, "has 3 bands; expected one band of class ids"),
         ({"map": "many"}, "different values, and a class map at most 256"),
         ({"map": "negative"}, "holds values from -5 to"),
         ({"map": "confidence"}, "holds the confidence of a class map"),

@@ -10,6 +10,7 @@ from typing import Self
 from tilesegm.class_colours import choose_colours
 from tilesegm.classes import ClassInfo, default_classes, named_classes
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.sink.map_files import check_class_map
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.base import Georeference, ImageInfo, Source
 from tilesegm.source.open import open_source
@@ -53,15 +54,7 @@ class ShownMap:
         with open_source(path, nodata=nodata) as source:
             info = source.info
         facts = read_map_facts(path)
-        if facts.layer != "classes":
-            raise SourceError(
-                f"{info.uri} holds the {facts.layer} of a class map; give the class map itself"
-            )
-        if info.bands > 1:
-            raise SourceError(
-                f"{info.uri} has {info.bands} bands, and a class map has one; give the map that "
-                "was made of it"
-            )
+        check_class_map(info, facts)
         if info.dtype.kind not in "iu":
             raise SourceError(
                 f"{info.uri} holds {info.dtype} pixels, and a class map holds whole numbers; "

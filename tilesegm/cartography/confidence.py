@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 from tilesegm.cartography.class_map import ShownMap
 from tilesegm.errors import SourceError
+from tilesegm.sink.map_files import confidence_beside
 from tilesegm.sink.provenance import read_map_facts
 from tilesegm.source.base import Source, same_place
-from tilesegm.source.names import is_zarr
 from tilesegm.source.open import open_source
 
 __all__ = ["kind_of_confidence", "open_confidence"]
@@ -31,7 +30,7 @@ def open_confidence(shown: ShownMap, given: str | None = None) -> Source | None:
     Raises:
         SourceError: the raster cannot be read, or is not on the grid of the map.
     """
-    path = given or _beside(shown)
+    path = given or confidence_beside(shown.path, shown.facts)
     if path is None:
         return None
     facts = read_map_facts(path)
@@ -55,19 +54,6 @@ def open_confidence(shown: ShownMap, given: str | None = None) -> Source | None:
         f"{info.uri} has {info.bands} bands of {info.height} x {info.width} pixels; expected one "
         f"band on the grid of {grid.uri}, {grid.height} x {grid.width} pixels"
     )
-
-
-def _beside(shown: ShownMap) -> str | None:
-    path, fingerprint = Path(shown.path), shown.facts.fingerprint
-    if fingerprint is None:
-        return None
-    if is_zarr(shown.path):
-        beside = path / "confidence"
-    else:
-        beside = path.with_name(f"{path.stem}_confidence{path.suffix}")
-        if not beside.is_file() or read_map_facts(beside).fingerprint != fingerprint:
-            return None
-    return str(beside) if beside.exists() else None
 
 
 def kind_of_confidence(shown: ShownMap) -> str:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from tilesegm.cli.option_groups import MapReading, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, ClassNames, Nodata, Quiet, Trust
+from tilesegm.cli.shared import AsJson, Quiet, Trust
 from tilesegm.cli.terminal import PlainConsole
-from tilesegm.cli.values import parse_class_names
 from tilesegm.events import Noted
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["areas"]
 
 
+@with_option_groups
 def areas(
     class_maps: Annotated[
         list[str],
@@ -30,6 +31,7 @@ def areas(
             help="Class maps, or folders of them.", metavar="MAP...", show_default=False
         ),
     ],
+    reading: MapReading,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Also write a .csv file with a row per map."),
@@ -45,9 +47,6 @@ def areas(
             "confidence intervals."
         ),
     ] = None,
-    classes: ClassNames = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     trust: Trust = False,
@@ -59,21 +58,22 @@ def areas(
     from tilesegm.products.adjusted import read_confusion
     from tilesegm.products.area_files import check_csv, find_maps, write_csv
     from tilesegm.products.areas import adjusted, measure_areas
-    from tilesegm.products.class_map import MapOptions
-    from tilesegm.source.open import parse_nodata
 
-    options = MapOptions(classes=parse_class_names(classes), nodata=parse_nodata(nodata), area=aoi)
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         paths, left = find_maps(class_maps)
         if left:
             progress(Noted(left))
         if output is not None:
-            read = [*paths, *([aoi] if aoi else []), *([str(evaluation)] if evaluation else [])]
+            read = [
+                *paths,
+                *([reading.aoi] if reading.aoi else []),
+                *([str(evaluation)] if evaluation else []),
+            ]
             check_csv(output, read)
         known = None if evaluation is None else read_confusion(evaluation)
         measured: list[ClassAreas] = []
         for path in paths:
-            one = measure_areas(path, options, objects=count, on_event=progress)
+            one = measure_areas(path, reading.options, objects=count, on_event=progress)
             measured.append(one if known is None else adjusted(one, *known))
             for note in one.notes:
                 progress(Noted(note))

@@ -8,30 +8,30 @@ from typing import Annotated
 
 import typer
 
+from tilesegm.cli.option_groups import MapReading, with_option_groups
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import (
-    Aoi,
     AsJson,
     ClassMapFile,
-    ClassNames,
     MinArea,
-    Nodata,
     Quiet,
     SmallChoice,
     Trust,
 )
 from tilesegm.cli.terminal import say
-from tilesegm.cli.values import parse_class_names, parse_words
+from tilesegm.cli.values import parse_words
 
 __all__ = ["clean"]
 
 
+@with_option_groups
 def clean(
     class_map: ClassMapFile,
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="GeoTIFF to write, .tif.", show_default=False),
     ],
+    reading: MapReading,
     majority: Annotated[
         str | None,
         typer.Option(
@@ -50,9 +50,6 @@ def clean(
     ] = None,
     min_area: MinArea = None,
     small: SmallChoice = "merge",
-    classes: ClassNames = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     trust: Trust = False,
@@ -63,17 +60,13 @@ def clean(
 
     Example: tilesegm clean city_classes.tif -o city_clean.tif --majority 5 --min-area 50
     """
-    from tilesegm.products.class_map import MapOptions
     from tilesegm.products.clean import CleanOptions
     from tilesegm.products.clean import clean as run_clean
     from tilesegm.products.extent import Extent
     from tilesegm.products.selection import Selection
-    from tilesegm.source.open import parse_nodata
 
     options = CleanOptions(
-        reading=MapOptions(
-            classes=parse_class_names(classes), nodata=parse_nodata(nodata), area=aoi
-        ),
+        reading=reading.options,
         majority=Extent.length(majority, "--majority") if majority else None,
         fill=parse_words(fill_holes),
         max_hole=Extent.area(max_hole, "--max-hole") if max_hole else None,

@@ -13,7 +13,6 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from tilesegm.cli.option_groups import with_option_groups
-from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import (
     AsJson,
     Changes,
@@ -26,9 +25,10 @@ from tilesegm.cli.shared import (
     Trust,
 )
 from tilesegm.cli.terminal import PlainConsole, lines, say
+from tilesegm.cli.training_tables import EpochProgress
 from tilesegm.cli.values import parse_duration, parse_ids
 from tilesegm.errors import SettingsError
-from tilesegm.events import EpochEnded, Event
+from tilesegm.events import EpochEnded
 
 if TYPE_CHECKING:
     from tilesegm.comparison.budget import Cost
@@ -92,19 +92,12 @@ class Arguments:
     trust: Trust = False
 
 
-class LookProgress(ProgressBar):
-    """Also prints a line per run and look on standard error."""
+class LookProgress(EpochProgress):
+    """Prints a line per run and look on standard error."""
 
-    def __init__(self, quiet: bool = False) -> None:
-        super().__init__(quiet)
-        self._quiet = quiet
-
-    def __call__(self, event: Event) -> None:
-        """Take an event of a comparison."""
-        super().__call__(event)
-        match event:
-            case EpochEnded() if not self._quiet and event.score is not None:
-                self.say(f"{self._name}: {event.score:.2f}")
+    def line(self, event: EpochEnded) -> str:
+        """Say what a run is worth."""
+        return f"{self._name}: {event.score:.2f}"
 
 
 Vary = Annotated[

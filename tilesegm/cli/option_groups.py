@@ -9,10 +9,12 @@ from functools import wraps
 from typing import Any, get_type_hints
 
 from tilesegm.cli.shared import (
+    Aoi,
     At,
     Augment,
     Bands,
     BlendChoice,
+    ClassNames,
     ConfidenceChoice,
     DecisionChoice,
     Head,
@@ -37,16 +39,24 @@ from tilesegm.cli.values import (
     parse_augment,
     parse_bands,
     parse_bytes,
+    parse_class_names,
     parse_normalisation,
     parse_offsets,
     parse_overlap,
 )
 from tilesegm.errors import SettingsError
 from tilesegm.grid.tiling import Tiling
+from tilesegm.products.class_map import MapOptions
 from tilesegm.segmentation.options import Options
 from tilesegm.source.open import parse_nodata
 
-__all__ = ["InferenceOptions", "SegmentationOptions", "make_tiling", "with_option_groups"]
+__all__ = [
+    "InferenceOptions",
+    "MapReading",
+    "SegmentationOptions",
+    "make_tiling",
+    "with_option_groups",
+]
 
 
 def make_tiling(tile: int | None, overlap: str | None, blend: str) -> Tiling:
@@ -127,6 +137,24 @@ class SegmentationOptions(InferenceOptions):
         memory = parse_bytes(self.memory)
         return super().options(
             confidence=self.confidence, scores=self.scores, memory=memory, **more
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapReading:
+    """How commands about a finished class map read it."""
+
+    classes: ClassNames = None
+    nodata: Nodata = None
+    aoi: Aoi = None
+
+    @property
+    def options(self) -> MapOptions:
+        """The same as the library takes them."""
+        return MapOptions(
+            classes=parse_class_names(self.classes),
+            nodata=parse_nodata(self.nodata),
+            area=self.aoi,
         )
 
 

@@ -8,14 +8,12 @@ from typing import Annotated
 
 import typer
 
+from tilesegm.cli.option_groups import MapReading, with_option_groups
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import (
-    Aoi,
     AsJson,
     ClassMapFile,
-    ClassNames,
     MinArea,
-    Nodata,
     Only,
     Quiet,
     Skip,
@@ -23,11 +21,12 @@ from tilesegm.cli.shared import (
     Trust,
 )
 from tilesegm.cli.terminal import say
-from tilesegm.cli.values import parse_class_names, parse_words
+from tilesegm.cli.values import parse_words
 
 __all__ = ["polygonize"]
 
 
+@with_option_groups
 def polygonize(
     class_map: ClassMapFile,
     output: Annotated[
@@ -39,6 +38,7 @@ def polygonize(
             show_default=False,
         ),
     ],
+    reading: MapReading,
     only: Only = None,
     skip: Skip = None,
     min_area: MinArea = None,
@@ -49,9 +49,6 @@ def polygonize(
             help="Remove corners as small as this, in pixels or 0.5m; shared borders stay shared."
         ),
     ] = None,
-    classes: ClassNames = None,
-    nodata: Nodata = None,
-    aoi: Aoi = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     trust: Trust = False,
@@ -62,17 +59,13 @@ def polygonize(
 
     Example: tilesegm polygonize city_classes.tif -o city.gpkg --skip background
     """
-    from tilesegm.products.class_map import MapOptions
     from tilesegm.products.extent import Extent
     from tilesegm.products.polygonize import PolygonOptions
     from tilesegm.products.polygonize import polygonize as run_polygonize
     from tilesegm.products.selection import Selection
-    from tilesegm.source.open import parse_nodata
 
     options = PolygonOptions(
-        reading=MapOptions(
-            classes=parse_class_names(classes), nodata=parse_nodata(nodata), area=aoi
-        ),
+        reading=reading.options,
         selection=Selection(
             only=parse_words(only),
             skip=parse_words(skip),

@@ -31,11 +31,15 @@ class EpochProgress(ProgressBar):
         super().__call__(event)
         match event:
             case EpochEnded() if not self._quiet:
-                score = "" if event.score is None else f", score {event.score:.4f}"
-                self.say(
-                    f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
-                    f"{event.seconds:.1f} s"
-                )
+                self.say(self.line(event))
+
+    def line(self, event: EpochEnded) -> str:
+        """Say what came of an epoch."""
+        score = "" if event.score is None else f", score {event.score:.4f}"
+        return (
+            f"epoch {event.epoch} of {event.epochs}: loss {event.loss:.4f}{score}, "
+            f"{event.seconds:.1f} s"
+        )
 
 
 def show_dry_run(console: PlainConsole, dry: dict[str, Any]) -> None:

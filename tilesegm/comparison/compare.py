@@ -13,13 +13,13 @@ from pathlib import Path
 from tilesegm.comparison.answer import Answer, answer, gather
 from tilesegm.comparison.best import best_file, check_best, write_best
 from tilesegm.comparison.folder import ComparisonFolder, claim
-from tilesegm.comparison.ground import Ground
 from tilesegm.comparison.look import Look, load_look
 from tilesegm.comparison.measures import MEASURES
 from tilesegm.comparison.page import Findings, write_page
 from tilesegm.comparison.plan import Plan, Trial
 from tilesegm.comparison.rows import read_rows
 from tilesegm.comparison.run import Runner
+from tilesegm.comparison.scored_pixels import ScoredPixels
 from tilesegm.errors import InputError, TilesegmError
 from tilesegm.events import Event, Noted, OnEvent, StageStarted, ignore
 from tilesegm.training.setup import set_up_aside
@@ -65,10 +65,10 @@ def compare(
     check_best(plan)
     folder = claim(plan, overwrite=overwrite)
     tell = _once(on_event)
-    with _opened(plan, folder, tell) as ground:
-        for note in (*ground.notes, *_alike(plan)):
+    with _opened(plan, folder, tell) as scored:
+        for note in (*scored.notes, *_alike(plan)):
             tell(Noted(note))
-        runner = Runner(plan, folder, ground, tell)
+        runner = Runner(plan, folder, scored, tell)
         with _helpers(plan, folder, workers):
             runner.work()
         tell(StageStarted("comparing"))
@@ -77,12 +77,12 @@ def compare(
 
 
 @contextmanager
-def _opened(plan: Plan, folder: ComparisonFolder, on_event: OnEvent) -> Iterator[Ground]:
+def _opened(plan: Plan, folder: ComparisonFolder, on_event: OnEvent) -> Iterator[ScoredPixels]:
     """Open scenes, and split them as every run will."""
     base = plan.configs[plan.names[0]]
     config = replace(base, output=str(folder.path), split=replace(base.split, fold=plan.folds[0]))
     with set_up_aside(config, on_event=on_event) as setup:
-        yield Ground(setup.data, config.validation, plan.folds)
+        yield ScoredPixels(setup.data, config.validation, plan.folds)
 
 
 def _alike(plan: Plan) -> Iterator[str]:
@@ -125,8 +125,8 @@ def _help(plan: Plan, folder: ComparisonFolder) -> None:
             os._exit(1)
 
     try:
-        with _opened(plan, folder, watch) as ground:
-            Runner(plan, folder, ground, watch).work()
+        with _opened(plan, folder, watch) as scored:
+            Runner(plan, folder, scored, watch).work()
     except TilesegmError:
         os._exit(1)  # the first process meets it too, and says so
 
@@ -147,7 +147,7 @@ def _once(on_event: OnEvent) -> OnEvent:
 
 def _conclude(runner: Runner) -> ComparisonResult:
     """Compare all whole runs, and write the page and the best settings."""
-    plan, folder, ground = runner.plan, runner.folder, runner.ground
+    plan, folder, scored = runner.plan, runner.folder, runner.scored
     standing, rows = runner.standing(), read_rows(folder.rows)
     looks = {
         epoch: {
@@ -164,14 +164,14 @@ def _conclude(runner: Runner) -> ComparisonResult:
             f"all {len(failed)} runs failed, the first ({failed[0]['variant']}, seed "
             f"{failed[0]['seed']}): {failed[0]['error']}"
         )
-    kind = "test" if ground.test else "validation"
+    kind = "test" if scored.test else "validation"
     found = _answer_of(plan, whole, kind)
     at_rungs = {
         epoch: _answer_of(plan, each, "validation") for epoch, each in looks.items() if each
     }
     findings = Findings(
         plan=plan,
-        ground=ground,
+        scored=scored,
         answer=found,
         at_rungs=at_rungs,
         dropped=standing.dropped,

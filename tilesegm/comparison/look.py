@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.comparison.ground import Ground, Scored
 from tilesegm.comparison.measures import Parts, parts_of
 from tilesegm.comparison.rules import choose_rule, decide_by
+from tilesegm.comparison.scored_pixels import Scored, ScoredPixels
 from tilesegm.data.patch import IGNORE
 from tilesegm.decision_rule import DecisionRule
 from tilesegm.errors import ResumeError
@@ -48,38 +48,38 @@ class Look:
 
 
 def take_look(
-    predictor: Predictor, ground: Ground, fold: int, measures: Measures, *, last: bool
+    predictor: Predictor, scored: ScoredPixels, fold: int, measures: Measures, *, last: bool
 ) -> Look:
     """Score a network.
 
     Args:
         predictor: the network.
-        ground: what it is scored on.
+        scored: what it is scored on.
         fold: that it did not learn from.
         measures: what is counted.
         last: whether test pixels are scored too.
     """
-    units = ground.validation[fold]
-    seen = list(ground.score(predictor, units))
+    units = scored.validation[fold]
+    seen = list(scored.score(predictor, units))
     halves = seen[::2], seen[1::2]
-    rule = choose_rule(seen, ground.classes)
-    of_halves = [choose_rule(half, ground.classes) for half in halves]
+    rule = choose_rule(seen, scored.classes)
+    of_halves = [choose_rule(half, scored.classes) for half in halves]
     validation = [
         _count(unit, of_halves[1 - number % 2], measures) for number, unit in enumerate(seen)
     ]
-    wanted = ground.places()
+    wanted = scored.places()
     of_places = {number for number, _ in wanted}
     # Before the end, test pixels are looked at where they are shown, and not counted.
-    tested = [n for n in range(len(ground.test)) if last or n in of_places]
+    tested = [n for n in range(len(scored.test)) if last or n in of_places]
     shown, test = {}, []
     for number, unit in zip(
-        tested, ground.score(predictor, [ground.test[n] for n in tested]), strict=True
+        tested, scored.score(predictor, [scored.test[n] for n in tested]), strict=True
     ):
         if last:
             test.append(_count(unit, rule, measures))
         if number in of_places:
             shown[number] = decide_by(unit.probabilities, rule)
-    if not ground.test and fold == ground.first_fold:
+    if not scored.test and fold == scored.first_fold:
         shown = {number: decide_by(seen[number].probabilities, rule) for number in of_places}
     return Look(
         validation=_stacked(validation),

@@ -11,11 +11,11 @@ import numpy as np
 
 from tilesegm.comparison.answer import Answer, Gain, chance_words, repeats_of
 from tilesegm.comparison.dropping import KEPT, LEAST
-from tilesegm.comparison.ground import Ground
 from tilesegm.comparison.look import Look
 from tilesegm.comparison.measures import Measure
 from tilesegm.comparison.places import add_places
 from tilesegm.comparison.plan import Plan, Trial
+from tilesegm.comparison.scored_pixels import ScoredPixels
 from tilesegm.files import write_file
 from tilesegm.plain import plain
 from tilesegm.report.charts import intervals, lines
@@ -29,7 +29,7 @@ class Findings:
     """All that a page tells."""
 
     plan: Plan
-    ground: Ground
+    scored: ScoredPixels
     answer: Answer
     """Of whole runs."""
     at_rungs: Mapping[int, Answer]
@@ -77,7 +77,7 @@ def write_page(findings: Findings, path: Path) -> None:
     _add_dropped(page, findings)
     _add_curves(page, findings)
     _add_cost(page, findings)
-    add_places(page, findings.ground, plan.names, findings.looks)
+    add_places(page, findings.scored, plan.names, findings.looks)
     _add_failed(page, findings)
     page.section("What varies")
     page.table(["name", "settings"], [[v.name, "; ".join(v.changes)] for v in plan.variants])
@@ -87,12 +87,12 @@ def write_page(findings: Findings, path: Path) -> None:
 
 
 def _add_protocol(page: Page, findings: Findings) -> None:
-    plan, found, ground = findings.plan, findings.answer, findings.ground
+    plan, found, scored = findings.plan, findings.answer, findings.scored
     seeds, folds = len(plan.seeds), len(plan.folds)
     page.text(
         f"{len(plan.names)} values, {seeds} {'seed' if seeds == 1 else 'seeds'}, {folds} "
         f"{'fold' if folds == 1 else 'folds'}; {plan.steps:,} updates a run. Scored on "
-        f"{ground.decided_on}. Intervals hold 95 % of {found.units} units and "
+        f"{scored.decided_on}. Intervals hold 95 % of {found.units} units and "
         f"{repeats_of(found.repeats)} that are drawn again with replacement, the same for all: "
         "what makes a seed or a place hard for all cancels out."
     )
@@ -266,7 +266,7 @@ def _facts(findings: Findings) -> dict[str, object]:
         "sentences": found.sentences(),
         "best": found.best,
         "rank_by": plan.options.rank_by,
-        "scored_on": "test" if findings.ground.test else "validation",
+        "scored_on": "test" if findings.scored.test else "validation",
         "units": found.units,
         "repeats": found.repeats,
         "rungs": plan.rungs,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.comparison.ground import Ground
 from tilesegm.comparison.look import Look
+from tilesegm.comparison.scored_pixels import ScoredPixels
 from tilesegm.data.rendering import rendering_of_scenes
 from tilesegm.metrics.surfaces import border
 from tilesegm.pictures.colours import colour_classes, colour_errors
@@ -29,7 +29,7 @@ _LINE = 40
 
 def add_places(
     page: Page,
-    ground: Ground,
+    scored: ScoredPixels,
     names: Sequence[str],
     looks: Mapping[int, Mapping[Trial, Look]],
 ) -> None:
@@ -37,7 +37,7 @@ def add_places(
 
     Args:
         page: grows.
-        ground: what was scored.
+        scored: what was scored.
         names: of the variants.
         looks: of each run by epoch; of each variant the first whole run, or its last look.
     """
@@ -48,7 +48,7 @@ def add_places(
             if look.places and trial.variant not in seen:
                 shown[trial.variant] = look.places
                 seen.add(trial.variant)
-    places = ground.places()
+    places = scored.places()
     if not shown or not places:
         return
     page.section(
@@ -56,18 +56,18 @@ def add_places(
         "Where the truth has most borders, enlarged: mistakes in the colour of the true class, and "
         "borders of the truth as lines.",
     )
-    classes = ground.scenes.classes
+    classes = scored.scenes.classes
     page.key((info.name, info.colour) for info in classes)
-    units = ground.test or ground.validation[ground.first_fold]
+    units = scored.test or scored.validation[scored.first_fold]
     for place, (number, window) in enumerate(places):
         unit = units[number]
-        truth = ground.truth(unit)[window.slices]
+        truth = scored.truth(unit)[window.slices]
         inside = window.shift(unit.window.row, unit.window.col)
-        patch = ground.scenes.read(unit.scene, inside)
+        patch = scored.scenes.read(unit.scene, inside)
         rendering = rendering_of_scenes(
-            ground.scenes.images[unit.scene], [ground.data.statistics[unit.scene]]
+            scored.scenes.images[unit.scene], [scored.data.statistics[unit.scene]]
         )
-        name = ground.scenes.infos[unit.scene].name
+        name = scored.scenes.infos[unit.scene].name
         page.text(f"{name}, row {inside.row}, column {inside.col}; image: {rendering.words}")
         page.figure(picture(rendering.draw(patch.pixels, patch.valid), width=_SHOWN), "image")
         page.figure(picture(colour_classes(truth, classes), width=_SHOWN), "truth")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.comparison.ground import Scored
+from tilesegm.comparison.scored_pixels import Scored
 from tilesegm.decision_rule import DecisionRule
 from tilesegm.metrics.operating_point import ScoredBlock, choose_operating_point
 

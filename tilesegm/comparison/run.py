@@ -13,12 +13,12 @@ import numpy as np
 
 from tilesegm.comparison.dropping import survivors
 from tilesegm.comparison.folder import ComparisonFolder
-from tilesegm.comparison.ground import Ground
 from tilesegm.comparison.look import Look, load_look, save_look, take_look
 from tilesegm.comparison.measures import MEASURES, Measure, scores_of
 from tilesegm.comparison.plan import Plan, Trial
 from tilesegm.comparison.rows import Row, append_rows, read_rows
 from tilesegm.comparison.rules import rule_cell
+from tilesegm.comparison.scored_pixels import ScoredPixels
 from tilesegm.comparison.step_clock import StepClock
 from tilesegm.data.scenes import Scenes
 from tilesegm.errors import OutputError, ResumeError
@@ -59,14 +59,14 @@ class Runner:
     Args:
         plan: all runs.
         folder: of the comparison.
-        ground: pixels that runs are scored on.
+        scored: pixels that runs are scored on.
         on_event: called with progress.
     """
 
     def __init__(
-        self, plan: Plan, folder: ComparisonFolder, ground: Ground, on_event: OnEvent
+        self, plan: Plan, folder: ComparisonFolder, scored: ScoredPixels, on_event: OnEvent
     ) -> None:
-        self.plan, self.folder, self.ground = plan, folder, ground
+        self.plan, self.folder, self.scored = plan, folder, scored
         self._tell = on_event
         self._scores: dict[tuple[Trial, int], float] = {}
         options = plan.options
@@ -146,15 +146,15 @@ class Runner:
         last = epoch == self.plan.epochs
         base = self.plan.configs[self.plan.names[0]]
         shared = config.loss.border_weights == base.loss.border_weights
-        scenes = self.ground.scenes if shared else open_run_scenes(config)
+        scenes = self.scored.scenes if shared else open_run_scenes(config)
         clock = StepClock(self.plan.steps, self.plan.epochs)
         try:
             result = self._train(scenes, config, None if last else epoch, clock)
         finally:
             if not shared:
                 scenes.close()
-        predictor = open_model(result.bundle, bands=self.ground.scenes.bands)
-        look = take_look(predictor, self.ground, trial.fold, self.measures, last=last)
+        predictor = open_model(result.bundle, bands=self.scored.scenes.bands)
+        look = take_look(predictor, self.scored, trial.fold, self.measures, last=last)
         facts = {
             "variant": trial.variant,
             "seed": trial.seed,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -18,13 +17,12 @@ from tilesegm.data.instances import write_border_weights
 from tilesegm.data.labels.roles import RoleLabels, RolePlaces
 from tilesegm.data.labels.values import strips
 from tilesegm.data.patch import IGNORE, Patch
-from tilesegm.data.scene import OpenScene, SceneEntry, SceneInfo
+from tilesegm.data.scene import SceneEntry, SceneInfo
+from tilesegm.data.scene_facts import SceneFacts, check_alike, other_order
 from tilesegm.data.settings import BorderWeightSettings
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.band_names import is_reordered
 from tilesegm.source.base import ImageInfo, Pixels
-from tilesegm.source.names import stem_of
 from tilesegm.source.vector.reading import Reading, tell, tell_bare
 
 __all__ = ["Scenes"]
@@ -40,60 +38,6 @@ _COPIED_BYTES = 4 * 2**30
 
 _Array = NDArray[Any]
 _Fill = Callable[[int, _Array], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Scene:
-    """Facts about a scene that do not change while it is read."""
-
-    info: SceneInfo
-    image: ImageInfo
-    copies_image: bool
-    """Whether its image is decoded into the temporary folder."""
-    copies_labels: bool
-    """Whether its labels are."""
-    copies_weights: bool
-    """Whether its weights are."""
-    has_instances: bool
-    has_weights: bool
-
-    @classmethod
-    def of(cls, entry: SceneEntry, opened: OpenScene, room: int) -> Self:
-        """Take the facts of an open scene, copies of which may take ``room`` bytes."""
-        image = opened.image.info
-        copies_image = opened.slow_image and _image_bytes(image) <= room
-        room -= _image_bytes(image) if copies_image else 0
-        copies_labels = opened.slow_labels and image.pixels <= room
-        room -= image.pixels if copies_labels else 0
-        return cls(
-            info=SceneInfo(
-                name=entry.name,
-                group=entry.group,
-                role=entry.role,
-                height=image.height,
-                width=image.width,
-                identity=opened.identity,
-                weight=entry.weight,
-                image=stem_of(image.uri),
-            ),
-            image=image,
-            copies_image=copies_image,
-            copies_labels=copies_labels,
-            copies_weights=opened.slow_weights and 4 * image.pixels <= room,
-            has_instances=opened.instances is not None,
-            has_weights=opened.weight_map is not None,
-        )
-
-    @property
-    def copied_bytes(self) -> int:
-        """Room that copies take in the temporary folder."""
-        image = _image_bytes(self.image) if self.copies_image else 0
-        return image + self.image.pixels * (self.copies_labels + 4 * self.copies_weights)
-
-
-def _image_bytes(image: ImageInfo) -> int:
-    """Bytes of an image's pixels and their validity."""
-    return image.pixels * (image.bands * image.dtype.itemsize + 1)
 
 
 class Scenes(Closing):
@@ -136,7 +80,7 @@ class Scenes(Closing):
         self.classes, self._border = classes, border
         self._handles = Handles(lambda number: entries[number].open(), _OPEN)
         self._copies = Copies()
-        self._scenes: list[_Scene] = []
+        self._scenes: list[SceneFacts] = []
         labels: list[Reading] = []
         areas: list[Reading] = []
         masks: list[str] = []
@@ -144,7 +88,7 @@ class Scenes(Closing):
         try:
             for number, entry in enumerate(entries):
                 with self._handles.lend(number) as opened:
-                    scene = _Scene.of(entry, opened, room)
+                    scene = SceneFacts.of(entry, opened, room)
                     labels += opened.readings
                     areas += filter(None, (area.reading for area in opened.areas))
                     known = {reading.file for reading in labels}
@@ -154,8 +98,8 @@ class Scenes(Closing):
                 room -= scene.copied_bytes
                 self._scenes.append(scene)
             self.images = tuple(scene.image for scene in self._scenes)
-            _check_alike(self.images)
-            order = _other_order(self.images)
+            check_alike(self.images)
+            order = other_order(self.images)
             bare = tell_bare(labels)
             self.notes = (*order, *tell(labels), *bare, *tell(areas), *dict.fromkeys(masks))
         except BaseException:
@@ -365,28 +309,3 @@ class Scenes(Closing):
         """Close all files, those that a thread reads just now when it is done; delete copies."""
         self._handles.close()
         self._copies.close()
-
-
-def _check_alike(images: Sequence[ImageInfo]) -> None:
-    """Refuse images that one network cannot learn from together."""
-    first = images[0]
-    for image in images[1:]:
-        if image.bands != first.bands:
-            raise SourceError(
-                f"{image.uri}: {image.bands} bands, but {first.uri} has {first.bands}; leave one "
-                "kind out, or choose those that all images have with data.bands"
-            )
-
-
-def _other_order(images: Sequence[ImageInfo]) -> tuple[str, ...]:
-    """Say which images have bands of the first one's names at other places."""
-    first = images[0]
-    others = [image for image in images[1:] if is_reordered(first.band_names, image)]
-    if not others:
-        return ()
-    more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-    return (
-        f"{others[0].uri}{more}: bands {', '.join(others[0].band_names)} stand in another order "
-        f"than those of {first.uri}, {', '.join(first.band_names)}, and are learnt from as they "
-        "stand; write all images in one order, or leave one kind out",
-    )

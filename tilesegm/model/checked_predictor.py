@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.errors import ModelError
-from tilesegm.model.base import ModelSpec, Predictor
+from tilesegm.model.base import Predictor
 from tilesegm.model.outputs import sums_to_one
+from tilesegm.model.wrapper import PredictorWrapper
 
 __all__ = ["CheckedPredictor"]
 
 
-class CheckedPredictor:
+class CheckedPredictor(PredictorWrapper):
     """Refuses scores that contradict what a probe on noise took them for.
 
     Args:
@@ -22,18 +23,8 @@ class CheckedPredictor:
     """
 
     def __init__(self, predictor: Predictor) -> None:
-        self._predictor = predictor
+        super().__init__(predictor)
         self._first = True
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What is known about the network."""
-        return self._predictor.spec
-
-    @property
-    def precision(self) -> str:
-        """Precision of the predictor's computation."""
-        return getattr(self._predictor, "precision", "float32")
 
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`.

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import named_classes
 from tilesegm.errors import SettingsError
-from tilesegm.model.base import ModelSpec, Predictor
+from tilesegm.model.base import Predictor
+from tilesegm.model.wrapper import PredictorWrapper
 
 __all__ = ["NamedPredictor"]
 
 
-class NamedPredictor:
+class NamedPredictor(PredictorWrapper):
     """A predictor with other names of classes, and the colours that follow from them."""
 
     def __init__(self, predictor: Predictor, names: Sequence[str]) -> None:
@@ -35,19 +36,9 @@ class NamedPredictor:
             raise SettingsError(
                 f"names of classes are {', '.join(map(repr, names))}; give each another one"
             )
-        self._predictor = predictor
         told = ("classes", ", ".join(map(repr, names)))
-        self._spec = replace(spec, classes=named_classes(names), identity=(*spec.identity, told))
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What is known about the network."""
-        return self._spec
-
-    @property
-    def precision(self) -> str:
-        """Precision of the predictor's computation."""
-        return getattr(self._predictor, "precision", "float32")
+        changed = replace(spec, classes=named_classes(names), identity=(*spec.identity, told))
+        super().__init__(predictor, changed)
 
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`."""

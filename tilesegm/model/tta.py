@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tilesegm.errors import SettingsError
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.resize import resize
+from tilesegm.model.wrapper import PredictorWrapper
 
 __all__ = ["AugmentedPredictor", "Variant", "parse_augment"]
 
@@ -70,7 +71,7 @@ def parse_augment(augment: Sequence[str | float]) -> tuple[Variant, ...]:
     return tuple(Variant(q, m, scale) for scale in scales for q, m in turns)
 
 
-class AugmentedPredictor:
+class AugmentedPredictor(PredictorWrapper):
     """Averages a predictor's scores over variants of each tile, one variant at a time.
 
     The mean is of the scores as the predictor gives them: of logits, or of probabilities. It needs
@@ -85,7 +86,6 @@ class AugmentedPredictor:
     """
 
     def __init__(self, predictor: Predictor, variants: Iterable[Variant]) -> None:
-        self._predictor = predictor
         self._variants = tuple(variants)
         spec = predictor.spec
         scales = {variant.scale for variant in self._variants}
@@ -95,17 +95,7 @@ class AugmentedPredictor:
                 f"{spec.name} takes tiles of {spec.tile[0]} x {spec.tile[1]} pixels only; "
                 "augment it with 'flips', or not at all"
             )
-        self._spec = _augmented(spec, self._variants)
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What is known about the network so used."""
-        return self._spec
-
-    @property
-    def precision(self) -> str:
-        """Precision of the predictor's computation."""
-        return getattr(self._predictor, "precision", "float32")
+        super().__init__(predictor, _augmented(spec, self._variants))
 
     def __call__(self, tiles: NDArray[Any]) -> NDArray[np.float32]:
         """Score a batch; see `Predictor`."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +14,12 @@ from tilesegm.classes import ClassInfo, named_classes
 from tilesegm.closing import Closing
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.window import Window
+from tilesegm.sink.map_files import check_class_map, confidence_beside
 from tilesegm.sink.provenance import MapFacts, read_map_facts
 from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.ground import RowAreas
 from tilesegm.source.image import ImageSource
-from tilesegm.source.names import is_zarr
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata
 from tilesegm.source.parts import files_of
@@ -81,7 +79,7 @@ class ClassMap(Closing):
         with ExitStack() as files:
             self._source = files.enter_context(open_source(image, nodata=options.nodata))
             info = self._source.info
-            _check(info, self.facts)
+            check_class_map(info, self.facts)
             self._area = open_area(options.area, info) if options.area else None
             self._confidence = _beside(image, self.facts, info)
             if self._confidence is not None:
@@ -192,25 +190,10 @@ class ClassMap(Closing):
         self._files.close()
 
 
-def _check(info: ImageInfo, facts: MapFacts) -> None:
-    if facts.layer != "classes" or info.scaling:
-        what = "measurements" if facts.layer == "classes" else facts.layer
-        raise SourceError(f"{info.uri} holds {what}; give the class map that lies beside it")
-    if info.bands != 1:
-        raise SourceError(
-            f"{info.uri} has {info.bands} bands; expected one band of class ids, as a class map "
-            "that `tilesegm predict` writes or a PNG of ids has"
-        )
-
-
 def _beside(image: Any, facts: MapFacts, info: ImageInfo) -> Source | None:
     """Open the confidence that a run of ours wrote beside its map."""
-    if not isinstance(image, str | os.PathLike) or facts.fingerprint is None:
-        return None
-    path = Path(os.fspath(image))
-    beside = path / "confidence" if is_zarr(str(path)) else None
-    beside = beside or path.with_name(f"{path.stem}_confidence{path.suffix}")
-    if not beside.exists() or read_map_facts(beside).fingerprint != facts.fingerprint:
+    beside = confidence_beside(image, facts)
+    if beside is None:
         return None
     source = open_source(beside, unscale=True)
     if (source.info.height, source.info.width) != (info.height, info.width) or not same_place(

@@ -32,6 +32,7 @@ __all__ = [
     "ValidatedRegion",
     "choose_regions",
     "lay_validation_grids",
+    "read_truth",
     "segment_held_out",
 ]
 
@@ -63,8 +64,8 @@ class ValidatedRegion(Region):
     confusion: NDArray[np.int64]
     """``(K, K)`` pixels by true class (row) and predicted class."""
     scores: NDArray[np.float32] | None = None
-    """``(K, height, width)`` blended scores, NaN where the image misses a pixel; None where they
-    were not asked for."""
+    """``(K, height, width)`` blended scores as they are, or the probabilities if the decision asks
+    for these alone, NaN where the image misses a pixel; None where none were asked for."""
 
 
 def choose_regions(
@@ -166,7 +167,7 @@ def segment_held_out(
     spec = predictor.spec
     decision = decision or Decision(len(spec.classes), spec.probabilities)
     panel_width = _PANEL
-    if decision.raw:
+    if decision.raw or decision.scores:
         panel_width = min(_PANEL, max(_SCORES // decision.classes // _CHUNK, 1) * _CHUNK)
     for region in regions:
         window, grid = region.window, grids[region.scene]
@@ -181,9 +182,7 @@ def segment_held_out(
             with closing(stream(job, run)) as finished:
                 for part in finished:
                     place = part.region.window
-                    truth = scenes.read_labels(region.scene, place)
-                    if region.counted is not None:
-                        truth[~_inside(place, region.counted)] = IGNORE
+                    truth = read_truth(scenes, region, place)
                     predicted = part.results["classes"]
                     yield ValidatedRegion(
                         region.scene,
@@ -191,8 +190,16 @@ def segment_held_out(
                         truth=truth,
                         predicted=predicted,
                         confusion=count_confusion(truth, predicted, decision.classes),
-                        scores=part.results.get("raw"),
+                        scores=part.results.get("raw" if decision.raw else "scores"),
                     )
+
+
+def read_truth(scenes: Scenes, region: Region, place: Window) -> NDArray[np.int32]:
+    """Read the labels of a window of a region, ``IGNORE`` where nothing is held out."""
+    truth = scenes.read_labels(region.scene, place)
+    if region.counted is not None:
+        truth[~_inside(place, region.counted)] = IGNORE
+    return truth
 
 
 def _inside(place: Window, windows: Sequence[Window]) -> NDArray[np.bool_]:

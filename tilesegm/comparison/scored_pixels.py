@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 import numpy as np
@@ -14,19 +13,21 @@ from numpy.typing import NDArray
 from tilesegm.data.patch import IGNORE
 from tilesegm.data.split import SceneView
 from tilesegm.data.training_data import TrainingData
-from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.regions import plan_regions
-from tilesegm.engine.stream import Job, stream
 from tilesegm.errors import SettingsError
 from tilesegm.grid.window import Window
 from tilesegm.metrics.surfaces import border
 from tilesegm.model.base import Predictor
 from tilesegm.training.settings.config import ValidationSettings
-from tilesegm.training.validation.held_out import Region, choose_regions, lay_validation_grids
-from tilesegm.training.validation.scene_source import SceneSource
+from tilesegm.training.validation.held_out import (
+    Region,
+    choose_regions,
+    lay_validation_grids,
+    read_truth,
+    segment_held_out,
+)
 
-__all__ = ["Ground", "Scored"]
+__all__ = ["Scored", "ScoredPixels"]
 
 _SIDES = (1024, 512, 256, 128, 64, 32)
 """Sides of units in pixels, of which the largest is taken that gives enough of them."""
@@ -47,7 +48,7 @@ class Scored:
     """``(K, height, width)``; NaN where the image misses a pixel."""
 
 
-class Ground:
+class ScoredPixels:
     """Held-out and test pixels of a data set, the same for every run.
 
     Whole held-out windows are units where there are enough of them; otherwise they are cut into
@@ -99,32 +100,25 @@ class Ground:
         decision = Decision(len(spec.classes), spec.probabilities, scores="float32")
         # Neighbours share tiles: units of a scene are segmented together, in bounded squares.
         for (scene, whole), group in groupby(units, key=self._square):
-            source = SceneSource(self.scenes, scene)
-            reading = Reading(source, grids[scene], self._batch, spec.fill)
             found = np.empty((len(self.classes), whole.height, whole.width), np.float32)
-            (panel,) = plan_regions(whole.height, whole.width, whole.height, whole.width)
-            run = tuple(
-                replace(part, window=part.window.shift(whole.row, whole.col)) for part in panel
-            )
-            with closing(stream(Job(reading, predictor, decision), run)) as finished:
-                for part in finished:
-                    place = part.region.window.shift(-whole.row, -whole.col)
-                    found[:, *place.slices] = part.results["scores"]
+            for part in segment_held_out(
+                [Region(scene, whole)],
+                self.scenes,
+                predictor,
+                grids,
+                batch=self._batch,
+                decision=decision,
+            ):
+                assert part.scores is not None
+                place = part.window.shift(-whole.row, -whole.col)
+                found[:, *place.slices] = part.scores
             for unit in group:
                 inner = unit.window.shift(-whole.row, -whole.col)
                 yield Scored(self.truth(unit), found[:, *inner.slices])
 
     def truth(self, unit: Region) -> NDArray[np.int32]:
         """Return the labels of a unit, ``IGNORE`` where nothing is held out."""
-        labels = self.scenes.read_labels(unit.scene, unit.window)
-        if unit.counted is not None:
-            counted = np.zeros(labels.shape, bool)
-            for window in unit.counted:
-                part = window.intersect(unit.window)
-                if part is not None:
-                    counted[part.shift(-unit.window.row, -unit.window.col).slices] = True
-            labels[~counted] = IGNORE
-        return labels
+        return read_truth(self.scenes, unit, unit.window)
 
     def places(self) -> list[tuple[int, Window]]:
         """Return units and windows in them where the truth has most borders, of several scenes."""

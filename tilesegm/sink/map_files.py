@@ -22,7 +22,7 @@ def check_class_map(info: ImageInfo, facts: MapFacts) -> None:
     """
     if facts.layer != "classes":
         raise SourceError(
-            f"{info.uri} holds the {facts.layer} of a class map; give the map that lies beside it"
+            f"{info.uri} holds the {facts.layer} of a class map; give the class map beside it"
         )
     if info.scaling:
         raise SourceError(f"{info.uri} holds measurements, not class ids; give a class map")

@@ -43,7 +43,7 @@ __all__ = ["app", "main"]
 EPILOG = (
     "Exit codes: 0 done; 1 some images of a batch failed; 2 bad input or settings; 3 the output "
     "cannot be written; 4 not enough memory allowed; 5 unfinished work differs or is in use; "
-    "130 interrupted."
+    "6 scheduler or workers lost; 130 interrupted."
 )
 
 

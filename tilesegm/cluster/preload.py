@@ -1,0 +1,13 @@
+"""What a worker process of this machine does when it starts."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+__all__ = ["dask_setup"]
+
+
+def dask_setup(worker: Any) -> None:
+    """Leave Ctrl-C to the process that started the workers: it ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

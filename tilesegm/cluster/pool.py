@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tilesegm.cluster.cluster import Cluster
-from tilesegm.cluster.local import start_workers
+from tilesegm.cluster.local import has_pages, start_workers
 from tilesegm.cluster.task import forget
 from tilesegm.errors import BudgetError, ClusterError, SettingsError
 from tilesegm.events import ClusterJoined, OnEvent, ignore
@@ -97,7 +97,8 @@ class Pool:
             if self._client is None:
                 self._client = self._connect()
                 self._count()
-                self._on_event(ClusterJoined(self._workers, self._client.dashboard_link or ""))
+                page = self._client.dashboard_link if not self.local or has_pages() else ""
+                self._on_event(ClusterJoined(self._workers, page or ""))
         return self._client
 
     def submit(self, function: Callable[..., Any], *values: Any) -> Any:
@@ -209,7 +210,10 @@ class Pool:
         if self._client is None or now - self._asked < _LOOK:
             return
         self._asked = now
-        workers = self._client.scheduler_info()["workers"]
+        try:
+            workers = self._client.scheduler_info()["workers"]
+        except OSError:
+            return  # what waits for a result finds out that the scheduler is gone
         if name := self._cluster.resource:
             able = [one for one in workers.values() if one.get("resources", {}).get(name)]
             if workers and not able:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tilesegm.cluster.cluster import Cluster
 from tilesegm.data.settings import (
     AugmentationSettings,
     BorderWeightSettings,
@@ -15,6 +16,7 @@ from tilesegm.data.settings import (
 )
 from tilesegm.errors import TilesegmError
 from tilesegm.events import (
+    ClusterJoined,
     EpochEnded,
     Noted,
     PixelsDone,
@@ -68,6 +70,8 @@ __all__ = [
     "BatchItem",
     "BorderWeightSettings",
     "ClassSettings",
+    "Cluster",
+    "ClusterJoined",
     "DataSettings",
     "DeviceSettings",
     "Difference",

@@ -38,6 +38,7 @@ RAISED_IN = {
     "segmentation/machine": ("predict",),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
     **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment")},
+    "cluster": ("predict",),
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -137,3 +138,67 @@ def test_what_a_killed_client_began_is_finished(
     done = run(image, output, networks.slow, cluster=Cluster(client=processes))
     assert 0 < done.resumed < done.plan.info.pixels
     assert same(alone, output)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_comes_back_is_gone_on_with(
+    image: Path, alone: Path, tmp_path: Path
+) -> None:
+    port = free_port()
+    address = f"tcp://127.0.0.1:{port}"
+    first = start_scheduler(port)
+    output, cluster = tmp_path / "out.tif", Cluster(address=address)
+    processes = [first]
+
+    def restart(event: Any) -> None:
+        if isinstance(event, PixelsDone) and len(processes) == 1:
+            first.kill()
+            first.wait()
+            processes.append(start_scheduler(port))
+
+    try:
+        done = run(image, output, networks.slow, cluster=cluster, on_event=restart)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert len(processes) == 2
+    assert done.resumed == 0
+    assert same(alone, output)
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_gone_is_told(
+    image: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tilesegm.cluster.run._RECONNECT", 1.0)
+    port = free_port()
+    scheduler = start_scheduler(port)
+    output, cluster = tmp_path / "out.tif", Cluster(address=f"tcp://127.0.0.1:{port}")
+
+    def stop(event: Any) -> None:
+        if isinstance(event, PixelsDone):
+            scheduler.kill()
+
+    with pytest.raises(ClusterError, match="the scheduler was lost; finished work is kept"):
+        run(image, output, networks.slow, cluster=cluster, on_event=stop)
+    with pytest.raises(ClusterError, match="no scheduler answers at tcp://127.0.0.1"):
+        run(image, output, networks.slow, cluster=cluster)
+    assert run(image, output, networks.slow).resumed >= 1024 * 130
+    assert same(alone, output)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def start_scheduler(port: int) -> subprocess.Popen[bytes]:
+    """Start a scheduler with two workers, which end with it."""
+    command = [sys.executable, "-m", "tests.cluster.scheduler", str(port)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()
+    return process

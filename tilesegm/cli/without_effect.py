@@ -59,6 +59,12 @@ _TABLE = (
         "with --no-probe a bundle is not opened, and planned as it is",
     ),
     _Row(
+        ("plan",),
+        ("scheduler", "worker_resource"),
+        lambda v: True,
+        "a plan asks no scheduler; --workers tells for how many workers it is",
+    ),
+    _Row(
         ("evaluate",),
         ("band", "tolerance"),
         lambda v: not v["borders"],
@@ -107,7 +113,7 @@ class TellingCommand(TyperCommand):
             for row in _TABLE:
                 given = [name for name in row.options if is_given(ctx, name)]
                 if ctx.info_name in row.commands and given and row.when(values):
-                    names = " and ".join(f"--{name}" for name in given)
+                    names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
                     verb = "have" if len(given) > 1 else "has"
                     say(f"note: {names} {verb} no effect: {row.why}", err=True)
         return super().invoke(ctx)

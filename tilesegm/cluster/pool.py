@@ -218,8 +218,8 @@ class Pool:
             able = [one for one in workers.values() if one.get("resources", {}).get(name)]
             if workers and not able:
                 raise SettingsError(
-                    f"none of the {len(workers)} workers offers {name}; start them with "
-                    f"`dask worker --resources {name}=1`, or leave the resource out"
+                    f"none of the {len(workers)} workers offers {name}; start them with the "
+                    f"resources {name}=1, or leave the resource out"
                 )
             self._workers = max(len(able), 1)
         else:

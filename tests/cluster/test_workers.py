@@ -182,7 +182,7 @@ def test_a_scheduler_that_is_gone_is_told(
 
     with pytest.raises(ClusterError, match="the scheduler was lost; finished work is kept"):
         run(image, output, networks.slow, cluster=cluster, on_event=stop)
-    with pytest.raises(ClusterError, match="no scheduler answers at tcp://127.0.0.1"):
+    with pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1"):
         run(image, output, networks.slow, cluster=cluster)
     assert run(image, output, networks.slow).resumed >= 1024 * 130
     assert same(alone, output)

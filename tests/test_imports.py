@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {"grid"},
     "sink": {"grid", "source"},
     "engine": {"grid", "source", "sink", "model"},
+    "batch": {"source", "sink", "model"},
     "metrics": {"grid", "model"},
     "metrics.keras": {"losses", "metrics"},
     "report": {"grid", "metrics", "pictures"},
@@ -46,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),
         *("metrics.keras", "training.settings"),
     },
-    "segmentation": {"grid", "source", "sink", "model", "engine", "pictures"},
+    "segmentation": {"grid", "source", "sink", "model", "engine", "pictures", "batch"},
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "comparison": {
         *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),

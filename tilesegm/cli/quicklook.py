@@ -20,7 +20,8 @@ from tilesegm.cli.shared import (
     Trust,
 )
 from tilesegm.cli.terminal import say
-from tilesegm.cli.values import parse_at, parse_bands, parse_class_names
+from tilesegm.cli.values import parse_class_names
+from tilesegm.source.words import parse_at, parse_bands
 
 if TYPE_CHECKING:
     from tilesegm.cartography.scene import ImageChoice

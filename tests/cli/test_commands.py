@@ -82,7 +82,7 @@ def test_a_batch_of_real_images_goes_on_past_a_bad_one(
     assert done.returncode == 1, done.stderr
     line, last = done.stderr.splitlines()
     assert bad.name in line
-    assert last == f"3 images: 2 computed (2 new), 1 failed; see {folder / 'manifest.jsonl'}"
+    assert last == f"3 images: 2 computed (new: 2), 1 failed; see {folder / 'manifest.jsonl'}"
     assert "Traceback" not in line
     one, other = done.stdout.splitlines()
     assert one.startswith(f"{folder / 'RGBA.byte_classes.tif'}: 791 x 718 px, 4 classes")

@@ -52,7 +52,7 @@ def check_columns(path: Path, names: list[str]) -> None:
     expected = f"the columns are {', '.join(COLUMNS)}"
     for name in names:
         if name not in COLUMNS:
-            near = get_close_matches(name, COLUMNS, 1)
+            near = get_close_matches(name, COLUMNS, 1, cutoff=0.7)
             raise SettingsError(
                 f"table {path} has a column {name!r}"
                 + (f"; did you mean {near[0]!r}?" if near else "")

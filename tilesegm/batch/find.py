@@ -14,7 +14,7 @@ from tilesegm.batch.lists import paths_of_list
 from tilesegm.batch.stac import entries_of_items, is_stac, read_items
 from tilesegm.batch.tables import rows_of_table
 from tilesegm.errors import SettingsError
-from tilesegm.events import OnEvent, ignore
+from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.source.names import is_zarr
 from tilesegm.source.open import opens_as_image
 from tilesegm.source.remote import is_http, is_remote
@@ -49,7 +49,8 @@ def find_entries(
     find = _Finding(on_event, assets)
     for number, image in enumerate(images):
         if isinstance(image, str | os.PathLike):
-            entries += find.of_path(os.fspath(image))
+            found = find.of_path(os.fspath(image))
+            entries += found if len(found) == 1 else _new_among(found, entries, on_event)
         elif is_stac(image):
             entries += entries_of_items(image, "the collection", assets, on_event)
         else:
@@ -59,6 +60,20 @@ def find_entries(
             f"--asset {','.join(assets)} chooses assets of STAC items, and none are given"
         )
     return entries
+
+
+def _new_among(found: list[Entry], entries: list[Entry], on_event: OnEvent) -> list[Entry]:
+    """Leave out what a folder or list names that is there already, with the same options."""
+    there = {entry.identity: entry for entry in entries}
+    new = []
+    for entry in found:
+        twin = there.setdefault(entry.identity, entry)
+        alike = replace(entry, origin="") == replace(twin, origin="")
+        if twin is entry or not alike or not entry.paths:
+            new.append(entry)
+    if len(new) < len(found):
+        on_event(Noted(f"{len(found) - len(new)} images are named more than once, and taken once"))
+    return new
 
 
 class _Finding:

@@ -81,7 +81,7 @@ def images_of_pattern(pattern: str, on_event: OnEvent = ignore) -> list[str]:
     last = "" if steps[-1] == "**" else steps[-1]
     suffix = Path(last).suffix
     entries = sorted(dict.fromkeys(_fitting(start, list(steps))))
-    folders = [one for one in entries if one.is_dir() and not is_zarr(str(one))]
+    folders = [one for one in entries if _is_folder(one)]
     files = [one for one in entries if one not in set(folders)]
     found = _Found.among(files, any_suffix=bool(suffix) and not has_magic(suffix))
     for folder in folders if last else ():
@@ -127,7 +127,7 @@ class _Found:
             image = (known and not path.is_dir()) or (path.is_dir() and is_zarr(str(path)))
             (found if image and not _is_result(path, beside) else others).append(path)
         self = cls([str(path) for path in found], others)
-        for within in [path for path in others if path.is_dir()] if folder else ():
+        for within in [path for path in others if _is_folder(path)] if folder else ():
             deeper = [
                 path
                 for path in _fitting(within, ["**"])
@@ -162,6 +162,11 @@ def _is_result(path: Path, beside: set[Path]) -> bool:
     return named or carries(path / "zarr.json" if path.is_dir() else path, _MARK)
 
 
+def _is_folder(path: Path) -> bool:
+    """Tell whether a path leads to a folder that is neither a store nor unfinished results."""
+    return path.is_dir() and path.suffix != ".partial" and not is_zarr(str(path))
+
+
 def _shown(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
 
@@ -176,9 +181,8 @@ def _fitting(at: Path, steps: list[str], seen: frozenset[str] = frozenset()) -> 
         yield from _fitting(at, rest or ["*"])
         here = os.path.realpath(at)
         for folder in _shown(at) if at.is_dir() else ():
-            # Stores and unfinished results are no folders of images, and links may lead back.
-            inside = folder.is_dir() and not is_zarr(str(folder)) and folder.suffix != ".partial"
-            if inside and os.path.realpath(folder) not in {*seen, here}:
+            # Links may lead back.
+            if _is_folder(folder) and os.path.realpath(folder) not in {*seen, here}:
                 yield from _fitting(folder, steps, seen | {here})
     elif not has_magic(step):
         if os.path.lexists(at / step):

@@ -120,12 +120,13 @@ def predict(
             paths = [path for entry in entries for path in entry.paths]
             if polygons is not None:
                 _check_polygons(polygons, paths, model, output, to_folder)
+            if to_folder:  # which has to be there for a table in it
+                request = Request.of(model, tiling, options, overwrite)
+                batch = Batch.of(entries, model, output, request)
             if areas is not None:
                 _check_areas(areas, paths, model, None if to_folder else output, polygons)
             rows: Iterable[dict[str, Any]]
-            if to_folder:
-                request = Request.of(model, tiling, options, overwrite)
-                batch = Batch.of(entries, model, output, request)
+            if batch is not None:
                 rows = map(tally.add, batch.run(progress))
             else:
                 image, changes = _only_entry(entries, output, segmentation.stack)

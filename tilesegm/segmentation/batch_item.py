@@ -71,7 +71,7 @@ class Tally:
             manifest: its path.
         """
         made = {reason: n for reason, n in self.reasons.items() if reason != FINISHED}
-        why = ", ".join(f"{n} {reason}" for reason, n in made.items())
+        why = ", ".join(f"{reason}: {n}" for reason, n in made.items())
         before, rest = self.reasons[FINISHED], total - self.count
         parts = [
             *([f"{before} finished before"] if before else []),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ _FIGURES = (
 )
 _INPUTS = {"image": "input", "content": "input", "model": "model"}
 """What the parts of a fingerprint are; the others follow from options."""
+_CHOSEN = re.compile(r"(?:\d+\.)*(?:bands|level|nodata|scaling|at .+)")
+"""What options choose of an image, in the part of the image."""
 
 
 def running(entry: Entry, output: Path, before: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -69,9 +72,13 @@ def changes_of(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 
 def _by_kind(fingerprint: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Sort the parts of a fingerprint by what they follow from: input, model or options."""
     parts: dict[str, dict[str, Any]] = {}
     for name, part in fingerprint.items():
-        parts.setdefault(_INPUTS.get(name, "options"), {})[name] = part
+        for key, value in part.items() if isinstance(part, dict) else [("", part)]:
+            chosen = name == "image" and _CHOSEN.fullmatch(key)
+            kind = "options" if chosen else _INPUTS.get(name, "options")
+            parts.setdefault(kind, {})[f"{name} {key}"] = value
     return parts
 
 

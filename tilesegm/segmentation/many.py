@@ -130,6 +130,7 @@ class Batch:
             for entry, output, one in zip(entries, outputs, requests, strict=True)
             for path in dict.fromkeys(output_paths(output, one.options).values())
         ]
+        _check_once(entries, outputs)
         check_apart(written)
         areas = dict.fromkeys(one.options.area for one in requests)
         reads = reads_of([entry.image for entry in entries], model, request.options)
@@ -210,6 +211,22 @@ def _request(entry: Entry, request: Request) -> Request:
         return replace(request, options=replace(request.options, **entry.changes))
     except SettingsError as error:
         raise SettingsError(f"{entry.origin}: {error}") from error
+
+
+def _check_once(entries: Sequence[Entry], outputs: Sequence[Path]) -> None:
+    """Refuse an image that is given twice, with one output.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    seen = set()
+    for entry, output in zip(entries, outputs, strict=True):
+        if (entry.identity, output) in seen:
+            raise SettingsError(
+                f"{entry.name} is given twice: the two would both be written to {output}; give it "
+                "once, or in a table (.csv) with an output for each"
+            )
+        seen.add((entry.identity, output))
 
 
 def _own(error: Exception, entry: Entry) -> TilesegmError:

@@ -39,7 +39,7 @@ def test_patterns(tmp_path: Path) -> None:
     every = ["a/1.tif", "a/2.png", "b/c/3.tif", "b/z.zarr"]
     names, notes = found([f"{tmp_path}/**"], tmp_path)
     assert names == every
-    assert "4 images; 2 other files are left out (2.txt, 5.dat)" in notes[0]
+    assert "4 images; 3 other files are left out (2.txt, 5.dat, m.tif.partial)" in notes[0]
     assert found([f"{tmp_path}/**/*.tif"], tmp_path)[0] == ["a/1.tif", "b/c/3.tif"]
     assert found([f"{tmp_path}/[ab]/*"], tmp_path)[0] == [
         "a/1.tif",

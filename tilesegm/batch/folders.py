@@ -121,7 +121,8 @@ class _Found:
             any_suffix: whether files of any suffix are images.
         """
         beside = {path.with_suffix("") for path in entries}
-        found, others = [], []
+        found: list[Path] = []
+        others: list[Path] = []
         for path in entries:
             known = any_suffix or path.suffix.lower() in _IMAGES
             image = (known and not path.is_dir()) or (path.is_dir() and is_zarr(str(path)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -113,18 +113,12 @@ class OutputNames:
     def _apart(self, entries: list[Entry], taken: set[Path]) -> list[str]:
         """Return names that differ from each other, but for one image, and from those taken."""
         deepest = max(len(entry.parents) for entry in entries)
-        together = len({entry.parents for entry in entries}) == 1
-        ways: list[Callable[[Entry], str]] = (
-            []
-            if together
-            else [lambda entry, n=n: _lengthened(entry, n) for n in range(1, deepest + 1)]
-        )
-        ways += [
-            lambda entry, n=n: f"{_lengthened(entry, n)}_{entry.suffix}" for n in range(deepest)
-        ]
         different = len({entry.identity for entry in entries})
-        for way in ways:
-            names = [way(entry) for entry in entries]
+        together = different > 1 and len({entry.parents for entry in entries}) == 1
+        ways = [] if together else [(n, False) for n in range(1, deepest + 1)]
+        ways += [(n, True) for n in range(deepest + 1)]
+        for folders, suffix in ways:
+            names = [_called(entry, folders, suffix) for entry in entries]
             keys = {self._key(self.path(name)) for name in names}
             if len(keys) == different and not keys & taken:
                 return names
@@ -144,5 +138,7 @@ class OutputNames:
         return place_key(path)
 
 
-def _lengthened(entry: Entry, folders: int) -> str:
-    return "_".join((*reversed(entry.parents[:folders]), entry.short))
+def _called(entry: Entry, folders: int, suffix: bool) -> str:
+    """Name an image with so many folders before it, and its suffix behind."""
+    behind = [entry.suffix] if suffix and entry.suffix else []
+    return "_".join((*reversed(entry.parents[:folders]), entry.short, *behind))

@@ -85,7 +85,7 @@ def segment_many(
         >>> ts.segment_many(["image.tif", "absent.tif"], two_classes, "maps")
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
-    single = hasattr(images, "__array__") and images.ndim < 4
+    single = hasattr(images, "__array__") and getattr(images, "ndim", 0) < 4
     if single or isinstance(images, str | os.PathLike):
         raise SettingsError(
             "segment_many takes several images; pass a list such as [image], or call segment"
@@ -142,7 +142,7 @@ class Batch:
     @property
     def place(self) -> Path | None:
         """Where the manifest lies."""
-        return self.manifest and self.manifest.path
+        return self.manifest.path if self.manifest else None
 
     def run(self, on_event: OnEvent) -> Iterator[BatchItem]:
         """Segment the images that are not finished, and return what became of each, in order.
@@ -166,7 +166,7 @@ class Batch:
                 if isinstance(error, ModelError) and not opened and isinstance(self.model, _PATH):
                     raise  # a file that is no model suits no other image either
                 own = _own(error, entry)
-                stops = stops_all(error, self.manifest and self.manifest.path.parent)
+                stops = stops_all(error, self.place.parent if self.place else None)
                 self._note_failure(number, own, stops)
                 if stops:
                     raise _stopped(own, number, len(self.entries)) from error

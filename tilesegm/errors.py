@@ -7,7 +7,8 @@
     │   └── SettingsError         settings that contradict each other
     ├── OutputError           3   a result that cannot be written (also an OSError)
     ├── BudgetError           4   a plan that needs more memory than allowed
-    └── ResumeError           5   unfinished work that belongs to something else
+    ├── ResumeError           5   unfinished work that belongs to something else
+    └── ClusterError          6   a scheduler or its workers that cannot be reached, or were lost
 
 A message says what was passed, what was expected and how to mend it, in one line. Passwords and
 signatures of addresses are hidden in it, wherever its parts came from.
@@ -17,6 +18,7 @@ from tilesegm.shown import without_secrets
 
 __all__ = [
     "BudgetError",
+    "ClusterError",
     "InputError",
     "ModelError",
     "OutputError",
@@ -70,3 +72,9 @@ class ResumeError(TilesegmError):
     """Unfinished work is in use by another run, or belongs to another image, model or setting."""
 
     exit_code = 5
+
+
+class ClusterError(TilesegmError):
+    """A scheduler or its workers cannot be reached or used, or were lost; finished work is kept."""
+
+    exit_code = 6

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from tilesegm.shown import without_secrets
 
 __all__ = [
+    "ClusterJoined",
     "EpochEnded",
     "Event",
     "Listener",
@@ -79,6 +80,15 @@ class EpochEnded:
 
 
 @dataclass(frozen=True)
+class ClusterJoined:
+    """Workers are there to compute."""
+
+    workers: int
+    dashboard: str
+    """Address of a page that shows what they do; empty where there is none."""
+
+
+@dataclass(frozen=True)
 class Noted:
     """A warning about the result."""
 
@@ -89,7 +99,16 @@ class Noted:
         object.__setattr__(self, "text", without_secrets(self.text))
 
 
-Event = RunStarted | PixelsDone | StageStarted | StageProgress | EpochEnded | Noted | RunEnded
+Event = (
+    RunStarted
+    | PixelsDone
+    | StageStarted
+    | StageProgress
+    | EpochEnded
+    | ClusterJoined
+    | Noted
+    | RunEnded
+)
 OnEvent = Callable[[Event], None]
 
 

@@ -26,7 +26,7 @@ from tilesegm.cli.plan import plan
 from tilesegm.cli.polygonize import polygonize
 from tilesegm.cli.predict import predict
 from tilesegm.cli.quicklook import quicklook
-from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
+from tilesegm.cli.quiet import print_anywhere, silence_gdal, tolerate_warnings
 from tilesegm.cli.report import report
 from tilesegm.cli.style import style
 from tilesegm.cli.terminal import say
@@ -36,6 +36,7 @@ from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import ModelError, SettingsError, TilesegmError
 from tilesegm.model.keras_file import import_keras
 from tilesegm.shown import is_text, without_secrets
+from tilesegm.tensorflow_log import silence_tensorflow
 from tilesegm.version import __version__
 
 __all__ = ["app", "main"]
@@ -43,7 +44,7 @@ __all__ = ["app", "main"]
 EPILOG = (
     "Exit codes: 0 done; 1 some images of a batch failed; 2 bad input or settings; 3 the output "
     "cannot be written; 4 not enough memory allowed; 5 unfinished work differs or is in use; "
-    "130 interrupted."
+    "6 scheduler or workers lost; 130 interrupted."
 )
 
 

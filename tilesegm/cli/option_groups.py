@@ -26,6 +26,7 @@ from tilesegm.cli.shared import (
     Offsets,
     Overlap,
     PrecisionChoice,
+    Scheduler,
     ScoresChoice,
     Stack,
     Temperature,
@@ -33,6 +34,8 @@ from tilesegm.cli.shared import (
     Tile,
     Trust,
     Unscale,
+    WorkerResource,
+    Workers,
 )
 from tilesegm.cli.values import (
     parse_augment,
@@ -42,6 +45,7 @@ from tilesegm.cli.values import (
     parse_offsets,
     parse_overlap,
 )
+from tilesegm.cluster.cluster import Cluster
 from tilesegm.errors import SettingsError
 from tilesegm.grid.tiling import Tiling
 from tilesegm.products.class_map import MapOptions
@@ -130,13 +134,26 @@ class SegmentationOptions(InferenceOptions):
     confidence: ConfidenceChoice = None
     scores: ScoresChoice = None
     memory: Memory = None
+    workers: Workers = None
+    scheduler: Scheduler = None
+    worker_resource: WorkerResource = None
 
     def options(self, **more: Any) -> Options:
         """All other options, and ``more`` that one command alone has."""
         memory = parse_bytes(self.memory)
         return super().options(
-            confidence=self.confidence, scores=self.scores, memory=memory, **more
+            confidence=self.confidence,
+            scores=self.scores,
+            memory=memory,
+            cluster=self._cluster(),
+            **more,
         )
+
+    def _cluster(self) -> Cluster | None:
+        resource = self.worker_resource
+        if self.workers is None and self.scheduler is None and resource is None:
+            return None
+        return Cluster(workers=self.workers, address=self.scheduler, resource=resource)
 
 
 @dataclass(frozen=True, kw_only=True)

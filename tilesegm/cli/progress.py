@@ -10,7 +10,15 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from tilesegm.cli.terminal import PlainConsole, text_of
 from tilesegm.closing import Closing
-from tilesegm.events import Event, Noted, PixelsDone, RunStarted, StageProgress, StageStarted
+from tilesegm.events import (
+    ClusterJoined,
+    Event,
+    Noted,
+    PixelsDone,
+    RunStarted,
+    StageProgress,
+    StageStarted,
+)
 
 __all__ = ["ProgressBar"]
 
@@ -69,6 +77,10 @@ class ProgressBar(Closing):
             case StageProgress():
                 self._completed = event.fraction
                 self._update("")
+            case ClusterJoined() if self._notes:
+                plural = "s" if event.workers > 1 else ""
+                page = f", seen at {event.dashboard}" if event.dashboard else ""
+                self.say(f"{event.workers} worker{plural} at work{page}")
             case Noted() if self._notes and event.text not in self._noted:
                 self._noted.add(event.text)  # once, also where it holds for many images
                 self.say(f"note: {event.text}")

@@ -39,6 +39,7 @@ __all__ = [
     "Picture",
     "PrecisionChoice",
     "Quiet",
+    "Scheduler",
     "ScoresChoice",
     "Seed",
     "Settings",
@@ -54,6 +55,8 @@ __all__ = [
     "Title",
     "Trust",
     "Unscale",
+    "WorkerResource",
+    "Workers",
 ]
 
 
@@ -220,6 +223,29 @@ ScoresChoice = Annotated[
     str | None,
     typer.Option(
         "--scores", help="Also write the probabilities of all classes: uint8, float16 or float32."
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="Worker processes to start on this machine, which share its cores; without it this "
+        "process computes.",
+        metavar="N",
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Address of a Dask scheduler whose workers compute, such as tcp://10.0.0.1:8786.",
+        metavar="ADDRESS",
+    ),
+]
+WorkerResource = Annotated[
+    str | None,
+    typer.Option(
+        "--worker-resource",
+        help="Resource that workers of --scheduler must offer, such as GPU: a region takes one.",
+        metavar="NAME",
     ),
 ]
 Settings = Annotated[

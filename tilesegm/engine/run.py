@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
@@ -10,13 +11,22 @@ import numpy as np
 
 from tilesegm.engine.heap import share_heap, trim_heap
 from tilesegm.engine.regions import Region, pending_runs
-from tilesegm.engine.stream import Job, stream
+from tilesegm.engine.stream import Finished, Job, stream
 from tilesegm.errors import BudgetError
 from tilesegm.events import Noted, OnEvent, PixelsDone
+from tilesegm.sink.layer import Layer
 from tilesegm.sink.region_store import RegionStore
 from tilesegm.sink.staging import Staging
 
-__all__ = ["TileCounts", "finished_pixels", "run_regions"]
+__all__ = [
+    "TileCounts",
+    "agreed_batch",
+    "count_tiles",
+    "facts_of",
+    "finished_pixels",
+    "run_regions",
+    "with_batch",
+]
 
 _COUNTS = ("computed", "skipped", "infinite", "empty")
 """Facts of a region; `infinite` is left out where it is 0, `empty` by earlier versions."""
@@ -49,7 +59,7 @@ def run_regions(
         BudgetError: the device has no memory for a single tile; finished regions are safe.
     """
     share_heap()
-    job = _with_batch(job, _agreed_batch(staging, job.reading.batch, on_event))
+    job = with_batch(job, agreed_batch(staging, job.reading.batch, on_event))
     while True:
         try:
             _run(job, panels, staging, on_event)
@@ -61,13 +71,31 @@ def run_regions(
                     f"the device runs out of memory on a single tile of {height} x {width} pixels; "
                     "take a smaller tile"
                 ) from error
-            job = _with_batch(job, job.reading.batch // 2)
+            job = with_batch(job, job.reading.batch // 2)
             staging.note("batch", job.reading.batch)
+    return count_tiles(staging)
+
+
+def count_tiles(staging: RegionStore) -> TileCounts:
+    """Add up the facts of all finished regions."""
     facts = staging.facts.values()
     sums = {name: sum(counts.get(name, 0) for counts in facts) for name in _COUNTS}
     if not all("empty" in counts for counts in facts):
         sums["empty"] = 0
     return TileCounts(**sums)
+
+
+def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int]:
+    """Return what is kept with a finished region, beside its pixels.
+
+    Args:
+        finished: the region.
+        layers: of its results.
+    """
+    (classes,) = (layer for layer in layers if layer.name == "classes")
+    empty = int(np.count_nonzero(finished.results["classes"] == classes.nodata))
+    facts = {"computed": finished.computed, "skipped": finished.skipped, "empty": empty}
+    return facts | ({"infinite": finished.infinite} if finished.infinite else {})
 
 
 def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: Staging) -> int:
@@ -81,7 +109,7 @@ def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: Staging) ->
     return sum(region.window.pixels for region in regions if region.number in staging.done)
 
 
-def _agreed_batch(staging: RegionStore, planned: int, on_event: OnEvent) -> int:
+def agreed_batch(staging: RegionStore, planned: int, on_event: OnEvent) -> int:
     """Return the batch that an earlier run came down to, by halving the planned one."""
     noted = staging.notes.get("batch", planned)
     halved = [planned >> n for n in range(planned.bit_length())]
@@ -94,25 +122,20 @@ def _agreed_batch(staging: RegionStore, planned: int, on_event: OnEvent) -> int:
     return planned
 
 
-def _with_batch(job: Job, batch: int) -> Job:
+def with_batch(job: Job, batch: int) -> Job:
+    """Return the job with another number of tiles in a batch."""
     return replace(job, reading=replace(job.reading, batch=batch))
 
 
 def _run(
     job: Job, panels: tuple[tuple[Region, ...], ...], staging: RegionStore, on_event: OnEvent
 ) -> None:
-    (classes,) = (layer for layer in job.decision.layers if layer.name == "classes")
     for run in pending_runs(panels, staging.done):
         with closing(stream(job, run)) as finished_regions:
             for finished in finished_regions:
                 window = finished.region.window
                 for name, values in finished.results.items():
                     staging.write(name, window, values)
-                empty = np.count_nonzero(finished.results["classes"] == classes.nodata)
-                facts = {"computed": finished.computed, "skipped": finished.skipped}
-                facts["empty"] = int(empty)
-                if finished.infinite:
-                    facts["infinite"] = finished.infinite
-                staging.commit(finished.region.number, facts)
+                staging.commit(finished.region.number, facts_of(finished, job.decision.layers))
                 trim_heap()
                 on_event(PixelsDone(window.pixels))

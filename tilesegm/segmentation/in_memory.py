@@ -32,6 +32,7 @@ def check_without_output(request: Request) -> None:
         for name, there in (
             ("overwrite", request.overwrite),
             ("compress", request.options.compress != Options().compress),
+            ("cluster", request.options.cluster is not None),
         )
         if there
     ]

@@ -7,10 +7,11 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from tilesegm.cluster.pool import Pool
 from tilesegm.engine.plan import Plan
 from tilesegm.errors import BudgetError
 
-__all__ = ["check_machine", "free_memory", "machine_memory"]
+__all__ = ["check_machine", "check_workers", "free_memory", "machine_memory"]
 
 _MEMORY = Path("/proc/meminfo")
 _CONTAINER = Path("/sys/fs/cgroup/memory.max")
@@ -52,3 +53,24 @@ def check_machine(plan: Plan, limit: int | None) -> None:
             f"{plan.info.bands} bands needs {plan.memory.peak / 1e6:.0f} MB; take smaller tiles "
             "(--tile), fewer bands (--bands) or fewer results, or set --memory"
         )
+
+
+def check_workers(plan: Plan, pool: Pool, limit: int | None) -> None:
+    """Refuse a plan beyond the memory of the machine or of the workers that are to compute it.
+
+    Args:
+        plan: of a run; each worker needs its memory.
+        pool: the workers.
+        limit: that the user set for each process.
+
+    Raises:
+        BudgetError: there is less.
+    """
+    there, needed = machine_memory(), plan.memory.peak * (pool.local or 0)
+    if limit is None and there is not None and needed > there:
+        raise BudgetError(
+            f"this machine has {there / 1e6:.0f} MB of memory, and {pool.local} workers of "
+            f"{plan.memory.peak / 1e6:.0f} MB each need {needed / 1e6:.0f} MB for {plan.info.uri}; "
+            "take fewer (--workers), or set --memory for each"
+        )
+    pool.check_memory(plan.memory.peak)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from tilesegm.checks import in_range, one_of
+from tilesegm.cluster.cluster import Cluster
 from tilesegm.decision_rule import DecisionRule
 from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.errors import SettingsError
@@ -81,6 +82,9 @@ class Options:
     those of the classes."""
     memory: int | None = None
     """Memory limit of the process in bytes; None for about 1 GB beside the network's own."""
+    cluster: Cluster | None = None
+    """Workers of Dask that compute, here or elsewhere; None for this process. It changes no
+    pixel, and what was begun with one can be finished without."""
     hash_input: bool = False
     """Hash all bytes of the image's files before and after the run: a change is noticed that leaves
     size and times of a file as they were."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
 
+from tilesegm.cluster.pool import open_pool
+from tilesegm.cluster.run import run_on_workers
 from tilesegm.engine.plan import CHUNK
 from tilesegm.engine.run import TileCounts, finished_pixels, run_regions
 from tilesegm.errors import OutputError
@@ -14,7 +17,9 @@ from tilesegm.events import Listener, Noted, OnEvent, RunEnded, RunStarted, igno
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.in_memory import check_without_output, segment_in_memory
+from tilesegm.segmentation.machine import check_workers
 from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.order import RunOrder, check_travels
 from tilesegm.segmentation.outputs import (
     Places,
     check_format,
@@ -134,9 +139,14 @@ def segment(
         )
     paths = output_paths(Path(output), request.options).values()
     check_inputs(paths, reads_of(image, model, request.options))
-    return run_request(
-        image, lambda info: open_predictor(model, info, request.options), output, request, on_event
-    )
+    with open_pool(request.options.cluster, on_event) as pool:
+        return run_request(
+            image,
+            lambda info: open_predictor(model, info, request.options),
+            output,
+            replace(request, pool=pool),
+            on_event,
+        )
 
 
 def run_request(
@@ -149,6 +159,8 @@ def run_request(
     """Segment one image with the network that ``opener`` gives for it; see `segment`."""
     began = time.monotonic()
     on_event = listener = Listener(on_event)
+    if request.pool is not None:
+        check_travels(image)
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values())
     with open_work(image, opener, request, on_event) as work:
@@ -217,6 +229,8 @@ def _run(
     """
     plan, output = work.plan, paths["classes"]
     size, layers = (plan.info.height, plan.info.width), plan.decision.layers
+    if work.request.pool is not None:
+        check_workers(plan, work.request.pool, request.options.memory)
     # Class maps usually shrink to a tenth; a disk that fills up later is reported then.
     check_space(output, estimate_bytes(size, layers, CHUNK).total // 10)
     with Staging.open(
@@ -261,8 +275,11 @@ def _begin(work: Work, staging: Staging, on_event: OnEvent) -> int:
 
 
 def _compute(work: Work, staging: Staging, on_event: OnEvent) -> TileCounts:
+    pool = work.request.pool
     try:
-        return run_regions(work.job, work.plan.panels, staging, on_event)
+        if pool is None:
+            return run_regions(work.job, work.plan.panels, staging, on_event)
+        return run_on_workers(pool, RunOrder.of(pool, work), work.plan, staging, on_event)
     except BaseException:
         # Nothing to go on with: leave nothing behind.
         if not staging.done:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from tilesegm.cluster.pool import Pool
 from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts
@@ -43,6 +44,10 @@ class Request:
     overwrite: bool
     model: str | None
     """Path of the network, which results tell."""
+    given: Any = None
+    """The network as it was given, for workers that open it themselves."""
+    pool: Pool | None = None
+    """Workers that compute; None for this process."""
 
     @classmethod
     def of(
@@ -50,7 +55,7 @@ class Request:
     ) -> Request:
         """Fill in what was left out."""
         path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
-        return cls(tiling or Tiling(), options or Options(), overwrite, path)
+        return cls(tiling or Tiling(), options or Options(), overwrite, path, model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +67,10 @@ class Work:
     fingerprint: dict[str, Any]
     inputs: Inputs
     request: Request
+    given: Any
+    """The image as it was given."""
     image: str | list[str] | None
-    """What opens the image again, if anything does."""
+    """What opens the image again, if anything does, without secrets."""
 
     def recipe(self, staging: Staging) -> Recipe:
         """Say how the staged results were made."""
@@ -71,7 +78,7 @@ class Work:
             image=self.image,
             model=self.request.model,
             tiling=self.request.tiling,
-            options=self.request.options,
+            options=replace(self.request.options, cluster=None),
             batch=staging.notes.get("batch", self.job.reading.batch),
             fingerprint=self.fingerprint,
         )
@@ -148,5 +155,6 @@ def _plan_work(
         fingerprint=inputs.add_to(make_fingerprint(plan, area)),
         inputs=inputs,
         request=request,
+        given=image,
         image=image_name(image, source.info.uri),
     )

@@ -22,7 +22,7 @@ class Journal:
     are dropped when the journal is opened.
 
     Attributes:
-        entries: what the lines say.
+        entries: what the lines said when it was opened.
         damaged: bytes that were dropped although a line end follows in them, which no kill leaves.
     """
 
@@ -46,28 +46,31 @@ class Journal:
         self._end = good
         self._file.truncate(good)
 
-    def append(self, entry: Mapping[str, Any]) -> None:
-        """Write a line and wait until it is on disk.
+    def append(self, *entries: Mapping[str, Any]) -> None:
+        """Write lines and wait until they are on disk.
 
         Raises:
-            OSError: the line could not be written; the journal is as it was.
+            OSError: the lines could not be written; the journal is as it was.
         """
-        text = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
-        line = b"%08x %s\n" % (zlib.crc32(text), text)
+        lines = b"".join(map(_line, entries))
         try:
-            written = self._file.write(line)
-            if written != len(line):
+            written = self._file.write(lines)
+            if written != len(lines):
                 raise OSError(28, "No space left on device")
             os.fsync(self._file.fileno())
         except OSError:
             self._file.truncate(self._end)
             raise
-        self._end += len(line)
-        self.entries.append(json.loads(text))
+        self._end += len(lines)
 
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+
+def _line(entry: Mapping[str, Any]) -> bytes:
+    text = json.dumps(entry, sort_keys=True, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

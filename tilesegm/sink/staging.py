@@ -22,16 +22,18 @@ from numpy.typing import NDArray
 
 from tilesegm.closing import Closing
 from tilesegm.errors import ResumeError
-from tilesegm.files import flush_all, flush_new, output_errors
+from tilesegm.files import flush_new, output_errors
 from tilesegm.grid.window import Window
 from tilesegm.sink.fingerprint import plain
-from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
+from tilesegm.sink.finished_region import FinishedRegion, is_count
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
+from tilesegm.sink.region_writer import RegionWriter
 from tilesegm.sink.run_file import AGAIN, FORMAT, changes_since, read_run, write_run
 from tilesegm.sink.staged_array import StagedArray, StagedDamageError
 from tilesegm.sink.staged_layers import StagedLayers
 from tilesegm.sink.staging_folder import StagingFolder
+from tilesegm.sink.staging_site import StagingSite, seal_of
 
 __all__ = ["OtherWorkError", "Staging", "has_unfinished", "staging_folder"]
 
@@ -75,8 +77,7 @@ class Staging(Closing):
         self.findings: list[str] = []
         self._stored = StagedLayers(folder, size, layers, chunk)
         self._regions: dict[int, FinishedRegion] = {}
-        self._written: dict[str, bytes] = {}
-        self._windows: list[Window] = []
+        self._writer = RegionWriter(folder, self._stored)
         self._overviews: dict[str, bytes] = {}
         self._claim = StagingFolder(folder, [layer.name for layer in layers])
 
@@ -122,6 +123,17 @@ class Staging(Closing):
         return str(self.folder)
 
     @property
+    def site(self) -> StagingSite:
+        """What other processes need to write regions here."""
+        return StagingSite(
+            folder=self.folder.absolute(),
+            size=self.size,
+            layers=self.layers,
+            chunk=self.chunk,
+            seal=seal_of(self.folder),
+        )
+
+    @property
     def done(self) -> KeysView[int]:
         """Numbers of the regions whose results are safe; a view that grows with them."""
         return self.facts.keys()
@@ -137,9 +149,7 @@ class Staging(Closing):
             OutputError: the disk is full or gone.
             ValueError: the window does not hold whole chunks, or the values do not fill it.
         """
-        with output_errors(self.folder):
-            self._written |= self._stored.write(layer, window, values)
-        self._windows.append(window)
+        self._writer.write(layer, window, values)
 
     def commit(self, region: int, facts: Mapping[str, Any] | None = None) -> None:
         """Declare a region finished: all that was written since the last commit is safe after this.
@@ -151,15 +161,18 @@ class Staging(Closing):
         Raises:
             OutputError: the disk is full or gone; the region does not count as finished.
         """
-        facts = dict(facts or {})
-        digest = sum_up(facts, self._written)
-        finished = FinishedRegion(region, facts, _around(self._windows), digest)
+        self.record([self._writer.finish(region, facts)])
+
+    def record(self, regions: Sequence[FinishedRegion]) -> None:
+        """Declare regions finished whose chunks are safe already, wherever they were written.
+
+        Raises:
+            OutputError: the disk is full or gone; none of them counts as finished.
+        """
         with output_errors(self.folder):
-            flush_all(self.folder / place for place in self._written)
-            self._journal.append(finished.entry())
-        self._remember(finished)
-        self._written.clear()
-        self._windows.clear()
+            self._journal.append(*(region.entry() for region in regions))
+        for region in regions:
+            self._remember(region)
 
     def note(self, key: str, value: Any) -> None:
         """Remember a small fact of the whole run, such as a choice that must not change later."""
@@ -317,12 +330,3 @@ class Staging(Closing):
                 f"{self.folder}: {lost} of {before} finished regions did not read back as they "
                 f"were written; {'it is' if lost == 1 else 'they are'} computed again"
             )
-
-
-def _around(windows: Sequence[Window]) -> Window:
-    """Return the smallest window that holds all of these."""
-    if not windows:
-        return Window(0, 0, 0, 0)
-    row, col = min(w.row for w in windows), min(w.col for w in windows)
-    stop_row, stop_col = max(w.stop_row for w in windows), max(w.stop_col for w in windows)
-    return Window(row, col, stop_row - row, stop_col - col)

@@ -1,0 +1,54 @@
+"""Which workers compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tilesegm.checks import in_range
+from tilesegm.errors import SettingsError
+
+__all__ = ["Cluster"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """Workers of Dask that compute the regions of an image: exactly one of the first three.
+
+    Results are the same whatever computes them, so this is no part of a run's fingerprint: what
+    workers began can be finished without them, and the other way round.
+
+    Example:
+        >>> import tilesegm as ts
+        >>> from tilesegm.cluster.cluster import Cluster
+        >>> ts.Options(cluster=Cluster(workers=2)).cluster
+        Cluster(workers=2)
+    """
+
+    workers: int | None = None
+    """Processes to start on this machine, which share its cores; they end with the run."""
+    address: str | None = None
+    """Address of a scheduler that runs, such as ``tcp://10.0.0.1:8786``."""
+    client: Any = None
+    """An open ``dask.distributed.Client``, which stays open."""
+    resource: str | None = None
+    """Resource that a worker must offer, such as ``GPU``: a region takes one of it."""
+
+    def __post_init__(self) -> None:
+        in_range("workers", self.workers, 1, what="a number of processes")
+        given = [name for name in ("workers", "address", "client") if getattr(self, name)]
+        if len(given) != 1:
+            raise SettingsError(
+                f"a cluster is given by {' and '.join(given) or 'nothing'}; give one: the number "
+                "of workers to start here, the address of a scheduler, or a client"
+            )
+        if self.workers and self.resource:
+            raise SettingsError(
+                "workers that are started here offer no resource; leave the resource out, or give "
+                "the address of a scheduler whose workers offer it"
+            )
+
+    def __repr__(self) -> str:
+        fields = ("workers", "address", "client", "resource")
+        told = (f"{name}={getattr(self, name)!r}" for name in fields if getattr(self, name))
+        return f"Cluster({', '.join(told)})"

@@ -1,0 +1,143 @@
+"""Image, network and settings of a run as they travel to workers, which open them themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Self
+
+from tilesegm.cluster.pool import Pool
+from tilesegm.engine.stream import Job
+from tilesegm.errors import ClusterError, SettingsError
+from tilesegm.events import ignore
+from tilesegm.model.base import Predictor
+from tilesegm.segmentation.setup import open_predictor
+from tilesegm.segmentation.work import Request, Work, open_work
+from tilesegm.sink.fingerprint import differences, plain
+from tilesegm.source.base import ImageInfo
+from tilesegm.trust import trust_files, trusted
+
+__all__ = ["RunOrder", "check_travels"]
+
+_predictors: dict[str, Predictor] = {}
+"""The network that this process has open, by what it was opened with: one at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOrder:
+    """What opens the image and the network of a run again, in another process."""
+
+    image: Any
+    """Path, address, or a list of them."""
+    model: Any
+    """Path, or what stands for a model that was sent."""
+    request: Request
+    fingerprint: Mapping[str, Any]
+    """Of what the client opened."""
+    folder: str
+    trusted: bool
+    key: str
+
+    @classmethod
+    def of(cls, pool: Pool, work: Work) -> Self:
+        """Make the order of a run.
+
+        Args:
+            pool: workers that get it; a model in memory is sent to them.
+            work: what the client opened.
+
+        Raises:
+            SettingsError: the model cannot be sent.
+        """
+        image, model, asked = work.given, work.request.given, work.request.options
+        model = model if _is_path(model) else pool.ship(model)
+        options = replace(
+            asked,
+            cluster=None,
+            hash_input=False,
+            # Decided once, so that no two workers decide otherwise.
+            precision=getattr(work.job.predictor, "precision", asked.precision)
+            if asked.precision == "auto"
+            else asked.precision,
+        )
+        fingerprint = _comparable(work.fingerprint, model)
+        given = (image, model, work.request.tiling, options, fingerprint, os.getcwd())
+        return cls(
+            image=image,
+            model=model,
+            request=replace(work.request, options=options, given=None, pool=None),
+            fingerprint=fingerprint,
+            folder=os.getcwd(),
+            trusted=trusted(),
+            key=hashlib.sha256(repr(given).encode()).hexdigest(),
+        )
+
+    @contextmanager
+    def open(self) -> Iterator[Job]:
+        """Open image and network, and check that they are those of the client.
+
+        Raises:
+            InputError: one cannot be opened.
+            ClusterError: there is another one under the same name.
+        """
+        if self.trusted:
+            trust_files()
+        with open_work(self.image, self._predictor, self.request, ignore) as work:
+            found = _comparable(work.fingerprint, self.model)
+            if changes := differences(self.fingerprint, found):
+                raise ClusterError(
+                    f"a worker finds something else under the same names: {'; '.join(changes)}; "
+                    "image and model must be the same files everywhere, and tilesegm the same "
+                    "version"
+                )
+            yield work.job
+
+    def _predictor(self, info: ImageInfo) -> Predictor:
+        """Return the network, which stays open for the next image."""
+        options = replace(self.request.options, area=None, memory=None)
+        key = repr((self.model, self.fingerprint.get("model"), options, info.bands))
+        if key not in _predictors:
+            _predictors.clear()
+            unpack = getattr(self.model, "unpack", partial(_itself, self.model))
+            _predictors[key] = open_predictor(unpack(), info, self.request.options)
+        return _predictors[key]
+
+
+def check_travels(image: Any) -> None:
+    """Refuse an image that workers cannot open.
+
+    Raises:
+        SettingsError: it lies in the memory of this process.
+    """
+    for part in image if isinstance(image, list | tuple) else [image]:
+        if not _is_path(part):
+            raise SettingsError(
+                f"the image is a {type(part).__module__}.{type(part).__name__} in the memory of "
+                "this process, which workers cannot read; save it, as Zarr or GeoTIFF, and pass "
+                "the path, or leave the cluster out"
+            )
+
+
+def _comparable(fingerprint: Mapping[str, Any], model: Any) -> dict[str, Any]:
+    """Return what must be the same on all machines."""
+    told = plain(fingerprint)
+    told.pop("content", None)  # hashed by the client alone
+    if hasattr(model, "unpack"):
+        del told["model"]  # it is the same by having been sent
+    else:
+        told["model"].pop("precision", None)  # "auto" here, and what came of it there
+    return told
+
+
+def _is_path(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_path, value))
+    return isinstance(value, str | os.PathLike)
+
+
+def _itself(model: Any) -> Any:
+    return model

@@ -38,7 +38,7 @@ RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
-    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment", "many", "recorded")},
+    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment", "batch", "recorded")},
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

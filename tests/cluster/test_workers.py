@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +14,6 @@ import tilesegm as ts
 from tests.cluster import networks
 from tests.images import GEO, blobs, read, write
 from tilesegm.cluster.cluster import Cluster
-from tilesegm.errors import BudgetError, ClusterError, ModelError, ResumeError, SettingsError
 from tilesegm.events import ClusterJoined, PixelsDone
 
 ROOT = Path(__file__).parents[2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,7 @@ class Manifest:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / MANIFEST
+        self._threads = threading.RLock()
         self._lock = filelock.FileLock(folder / _LOCK, timeout=_WAIT)
         check_place(self.path)
         self.records: dict[str, dict[str, Any]] = {}
@@ -91,8 +93,8 @@ class Manifest:
             os.fsync(file.fileno())
             if new:
                 flush(self.path.parent)
-        self._superseded |= record["output"] in self.records
-        self.records[record["output"]] = record
+            self._superseded |= record["output"] in self.records
+            self.records[record["output"]] = record
 
     def tidy(self) -> None:
         """Leave one line for each output, in the order in which they came.
@@ -119,7 +121,7 @@ class Manifest:
 
     @contextmanager
     def _claimed(self) -> Iterator[None]:
-        with output_errors(self.path):
+        with output_errors(self.path), self._threads:
             try:
                 with self._lock:
                     yield

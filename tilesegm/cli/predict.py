@@ -95,8 +95,8 @@ def predict(
     Example: tilesegm predict city.tif --model city_model -o city_classes.tif
     """
     from tilesegm.batch.find import find_entries
+    from tilesegm.segmentation.batch import Batch
     from tilesegm.segmentation.batch_item import Tally
-    from tilesegm.segmentation.many import Batch
     from tilesegm.segmentation.segment import segment
     from tilesegm.segmentation.work import Request
 

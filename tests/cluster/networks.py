@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -12,12 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["context", "dying", "greedy", "slow"]
+__all__ = ["broken", "context", "deadly", "dying", "greedy", "slow"]
 
 
 def context(pixels: NDArray[Any]) -> NDArray[Any]:
     """Score three bands with a context that reaches over the whole batch."""
     return pixels * np.float32(0.013) + pixels.mean() * np.float32(0.001)
+
+
+def broken(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Score an image, but not zeros, by NaN."""
+    return np.where(pixels.any(), np.nan, pixels).astype(np.float32)
 
 
 def dying(marks: Path) -> Any:
@@ -28,8 +34,16 @@ def dying(marks: Path) -> Any:
 def _dying(marks: Path, pixels: NDArray[Any]) -> NDArray[Any]:
     with marks.open("ab") as file:
         file.write(b".")
-    if pixels.shape[1] == 128 and marks.stat().st_size > 6 and not (marks.parent / "died").exists():
+    if marks.stat().st_size > 12 and not (marks.parent / "died").exists():
+        assert multiprocessing.parent_process()  # the client calls it a few times, to look at it
         (marks.parent / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return context(pixels)
+
+
+def deadly(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Kill the worker that calls it."""
+    if multiprocessing.parent_process() is not None:
         os.kill(os.getpid(), signal.SIGKILL)
     return context(pixels)
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,8 @@ import tilesegm as ts
 from tests.cluster import networks
 from tests.images import GEO, blobs, read, write
 from tilesegm.cluster.cluster import Cluster
+from tilesegm.cluster.pool import Pool
+from tilesegm.errors import ClusterError
 from tilesegm.events import ClusterJoined, PixelsDone
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +41,7 @@ def processes() -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return an image of six regions."""
-    return write(tmp_path_factory.mktemp("image") / "image.tif", blobs(1024 * 5 + 300, 260), **GEO)
+    return write(tmp_path_factory.mktemp("image") / "image.tif", blobs(1024 * 5 + 300, 130), **GEO)
 
 
 @pytest.fixture(scope="module")
@@ -72,3 +78,62 @@ def test_workers_make_the_same_pixels(
     finished = sum(event.pixels for event in events if isinstance(event, PixelsDone))
     assert finished == done.plan.info.pixels
     assert ts.verify(tmp_path / "two.tif").whole
+
+
+def test_a_worker_that_is_killed_costs_nothing_but_time(
+    processes: Client, image: Path, alone: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.tif"
+    run(image, output, networks.dying(tmp_path / "marks"), cluster=Cluster(client=processes))
+    assert (tmp_path / "died").exists()
+    assert same(alone, output)
+
+
+def test_regions_of_a_run_are_safe_one_by_one(
+    processes: Client, image: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submitted: list[Any] = []
+    submit = Pool.submit
+
+    def watch(pool: Pool, *values: Any) -> Any:
+        submitted.extend(values[1:])
+        return submit(pool, *values)
+
+    def stop(event: Any) -> None:
+        if isinstance(event, PixelsDone):
+            raise KeyboardInterrupt  # as Ctrl-C does
+
+    monkeypatch.setattr(Pool, "submit", watch)
+    output, cluster = tmp_path / "out.tif", Cluster(client=processes)
+    with pytest.raises(KeyboardInterrupt):
+        run(image, output, networks.slow, cluster=cluster, on_event=stop)
+    assert [len(task.run) for task in submitted] == [3, 3]
+    done = run(image, output, networks.slow, cluster=cluster)
+    assert 0 < done.resumed < 3 * 1024 * 130
+    assert same(alone, output)
+
+
+@pytest.mark.slow
+def test_workers_that_all_die_are_told(processes: Client, image: Path, tmp_path: Path) -> None:
+    with pytest.raises(ClusterError, match="workers died one after the other at rows"):
+        run(image, tmp_path / "out.tif", networks.deadly, cluster=Cluster(client=processes))
+
+
+@pytest.mark.slow
+def test_what_a_killed_client_began_is_finished(
+    processes: Client, image: Path, alone: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "out.tif"
+    words = [sys.executable, "-m", "tests.cluster.client", str(image), str(output)]
+    client = subprocess.Popen([*words, processes.scheduler.address], cwd=ROOT)
+    journal = tmp_path / "out.tif.partial" / "journal"
+    end = time.monotonic() + 60
+    while not journal.exists() or not journal.read_bytes().count(b'"region"'):
+        assert client.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    client.send_signal(signal.SIGKILL)
+    client.wait()
+    done = run(image, output, networks.slow, cluster=Cluster(client=processes))
+    assert 0 < done.resumed < done.plan.info.pixels
+    assert same(alone, output)

@@ -60,6 +60,7 @@ def _table(facts: dict[str, Any]) -> Table:
         f"{facts['margin']} px of it without weight, {facts['blend']}",
         "tiles": f"{facts['tiles']} in batches of {facts['batch']}",
         "regions": f"{facts['regions']} in {facts['panels']} panels",
+        **_workers(facts["workers"]),
         "redundancy": f"{facts['redundancy']:.2f} pixels computed per pixel",
         "read amplification": f"{facts['read_amplification']:.2f} pixels decoded per pixel",
         "peak memory": f"{_mb(facts['peak_memory_bytes'])} ({memory})",
@@ -76,6 +77,17 @@ def _table(facts: dict[str, Any]) -> Table:
     if facts["notes"]:
         table.add_row("note", lines(*facts["notes"]))
     return table
+
+
+def _workers(sharing: dict[str, Any] | None) -> dict[str, str]:
+    if sharing is None:
+        return {}
+    return {
+        "workers": f"{sharing['workers']}, which share {sharing['runs']} runs of up to "
+        f"{sharing['regions_per_run']} regions: {sharing['redundancy']:.2f} pixels computed per "
+        f"pixel, busy {sharing['busy']:.0%} of the time, {sharing['speedup']:.2f} times as fast as "
+        "one of them"
+    }
 
 
 def _mb(size: int) -> str:

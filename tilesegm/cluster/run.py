@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import queue
 import time
+import uuid
 from collections import deque
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,7 @@ from tilesegm.errors import (
     TilesegmError,
 )
 from tilesegm.events import Noted, OnEvent, PixelsDone
+from tilesegm.sink.finished_region import FinishedRegion
 from tilesegm.sink.staging import Staging
 
 __all__ = ["run_on_workers"]
@@ -72,6 +75,7 @@ class _Runner:
         self._staging, self._on_event = staging, on_event
         self._site = staging.site
         self._batch = agreed_batch(staging, plan.memory.batch, on_event)
+        self._topic = f"tilesegm-{uuid.uuid4().hex}"
         self._again: deque[_Try] = deque()
         self._flying: dict[Any, tuple[_Try, int]] = {}
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -79,7 +83,12 @@ class _Runner:
     def run(self) -> TileCounts:
         """Run to the end, or cancel what is in flight."""
         length = share(self._plan, self._pool.workers).regions
-        more = cut_runs(self._plan.panels, self._staging.done, length)
+        done = frozenset(self._staging.done)
+        if len(done) == sum(map(len, self._plan.panels)):
+            return count_tiles(self._staging)  # no worker is needed
+        more = cut_runs(self._plan.panels, done, length)
+        client = self._pool.join()
+        client.subscribe_topic(self._topic, lambda event: self._arrived.put(event[1]))
         try:
             while True:
                 while self._pool.take(wait=not self._flying):
@@ -91,17 +100,21 @@ class _Runner:
                     self._submit(following or _Try(run or ()))
                 if not self._flying:
                     return count_tiles(self._staging)
-                try:
-                    self._receive(self._arrived.get(timeout=_TICK))
-                except queue.Empty:
-                    continue
+                with suppress(queue.Empty):
+                    arrived = self._arrived.get(timeout=_TICK)
+                    if isinstance(arrived, dict):
+                        self._record(FinishedRegion.parse(arrived))
+                    else:
+                        self._receive(arrived)
         finally:
+            with suppress(Exception):  # a scheduler that is gone tells nothing more
+                client.unsubscribe_topic(self._topic)
             for future in self._flying:
                 future.release()
                 self._pool.give()
 
     def _submit(self, one: _Try) -> None:
-        task = Task(self._order, self._site, one.run, self._batch)
+        task = Task(self._order, self._site, one.run, self._batch, self._topic)
         try:
             future = self._pool.submit(compute, task)
         except BaseException:
@@ -117,11 +130,9 @@ class _Runner:
         finally:
             future.release()
             self._pool.give()
-        self._staging.record(outcome.finished)
-        for region in outcome.finished:
-            assert region.window is not None
-            self._on_event(PixelsDone(region.window.pixels))
-        rest = _Try(one.run[len(outcome.finished) :], one.failed)
+        self._record(*outcome.finished)
+        lacking = (region for region in one.run if region.number not in self._staging.done)
+        rest = _Try(tuple(lacking), one.failed)
         if outcome.exhausted:
             self._halve(batch)
         elif outcome.error is not None:
@@ -130,6 +141,15 @@ class _Runner:
                 raise outcome.error
         if rest.run:
             self._again.append(rest)
+
+    def _record(self, *regions: FinishedRegion | None) -> None:
+        """Take up regions that are safe; those of a run are told as they come, and at its end."""
+        new = [one for one in regions if one and one.number not in self._staging.done]
+        if new:
+            self._staging.record(new)
+        for region in new:
+            assert region.window is not None
+            self._on_event(PixelsDone(region.window.pixels))
 
     def _outcome(self, future: Any, one: _Try) -> Outcome:
         """Return what a worker gave back, in words of ours where something was lost."""

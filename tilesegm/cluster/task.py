@@ -53,6 +53,8 @@ class Task:
     run: tuple[Region, ...]
     batch: int
     """Tiles in a batch."""
+    topic: str
+    """Under which each region but the last is told as it is finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +79,17 @@ def compute(task: Task) -> Outcome:
     Workers with several threads compute one task at a time: a network and an image are used from
     one thread, and the stages of a task are threads already.
     """
+    from distributed import get_worker
+
     finished: list[FinishedRegion] = []
     with _at_work:
         try:
             with _inside(task.order.folder):
                 for region in _regions(task):
                     finished.append(region)
-                    if not _wanted():
+                    if len(finished) == len(task.run) or not _wanted():
                         break
+                    get_worker().log_event(task.topic, region.entry())
         except MemoryError:
             return Outcome(finished=tuple(finished), exhausted=True)
         except TilesegmError as error:

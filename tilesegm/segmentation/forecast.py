@@ -10,6 +10,7 @@ from typing import Any
 from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.plan import CHUNK, Plan
 from tilesegm.engine.seam_check import check_seams, expected_flips
+from tilesegm.engine.sharing import Sharing, share
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.decision import decision_tag
@@ -40,6 +41,8 @@ class Forecast:
     """Most bytes of finished files; class maps usually take a tenth."""
     seconds: float | None = None
     """Expected time of the network, from one timed batch; None when it was not opened."""
+    sharing: Sharing | None = None
+    """How workers share the regions; None for one process."""
     flips: float | None = None
     """Expected fraction of pixels whose class seams change; None when it was not measured."""
 
@@ -86,6 +89,7 @@ class Forecast:
             "stride": plan.spec.stride,
             "expected_class_flips": self.flips,
             "decision": decision_tag(plan) or "argmax",
+            "workers": None if self.sharing is None else _plain(self.sharing),
             "notes": [*plan.info.notes, *notes_of(plan)],
         }
 
@@ -148,7 +152,21 @@ def plan(
         output_bytes=disk.output,
         seconds=seconds,
         flips=flips,
+        sharing=share(made, cluster.workers)
+        if (cluster := options.cluster) and cluster.workers
+        else None,
     )
+
+
+def _plain(sharing: Sharing) -> dict[str, Any]:
+    return {
+        "workers": sharing.workers,
+        "regions_per_run": sharing.regions,
+        "runs": sharing.runs,
+        "redundancy": round(sharing.redundancy, 3),
+        "busy": round(sharing.busy, 3),
+        "speedup": round(sharing.speedup, 2),
+    }
 
 
 def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:

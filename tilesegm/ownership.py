@@ -10,7 +10,15 @@ from urllib.request import url2pathname
 
 from tilesegm.errors import OutputError, SettingsError
 
-__all__ = ["carries", "check_apart", "check_place", "check_unread", "free_name", "state_of"]
+__all__ = [
+    "carries",
+    "check_apart",
+    "check_place",
+    "check_unread",
+    "free_name",
+    "place_key",
+    "state_of",
+]
 
 _ENDS = 8192
 """Bytes at the start and at the end of a file that are searched for a mark."""
@@ -110,12 +118,8 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
         SettingsError: two of them do; upper and lower case count where the file system tells them.
     """
     taken: dict[Path, tuple[str, Path]] = {}
-    told: dict[Path, bool] = {}
     for name, path in outputs:
-        real = _real(path)
-        if real.parent not in told:
-            told[real.parent] = _tells_case(real.parent)
-        key = real if told[real.parent] else real.with_name(real.name.casefold())
+        key = place_key(path)
         if key in taken:
             other, there = taken[key]
             raise SettingsError(
@@ -124,6 +128,12 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
                 + "; rename one or use two folders"
             )
         taken[key] = name, path
+
+
+def place_key(path: Path) -> Path:
+    """Return what two paths of files, which may not exist yet, share if they are one file."""
+    real = _real(path)
+    return real if _tells_case(real.parent) else real.with_name(real.name.casefold())
 
 
 def _tells_case(folder: Path) -> bool:

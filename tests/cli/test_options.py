@@ -34,10 +34,11 @@ DIFFER = {
 OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
+    "batch": ("predict",),
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
-    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment")},
+    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment", "batch", "recorded")},
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

@@ -11,8 +11,8 @@ from rich.table import Table
 
 from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Trust, Unscale
 from tilesegm.cli.terminal import PlainConsole
-from tilesegm.cli.values import parse_at, parse_bands
 from tilesegm.errors import ModelError, SourceError
+from tilesegm.source.words import parse_at, parse_bands
 
 if TYPE_CHECKING:
     from tilesegm.source.base import Source

@@ -38,9 +38,7 @@ from tilesegm.cli.shared import (
     Workers,
 )
 from tilesegm.cli.values import (
-    parse_at,
     parse_augment,
-    parse_bands,
     parse_bytes,
     parse_class_names,
     parse_normalisation,
@@ -53,6 +51,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.products.class_map import MapOptions
 from tilesegm.segmentation.options import Options
 from tilesegm.source.open import parse_nodata
+from tilesegm.source.words import parse_at, parse_bands
 
 __all__ = [
     "InferenceOptions",

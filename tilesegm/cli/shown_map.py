@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tilesegm.cli.shared import At, Bands, ClassMapFile, ClassNames, Nodata, ShownImages, Title
-from tilesegm.cli.values import parse_at, parse_bands, parse_class_names
+from tilesegm.cli.values import parse_class_names
+from tilesegm.source.words import parse_at, parse_bands
 
 if TYPE_CHECKING:
     from tilesegm.cartography.class_map import ShownMap

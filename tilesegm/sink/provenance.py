@@ -25,7 +25,15 @@ from tilesegm.source.names import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
 
-__all__ = ["CLEANED", "MapFacts", "check_finished", "digest", "is_map", "read_map_facts"]
+__all__ = [
+    "CLEANED",
+    "MapFacts",
+    "OtherResultError",
+    "check_finished",
+    "digest",
+    "is_map",
+    "read_map_facts",
+]
 
 CLEANED = "TILESEGM_CLEANED"
 """Tag of what `products.clean` did, as JSON."""
@@ -39,6 +47,10 @@ _TILING_TEXT = re.compile(
 )
 
 _Colour = tuple[int, int, int]
+
+
+class OtherResultError(OutputError):
+    """An existing output is not the result of the same work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,10 +169,10 @@ def check_finished(output: Path, fingerprint: str) -> None:
     """Refuse an existing output that is not the result of the same work.
 
     Raises:
-        OutputError: it is something else; ``--overwrite`` would replace it.
+        OtherResultError: it is something else; ``--overwrite`` would replace it.
     """
     if _stored(output).tags.get(_FINGERPRINT) != fingerprint:
-        raise OutputError(
+        raise OtherResultError(
             f"output {output} exists and is not the result of this image, model and settings; "
             "replace it with --overwrite or give another name"
         )

@@ -18,15 +18,16 @@ from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.regions import Region
 from tilesegm.engine.stream import Job, Results, stream
 from tilesegm.errors import InputError
-from tilesegm.events import OnEvent, StageProgress, StageStarted
+from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
+from tilesegm.model.base import Predictor
 from tilesegm.segmentation.outputs import extra_paths, output_paths
 from tilesegm.segmentation.recipe import Recipe
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import open_predictor, open_scaled, plan_for
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.layer import Layer
 from tilesegm.source.area import open_area
-from tilesegm.source.base import Source
+from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 
 __all__ = ["Recomputed", "Sampling", "recompute"]
@@ -132,9 +133,12 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
                 f"(--{what})"
             )
     options = recipe.options
+
+    def opener(info: ImageInfo) -> Predictor:
+        return open_predictor(model, info, options)
+
     try:
-        source = opened.enter_context(open_image(image, options))
-        predictor = open_predictor(model, source.info, options)
+        source, predictor = opened.enter_context(open_scaled(image, options, opener, ignore))
     except InputError as error:
         raise InputError(
             f"image and network of the result are needed to compute it again: {error}; give where "

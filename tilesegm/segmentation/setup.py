@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.plan import Plan, make_plan
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.bundle import is_bundle
@@ -18,20 +22,60 @@ from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.decision import decision_note, rule_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import UNSURE
+from tilesegm.segmentation.scale import at_scale
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 
-__all__ = ["notes_of", "open_image", "open_predictor", "outputs_of", "plan_for"]
+__all__ = ["notes_of", "open_image", "open_predictor", "open_scaled", "outputs_of", "plan_for"]
 
 
-def open_image(image: Any, options: Options) -> Source:
-    """Open an image as the options say, and refuse one without pixels."""
+class _Described(Protocol):
+    @property
+    def spec(self) -> ModelSpec: ...
+
+
+_Network = TypeVar("_Network", bound=_Described)
+
+
+@contextmanager
+def open_scaled(
+    image: Any, options: Options, opener: Callable[[ImageInfo], _Network], on_event: OnEvent
+) -> Iterator[tuple[Source, _Network]]:
+    """Open an image at the resolution that the options or the network say.
+
+    Args:
+        image: as in `open_source`.
+        options: of the run.
+        opener: gives the network, or whatever describes it, for the image as it is stored.
+        on_event: called with what is assumed of the image and its resolution.
+
+    Raises:
+        InputError: the image cannot be opened, or not at that resolution.
+    """
+    source = open_image(image, options)
+    try:
+        for note in source.info.notes:
+            on_event(Noted(f"{source.info.uri}: {note}"))
+        network = opener(source.info)
+    except BaseException:
+        source.close()
+        raise
+    reopen = partial(open_image, image, options)
+    source, notes = at_scale(source, reopen, network.spec, options)
+    with source:
+        for note in notes:
+            on_event(Noted(note))
+        yield source, network
+
+
+def open_image(image: Any, options: Options, level: int | None = None) -> Source:
+    """Open an image as the options say, or another level of it, and refuse one without pixels."""
     source = open_source(
         image,
         bands=options.bands,
         nodata=options.nodata,
-        level=options.level,
+        level=options.level if level is None else level,
         at=options.at,
         unscale=options.unscale,
     )

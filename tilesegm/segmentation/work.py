@@ -19,7 +19,7 @@ from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe, image_name
-from tilesegm.segmentation.setup import notes_of, open_image, plan_for
+from tilesegm.segmentation.setup import notes_of, open_scaled, plan_for
 from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.staging import Staging
 from tilesegm.source.area import open_area
@@ -90,14 +90,12 @@ def open_work(
         InputError: image, model or settings cannot be used, or do not fit each other.
         BudgetError: the run needs more memory than allowed.
     """
-    with open_image(image, request.options) as source:
-        for note in source.info.notes:
-            on_event(Noted(f"{source.info.uri}: {note}"))
+    with open_scaled(image, request.options, opener, on_event) as (source, predictor):
         # Only alpha can be doubtful: nothing is read of an image without.
         for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        yield _plan_work(image, source, opener, request, on_event)
+        yield _plan_work(image, source, predictor, request, on_event)
 
 
 def tell_notes(work: Work, on_event: OnEvent) -> None:
@@ -122,7 +120,7 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
 def _plan_work(
     image: Any,
     source: Source,
-    opener: Callable[[ImageInfo], Predictor],
+    predictor: Predictor,
     request: Request,
     on_event: OnEvent,
 ) -> Work:
@@ -132,7 +130,6 @@ def _plan_work(
     for line in told:
         on_event(Noted(line))
     inputs = Inputs.of(source, area, options)
-    predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     check_machine(plan, options.memory)
     reading = plan.reading(source, area)

@@ -16,7 +16,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.scale import resolution_tag
+from tilesegm.segmentation.scale import image_grid, resolution_tag
 from tilesegm.segmentation.setup import (
     notes_of,
     open_predictor,
@@ -100,7 +100,7 @@ class Forecast:
             "stride": plan.spec.stride,
             "expected_class_flips": self.flips,
             "decision": decision_tag(plan) or "argmax",
-            "resolution": resolution_tag(plan.info) or _text(resolution_of(plan.info)),
+            "resolution": resolution_tag(plan) or _text(resolution_of(plan.info)),
             "notes": [*self.notes, *notes_of(plan)],
         }
 
@@ -150,7 +150,8 @@ def plan(
 
     listener = Listener(ignore)
     with open_scaled(image, options, opener, listener) as (source, network):
-        made = plan_for(source.info, network.spec, tiling or Tiling(), options)
+        whole = image_grid(source, options)
+        made = plan_for(source.info, network.spec, tiling or Tiling(), options, whole)
         seconds = flips = None
         if probe and not isinstance(network, _Described):
             reading = made.reading(source)

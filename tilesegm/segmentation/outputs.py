@@ -159,7 +159,7 @@ def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
         ),
         exact=plan.exact,
         decision=decision_tag(plan),
-        resolution=resolution_tag(plan.info),
+        resolution=resolution_tag(plan),
         fingerprint=digest(recipe.fingerprint),
         run=recipe.text(),
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tilesegm.engine.plan import Plan
 from tilesegm.errors import SettingsError, TilesegmError
 from tilesegm.grid.resolution import MISMATCH, SAME, Resolution
 from tilesegm.model.base import ModelSpec
 from tilesegm.segmentation.options import Options
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.image import ImageSource
+from tilesegm.source.resampled import ResampledSource
 from tilesegm.source.scaled import read_at, resolution_of
 
-__all__ = ["at_scale", "resolution_tag"]
+__all__ = ["at_scale", "grid_note", "image_grid", "resolution_tag"]
 
 _FINER, _COARSER = 16, 1024
 """Times that the sides of pixels become shorter or longer at most without being asked to."""
@@ -54,10 +56,7 @@ def at_scale(
     more = _mismatch(resolution_of(read.info), spec, read.info, _ADVICE)
     if how is None:
         return read, more
-    advice = "--resolution native reads them as they are"
-    if options.grid == "model":
-        advice += ", --grid image gives the map the pixels of the image"
-    return read, (f"{read.info.uri}: {how}; {advice}", *more)
+    return read, (f"{read.info.uri}: {how}; --resolution native reads them as they are", *more)
 
 
 def _wanted(source: Source, spec: ModelSpec, options: Options) -> Resolution | None:
@@ -116,12 +115,30 @@ def _times(read: Resolution, learnt: Resolution) -> str:
     return f"{ratio:.3g} times as large" if ratio >= 1 else f"{1 / ratio:.3g} times as small"
 
 
-def resolution_tag(info: ImageInfo) -> str | None:
-    """Return what a map tells of the resolution that its image was read at; None for its own."""
-    read = resolution_of(info)
-    if info.original is None or read is None:
+def image_grid(source: Source, options: Options) -> ImageInfo | None:
+    """Return the image whose pixels results have; None for those of the source."""
+    if options.grid == "image" and isinstance(source, ResampledSource):
+        return source.image
+    return None
+
+
+def grid_note(plan: Plan) -> str | None:
+    """Say that a map has other pixels than its image."""
+    if plan.info.original is None:
         return None
-    rows, cols = info.original
-    ratios = info.height / rows, info.width / cols
+    rows, cols = plan.info.original
+    return (
+        f"results have the {plan.info.height} x {plan.info.width} pixels that the model sees; "
+        f"--grid image gives them the {rows} x {cols} of the image"
+    )
+
+
+def resolution_tag(plan: Plan) -> str | None:
+    """Return what a map tells of the resolution that its image was read at; None for its own."""
+    read = resolution_of(plan.read)
+    if plan.read.original is None or read is None:
+        return None
+    rows, cols = plan.read.original
+    ratios = plan.read.height / rows, plan.read.width / cols
     stored = Resolution(read.down * ratios[0], read.across * ratios[1])
     return f"{read}, from {stored}"

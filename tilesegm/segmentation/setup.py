@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.plan import Plan, make_plan
+from tilesegm.engine.on_grid import scores_alone
+from tilesegm.engine.plan import Plan, make_plan, plan_on_grid
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
@@ -22,12 +23,20 @@ from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.decision import decision_note, rule_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import UNSURE
-from tilesegm.segmentation.scale import at_scale
+from tilesegm.segmentation.scale import at_scale, grid_note, image_grid
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 
-__all__ = ["notes_of", "open_image", "open_predictor", "open_scaled", "outputs_of", "plan_for"]
+__all__ = [
+    "notes_of",
+    "open_image",
+    "open_predictor",
+    "open_scaled",
+    "open_whole",
+    "outputs_of",
+    "plan_for",
+]
 
 
 class _Described(Protocol):
@@ -67,6 +76,20 @@ def open_scaled(
         for note in notes:
             on_event(Noted(note))
         yield source, network
+
+
+@contextmanager
+def open_whole(image: Any, source: Source, options: Options) -> Iterator[Source | None]:
+    """Open an image once more, to tell which of its own pixels are missing.
+
+    None where results do not lie on them, or none can be missing.
+    """
+    grid = image_grid(source, options)
+    if grid is None or not grid.masked:
+        yield None
+        return
+    with open_image(image, options) as whole:
+        yield whole
 
 
 def open_image(image: Any, options: Options, level: int | None = None) -> Source:
@@ -125,7 +148,8 @@ def _check_tile(spec: ModelSpec, tiling: Tiling) -> None:
 def notes_of(plan: Plan) -> tuple[str, ...]:
     """Say what was assumed about a network, and what follows from what it takes."""
     spec, decision = plan.spec, plan.decision
-    notes = list(filter(None, [band_note(spec, plan.info), decision_note(plan)]))
+    told = [band_note(spec, plan.info), decision_note(plan), grid_note(plan)]
+    notes = list(filter(None, told))
     if spec.probed and decision.needs_probabilities:
         kinds = ("probabilities", "logits")
         taken, other = kinds if spec.probabilities else kinds[::-1]
@@ -149,8 +173,21 @@ def notes_of(plan: Plan) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options) -> Plan:
+def plan_for(
+    info: ImageInfo,
+    spec: ModelSpec,
+    tiling: Tiling,
+    options: Options,
+    image: ImageInfo | None = None,
+) -> Plan:
     """Plan an image with a network.
+
+    Args:
+        info: the image as it is read.
+        spec: the network.
+        tiling: size, overlap and blending of tiles.
+        options: everything else.
+        image: whose pixels results have, where not those that are read.
 
     Raises:
         InputError: they do not fit each other, or the tiling does not suit the network.
@@ -163,18 +200,20 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
             f"{spec.name} has a class called {UNSURE.name}, as min_confidence calls pixels of low "
             "probability; rename the class, or leave min_confidence out"
         )
-    return make_plan(
+    decision = Decision(
+        len(spec.classes),
+        spec.probabilities,
+        options.confidence,
+        options.scores,
+        rule=rule_of(options, spec),
+        least=options.min_confidence,
+    )
+    plan = make_plan(
         info,
         spec,
         tiling=tiling,
-        decision=Decision(
-            len(spec.classes),
-            spec.probabilities,
-            options.confidence,
-            options.scores,
-            rule=rule_of(options, spec),
-            least=options.min_confidence,
-        ),
+        decision=decision if image is None else scores_alone(decision),
         cache=DEFAULT_CACHE_BYTES,
         budget=options.memory,
     )
+    return plan if image is None else plan_on_grid(plan, image, decision, options.memory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,11 @@ class Taps:
     """``(taps, pixels)``: whether a pixel is there when this one is."""
     nearest: NDArray[np.int64]
     """``(pixels,)``: the place that holds the centre of each pixel."""
+
+    def counted_from(self, first: int) -> Taps:
+        """Count places from one on; those that do not count may lie beyond what was read."""
+        index = np.where(self.weight > 0, self.index - first, 0)
+        return replace(self, index=index, nearest=self.nearest - first)
 
     def sum(self, values: NDArray[Any], axis: int) -> NDArray[Any]:
         """Weigh values along an axis, in one order whatever the window is."""

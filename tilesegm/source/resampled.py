@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
-from tilesegm.source.base import Pixels, Source
+from tilesegm.source.base import ImageInfo, Pixels, Source
 from tilesegm.source.image import ImageSource, Loaded
 from tilesegm.source.kept_rows import KeptRows
 from tilesegm.source.kernel import Kernel, Taps
@@ -34,7 +34,13 @@ class ResampledSource(ImageSource):
     """
 
     def __init__(
-        self, stored: Source, height: int, width: int, *, nearest: bool = False, original: Any = ()
+        self,
+        stored: Source,
+        height: int,
+        width: int,
+        *,
+        nearest: bool = False,
+        image: ImageInfo | None = None,
     ) -> None:
         """Take an open image, which is closed with this one.
 
@@ -43,9 +49,10 @@ class ResampledSource(ImageSource):
             height: rows to read it as.
             width: columns to read it as.
             nearest: whether a pixel is the stored one that holds its centre, as for ids.
-            original: height and width of the image of which ``stored`` is a level.
+            image: of which ``stored`` is a level.
         """
         info = stored.info
+        self.image = image or info
         self.stored, self._nearest = stored, nearest
         self._rows, self._cols = Kernel(info.height, height), Kernel(info.width, width)
         self._kept = KeptRows(stored, _PIXELS)
@@ -74,7 +81,7 @@ class ResampledSource(ImageSource):
                 nodata=None,
                 georeference=scale_place(place, size, (height, width)),
                 identity=(*info.identity, ("resampled", f"{height} x {width}, {how}")),
-                original=tuple(original) or size,
+                original=(self.image.height, self.image.width),
             ),
             Missing(info.dtype, (None,) * info.bands),
         )
@@ -100,8 +107,8 @@ class ResampledSource(ImageSource):
         if part.pixels > _PIXELS and window.pixels > 1:
             return self._load_halves(window, part)
         pixels = self._kept.read(part)
-        rows = _moved(self._rows.taps(window.row, window.stop_row), top)
-        cols = _moved(self._cols.taps(window.col, window.stop_col), left)
+        rows = self._rows.taps(window.row, window.stop_row).counted_from(top)
+        cols = self._cols.taps(window.col, window.stop_col).counted_from(left)
         nearest = np.ix_(rows.nearest, cols.nearest)
         if self._nearest:
             valid = None if pixels.valid is None else pixels.valid[nearest]
@@ -127,12 +134,6 @@ class ResampledSource(ImageSource):
     def close(self) -> None:
         """Close the image."""
         self.stored.close()
-
-
-def _moved(taps: Taps, first: int) -> Taps:
-    """Count places from the first one that was read; those of no weight may lie beyond it."""
-    index = np.where(taps.weight > 0, taps.index - first, 0)
-    return replace(taps, index=index, nearest=taps.nearest - first)
 
 
 def _resample(pixels: Pixels, rows: Taps, cols: Taps, nearest: Any) -> Loaded:

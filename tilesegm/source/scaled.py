@@ -91,8 +91,7 @@ def _resampled(
         how = f"{how} from level {level}" if level else how
     else:
         how = f"level {level}"
-    original = info.height, info.width
-    scaled = ResampledSource(source, *size, original=original)
+    scaled = ResampledSource(source, *size, image=info)
     left = "; its rational polynomials (RPC) are left out" if info.georeference.rpcs else ""
     return scaled, (
         f"its {info.height} x {info.width} pixels of {resolution_of(info)} are read as "

@@ -54,8 +54,12 @@ class Resolution:
             )
 
     @classmethod
-    def parse(cls, text: str) -> Self:
+    def parse(cls, text: str, name: str = "resolution") -> Self:
         """Return the resolution that a text such as ``0.3m``, ``0.5um`` or ``10x7.5m`` tells.
+
+        Args:
+            text: height and width of a pixel, or one length for both, with a unit.
+            name: what the text is called in the error.
 
         Raises:
             SettingsError: it tells none.
@@ -64,7 +68,7 @@ class Resolution:
         unit = None if found is None else _METRES.get(found[3].lower())
         if found is None or unit is None:
             raise SettingsError(
-                f"resolution={text!r}: expected the side of a pixel with its unit, such as 0.3m or "
+                f"{name}={text!r}: expected the side of a pixel with its unit, such as 0.3m or "
                 "0.5um"
             )
         return cls(float(found[1]) * unit, float(found[2] or found[1]) * unit)

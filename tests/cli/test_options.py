@@ -36,6 +36,7 @@ OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
+    "segmentation/result_grid": ("predict", "plan"),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
     **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment")},
     "model": ("predict", "plan", "audit"),

@@ -16,7 +16,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.scale import image_grid, resolution_tag
+from tilesegm.segmentation.result_grid import image_grid, resolution_tag
 from tilesegm.segmentation.setup import (
     notes_of,
     open_predictor,

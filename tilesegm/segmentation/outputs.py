@@ -17,7 +17,7 @@ from tilesegm.ownership import check_unread, state_of
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe
-from tilesegm.segmentation.scale import resolution_tag
+from tilesegm.segmentation.result_grid import resolution_tag
 from tilesegm.sink.check import check_output
 from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr

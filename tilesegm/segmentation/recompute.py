@@ -24,7 +24,7 @@ from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.outputs import extra_paths, output_paths
 from tilesegm.segmentation.recipe import Recipe
-from tilesegm.segmentation.scale import image_grid
+from tilesegm.segmentation.result_grid import image_grid
 from tilesegm.segmentation.setup import open_predictor, open_scaled, open_whole, plan_for
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.layer import Layer

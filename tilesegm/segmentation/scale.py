@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tilesegm.engine.plan import Plan
 from tilesegm.errors import SettingsError, TilesegmError
 from tilesegm.grid.resolution import MISMATCH, SAME, Resolution
 from tilesegm.model.base import ModelSpec
 from tilesegm.segmentation.options import Options
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.image import ImageSource
-from tilesegm.source.resampled import ResampledSource
 from tilesegm.source.scaled import read_at, resolution_of
 
-__all__ = ["at_scale", "grid_note", "image_grid", "resolution_tag"]
+__all__ = ["at_scale"]
 
 _FINER, _COARSER = 16, 1024
 """Times that the sides of pixels become shorter or longer at most without being asked to."""
@@ -113,32 +111,3 @@ def _mismatch(
 def _times(read: Resolution, learnt: Resolution) -> str:
     ratio = (learnt.down / read.down * learnt.across / read.across) ** 0.5
     return f"{ratio:.3g} times as large" if ratio >= 1 else f"{1 / ratio:.3g} times as small"
-
-
-def image_grid(source: Source, options: Options) -> ImageInfo | None:
-    """Return the image whose pixels results have; None for those of the source."""
-    if options.grid == "image" and isinstance(source, ResampledSource):
-        return source.image
-    return None
-
-
-def grid_note(plan: Plan) -> str | None:
-    """Say that a map has other pixels than its image."""
-    if plan.info.original is None:
-        return None
-    rows, cols = plan.info.original
-    return (
-        f"results have the {plan.info.height} x {plan.info.width} pixels that the model sees; "
-        f"--grid image gives them the {rows} x {cols} of the image"
-    )
-
-
-def resolution_tag(plan: Plan) -> str | None:
-    """Return what a map tells of the resolution that its image was read at; None for its own."""
-    read = resolution_of(plan.read)
-    if plan.read.original is None or read is None:
-        return None
-    rows, cols = plan.read.original
-    ratios = plan.read.height / rows, plan.read.width / cols
-    stored = Resolution(read.down * ratios[0], read.across * ratios[1])
-    return f"{read}, from {stored}"

@@ -23,7 +23,8 @@ from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.decision import decision_note, rule_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import UNSURE
-from tilesegm.segmentation.scale import at_scale, grid_note, image_grid
+from tilesegm.segmentation.result_grid import grid_note, image_grid
+from tilesegm.segmentation.scale import at_scale
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES

@@ -19,7 +19,7 @@ from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe, image_name
-from tilesegm.segmentation.scale import image_grid
+from tilesegm.segmentation.result_grid import image_grid
 from tilesegm.segmentation.setup import notes_of, open_scaled, open_whole, plan_for
 from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.staging import Staging

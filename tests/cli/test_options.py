@@ -37,6 +37,7 @@ RAISED_IN = {
     "batch": ("predict",),
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
+    "segmentation/result_grid": ("predict", "plan"),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
     **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment", "batch", "recorded")},
     "model": ("predict", "plan", "audit"),

@@ -70,6 +70,8 @@ def _table(facts: dict[str, Any]) -> Table:
         "seams": "not measured" if flips is None else f"{100 * flips:.4f} % of classes changed",
         "network time": "not measured" if facts["seconds"] is None else f"{facts['seconds']:.0f} s",
     }
+    if facts["resolution"]:
+        rows["resolution"] = facts["resolution"]
     for name, value in rows.items():
         table.add_row(name, value)
     if facts["decision"] != "argmax":

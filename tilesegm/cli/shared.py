@@ -22,6 +22,7 @@ __all__ = [
     "ConfidenceChoice",
     "DecisionChoice",
     "DryRun",
+    "GridChoice",
     "Head",
     "Images",
     "Level",
@@ -39,6 +40,7 @@ __all__ = [
     "Picture",
     "PrecisionChoice",
     "Quiet",
+    "ResolutionChoice",
     "Scheduler",
     "ScoresChoice",
     "Seed",
@@ -101,6 +103,23 @@ Nodata = Annotated[
     ),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
+ResolutionChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--resolution",
+        metavar="0.5um|0.3m|native|model",
+        help="Size of the pixels that the image is read at: a length, native for its own, or model "
+        "for that of the pixels that the model learnt from, which is taken where both are known.",
+    ),
+]
+GridChoice = Annotated[
+    str,
+    typer.Option(
+        "--grid",
+        help="Pixels of the results where the image is read at another resolution: those that the "
+        "model sees, or those of the image.",
+    ),
+]
 At = Annotated[
     str | None,
     typer.Option(

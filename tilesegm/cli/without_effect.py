@@ -53,6 +53,12 @@ _TABLE = (
         "it is the compression of GeoTIFF, and the output is none",
     ),
     _Row(
+        ("predict", "plan"),
+        ("grid",),
+        lambda v: v["resolution"] == "native",
+        "--resolution native reads the image's own pixels, and results have them anyway",
+    ),
+    _Row(
         ("plan",),
         ("precision", "normalise", "tta"),
         lambda v: not v["probe"] and _is_bundle(v["model"]),

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tilesegm.engine.heap import share_heap, trim_heap
+from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.regions import Region, pending_runs
-from tilesegm.engine.stream import Finished, Job, stream
+from tilesegm.engine.stream import Finished, Job
 from tilesegm.errors import BudgetError
 from tilesegm.events import Noted, OnEvent, PixelsDone
 from tilesegm.sink.layer import Layer
@@ -131,7 +132,7 @@ def _run(
     job: Job, panels: tuple[tuple[Region, ...], ...], staging: RegionStore, on_event: OnEvent
 ) -> None:
     for run in pending_runs(panels, staging.done):
-        with closing(stream(job, run)) as finished_regions:
+        with closing(stream_results(job, run)) as finished_regions:
             for finished in finished_regions:
                 window = finished.region.window
                 for name, values in finished.results.items():

@@ -15,12 +15,13 @@ from tilesegm.engine.decide import Decision, decide
 from tilesegm.engine.overlap_add import OverlapAdd
 from tilesegm.engine.prefetch import prefetch
 from tilesegm.engine.regions import Region
+from tilesegm.engine.regrid import Regrid
 from tilesegm.errors import ModelError
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
 from tilesegm.sink.layer import Layer
 
-__all__ = ["Finished", "Job", "stream"]
+__all__ = ["Finished", "Job", "empty_results", "stream"]
 
 Results = dict[str, NDArray[Any]]
 
@@ -32,6 +33,8 @@ class Job:
     reading: Reading
     predictor: Predictor
     decision: Decision
+    regrid: Regrid | None = None
+    """How results come to lie on the grid of the image, where the network sees another one."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
     for item in items:
         if not results:
             height = grid.rows.finished(item.row) - grid.rows.spans[item.row].first
-            results = _empty(job.decision.layers, height, window.width)
+            results = empty_results(job.decision.layers, height, window.width)
         if isinstance(item, _Scored):
             arrived.update(zip(item.cols, _writable(item.scores), strict=True))
             finish(item.row, item.cols[-1])
@@ -159,7 +162,8 @@ def _writable(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return scores if scores.flags.writeable else scores.copy()
 
 
-def _empty(layers: tuple[Layer, ...], height: int, width: int) -> Results:
+def empty_results(layers: tuple[Layer, ...], height: int, width: int) -> Results:
+    """Return arrays for results of a size that hold nothing yet."""
     return {
         layer.name: np.full(
             (height, width) if layer.planes == 1 else (layer.planes, height, width),
@@ -187,7 +191,7 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
     """Cut bands of rows, whose height follows the tiles, into regions, which follow the store."""
     regions = iter(run)
     region = next(regions)
-    results = _empty(job.decision.layers, region.window.height, region.window.width)
+    results = empty_results(job.decision.layers, region.window.height, region.window.width)
     computed = skipped = infinite = 0
     for band in bands:
         computed, skipped = computed + band.computed, skipped + band.skipped
@@ -208,4 +212,4 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
             if following is None:
                 return
             region = following
-            results = _empty(job.decision.layers, region.window.height, region.window.width)
+            results = empty_results(job.decision.layers, region.window.height, region.window.width)

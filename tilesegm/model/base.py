@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
+from tilesegm.grid.resolution import Resolution
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.operating_point import OperatingPoint
 
@@ -55,6 +56,8 @@ class ModelSpec:
     """Names of the bands that it learnt from, as the images told them; empty when unknown."""
     pixels: Normalisation | None = None
     """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
+    resolution: Resolution | None = None
+    """Size of the pixels that it learnt from; None when unknown."""
     operating_point: OperatingPoint | None = None
     """How its scores are best decided, as was found on held-out pixels; None when unknown."""
     fill: tuple[float, ...] = (0.0,)

@@ -15,9 +15,11 @@ from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.grid.tiling import Tiling
+from tilesegm.model.base import Predictor
 from tilesegm.plain import plain
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import open_predictor, open_scaled, plan_for
+from tilesegm.source.base import ImageInfo
 
 __all__ = ["Audit", "audit"]
 
@@ -124,8 +126,11 @@ def audit(
     if samples < 1:
         raise SettingsError(f"samples is {samples}; check at least one place")
     options = options or Options()
-    with open_image(image, options) as source:
-        predictor = open_predictor(model, source.info, options)
+
+    def opener(info: ImageInfo) -> Predictor:
+        return open_predictor(model, info, options)
+
+    with open_scaled(image, options, opener, on_event) as (source, predictor):
         plan = plan_for(source.info, predictor.spec, tiling or Tiling(), options)
         on_event(StageStarted("comparing with a shifted grid"))
         flips, pixels = np.zeros((2, len(SEAM_DISTANCES) + 1), np.int64)

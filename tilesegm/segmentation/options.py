@@ -12,15 +12,17 @@ from tilesegm.cluster.cluster import Cluster
 from tilesegm.decision_rule import DecisionRule
 from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.errors import SettingsError
+from tilesegm.grid.resolution import Resolution
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import OutputKind
 from tilesegm.source.options import Nodata
 
-__all__ = ["Compression", "DecisionKind", "Options", "Precision"]
+__all__ = ["Compression", "DecisionKind", "Grid", "Options", "Precision"]
 
 Precision = Literal["float32", "bfloat16", "auto"]
 Compression = Literal["deflate", "zstd", "lzw"]
 DecisionKind = Literal["model", "argmax"]
+Grid = Literal["model", "image"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,14 @@ class Options:
     as ``{"z": 3}``; of others the first is read."""
     unscale: bool = False
     """Apply the scale and offset that the image tells, as xarray's ``mask_and_scale`` does."""
+    resolution: str | None = None
+    """Size of the pixels that the image is read at: a length with its unit such as ``"0.3m"`` or
+    ``"0.5um"``, ``"model"`` for that of the pixels that the model learnt from, or ``"native"`` for
+    the image's own. None for the model's, where both the model and the image tell theirs."""
+    grid: Grid = "model"
+    """Pixels of the results, where the image is read at another resolution than its own: those
+    that the ``"model"`` sees, or those of the ``"image"``, whose scores are resampled before
+    classes are decided."""
     area: str | Path | None = None
     """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
     normalisation: Normalisation | None = None
@@ -96,12 +106,15 @@ class Options:
             ("network_outputs", self.network_outputs, OutputKind),
             ("precision", self.precision, Precision),
             ("decision", self.decision, DecisionKind),
+            ("grid", self.grid, Grid),
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),
             ("compress", self.compress, Compression),
         ):
             if value is not None:
                 one_of(name, value, allowed)
+        if self.resolution not in (None, "model", "native"):
+            Resolution.parse(self.resolution)
         in_range("memory", self.memory, 1, what="a number of bytes")
         in_range("min_confidence", self.min_confidence, 0, 1, "(]", what="a probability")
         given = [

@@ -17,6 +17,7 @@ from tilesegm.ownership import check_unread, state_of
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe
+from tilesegm.segmentation.result_grid import resolution_tag
 from tilesegm.sink.check import check_output
 from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
@@ -158,6 +159,7 @@ def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
         ),
         exact=plan.exact,
         decision=decision_tag(plan),
+        resolution=resolution_tag(plan),
         fingerprint=digest(recipe.fingerprint),
         run=recipe.text(),
     )

@@ -40,6 +40,8 @@ class Recipe:
         options = {name: value for name, value in asdict(self.options).items() if value is not None}
         if options["decision"] == "model":
             del options["decision"]  # as it is meant where it is not told
+        if options["grid"] == "model":
+            del options["grid"]  # likewise
         plain = asdict(self) | {
             "options": {k: v for k, v in options.items() if k not in _NOT_OF_PIXELS}
         }

@@ -14,19 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.engine.decide import Decision
+from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.regions import Region
-from tilesegm.engine.stream import Job, Results, stream
+from tilesegm.engine.stream import Job, Results
 from tilesegm.errors import InputError
-from tilesegm.events import OnEvent, StageProgress, StageStarted
+from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
+from tilesegm.model.base import Predictor
 from tilesegm.segmentation.outputs import extra_paths, output_paths
 from tilesegm.segmentation.recipe import Recipe
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.result_grid import image_grid
+from tilesegm.segmentation.setup import open_predictor, open_scaled, open_whole, plan_for
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.layer import Layer
 from tilesegm.source.area import open_area
-from tilesegm.source.base import Source
+from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 
 __all__ = ["Recomputed", "Sampling", "recompute"]
@@ -132,16 +135,21 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
                 f"(--{what})"
             )
     options = recipe.options
+
+    def opener(info: ImageInfo) -> Predictor:
+        return open_predictor(model, info, options)
+
     try:
-        source = opened.enter_context(open_image(image, options))
-        predictor = open_predictor(model, source.info, options)
+        source, predictor = opened.enter_context(open_scaled(image, options, opener, ignore))
+        whole = opened.enter_context(open_whole(image, source, options))
     except InputError as error:
         raise InputError(
             f"image and network of the result are needed to compute it again: {error}; give where "
             "they are now (--image, --model)"
         ) from error
-    area = open_area(options.area, source.info) if options.area else None
-    plan = plan_for(source.info, predictor.spec, recipe.tiling, options)
+    grid = image_grid(source, options)
+    area = open_area(options.area, grid or source.info) if options.area else None
+    plan = plan_for(source.info, predictor.spec, recipe.tiling, options, grid)
     now = plain(make_fingerprint(plan, area))
     before = {name: dict(part) for name, part in recipe.fingerprint.items() if name in now}
     for part in (now, before):
@@ -154,28 +162,31 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             "the network of that run (--image, --model)"
         )
     reading = replace(plan.reading(source, area), batch=recipe.batch)
-    return Job(reading, predictor, plan.decision), plan
+    return Job(reading, predictor, plan.decision, plan.regrid(whole, area)), plan
 
 
 def _tiles(plan: Plan) -> list[Window]:
     """Return the pixels that each tile finishes: every pixel is in one of them."""
 
-    def parts(axis: Any) -> Iterator[tuple[int, int]]:
+    def parts(axis: Any, read: int, size: int) -> Iterator[tuple[int, int]]:
         first = 0
         for number in range(len(axis.spans)):
-            stop = axis.finished(number)
+            stop = axis.finished(number) * size // read
             if stop > first:
                 yield first, stop - first
             first = stop
 
     rows, cols = plan.grid.rows, plan.grid.cols
+    read, info = plan.read, plan.info
     return [
-        Window(row, col, height, width) for row, height in parts(rows) for col, width in parts(cols)
+        Window(row, col, height, width)
+        for row, height in parts(rows, read.height, info.height)
+        for col, width in parts(cols, read.width, info.width)
     ]
 
 
 def _compute(job: Job, window: Window) -> Results:
-    (finished,) = stream(job, (Region(0, window),))
+    (finished,) = stream_results(job, (Region(0, window),))
     return finished.results
 
 

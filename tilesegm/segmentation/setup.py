@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from tilesegm.engine.decide import Decision
-from tilesegm.engine.plan import Plan, make_plan
+from tilesegm.engine.on_grid import scores_alone
+from tilesegm.engine.plan import Plan, make_plan, plan_on_grid
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.bundle import is_bundle
@@ -18,20 +23,83 @@ from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.decision import decision_note, rule_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import UNSURE
+from tilesegm.segmentation.result_grid import grid_note, image_grid
+from tilesegm.segmentation.scale import at_scale
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 
-__all__ = ["notes_of", "open_image", "open_predictor", "outputs_of", "plan_for"]
+__all__ = [
+    "notes_of",
+    "open_image",
+    "open_predictor",
+    "open_scaled",
+    "open_whole",
+    "outputs_of",
+    "plan_for",
+]
 
 
-def open_image(image: Any, options: Options) -> Source:
-    """Open an image as the options say, and refuse one without pixels."""
+class _Described(Protocol):
+    @property
+    def spec(self) -> ModelSpec: ...
+
+
+_Network = TypeVar("_Network", bound=_Described)
+
+
+@contextmanager
+def open_scaled(
+    image: Any, options: Options, opener: Callable[[ImageInfo], _Network], on_event: OnEvent
+) -> Iterator[tuple[Source, _Network]]:
+    """Open an image at the resolution that the options or the network say.
+
+    Args:
+        image: as in `open_source`.
+        options: of the run.
+        opener: gives the network, or whatever describes it, for the image as it is stored.
+        on_event: called with what is assumed of the image and its resolution.
+
+    Raises:
+        InputError: the image cannot be opened, or not at that resolution.
+    """
+    source = open_image(image, options)
+    try:
+        for note in source.info.notes:
+            on_event(Noted(f"{source.info.uri}: {note}"))
+        network = opener(source.info)
+    except BaseException:
+        source.close()
+        raise
+    reopen = partial(open_image, image, options)
+    source, notes = at_scale(source, reopen, network.spec, options)
+    with source:
+        for note in notes:
+            on_event(Noted(note))
+        yield source, network
+
+
+@contextmanager
+def open_whole(image: Any, source: Source, options: Options) -> Iterator[Source | None]:
+    """Open an image once more, to tell which of its own pixels are missing.
+
+    None where results do not lie on them, or none can be missing.
+    """
+    grid = image_grid(source, options)
+    if grid is None or not grid.masked:
+        yield None
+        return
+    with open_image(image, options) as whole:
+        yield whole
+
+
+def open_image(image: Any, options: Options, level: int | None = None) -> Source:
+    """Open an image as the options say, or another level of it, and refuse one without pixels."""
     source = open_source(
         image,
         bands=options.bands,
         nodata=options.nodata,
-        level=options.level,
+        level=options.level if level is None else level,
         at=options.at,
         unscale=options.unscale,
     )
@@ -81,7 +149,8 @@ def _check_tile(spec: ModelSpec, tiling: Tiling) -> None:
 def notes_of(plan: Plan) -> tuple[str, ...]:
     """Say what was assumed about a network, and what follows from what it takes."""
     spec, decision = plan.spec, plan.decision
-    notes = list(filter(None, [band_note(spec, plan.info), decision_note(plan)]))
+    told = [band_note(spec, plan.info), decision_note(plan), grid_note(plan)]
+    notes = list(filter(None, told))
     if spec.probed and decision.needs_probabilities:
         kinds = ("probabilities", "logits")
         taken, other = kinds if spec.probabilities else kinds[::-1]
@@ -105,8 +174,21 @@ def notes_of(plan: Plan) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options) -> Plan:
+def plan_for(
+    info: ImageInfo,
+    spec: ModelSpec,
+    tiling: Tiling,
+    options: Options,
+    image: ImageInfo | None = None,
+) -> Plan:
     """Plan an image with a network.
+
+    Args:
+        info: the image as it is read.
+        spec: the network.
+        tiling: size, overlap and blending of tiles.
+        options: everything else.
+        image: whose pixels results have, where not those that are read.
 
     Raises:
         InputError: they do not fit each other, or the tiling does not suit the network.
@@ -119,18 +201,20 @@ def plan_for(info: ImageInfo, spec: ModelSpec, tiling: Tiling, options: Options)
             f"{spec.name} has a class called {UNSURE.name}, as min_confidence calls pixels of low "
             "probability; rename the class, or leave min_confidence out"
         )
-    return make_plan(
+    decision = Decision(
+        len(spec.classes),
+        spec.probabilities,
+        options.confidence,
+        options.scores,
+        rule=rule_of(options, spec),
+        least=options.min_confidence,
+    )
+    plan = make_plan(
         info,
         spec,
         tiling=tiling,
-        decision=Decision(
-            len(spec.classes),
-            spec.probabilities,
-            options.confidence,
-            options.scores,
-            rule=rule_of(options, spec),
-            least=options.min_confidence,
-        ),
+        decision=decision if image is None else scores_alone(decision),
         cache=DEFAULT_CACHE_BYTES,
         budget=options.memory,
     )
+    return plan if image is None else plan_on_grid(plan, image, decision, options.memory)

@@ -20,7 +20,8 @@ from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe, image_name
-from tilesegm.segmentation.setup import notes_of, open_image, plan_for
+from tilesegm.segmentation.result_grid import image_grid
+from tilesegm.segmentation.setup import notes_of, open_scaled, open_whole, plan_for
 from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.staging import Staging
 from tilesegm.source.area import open_area
@@ -97,14 +98,17 @@ def open_work(
         InputError: image, model or settings cannot be used, or do not fit each other.
         BudgetError: the run needs more memory than allowed.
     """
-    with open_image(image, request.options) as source:
-        for note in source.info.notes:
-            on_event(Noted(f"{source.info.uri}: {note}"))
+    options = request.options
+    with (
+        open_scaled(image, options, opener, on_event) as (source, predictor),
+        open_whole(image, source, options) as whole,
+    ):
         # Only alpha can be doubtful: nothing is read of an image without.
         for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        yield _plan_work(image, source, opener, request, on_event)
+        seen = _Seen(source, predictor, whole)
+        yield _plan_work(image, seen, request, on_event)
 
 
 def tell_notes(work: Work, on_event: OnEvent) -> None:
@@ -126,29 +130,34 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
 
 
-def _plan_work(
-    image: Any,
-    source: Source,
-    opener: Callable[[ImageInfo], Predictor],
-    request: Request,
-    on_event: OnEvent,
-) -> Work:
-    options = request.options
-    area = open_area(options.area, source.info) if options.area else None
+@dataclass(frozen=True)
+class _Seen:
+    """An open image, and the network that sees it."""
+
+    source: Source
+    predictor: Predictor
+    whole: Source | None
+    """The image as it is stored, where it tells which pixels of the results are missing."""
+
+
+def _plan_work(image: Any, seen: _Seen, request: Request, on_event: OnEvent) -> Work:
+    options, source, predictor = request.options, seen.source, seen.predictor
+    grid = image_grid(source, options)
+    area = open_area(options.area, grid or source.info) if options.area else None
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
     for line in told:
         on_event(Noted(line))
     inputs = Inputs.of(source, area, options)
-    predictor = opener(source.info)
-    plan = plan_for(source.info, predictor.spec, request.tiling, options)
+    plan = plan_for(source.info, predictor.spec, request.tiling, options, grid)
     check_machine(plan, options.memory)
     reading = plan.reading(source, area)
+    regrid = plan.regrid(seen.whole, area)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,
         # and the first image in a resumed batch.
         rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
         predictor(read_tiles(reading, rows[len(rows) // 2].start, cols[len(cols) // 2].start))
-    job = Job(reading, predictor, plan.decision)
+    job = Job(reading, predictor, plan.decision, regrid)
     return Work(
         plan=plan,
         job=job,

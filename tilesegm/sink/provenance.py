@@ -42,6 +42,7 @@ _RUN = "TILESEGM_RUN"
 _TILING = "TILESEGM_TILING"
 _AT = "TILESEGM_AT"
 _DECISION = "TILESEGM_DECISION"
+_RESOLUTION = "TILESEGM_RESOLUTION"
 _TILING_TEXT = re.compile(
     r"tile (\d+) x (\d+), overlap (\d+), margin (\d+), blend (\w+)(?:, stride (\d+))?"
 )
@@ -76,6 +77,8 @@ class MapFacts:
     decision: str | None = None
     """How classes were decided, such as ``threshold 0.25, temperature 1.3``; None for the highest
     score as the network gives it."""
+    resolution: str | None = None
+    """At which pixels the network saw the image, where not at its own: ``0.5 µm, from 0.25 µm``."""
     fingerprint: str | None = None
     """`digest` of all that the result depends on."""
     layer: str = "classes"
@@ -111,6 +114,7 @@ class MapFacts:
             _TILING: None if self.layout is None else _tiling_text(self.layout),
             "TILESEGM_EXACT": None if self.exact is None else "yes" if self.exact else "no",
             _DECISION: self.decision,
+            _RESOLUTION: self.resolution,
             _FINGERPRINT: self.fingerprint,
             _RUN: self.run,
         }
@@ -153,6 +157,7 @@ def read_map_facts(image: Any) -> MapFacts:
         layout=_layout(tags[_TILING]) if _TILING in tags else None,
         exact={"yes": True, "no": False}.get(tags.get("TILESEGM_EXACT", "")),
         decision=tags.get(_DECISION),
+        resolution=tags.get(_RESOLUTION),
         fingerprint=tags.get(_FINGERPRINT),
         layer=tags.get("LAYER", "classes"),
         cleaned=tags.get(CLEANED),

@@ -18,6 +18,7 @@ from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata, SourceOptions
 from tilesegm.source.raster import RasterSource
+from tilesegm.source.resampled import ResampledSource
 from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["open_labels", "open_on_grid"]
@@ -55,7 +56,8 @@ def open_on_grid(
 ) -> Source:
     """Open a raster, or an array, on the grid of an image.
 
-    Pixel belongs to pixel where the sizes are equal and nothing says otherwise. A georeferenced
+    Pixel belongs to pixel where the sizes are equal and nothing says otherwise; of an image that is
+    resampled, its own pixels count. A georeferenced
     raster of another grid is read by nearest neighbour; it is missing where it does not reach.
 
     Args:
@@ -71,6 +73,11 @@ def open_on_grid(
     try:
         if _on_grid(source.info, info):
             return source
+        if (source.info.height, source.info.width) == info.original:
+            # On the image's own pixels, which are resampled.
+            read = ResampledSource(source, info.height, info.width, nearest=True)
+            if _on_grid(read.info, info):
+                return read
         _check_alignable(source, info, what)
         if not isinstance(source, RasterSource):
             return AlignedSource(source, info)

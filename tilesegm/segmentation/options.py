@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tilesegm.checks import in_range, one_of
 from tilesegm.decision_rule import DecisionRule
@@ -48,8 +47,9 @@ class Options:
     as ``{"z": 3}``; of others the first is read."""
     unscale: bool = False
     """Apply the scale and offset that the image tells, as xarray's ``mask_and_scale`` does."""
-    area: str | Path | None = None
-    """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
+    area: Any = None
+    """Area of interest: path of a polygon file (any CRS), or a mask of any resolution, as the path
+    of a raster or as an array. Pixels outside become nodata."""
     normalisation: Normalisation | None = None
     """Applied to the pixels of a bare network; a bundle carries its own."""
     network_outputs: OutputKind = "auto"

@@ -21,7 +21,7 @@ from tilesegm.errors import InputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted
 from tilesegm.grid.window import Window
 from tilesegm.segmentation.outputs import extra_paths, output_paths
-from tilesegm.segmentation.recipe import Recipe
+from tilesegm.segmentation.recipe import ARRAY, Recipe
 from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.layer import Layer
@@ -132,6 +132,11 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
                 f"(--{what})"
             )
     options = recipe.options
+    if options.area == ARRAY:
+        raise InputError(
+            "the area of interest of the result was an array, which it does not keep, so no tile "
+            "can be computed again; leave --recompute out"
+        )
     try:
         source = opened.enter_context(open_image(image, options))
         predictor = open_predictor(model, source.info, options)
@@ -140,7 +145,7 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             f"image and network of the result are needed to compute it again: {error}; give where "
             "they are now (--image, --model)"
         ) from error
-    area = open_area(options.area, source.info) if options.area else None
+    area = None if options.area is None else open_area(options.area, source.info)
     plan = plan_for(source.info, predictor.spec, recipe.tiling, options)
     now = plain(make_fingerprint(plan, area))
     before = {name: dict(part) for name, part in recipe.fingerprint.items() if name in now}

@@ -113,8 +113,9 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
     if tiles.infinite:
         on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     if tiles.empty == info.pixels:
-        where = f"outside {area}" if area else "missing: `tilesegm info` tells why"
-        if area and info.masked:
+        name = area if isinstance(area, str | os.PathLike) else "the area of interest"
+        where = "missing: `tilesegm info` tells why" if area is None else f"outside {name}"
+        if area is not None and info.masked:
             where = f"missing or {where}"
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
 
@@ -127,7 +128,7 @@ def _plan_work(
     on_event: OnEvent,
 ) -> Work:
     options = request.options
-    area = open_area(options.area, source.info) if options.area else None
+    area = None if options.area is None else open_area(options.area, source.info)
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
     for line in told:
         on_event(Noted(line))

@@ -33,6 +33,14 @@ def predict(
     ],
     segmentation: SegmentationOptions,
     aoi: Aoi = None,
+    skip: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="background: leave out margins of one colour and the glass of slides, where they "
+            "touch the border; glass: look for glass in any image of three 8-bit bands too.",
+        ),
+    ] = None,
     polygons: Annotated[
         Path | None,
         typer.Option(
@@ -86,6 +94,7 @@ def predict(
     names = None if class_names is None else tuple(map(str.strip, class_names.split(",")))
     options = segmentation.options(
         area=aoi,
+        skip=skip,
         classes=names,
         min_confidence=min_confidence,
         compress=compress,

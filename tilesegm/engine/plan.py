@@ -17,6 +17,7 @@ from tilesegm.grid.window import Window
 from tilesegm.model.base import ModelSpec
 from tilesegm.source.amplification import read_amplification
 from tilesegm.source.area import Area
+from tilesegm.source.background import Background
 from tilesegm.source.base import ImageInfo, Source
 
 __all__ = ["CHUNK", "Plan", "footprint", "make_fingerprint", "make_plan"]
@@ -74,9 +75,11 @@ class Plan:
             return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
         return not self.spec.inexact and halo is not None and self.grid.margin >= halo
 
-    def reading(self, source: Source, area: Area | None = None) -> Reading:
+    def reading(
+        self, source: Source, area: Area | None = None, background: Background | None = None
+    ) -> Reading:
         """Return how the planned tiles are read from the image."""
-        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area)
+        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area, background)
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
@@ -147,7 +150,9 @@ def make_plan(
     )
 
 
-def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
+def make_fingerprint(
+    plan: Plan, area: Area | None, background: Background | None = None
+) -> dict[str, Any]:
     """Name everything that changes a pixel of the result, or the order in which it is made.
 
     Unfinished work is resumed only where all of it is the same.
@@ -172,6 +177,7 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
         | _rule(plan)
         | _unsure(plan),
         "area": dict(area.identity) if area else {},
+        **({} if background is None else {"background": dict(background.identity)}),
         "tilesegm": {"version": _RESULTS},
     }
 

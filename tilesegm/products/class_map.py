@@ -115,7 +115,8 @@ class ClassMap(Closing):
         if self._confidence is not None:
             files += [("the confidence of the map", name) for name in self._confidence.info.files]
         if isinstance(self._area_path, str | os.PathLike):
-            files.append(("the area of interest", str(VectorAddress.parse(self._area_path).path)))
+            path = VectorAddress.parse(os.fspath(self._area_path)).path
+            files.append(("the area of interest", str(path)))
         return files
 
     @property

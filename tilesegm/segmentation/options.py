@@ -14,11 +14,12 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import OutputKind
 from tilesegm.source.options import Nodata
 
-__all__ = ["Compression", "DecisionKind", "Options", "Precision"]
+__all__ = ["Compression", "DecisionKind", "Options", "Precision", "Skip"]
 
 Precision = Literal["float32", "bfloat16", "auto"]
 Compression = Literal["deflate", "zstd", "lzw"]
 DecisionKind = Literal["model", "argmax"]
+Skip = Literal["background", "glass"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,11 @@ class Options:
     area: Any = None
     """Area of interest: path of a polygon file (any CRS), or a mask of any resolution, as the path
     of a raster or as an array. Pixels outside become nodata."""
+    skip: Skip | None = None
+    """``"background"`` leaves out what shows nothing and is connected to the border: margins of one
+    colour, and glass of slides; ``"glass"`` looks for glass in images that do not tell that they
+    are slides too. Pixels that are skipped become nodata, and all others are what they are without.
+    """
     normalisation: Normalisation | None = None
     """Applied to the pixels of a bare network; a bundle carries its own."""
     network_outputs: OutputKind = "auto"
@@ -90,6 +96,7 @@ class Options:
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("network_outputs", self.network_outputs, OutputKind),
+            ("skip", self.skip, Skip),
             ("precision", self.precision, Precision),
             ("decision", self.decision, DecisionKind),
             ("confidence", self.confidence, Confidence),

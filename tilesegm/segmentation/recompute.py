@@ -20,6 +20,7 @@ from tilesegm.engine.stream import Job, Results, stream
 from tilesegm.errors import InputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted
 from tilesegm.grid.window import Window
+from tilesegm.segmentation.background import open_background
 from tilesegm.segmentation.outputs import extra_paths, output_paths
 from tilesegm.segmentation.recipe import ARRAY, Recipe
 from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
@@ -146,8 +147,9 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             "they are now (--image, --model)"
         ) from error
     area = None if options.area is None else open_area(options.area, source.info)
+    background = open_background(image, source, options)
     plan = plan_for(source.info, predictor.spec, recipe.tiling, options)
-    now = plain(make_fingerprint(plan, area))
+    now = plain(make_fingerprint(plan, area, background))
     before = {name: dict(part) for name, part in recipe.fingerprint.items() if name in now}
     for part in (now, before):
         part["tiling"].pop("panel", None)
@@ -158,7 +160,7 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             f"this is not what the result was made of: {'; '.join(changes)}; give the image and "
             "the network of that run (--image, --model)"
         )
-    reading = replace(plan.reading(source, area), batch=recipe.batch)
+    reading = replace(plan.reading(source, area, background), batch=recipe.batch)
     return Job(reading, predictor, plan.decision), plan
 
 

@@ -15,6 +15,7 @@ from tilesegm.engine.stream import Job
 from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.background import margin_note, open_background, skip_note
 from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
@@ -97,6 +98,9 @@ def open_work(
         for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
+        margin = margin_note(image, source, request.options)
+        if margin is not None:
+            on_event(Noted(margin))
         yield _plan_work(image, source, opener, request, on_event)
 
 
@@ -115,7 +119,9 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
     if tiles.empty == info.pixels:
         name = area if isinstance(area, str | os.PathLike) else "the area of interest"
         where = "missing: `tilesegm info` tells why" if area is None else f"outside {name}"
-        if area is not None and info.masked:
+        if work.request.options.skip is not None:
+            where = "background (--skip), missing" + (f" or {where}" if area is not None else "")
+        elif area is not None and info.masked:
             where = f"missing or {where}"
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
 
@@ -132,11 +138,14 @@ def _plan_work(
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
     for line in told:
         on_event(Noted(line))
+    background = open_background(image, source, options)
+    if background is not None:
+        on_event(Noted(skip_note(background, source.info)))
     inputs = Inputs.of(source, area, options)
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     check_machine(plan, options.memory)
-    reading = plan.reading(source, area)
+    reading = plan.reading(source, area, background)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,
         # and the first image in a resumed batch.
@@ -146,7 +155,7 @@ def _plan_work(
     return Work(
         plan=plan,
         job=job,
-        fingerprint=inputs.add_to(make_fingerprint(plan, area)),
+        fingerprint=inputs.add_to(make_fingerprint(plan, area, background)),
         inputs=inputs,
         request=request,
         image=image_name(image, source.info.uri),

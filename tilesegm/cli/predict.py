@@ -47,6 +47,14 @@ def predict(
             help="Asset of STAC items that is the image; several are stacked as its bands.",
         ),
     ] = None,
+    skip: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="background: leave out margins of one colour and the glass of slides, where they "
+            "touch the border; glass: look for glass in any image of three 8-bit bands too.",
+        ),
+    ] = None,
     polygons: Annotated[
         Path | None,
         typer.Option(
@@ -104,6 +112,7 @@ def predict(
     names = None if class_names is None else tuple(map(str.strip, class_names.split(",")))
     options = segmentation.options(
         area=aoi,
+        skip=skip,
         classes=names,
         min_confidence=min_confidence,
         compress=compress,

@@ -140,7 +140,7 @@ Aoi = Annotated[
     str | None,
     typer.Option(
         help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
-        "or mask raster or Zarr on the grid of the image."
+        "or a mask of any resolution: raster, PNG or Zarr, laid by georeference or by proportion."
     ),
 ]
 ClassMapFile = Annotated[

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tilesegm.grid.tiles import TileGrid
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
+from tilesegm.source.background import Background
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.missing import count_infinite
 
@@ -54,6 +55,8 @@ class Reading:
     """Value of pixels that are missing or outside the image: one for all bands or one per band."""
     area: Area | None = None
     """Pixels of interest; None for all."""
+    background: Background | None = None
+    """Pixels that show nothing and are not classified; None for none."""
 
 
 def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
@@ -121,7 +124,8 @@ class _Strip:
         capacity = min(info.height, tile + self._block_rows - 1)
         self._values = np.empty((capacity, self._width, info.bands), info.dtype)
         self._fill = _fill(reading.fill, info)
-        masked = info.masked or reading.area is not None
+        narrowed = reading.area is not None or reading.background is not None
+        masked = info.masked or narrowed
         self._wanted = np.empty((capacity, self._width), bool) if masked else None
         self._counted = slice(counted[0] - self._left, counted[1] - self._left)
         self._infinite = np.zeros(capacity, np.int64)
@@ -154,6 +158,8 @@ class _Strip:
             self._wanted[place] = True if pixels.valid is None else pixels.valid
             if self._reading.area is not None:
                 self._wanted[place] &= self._reading.area.mask(window)
+            if self._reading.background is not None:
+                self._wanted[place] &= ~self._reading.background.covers(window, pixels.values)
         self._stop = stop
 
     def any_wanted(self, low: int, high: int, left: int, right: int) -> bool:

@@ -18,6 +18,7 @@ from tilesegm.grid.window import Window
 from tilesegm.model.base import ModelSpec
 from tilesegm.source.amplification import read_amplification
 from tilesegm.source.area import Area
+from tilesegm.source.background import Background
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.kernel import Kernel
 
@@ -98,12 +99,14 @@ class Plan:
             return not self.spec.inexact or self.grid.tile == (self.read.height, self.read.width)
         return not self.spec.inexact and halo is not None and self.grid.margin >= halo
 
-    def reading(self, source: Source, area: Area | None = None) -> Reading:
+    def reading(
+        self, source: Source, area: Area | None = None, background: Background | None = None
+    ) -> Reading:
         """Return how the planned tiles are read from the image, of an area on the results' grid."""
         if area is not None and self.seen is not None:
             rows = Kernel(self.info.height, self.seen.height)
             area = SeenArea(area, rows, Kernel(self.info.width, self.seen.width))
-        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area)
+        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area, background)
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
@@ -218,7 +221,9 @@ def _check_budget(memory: MemoryPlan, budget: int | None) -> None:
         )
 
 
-def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
+def make_fingerprint(
+    plan: Plan, area: Area | None, background: Background | None = None
+) -> dict[str, Any]:
     """Name everything that changes a pixel of the result, or the order in which it is made.
 
     Unfinished work is resumed only where all of it is the same.
@@ -243,6 +248,7 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
         | _rule(plan)
         | _unsure(plan),
         "area": dict(area.identity) if area else {},
+        **({} if background is None else {"background": dict(background.identity)}),
         "tilesegm": {"version": _RESULTS},
     }
 

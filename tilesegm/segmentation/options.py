@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tilesegm.checks import in_range, one_of
 from tilesegm.cluster.cluster import Cluster
@@ -17,12 +16,13 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import OutputKind
 from tilesegm.source.options import Nodata
 
-__all__ = ["Compression", "DecisionKind", "Grid", "Options", "Precision"]
+__all__ = ["Compression", "DecisionKind", "Grid", "Options", "Precision", "Skip"]
 
 Precision = Literal["float32", "bfloat16", "auto"]
 Compression = Literal["deflate", "zstd", "lzw"]
 DecisionKind = Literal["model", "argmax"]
 Grid = Literal["model", "image"]
+Skip = Literal["background", "glass"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +59,14 @@ class Options:
     """Pixels of the results, where the image is read at another resolution than its own: those
     that the ``"model"`` sees, or those of the ``"image"``, whose scores are resampled before
     classes are decided."""
-    area: str | Path | None = None
-    """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
+    area: Any = None
+    """Area of interest: path of a polygon file (any CRS), or a mask of any resolution, as the path
+    of a raster or as an array. Pixels outside become nodata."""
+    skip: Skip | None = None
+    """``"background"`` leaves out what shows nothing and is connected to the border: margins of one
+    colour, and glass of slides; ``"glass"`` looks for glass in images that do not tell that they
+    are slides too. Pixels that are skipped become nodata, and all others are what they are without.
+    """
     normalisation: Normalisation | None = None
     """Applied to the pixels of a bare network; a bundle carries its own."""
     network_outputs: OutputKind = "auto"
@@ -104,6 +110,7 @@ class Options:
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("network_outputs", self.network_outputs, OutputKind),
+            ("skip", self.skip, Skip),
             ("precision", self.precision, Precision),
             ("decision", self.decision, DecisionKind),
             ("grid", self.grid, Grid),

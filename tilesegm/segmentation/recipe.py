@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,8 +15,10 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.segmentation.options import Options
 from tilesegm.shown import without_secrets
 
-__all__ = ["Recipe", "image_name"]
+__all__ = ["ARRAY", "Recipe", "image_name"]
 
+ARRAY = "<array>"
+"""Stands for an area of interest that was an array, which no result keeps."""
 _NOT_OF_PIXELS = ("memory", "compress", "hash_input")
 """Options that change no pixel."""
 
@@ -37,12 +39,16 @@ class Recipe:
 
     def text(self) -> str:
         """Return it as JSON, in which passwords and signatures of addresses are hidden."""
-        options = {name: value for name, value in asdict(self.options).items() if value is not None}
+        area = self.options.area
+        if area is not None and not isinstance(area, str | os.PathLike):
+            area = ARRAY
+        told = replace(self, options=replace(self.options, area=area))
+        options = {name: value for name, value in asdict(told.options).items() if value is not None}
         if options["decision"] == "model":
             del options["decision"]  # as it is meant where it is not told
         if options["grid"] == "model":
             del options["grid"]  # likewise
-        plain = asdict(self) | {
+        plain = asdict(told) | {
             "options": {k: v for k, v in options.items() if k not in _NOT_OF_PIXELS}
         }
         return without_secrets(json.dumps(plain, default=os.fspath))

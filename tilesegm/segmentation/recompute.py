@@ -22,8 +22,9 @@ from tilesegm.errors import InputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.background import open_background
 from tilesegm.segmentation.outputs import extra_paths, output_paths
-from tilesegm.segmentation.recipe import Recipe
+from tilesegm.segmentation.recipe import ARRAY, Recipe
 from tilesegm.segmentation.result_grid import image_grid
 from tilesegm.segmentation.setup import open_predictor, open_scaled, open_whole, plan_for
 from tilesegm.sink.fingerprint import differences, plain
@@ -135,6 +136,11 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
                 f"(--{what})"
             )
     options = recipe.options
+    if options.area == ARRAY:
+        raise InputError(
+            "the area of interest of the result was an array, which it does not keep, so no tile "
+            "can be computed again; leave --recompute out"
+        )
 
     def opener(info: ImageInfo) -> Predictor:
         return open_predictor(model, info, options)
@@ -148,9 +154,10 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             "they are now (--image, --model)"
         ) from error
     grid = image_grid(source, options)
-    area = open_area(options.area, grid or source.info) if options.area else None
+    area = None if options.area is None else open_area(options.area, grid or source.info)
+    background = open_background(image, source, options)
     plan = plan_for(source.info, predictor.spec, recipe.tiling, options, grid)
-    now = plain(make_fingerprint(plan, area))
+    now = plain(make_fingerprint(plan, area, background))
     before = {name: dict(part) for name, part in recipe.fingerprint.items() if name in now}
     for part in (now, before):
         part["tiling"].pop("panel", None)
@@ -161,7 +168,7 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             f"this is not what the result was made of: {'; '.join(changes)}; give the image and "
             "the network of that run (--image, --model)"
         )
-    reading = replace(plan.reading(source, area), batch=recipe.batch)
+    reading = replace(plan.reading(source, area, background), batch=recipe.batch)
     return Job(reading, predictor, plan.decision, plan.regrid(whole, area)), plan
 
 

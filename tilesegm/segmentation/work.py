@@ -16,6 +16,7 @@ from tilesegm.engine.stream import Job
 from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.background import margin_note, open_background, skip_note
 from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.options import Options
@@ -107,6 +108,9 @@ def open_work(
         for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
+        margin = margin_note(image, source, options)
+        if margin is not None:
+            on_event(Noted(margin))
         seen = _Seen(source, predictor, whole)
         yield _plan_work(image, seen, request, on_event)
 
@@ -124,8 +128,11 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
     if tiles.infinite:
         on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     if tiles.empty == info.pixels:
-        where = f"outside {area}" if area else "missing: `tilesegm info` tells why"
-        if area and info.masked:
+        name = area if isinstance(area, str | os.PathLike) else "the area of interest"
+        where = "missing: `tilesegm info` tells why" if area is None else f"outside {name}"
+        if work.request.options.skip is not None:
+            where = "background (--skip), missing" + (f" or {where}" if area is not None else "")
+        elif area is not None and info.masked:
             where = f"missing or {where}"
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
 
@@ -143,14 +150,17 @@ class _Seen:
 def _plan_work(image: Any, seen: _Seen, request: Request, on_event: OnEvent) -> Work:
     options, source, predictor = request.options, seen.source, seen.predictor
     grid = image_grid(source, options)
-    area = open_area(options.area, grid or source.info) if options.area else None
+    area = None if options.area is None else open_area(options.area, grid or source.info)
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
     for line in told:
         on_event(Noted(line))
+    background = open_background(image, source, options)
+    if background is not None:
+        on_event(Noted(skip_note(background, source.info)))
     inputs = Inputs.of(source, area, options)
     plan = plan_for(source.info, predictor.spec, request.tiling, options, grid)
     check_machine(plan, options.memory)
-    reading = plan.reading(source, area)
+    reading = plan.reading(source, area, background)
     regrid = plan.regrid(seen.whole, area)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,
@@ -161,7 +171,7 @@ def _plan_work(image: Any, seen: _Seen, request: Request, on_event: OnEvent) -> 
     return Work(
         plan=plan,
         job=job,
-        fingerprint=inputs.add_to(make_fingerprint(plan, area)),
+        fingerprint=inputs.add_to(make_fingerprint(plan, area, background)),
         inputs=inputs,
         request=request,
         given=image,

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from tilesegm.cli.models import sort_inputs
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Images, Model, Overwrite, Quiet
+from tilesegm.cli.shared import Aoi, AsJson, Images, Models, Overwrite, Quiet
 from tilesegm.cli.terminal import say
 from tilesegm.errors import SettingsError
 from tilesegm.sink.check import SUFFIXES
@@ -21,7 +22,7 @@ __all__ = ["predict"]
 @with_option_groups
 def predict(
     images: Images,
-    model: Model,
+    model: Models,
     output: Annotated[
         Path,
         typer.Option(
@@ -93,16 +94,17 @@ def predict(
     )
     line = ""
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+        models, images = sort_inputs(model, images, progress)
         images = expand_folders(images, progress)
         to_folder = not segmentation.stack and _to_folder(images, output)
         if polygons is not None:
-            _check_polygons(polygons, images, model, output, to_folder)
+            _check_polygons(polygons, images, models, output, to_folder)
         if areas is not None:
-            _check_areas(areas, images, model, output, polygons)
+            _check_areas(areas, images, models, output, polygons)
         if to_folder:
             report = segment_many(
                 images,
-                model,
+                models,
                 output,
                 tiling=tiling,
                 options=options,
@@ -114,7 +116,7 @@ def predict(
         else:
             result = segment(
                 segmentation.image(images),
-                model,
+                models,
                 output,
                 tiling=tiling,
                 options=options,
@@ -141,7 +143,7 @@ def predict(
 
 
 def _check_polygons(
-    polygons: Path, images: list[str], model: str, output: Path, to_folder: bool
+    polygons: Path, images: list[str], models: list[str], output: Path, to_folder: bool
 ) -> None:
     """Refuse polygons that cannot be written, before the map is made."""
     from tilesegm.ownership import check_apart
@@ -154,12 +156,13 @@ def _check_polygons(
             "and turn each map into polygons with `tilesegm polygonize`"
         )
     check_apart([("the class map", output), ("--polygons", polygons)])
-    read = [*(("the input image", image) for image in images), ("the model", model)]
+    read = [("the input image", image) for image in images]
+    read += [("the model", model) for model in models]
     check_polygons(polygons, [*read, ("the class map", str(output))], Georeference())
 
 
 def _check_areas(
-    areas: Path, images: list[str], model: str, output: Path, polygons: Path | None
+    areas: Path, images: list[str], models: list[str], output: Path, polygons: Path | None
 ) -> None:
     """Refuse a table that cannot be written, before the map is made."""
     from tilesegm.ownership import check_apart
@@ -167,7 +170,7 @@ def _check_areas(
 
     made = [("the class map", output), *([("--polygons", polygons)] if polygons else [])]
     check_apart([*made, ("--areas", areas)])
-    check_csv(areas, [*images, model, str(output)])
+    check_csv(areas, [*images, *models, str(output)])
 
 
 def _add_areas(rows: list[dict[str, Any]], path: Path | None) -> None:

@@ -26,7 +26,8 @@ class Batch:
     cols: tuple[int, ...]
     """Columns of the grid; fewer than tiles when the last batch of a row is filled up."""
     tiles: NDArray[Any]
-    """``(N, height, width, bands)`` in the image's dtype, missing pixels filled."""
+    """``(N, height, width, bands)`` in the image's dtype, missing pixels filled; with several fills
+    ``(fills, N, height, width, bands)``."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Reading:
     """Value of pixels that are missing or outside the image: one for all bands or one per band."""
     area: Area | None = None
     """Pixels of interest; None for all."""
+    more_fills: tuple[tuple[float, ...], ...] = ()
+    """Other values of such pixels, for each of which tiles are cut too."""
 
 
 def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
@@ -121,6 +124,8 @@ class _Strip:
         capacity = min(info.height, tile + self._block_rows - 1)
         self._values = np.empty((capacity, self._width, info.bands), info.dtype)
         self._fill = _fill(reading.fill, info)
+        self._more_fills = [_fill(fill, info) for fill in reading.more_fills]
+        self._missing = np.empty((capacity, self._width), bool) if self._more_fills else None
         masked = info.masked or reading.area is not None
         self._wanted = np.empty((capacity, self._width), bool) if masked else None
         self._counted = slice(counted[0] - self._left, counted[1] - self._left)
@@ -134,6 +139,8 @@ class _Strip:
         moved = slice(row - self._top, self._stop - self._top)
         self._values[:kept] = self._values[moved]
         self._infinite[:kept] = self._infinite[moved]
+        if self._missing is not None:
+            self._missing[:kept] = self._missing[moved]
         if self._wanted is not None:
             self._wanted[:kept] = self._wanted[moved]
         self._top = row
@@ -150,6 +157,8 @@ class _Strip:
         self._infinite[place] = count_infinite(pixels, self._counted)
         if pixels.valid is not None:
             self._values[place][~pixels.valid] = self._fill
+        if self._missing is not None:
+            self._missing[place] = False if pixels.valid is None else ~pixels.valid
         if self._wanted is not None:
             self._wanted[place] = True if pixels.valid is None else pixels.valid
             if self._reading.area is not None:
@@ -189,7 +198,16 @@ class _Strip:
             batch[n, rows:] = self._fill
             batch[n, :, cut.shape[1] :] = self._fill
         batch[len(starts) :] = self._fill
-        return batch
+        if self._missing is None:
+            return batch
+        missing = np.ones(shape[:3], bool)
+        for n, start in enumerate(starts):
+            cut = self._missing[:rows, start - self._left :][:, :width]
+            missing[n, :rows, : cut.shape[1]] = cut
+        several = np.repeat(batch[np.newaxis], 1 + len(self._more_fills), axis=0)
+        for tiles, fill in zip(several[1:], self._more_fills, strict=True):
+            tiles[missing] = fill
+        return several
 
 
 def _fill(values: tuple[float, ...], info: ImageInfo) -> NDArray[Any]:

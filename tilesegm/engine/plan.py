@@ -76,7 +76,8 @@ class Plan:
 
     def reading(self, source: Source, area: Area | None = None) -> Reading:
         """Return how the planned tiles are read from the image."""
-        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area)
+        spec = self.spec
+        return Reading(source, self.grid, self.memory.batch, spec.fill, area, spec.fills[1:])
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
@@ -123,7 +124,8 @@ def make_plan(
         info=info,
         grid=grid,
         layers=decision.layers,
-        classes=decision.classes,
+        classes=decision.planes,
+        fills=len(spec.fills),
         network_bytes=spec.bytes_per_pixel,
         chunk=CHUNK,
         cache=cache,
@@ -198,6 +200,8 @@ def _rule(plan: Plan) -> dict[str, Any]:
         told["offsets"] = list(rule.offsets)
     if rule.temperature != 1:
         told["temperature"] = rule.temperature
+    if plan.decision.members:
+        told["temperatures"] = [member.temperature for member in plan.decision.members]
     return told
 
 

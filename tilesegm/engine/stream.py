@@ -106,13 +106,15 @@ def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowE
 
 
 def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
-    grid = job.reading.grid
-    for col, planes in zip(batch.cols, scores, strict=True):
-        bad = int(np.count_nonzero(~np.isfinite(planes)))
-        if bad:
+    grid, networks = job.reading.grid, job.predictor.spec.networks
+    for col, tile in zip(batch.cols, scores, strict=True):
+        for network, planes in zip(networks, np.split(tile, len(networks)), strict=True):
+            bad = int(np.count_nonzero(~np.isfinite(planes)))
+            if not bad:
+                continue
             row_start, col_start = grid.rows.spans[batch.row].start, grid.cols.spans[col].start
             raise ModelError(
-                f"{job.predictor.spec.name} gives NaN or infinite scores ({bad} of {planes.size} "
+                f"{network.name} gives NaN or infinite scores ({bad} of {planes.size} "
                 f"in the tile at row {row_start}, column {col_start}); check its weights, its "
                 "normalisation, and whether nodata is declared"
             )
@@ -121,7 +123,7 @@ def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
 def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Iterator[_Band]:
     grid = job.reading.grid
     blend = OverlapAdd(
-        grid.rows, grid.cols, classes=job.decision.classes, left=window.col, right=window.stop_col
+        grid.rows, grid.cols, classes=job.decision.planes, left=window.col, right=window.stop_col
     )
     columns = grid.cols.cover(window.col, window.stop_col)
     arrived: dict[int, NDArray[np.float32]] = {}

@@ -11,15 +11,15 @@ from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.plan import CHUNK, Plan
 from tilesegm.engine.seam_check import check_seams, expected_flips
 from tilesegm.grid.tiling import Tiling
-from tilesegm.model.base import Predictor
+from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import (
     notes_of,
     open_image,
     open_predictor,
-    outputs_of,
     plan_for,
+    read_specs,
 )
 from tilesegm.sink.estimate import estimate_bytes
 
@@ -102,7 +102,7 @@ def plan(
 
     Args:
         image: an image as in `open_source`.
-        model: a model as in `segment`.
+        model: a model as in `segment`, or a list of them.
         tiling: size, overlap and blending of tiles.
         options: everything else.
         probe: time a batch, and compare tiles across a few seams. Without it a bundle is planned
@@ -123,14 +123,12 @@ def plan(
         >>> round(forecast.plan.redundancy, 2)
         1.64
     """
-    from tilesegm.model.open import read_spec
-
     options = options or Options()
     with open_image(image, options) as source:
         predictor: Predictor | None = None
-        spec = None
-        if isinstance(model, str | Path) and not probe:
-            spec = read_spec(model, outputs_of(options))
+        spec: ModelSpec | None = None
+        if not probe:
+            spec = read_specs(model, options)
         if spec is None:
             predictor = open_predictor(model, source.info, options)
             spec = predictor.spec
@@ -160,5 +158,5 @@ def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
 
 
 def _flips(reading: Reading, predictor: Predictor, made: Plan) -> float:
-    checks = check_seams(reading, predictor, _SAMPLES, rule=made.decision.rule)
+    checks = check_seams(reading, predictor, _SAMPLES, decision=made.decision)
     return expected_flips(checks, reading.grid)

@@ -121,7 +121,7 @@ def segment_many(
                 else run_request(image, opener, output, request, on_event)
             )
         except TilesegmError as error:
-            if isinstance(error, ModelError) and isinstance(model, str | Path) and not opened:
+            if isinstance(error, ModelError) and request.model is not None and not opened:
                 raise  # a file that is no model suits no other image either
             items.append(BatchItem(image=name, error=error))
         else:

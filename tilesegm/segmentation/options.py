@@ -73,7 +73,8 @@ class Options:
     temperature: float | None = None
     """Divides logits before they become probabilities, in place of the model's own; 1 for none."""
     confidence: Confidence | None = None
-    """Also write the probability of the class, its margin, or one minus the entropy, as uint8."""
+    """Also write the probability of the class, its margin, one minus the entropy, or of several
+    models the share that choose the class (``"agreement"``), as uint8."""
     scores: ScoreType | None = None
     """Also write the probabilities of all classes."""
     min_confidence: float | None = None

@@ -27,8 +27,8 @@ class Recipe:
 
     image: str | list[str] | None
     """Path or paths; None for an array, or addresses of several files."""
-    model: str | None
-    """Path; None for a network in memory."""
+    model: str | list[str] | None
+    """Path, or paths of several; None for a network in memory."""
     tiling: Tiling
     options: Options
     batch: int

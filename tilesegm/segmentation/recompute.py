@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.engine.decide import Decision
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.regions import Region
 from tilesegm.engine.stream import Job, Results, stream
@@ -199,7 +198,7 @@ def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling
     """Tell whether all differences are of classes about equally probable, and of small numbers."""
     allowed, now = sampling.rounding, _compute(job, window)
     rule, classes = job.decision.rule, job.decision.classes
-    exact = Decision(classes, job.decision.probabilities, scores="float32", rule=rule)
+    exact = replace(job.decision, confidence=None, scores="float32", least=None)
     scores = _compute(replace(job, decision=exact), window)["scores"]
     weights = rule.weights(classes).astype(np.float32)
     for layer in job.decision.layers:

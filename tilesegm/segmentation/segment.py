@@ -88,7 +88,8 @@ def segment(
     Args:
         image: path, URL, list of paths, or array; see `open_source`.
         model: bundle folder, ``.keras`` file, SavedModel folder, Keras model, or any callable
-            ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
+            ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``; or a list of several, whose
+            probabilities are averaged.
         output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr, ``.png`` for
             photos; None for arrays in memory, which are refused where they do not fit.
         tiling: size, overlap and blending of tiles.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
+from tilesegm.segmentation.models import path_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe, image_name
 from tilesegm.segmentation.setup import notes_of, open_image, plan_for
@@ -41,16 +41,15 @@ class Request:
     tiling: Tiling
     options: Options
     overwrite: bool
-    model: str | None
-    """Path of the network, which results tell."""
+    model: str | list[str] | None
+    """Path of the network, or of each of several, which results tell."""
 
     @classmethod
     def of(
         cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
     ) -> Request:
         """Fill in what was left out."""
-        path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
-        return cls(tiling or Tiling(), options or Options(), overwrite, path)
+        return cls(tiling or Tiling(), options or Options(), overwrite, path_of(model))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +101,9 @@ def open_work(
 
 def tell_notes(work: Work, on_event: OnEvent) -> None:
     """Say what is assumed, before tiles are computed."""
-    strange = strange_values(work.job.reading.source, work.plan.spec)
-    for note in filter(None, [*notes_of(work.plan), strange]):
+    plan, source = work.plan, work.job.reading.source
+    strange = [strange_values(source, network) for network in plan.spec.networks]
+    for note in filter(None, [*notes_of(plan), *strange]):
         on_event(Noted(note))
 
 

@@ -118,5 +118,5 @@ def test_an_error_of_a_member_tells_whose_it_is() -> None:
             raise ModelError("net fails")
 
     both = EnsemblePredictor([Constant((1, 2, 3)), Fails((1, 2, 3))], ["x/one", "y/two"])
-    with pytest.raises(ModelError, match="^y/two: net fails$"):
+    with pytest.raises(ModelError, match=r"^y/two: net fails$"):
         both(np.zeros((1, 4, 4, 3), np.uint8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from tilesegm.classes import ClassInfo
 from tilesegm.decision_rule import DecisionRule
 from tilesegm.errors import InputError, ModelError, OutputError, SettingsError
 from tilesegm.events import Event, Noted
+from tilesegm.grid.window import Window
 from tilesegm.model.bundle import BundleInfo, save_bundle
 from tilesegm.model.operating_point import OperatingPoint
 from tilesegm.segmentation.recipe import Recipe
+from tilesegm.segmentation.recompute import Sampling, _only_rounding, _open_job
 from tilesegm.segmentation.verify import verify
 from tilesegm.sink.provenance import read_map_facts
 
@@ -233,3 +236,35 @@ def test_many_images_take_several_models(tmp_path: Path) -> None:
     assert [item.error for item in items] == [None, None]
     with pytest.raises(ModelError, match="absent"):
         ts.segment_many(images, [tmp_path / "absent", tmp_path / "gone"], tmp_path / "maps")
+
+
+def test_rounding_that_changes_a_vote_is_told_from_an_alteration(tmp_path: Path) -> None:
+    # The first class of the second model is ahead by so little that rounding may turn it.
+    def close(pixels: NDArray[Any]) -> NDArray[Any]:
+        return np.stack([pixels[..., 0] * 0 + 1e-5, pixels[..., 0] * 0], axis=-1)
+
+    def turned(pixels: NDArray[Any]) -> NDArray[Any]:
+        return close(pixels)[..., ::-1]
+
+    def sure(pixels: NDArray[Any]) -> NDArray[Any]:
+        return close(pixels) * 2e5
+
+    image = blobs(80, 90)
+    options = ts.Options(confidence="agreement")
+    window, sampling = Window(0, 0, 80, 90), Sampling(fraction=1.0, rounding=1e-3)
+    outputs = [
+        ts.segment(image, [sure, second], tmp_path / f"{number}.tif", options=options).output
+        for number, second in enumerate((close, turned))
+    ]
+    results = [
+        {"classes": read(path), "confidence": read(path.with_name(f"{path.stem}_confidence.tif"))}
+        for path in outputs
+    ]
+    assert [one["confidence"][0, 0] for one in results] == [254, 127]
+    recipe = Recipe.parse(read_map_facts(outputs[0]).run or "")
+    again = Sampling(fraction=1.0, image=image, model=[sure, close])
+    job, _ = _open_job(recipe, again, ExitStack())
+    assert all(_only_rounding(job, window, before, sampling) for before in results)
+    # One vote of two may turn, and no more.
+    results[0]["confidence"][5, 5] = 120
+    assert not _only_rounding(job, window, results[0], sampling)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.engine.decide import Decision
+from tilesegm.engine.members import each_probabilities
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.regions import Region
 from tilesegm.engine.stream import Job, Results, stream
@@ -194,12 +196,22 @@ def _different(job: Job, window: Window, before: Results) -> int:
     return int(wrong.sum())
 
 
+def _undecided(raw: NDArray[Any], decision: Decision, allowed: float) -> NDArray[Any]:
+    """Return the share of an ensemble's networks whose class rounding may change, by pixel."""
+    weights = decision.rule.weights(decision.classes)[:, np.newaxis, np.newaxis]
+    each = each_probabilities(raw, decision.members)
+    best = [np.partition(one * weights, -2, axis=0)[-2:] for one in each]
+    return np.mean([top - second <= allowed * weights.max() for second, top in best], axis=0)
+
+
 def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling) -> bool:
     """Tell whether all differences are of classes about equally probable, and of small numbers."""
     allowed, now = sampling.rounding, _compute(job, window)
     rule, classes = job.decision.rule, job.decision.classes
-    exact = replace(job.decision, confidence=None, scores="float32", least=None)
-    scores = _compute(replace(job, decision=exact), window)["scores"]
+    votes = job.decision.confidence == "agreement"
+    exact = replace(job.decision, confidence=None, scores="float32", least=None, raw=votes)
+    certain = _compute(replace(job, decision=exact), window)
+    scores = certain["scores"]
     weights = rule.weights(classes).astype(np.float32)
     for layer in job.decision.layers:
         values, computed = before[layer.name], now[layer.name]
@@ -223,7 +235,12 @@ def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling
             holes &= np.isnan(values) == np.isnan(computed)
             step = max(allowed, layer.scale) if layer.dtype.kind == "u" else allowed
             gap = np.abs(values.astype(float) - computed.astype(float)) * layer.scale
-            right = holes & ((gap <= step * 1.0001) | np.isnan(computed))
+            slack: Any = step * 1.0001
+            if votes and layer.name == "confidence":
+                slack = slack + _undecided(certain["raw"], job.decision, allowed)
+                # That of another class is another number.
+                slack[before["classes"] != now["classes"]] = 1
+            right = holes & ((gap <= slack) | np.isnan(computed))
         if not right.all():
             return False
     return True

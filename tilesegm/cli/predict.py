@@ -69,6 +69,14 @@ def predict(
             help="Hash the image's files before and after the run, to notice any change of them.",
         ),
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Keep digests in the map of what it was made of; given again, compute only the "
+            "regions that depend on pixels which changed since.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -91,6 +99,7 @@ def predict(
         min_confidence=min_confidence,
         compress=compress,
         hash_input=hash_input,
+        update=update,
     )
     line = ""
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
@@ -202,7 +211,8 @@ def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         named = row["image"] in row["error"]
         return str(row["error"]) if named else f"{row['image']}: {row['error']}"
-    if row["resumed_pixels"] == row["width"] * row["height"] and not row["tiles"]:
+    kept = row.get("kept_regions", 0)
+    if row["resumed_pixels"] == row["width"] * row["height"] and not (row["tiles"] or kept):
         return f"{row['output']}: finished before, nothing to do"
     exact = "exact" if row["exact"] else "not exact"
     empty = row["empty_pixels"]
@@ -213,6 +223,7 @@ def _line(row: dict[str, Any]) -> str:
         + (f"{unsure:,} px ({_share(unsure, row)}) unsure, " if unsure else "")
         + f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
         + (f" ({row['skipped']} skipped)" if row["skipped"] else "")
+        + (f", {kept} regions kept" if kept else "")
         + f", redundancy {row['redundancy']:.2f}, {exact}"
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.engine.input_digest import TileRowDigests
 from tilesegm.grid.tiles import TileGrid
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
@@ -41,6 +42,8 @@ class RowEnd:
     """Tiles of this row that hold no wanted pixel and were not handed out."""
     infinite: NDArray[np.int64]
     """Infinite pixels, which are missing, in each row of the window that is finished now."""
+    digest: bytes = b""
+    """Of all that the tiles of this row depend on, where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Reading:
     """Pixels of interest; None for all."""
     more_fills: tuple[tuple[float, ...], ...] = ()
     """Other values of such pixels, for each of which tiles are cut too."""
+    digests: bool = False
+    """Whether the pixels that a row of tiles depends on are summed up."""
 
 
 def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
@@ -66,16 +71,8 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
     rounding, does not depend on where a run began.
     """
     rows, cols = reading.grid.rows, reading.grid.cols
-    row_numbers = rows.cover(window.row, window.stop_row)
     col_numbers = cols.cover(window.col, window.stop_col)
-    strip = _Strip(
-        reading,
-        first_row=rows.spans[row_numbers[0]].start,
-        cols=(cols.spans[col_numbers[0]].start, cols.spans[col_numbers[-1]].start + cols.tile),
-        counted=(window.col, window.stop_col),
-    )
-    for row in row_numbers:
-        strip.advance(rows.spans[row].start, rows.tile)
+    for row, strip in _strips(reading, window):
         low, high = rows.spans[row].first, min(rows.spans[row].last, rows.size)
         kept = [
             col
@@ -90,7 +87,40 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
             strip.wanted_rows(low, high, window.col, window.stop_col),
             len(col_numbers) - len(kept),
             strip.infinite_rows(low, rows.finished(row)),
+            strip.digest(row),
         )
+
+
+def read_digests(reading: Reading, window: Window) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the digest of each row of tiles that decides ``window``.
+
+    They are those that `read_batches` tells, of a reading with `Reading.digests`.
+    """
+    for row, strip in _strips(reading, window):
+        yield row, strip.digest(row)
+
+
+def _strips(reading: Reading, window: Window) -> Iterator[tuple[int, _Strip]]:
+    """Yield the rows of tiles that decide ``window``, each with the rows of pixels it needs."""
+    rows, cols = reading.grid.rows, reading.grid.cols
+    row_numbers = rows.cover(window.row, window.stop_row)
+    col_numbers = cols.cover(window.col, window.stop_col)
+    strip = _Strip(
+        reading,
+        first_row=rows.spans[row_numbers[0]].start,
+        cols=(cols.spans[col_numbers[0]].start, cols.spans[col_numbers[-1]].start + cols.tile),
+        counted=(window.col, window.stop_col),
+        digests=_digests_of(reading, col_numbers) if reading.digests else None,
+    )
+    for row in row_numbers:
+        strip.advance(rows.spans[row].start, rows.tile)
+        yield row, strip
+
+
+def _digests_of(reading: Reading, cols: range) -> TileRowDigests:
+    info = reading.source.info
+    settings = (info.dtype.str, info.bands, reading.batch, reading.fill, reading.more_fills)
+    return TileRowDigests(reading.grid, cols, settings)
 
 
 def read_tiles(reading: Reading, row: int, col: int) -> NDArray[Any]:
@@ -113,6 +143,7 @@ class _Strip:
         first_row: int,
         cols: tuple[int, int],
         counted: tuple[int, int] = (0, 0),
+        digests: TileRowDigests | None = None,
     ) -> None:
         self._reading = reading
         info = reading.source.info
@@ -130,6 +161,7 @@ class _Strip:
         self._wanted = np.empty((capacity, self._width), bool) if masked else None
         self._counted = slice(counted[0] - self._left, counted[1] - self._left)
         self._infinite = np.zeros(capacity, np.int64)
+        self._digests = digests
         self._top = first_row
         self._stop = first_row
 
@@ -163,6 +195,10 @@ class _Strip:
             self._wanted[place] = True if pixels.valid is None else pixels.valid
             if self._reading.area is not None:
                 self._wanted[place] &= self._reading.area.mask(window)
+        if self._digests is not None:
+            known = (self._values, self._infinite, self._wanted, self._missing)
+            taken = [one[place] for one in known if one is not None]
+            self._digests.take(self._stop, taken)
         self._stop = stop
 
     def any_wanted(self, low: int, high: int, left: int, right: int) -> bool:
@@ -175,6 +211,10 @@ class _Strip:
             return None
         view = self._view(low, high, left, right)
         return None if view.all() else view.copy()
+
+    def digest(self, row: int) -> bytes:
+        """Return the digest of a row of tiles, if digests are wanted."""
+        return b"" if self._digests is None else self._digests.of(row)
 
     def infinite_rows(self, low: int, high: int) -> NDArray[np.int64]:
         """Return the number of infinite pixels in each of these rows."""

@@ -16,10 +16,12 @@ from tilesegm.events import Noted, OnEvent, PixelsDone
 from tilesegm.sink.region_store import RegionStore
 from tilesegm.sink.staging import Staging
 
-__all__ = ["TileCounts", "finished_pixels", "run_regions"]
+__all__ = ["INPUT", "TileCounts", "finished_pixels", "run_regions"]
 
 _COUNTS = ("computed", "skipped", "infinite", "empty")
 """Facts of a region; `infinite` is left out where it is 0, `empty` by earlier versions."""
+INPUT = "input"
+"""Fact of a region: the digest of all that it depends on beside the network."""
 
 
 @dataclass(frozen=True)
@@ -109,10 +111,15 @@ def _run(
                 for name, values in finished.results.items():
                     staging.write(name, window, values)
                 empty = np.count_nonzero(finished.results["classes"] == classes.nodata)
-                facts = {"computed": finished.computed, "skipped": finished.skipped}
+                facts: dict[str, int | str] = {
+                    "computed": finished.computed,
+                    "skipped": finished.skipped,
+                }
                 facts["empty"] = int(empty)
                 if finished.infinite:
                     facts["infinite"] = finished.infinite
+                if finished.digest:
+                    facts[INPUT] = finished.digest
                 staging.commit(finished.region.number, facts)
                 trim_heap()
                 on_event(PixelsDone(window.pixels))

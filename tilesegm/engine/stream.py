@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tilesegm.engine.batches import Batch, Reading, RowEnd, read_batches
 from tilesegm.engine.decide import Decision, decide
+from tilesegm.engine.input_digest import region_digest
 from tilesegm.engine.overlap_add import OverlapAdd
 from tilesegm.engine.prefetch import prefetch
 from tilesegm.engine.regions import Region
@@ -47,6 +48,8 @@ class Finished:
     """Tiles that held nothing of interest."""
     infinite: int
     """Pixels of the region that are missing because they are infinite."""
+    digest: str = ""
+    """Of all that its results depend on beside the network, where readings are summed up."""
 
 
 def stream(job: Job, run: tuple[Region, ...]) -> Generator[Finished]:
@@ -78,7 +81,7 @@ class _Scored:
     scores: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Band:
     """Finished rows over the whole width of a panel."""
 
@@ -89,6 +92,9 @@ class _Band:
     skipped: int
     infinite: NDArray[np.int64]
     """Infinite pixels of each row."""
+    row: int
+    """The row of tiles that finishes it."""
+    digest: bytes
 
 
 def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowEnd]:
@@ -152,7 +158,16 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
         _mask(results, job.decision.layers, item.wanted)
         first = grid.rows.spans[item.row].first
         computed = len(columns) - item.skipped
-        yield _Band(first, results, height, computed, item.skipped, item.infinite)
+        yield _Band(
+            first=first,
+            results=results,
+            height=height,
+            computed=computed,
+            skipped=item.skipped,
+            infinite=item.infinite,
+            row=item.row,
+            digest=item.digest,
+        )
         blend.end_row()
         pending, results = iter(columns), {}
 
@@ -191,7 +206,9 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
     region = next(regions)
     results = _empty(job.decision.layers, region.window.height, region.window.width)
     computed = skipped = infinite = 0
+    digests: dict[int, bytes] = {}
     for band in bands:
+        digests[band.row] = band.digest
         computed, skipped = computed + band.computed, skipped + band.skipped
         while True:
             rows = region.window
@@ -204,10 +221,21 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
                 infinite += int(band.infinite[first - band.first : last - band.first].sum())
             if band.first + band.height < rows.stop_row:
                 break
-            yield Finished(region, results, computed, skipped, infinite)
+            digest = _digest(job, rows, digests)
+            yield Finished(region, results, computed, skipped, infinite, digest)
             computed = skipped = infinite = 0
             following = next(regions, None)
             if following is None:
                 return
             region = following
             results = _empty(job.decision.layers, region.window.height, region.window.width)
+
+
+def _digest(job: Job, window: Window, digests: dict[int, bytes]) -> str:
+    """Sum up the rows of tiles that decide a region, where they are summed up."""
+    if not job.reading.digests:
+        return ""
+    needed = job.reading.grid.rows.cover(window.row, window.stop_row)
+    for row in [row for row in digests if row < needed[0]]:
+        del digests[row]
+    return region_digest(window, [digests[row] for row in needed])

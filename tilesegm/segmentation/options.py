@@ -85,6 +85,9 @@ class Options:
     hash_input: bool = False
     """Hash all bytes of the image's files before and after the run: a change is noticed that leaves
     size and times of a file as they were."""
+    update: bool = False
+    """Keep digests in the map of what each region was made of, and of an earlier map at the place
+    of the output all regions whose input is the same."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
 

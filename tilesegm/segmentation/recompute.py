@@ -30,7 +30,7 @@ from tilesegm.source.area import open_area
 from tilesegm.source.base import Source
 from tilesegm.source.open import open_source
 
-__all__ = ["Recomputed", "Sampling", "recompute"]
+__all__ = ["Recomputed", "Sampling", "read_layer", "recompute"]
 
 _PLACE = ("path", "mtime_ns", "files")
 """Entries of an image's identity that a copy of it at another place does not share."""
@@ -109,7 +109,9 @@ def recompute(result: Path, recipe: Recipe, sampling: Sampling, on_event: OnEven
         altered, rounded = [], 0
         for done, number in enumerate(chosen, 1):
             window = windows[number]
-            before = {name: _read(source, layers[name], window) for name, source in stored.items()}
+            before = {
+                name: read_layer(source, layers[name], window) for name, source in stored.items()
+            }
             different = _different(job, window, before)
             if different and sampling.rounding and _only_rounding(job, window, before, sampling):
                 rounded += 1
@@ -180,8 +182,8 @@ def _compute(job: Job, window: Window) -> Results:
     return finished.results
 
 
-def _read(source: Source, layer: Layer, window: Window) -> NDArray[Any]:
-    """Read a layer as the run computed it."""
+def read_layer(source: Source, layer: Layer, window: Window) -> NDArray[Any]:
+    """Read a layer of a finished map as the run computed it."""
     values = source.read(window).values.astype(layer.dtype)
     return values[..., 0] if layer.planes == 1 else values.transpose(2, 0, 1)
 
@@ -201,7 +203,9 @@ def _undecided(raw: NDArray[Any], decision: Decision, allowed: float) -> NDArray
     weights = decision.rule.weights(decision.classes)[:, np.newaxis, np.newaxis]
     each = each_probabilities(raw, decision.members)
     best = [np.partition(one * weights, -2, axis=0)[-2:] for one in each]
-    return np.mean([top - second <= allowed * weights.max() for second, top in best], axis=0)
+    near = [top - second <= allowed * weights.max() for second, top in best]
+    share: NDArray[Any] = np.mean(near, axis=0)
+    return share
 
 
 def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts
 from tilesegm.engine.stream import Job
+from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
@@ -48,7 +49,15 @@ class Request:
     def of(
         cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
     ) -> Request:
-        """Fill in what was left out."""
+        """Fill in what was left out.
+
+        Raises:
+            SettingsError: an update is asked for, and to start from scratch.
+        """
+        if overwrite and options is not None and options.update:
+            raise SettingsError(
+                "update keeps what did not change and overwrite starts from scratch; give one"
+            )
         return cls(tiling or Tiling(), options or Options(), overwrite, path_of(model))
 
 
@@ -135,7 +144,7 @@ def _plan_work(
     predictor = opener(source.info)
     plan = plan_for(source.info, predictor.spec, request.tiling, options)
     check_machine(plan, options.memory)
-    reading = plan.reading(source, area)
+    reading = replace(plan.reading(source, area), digests=options.update)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,
         # and the first image in a resumed batch.

@@ -31,6 +31,7 @@ CLEANED = "TILESEGM_CLEANED"
 """Tag of what `products.clean` did, as JSON."""
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _RUN = "TILESEGM_RUN"
+_INPUTS = "TILESEGM_INPUTS"
 _TILING = "TILESEGM_TILING"
 _AT = "TILESEGM_AT"
 _DECISION = "TILESEGM_DECISION"
@@ -72,6 +73,9 @@ class MapFacts:
     """Read only: what `products.clean` did to it, as JSON."""
     run: str | None = None
     """How it was made, as JSON; see `segmentation.recipe`."""
+    inputs: str | None = None
+    """What each region was made of, as JSON, in maps that can be updated; see
+    `segmentation.region_inputs`."""
 
     @property
     def threshold(self) -> float | None:
@@ -101,6 +105,7 @@ class MapFacts:
             _DECISION: self.decision,
             _FINGERPRINT: self.fingerprint,
             _RUN: self.run,
+            _INPUTS: self.inputs,
         }
         return {name: text for name, text in texts.items() if text is not None}
 
@@ -145,6 +150,7 @@ def read_map_facts(image: Any) -> MapFacts:
         layer=tags.get("LAYER", "classes"),
         cleaned=tags.get(CLEANED),
         run=tags.get(_RUN),
+        inputs=tags.get(_INPUTS),
     )
 
 
@@ -159,10 +165,12 @@ def check_finished(output: Path, fingerprint: str) -> None:
     Raises:
         OutputError: it is something else; ``--overwrite`` would replace it.
     """
-    if _stored(output).tags.get(_FINGERPRINT) != fingerprint:
+    tags = _stored(output).tags
+    if tags.get(_FINGERPRINT) != fingerprint:
+        update = "compute what changed with --update, " if _INPUTS in tags else ""
         raise OutputError(
             f"output {output} exists and is not the result of this image, model and settings; "
-            "replace it with --overwrite or give another name"
+            f"{update}replace it with --overwrite or give another name"
         )
 
 

@@ -62,7 +62,7 @@ RAISED_IN = {
     "advice": ("losses advise",),
     "advice/described": ("train run",),
     "cli/main": ("",),
-    "cli/option_groups": ("predict", "plan", "audit"),
+    **{f"cli/{name}": ("predict", "plan", "audit") for name in ("option_groups", "models")},
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),
     "comparison": ("compare", "losses compare"),
     "cli/compare": ("compare", "losses compare"),

@@ -17,6 +17,7 @@ _KINDS = {
     "top": "the probability of the class",
     "margin": "the probability of the class over that of the second",
     "entropy": "one minus the entropy of the probabilities",
+    "agreement": "the share of the models that choose the class",
 }
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tilesegm.cli.models import sort_inputs
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Images, Model, Overwrite, Quiet
+from tilesegm.cli.shared import Aoi, AsJson, Images, Models, Overwrite, Quiet
 from tilesegm.cli.terminal import say
 from tilesegm.errors import SettingsError
 from tilesegm.sink.check import SUFFIXES
@@ -27,7 +28,7 @@ __all__ = ["predict"]
 @with_option_groups
 def predict(
     images: Images,
-    model: Model,
+    model: Models,
     output: Annotated[
         Path,
         typer.Option(
@@ -90,6 +91,14 @@ def predict(
             help="Hash the image's files before and after the run, to notice any change of them.",
         ),
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Keep digests in the map of what it was made of; given again, compute only the "
+            "regions that depend on pixels which changed since.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -117,6 +126,7 @@ def predict(
         min_confidence=min_confidence,
         compress=compress,
         hash_input=hash_input,
+        update=update,
     )
     wanted = () if asset is None else tuple(map(str.strip, asset.split(",")))
     unsure = min_confidence is not None and not quiet
@@ -124,16 +134,17 @@ def predict(
     batch, tally = None, Tally()
     try:
         with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+            models, images = sort_inputs(model, images, progress)
             entries = find_entries(images, progress, wanted)
             to_folder = not segmentation.stack and _to_folder(len(entries), output)
             paths = [path for entry in entries for path in entry.paths]
             if polygons is not None:
-                _check_polygons(polygons, paths, model, output, to_folder)
+                _check_polygons(polygons, paths, models, output, to_folder)
             if to_folder:  # which has to be there for a table in it
-                request = Request.of(model, tiling, options, overwrite)
-                batch = Batch.of(entries, model, output, request)
+                request = Request.of(models, tiling, options, overwrite)
+                batch = Batch.of(entries, models, output, request)
             if areas is not None:
-                _check_areas(areas, paths, model, None if to_folder else output, polygons)
+                _check_areas(areas, paths, models, None if to_folder else output, polygons)
             rows: Iterable[dict[str, Any]]
             if batch is not None:
                 rows = map(tally.add, batch.run(progress))
@@ -141,7 +152,7 @@ def predict(
                 image, changes = _only_entry(entries, output, segmentation.stack)
                 result = segment(
                     image,
-                    model,
+                    models,
                     output,
                     tiling=tiling,
                     options=replace(options, **changes),
@@ -177,7 +188,7 @@ def predict(
 
 
 def _check_polygons(
-    polygons: Path, images: list[str], model: str, output: Path, to_folder: bool
+    polygons: Path, images: list[str], models: list[str], output: Path, to_folder: bool
 ) -> None:
     """Refuse polygons that cannot be written, before the map is made."""
     from tilesegm.ownership import check_apart
@@ -190,19 +201,20 @@ def _check_polygons(
             "and turn each map into polygons with `tilesegm polygonize`"
         )
     check_apart([("the class map", output), ("--polygons", polygons)])
-    read = [*(("the input image", image) for image in images), ("the model", model)]
+    read = [("the input image", image) for image in images]
+    read += [("the model", model) for model in models]
     check_polygons(polygons, [*read, ("the class map", str(output))], Georeference())
 
 
 def _check_areas(
-    areas: Path, images: list[str], model: str, output: Path | None, polygons: Path | None
+    areas: Path, images: list[str], models: list[str], output: Path | None, polygons: Path | None
 ) -> None:
     """Refuse a table that cannot be written, before the map is made.
 
     Args:
         areas: the table.
         images: what is read.
-        model: what is read too.
+        models: what is read too.
         output: the map, where there is one only.
         polygons: of that map.
     """
@@ -212,7 +224,7 @@ def _check_areas(
     made = [("the class map", output)] if output else []
     made += [("--polygons", polygons)] if polygons else []
     check_apart([*made, ("--areas", areas)])
-    check_csv(areas, [*images, model, *([str(output)] if output else [])])
+    check_csv(areas, [*images, *models, *([str(output)] if output else [])])
 
 
 def _measure(row: dict[str, Any]) -> ClassAreas:
@@ -268,7 +280,8 @@ def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         named = row["image"] in row["error"]
         return str(row["error"]) if named else f"{row['image']}: {row['error']}"
-    if row["resumed_pixels"] == row["width"] * row["height"] and not row["tiles"]:
+    kept = row.get("kept_regions", 0)
+    if row["resumed_pixels"] == row["width"] * row["height"] and not (row["tiles"] or kept):
         return f"{row['output']}: finished before, nothing to do"
     exact = "exact" if row["exact"] else "not exact"
     empty = row["empty_pixels"]
@@ -279,6 +292,7 @@ def _line(row: dict[str, Any]) -> str:
         + (f"{unsure:,} px ({_share(unsure, row)}) unsure, " if unsure else "")
         + f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
         + (f" ({row['skipped']} skipped)" if row["skipped"] else "")
+        + (f", {kept} regions kept" if kept else "")
         + f", redundancy {row['redundancy']:.2f}, {exact}"
     )
 

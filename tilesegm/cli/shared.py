@@ -28,7 +28,7 @@ __all__ = [
     "Level",
     "Memory",
     "MinArea",
-    "Model",
+    "Models",
     "NetworkOutputs",
     "Nodata",
     "Normalise",
@@ -73,10 +73,14 @@ Images = Annotated[
     list[str],
     typer.Argument(help="Paths or URLs of images.", metavar="IMAGE...", show_default=False),
 ]
-Model = Annotated[
-    str,
+Models = Annotated[
+    list[str],
     typer.Option(
-        "-m", "--model", help="Bundle folder, .keras file or SavedModel folder.", show_default=False
+        "-m",
+        "--model",
+        help="Bundle folder, .keras file or SavedModel folder; repeatable, or a pattern such as "
+        "'runs/*/model', to average the probabilities of several.",
+        show_default=False,
     ),
 ]
 Tile = Annotated[
@@ -236,7 +240,10 @@ Memory = Annotated[
 ]
 ConfidenceChoice = Annotated[
     str | None,
-    typer.Option("--confidence", help="Also write a confidence map: top, margin or entropy."),
+    typer.Option(
+        "--confidence",
+        help="Also write a confidence map: top, margin or entropy; of several models agreement.",
+    ),
 ]
 ScoresChoice = Annotated[
     str | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tilesegm.cli.models import find_models
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Quiet, Seed
 from tilesegm.cli.values import parse_fraction
@@ -35,7 +36,10 @@ def verify(
         str | None, typer.Option(help="Image of the run, if it is elsewhere now.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Network of the run, if it is elsewhere now.")
+        list[str] | None,
+        typer.Option(
+            help="Network of the run, if it is elsewhere now; repeatable for a run of several."
+        ),
     ] = None,
     rounding: Annotated[
         float,
@@ -60,7 +64,7 @@ def verify(
             result,
             recompute=parse_fraction(recompute),
             image=image,
-            model=model,
+            model=find_models(model) if model else None,
             rounding=rounding,
             seed=seed,
             on_event=progress,

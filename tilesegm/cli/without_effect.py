@@ -61,7 +61,7 @@ _TABLE = (
     _Row(
         ("plan",),
         ("precision", "normalise", "tta"),
-        lambda v: not v["probe"] and _is_bundle(v["model"]),
+        lambda v: not v["probe"] and all(map(_is_bundle, v["model"])),
         "with --no-probe a bundle is not opened, and planned as it is",
     ),
     _Row(

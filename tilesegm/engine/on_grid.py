@@ -34,7 +34,7 @@ def stream_results(job: Job, run: tuple[Region, ...]) -> Generator[Finished]:
 
 def scores_alone(decision: Decision) -> Decision:
     """Return what keeps nothing but the scores as they are."""
-    return Decision(decision.classes, decision.probabilities, raw=True)
+    return Decision(decision.classes, decision.probabilities, raw=True, members=decision.members)
 
 
 def _stream_on_grid(job: Job, regrid: Regrid, run: tuple[Region, ...]) -> Generator[Finished]:

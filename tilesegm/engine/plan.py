@@ -106,7 +106,15 @@ class Plan:
         if area is not None and self.seen is not None:
             rows = Kernel(self.info.height, self.seen.height)
             area = SeenArea(area, rows, Kernel(self.info.width, self.seen.width))
-        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area, background)
+        return Reading(
+            source,
+            self.grid,
+            self.memory.batch,
+            self.spec.fill,
+            area,
+            background,
+            self.spec.fills[1:],
+        )
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
@@ -159,7 +167,8 @@ def make_plan(
         info=info,
         grid=grid,
         layers=decision.layers,
-        classes=decision.classes,
+        classes=decision.planes,
+        fills=len(spec.fills),
         network_bytes=spec.bytes_per_pixel,
         chunk=CHUNK,
         cache=cache,
@@ -193,7 +202,7 @@ def plan_on_grid(plan: Plan, info: ImageInfo, decision: Decision, budget: int | 
     panel = max(plan.memory.panel * info.width // seen.width // CHUNK, 1) * CHUNK
     results = sum(layer.planes * layer.dtype.itemsize for layer in decision.layers)
     # Regions: one made, one written. Strips of scores: resampled by rows, by columns, decided.
-    column = 2 * CHUNK * results + STRIP * (12 * decision.classes + results)
+    column = 2 * CHUNK * results + STRIP * (12 * decision.planes + results)
     memory = replace(
         plan.memory,
         panel=panel,
@@ -275,6 +284,8 @@ def _rule(plan: Plan) -> dict[str, Any]:
         told["offsets"] = list(rule.offsets)
     if rule.temperature != 1:
         told["temperature"] = rule.temperature
+    if plan.decision.members:
+        told["temperatures"] = [member.temperature for member in plan.decision.members]
     return told
 
 

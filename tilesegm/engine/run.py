@@ -20,6 +20,7 @@ from tilesegm.sink.region_store import RegionStore
 from tilesegm.sink.staging import Staging
 
 __all__ = [
+    "INPUT",
     "TileCounts",
     "agreed_batch",
     "count_tiles",
@@ -31,6 +32,8 @@ __all__ = [
 
 _COUNTS = ("computed", "skipped", "infinite", "empty")
 """Facts of a region; `infinite` is left out where it is 0, `empty` by earlier versions."""
+INPUT = "input"
+"""Fact of a region: the digest of all that it depends on beside the network."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def count_tiles(staging: RegionStore) -> TileCounts:
     return TileCounts(**sums)
 
 
-def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int]:
+def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int | str]:
     """Return what is kept with a finished region, beside its pixels.
 
     Args:
@@ -95,8 +98,16 @@ def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int]:
     """
     (classes,) = (layer for layer in layers if layer.name == "classes")
     empty = int(np.count_nonzero(finished.results["classes"] == classes.nodata))
-    facts = {"computed": finished.computed, "skipped": finished.skipped, "empty": empty}
-    return facts | ({"infinite": finished.infinite} if finished.infinite else {})
+    facts: dict[str, int | str] = {
+        "computed": finished.computed,
+        "skipped": finished.skipped,
+        "empty": empty,
+    }
+    if finished.infinite:
+        facts["infinite"] = finished.infinite
+    if finished.digest:
+        facts[INPUT] = finished.digest
+    return facts
 
 
 def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: Staging) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tilesegm.engine.batches import Batch, Reading, RowEnd, read_batches
 from tilesegm.engine.decide import Decision, decide
+from tilesegm.engine.input_digest import region_digest
 from tilesegm.engine.overlap_add import OverlapAdd
 from tilesegm.engine.prefetch import prefetch
 from tilesegm.engine.regions import Region
@@ -50,6 +51,8 @@ class Finished:
     """Tiles that held nothing of interest."""
     infinite: int
     """Pixels of the region that are missing because they are infinite."""
+    digest: str = ""
+    """Of all that its results depend on beside the network, where readings are summed up."""
 
 
 def stream(job: Job, run: tuple[Region, ...]) -> Generator[Finished]:
@@ -81,7 +84,7 @@ class _Scored:
     scores: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Band:
     """Finished rows over the whole width of a panel."""
 
@@ -92,6 +95,9 @@ class _Band:
     skipped: int
     infinite: NDArray[np.int64]
     """Infinite pixels of each row."""
+    row: int
+    """The row of tiles that finishes it."""
+    digest: bytes
 
 
 def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowEnd]:
@@ -109,13 +115,15 @@ def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowE
 
 
 def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
-    grid = job.reading.grid
-    for col, planes in zip(batch.cols, scores, strict=True):
-        bad = int(np.count_nonzero(~np.isfinite(planes)))
-        if bad:
+    grid, networks = job.reading.grid, job.predictor.spec.networks
+    for col, tile in zip(batch.cols, scores, strict=True):
+        for network, planes in zip(networks, np.split(tile, len(networks)), strict=True):
+            bad = int(np.count_nonzero(~np.isfinite(planes)))
+            if not bad:
+                continue
             row_start, col_start = grid.rows.spans[batch.row].start, grid.cols.spans[col].start
             raise ModelError(
-                f"{job.predictor.spec.name} gives NaN or infinite scores ({bad} of {planes.size} "
+                f"{network.name} gives NaN or infinite scores ({bad} of {planes.size} "
                 f"in the tile at row {row_start}, column {col_start}); check its weights, its "
                 "normalisation, and whether nodata is declared"
             )
@@ -124,7 +132,7 @@ def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
 def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Iterator[_Band]:
     grid = job.reading.grid
     blend = OverlapAdd(
-        grid.rows, grid.cols, classes=job.decision.classes, left=window.col, right=window.stop_col
+        grid.rows, grid.cols, classes=job.decision.planes, left=window.col, right=window.stop_col
     )
     columns = grid.cols.cover(window.col, window.stop_col)
     arrived: dict[int, NDArray[np.float32]] = {}
@@ -153,7 +161,16 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
         _mask(results, job.decision.layers, item.wanted)
         first = grid.rows.spans[item.row].first
         computed = len(columns) - item.skipped
-        yield _Band(first, results, height, computed, item.skipped, item.infinite)
+        yield _Band(
+            first=first,
+            results=results,
+            height=height,
+            computed=computed,
+            skipped=item.skipped,
+            infinite=item.infinite,
+            row=item.row,
+            digest=item.digest,
+        )
         blend.end_row()
         pending, results = iter(columns), {}
 
@@ -193,7 +210,9 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
     region = next(regions)
     results = empty_results(job.decision.layers, region.window.height, region.window.width)
     computed = skipped = infinite = 0
+    digests: dict[int, bytes] = {}
     for band in bands:
+        digests[band.row] = band.digest
         computed, skipped = computed + band.computed, skipped + band.skipped
         while True:
             rows = region.window
@@ -206,10 +225,21 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
                 infinite += int(band.infinite[first - band.first : last - band.first].sum())
             if band.first + band.height < rows.stop_row:
                 break
-            yield Finished(region, results, computed, skipped, infinite)
+            digest = _digest(job, rows, digests)
+            yield Finished(region, results, computed, skipped, infinite, digest)
             computed = skipped = infinite = 0
             following = next(regions, None)
             if following is None:
                 return
             region = following
             results = empty_results(job.decision.layers, region.window.height, region.window.width)
+
+
+def _digest(job: Job, window: Window, digests: dict[int, bytes]) -> str:
+    """Sum up the rows of tiles that decide a region, where they are summed up."""
+    if not job.reading.digests:
+        return ""
+    needed = job.reading.grid.rows.cover(window.row, window.stop_row)
+    for row in [row for row in digests if row < needed[0]]:
+        del digests[row]
+    return region_digest(window, [digests[row] for row in needed])

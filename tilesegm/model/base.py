@@ -67,6 +67,21 @@ class ModelSpec:
     """Estimated working memory of one pass, per pixel of a tile."""
     identity: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Names and values (hash of weights, normalisation ...) that differ when scores would."""
+    members: tuple[ModelSpec, ...] = ()
+    """Of an ensemble: the networks whose probabilities are averaged, all with the same classes in
+    one order. Its scores are those of the first, then of the second and so on."""
+    notes: tuple[str, ...] = ()
+    """What was assumed to let the members of an ensemble work together."""
+
+    @property
+    def networks(self) -> tuple[ModelSpec, ...]:
+        """The networks that score: the members of an ensemble, or itself."""
+        return self.members or (self,)
+
+    @property
+    def fills(self) -> tuple[tuple[float, ...], ...]:
+        """The fill, or those of the members where they differ, in the order they first occur."""
+        return tuple(dict.fromkeys(one.fill for one in self.networks))
 
 
 class Predictor(Protocol):
@@ -81,11 +96,13 @@ class Predictor(Protocol):
         """Score a batch.
 
         Args:
-            tiles: ``(N, height, width, bands)`` pixel values as read, in the image's dtype.
+            tiles: ``(N, height, width, bands)`` pixel values as read, in the image's dtype; an
+                ensemble of several `ModelSpec.fills` takes ``(fills, N, height, width, bands)``.
 
         Returns:
             ``(N, classes, height, width)`` float32, C-contiguous: class planes make blending and
-            deciding several times faster than interleaved scores.
+            deciding several times faster than interleaved scores. An ensemble returns the planes of
+            all its members, ``(N, members * classes, height, width)``.
 
         Raises:
             ModelError: the network fails on this input or gives scores of a wrong shape.

@@ -98,7 +98,7 @@ def audit(
 
     Args:
         image: an image as in `open_source`.
-        model: a model as in `segment`.
+        model: a model as in `segment`, or a list of them.
         tiling: size, overlap and blending of tiles.
         options: everything else; outputs and area of interest do not matter here.
         samples: places to check, spread over the image.
@@ -136,8 +136,7 @@ def audit(
         flips, pixels = np.zeros((2, len(SEAM_DISTANCES) + 1), np.int64)
         near, away = np.zeros((2, 2), np.int64)
         checked = 0
-        rule = plan.decision.rule
-        for check in check_seams(plan.reading(source), predictor, samples, seed, rule):
+        for check in check_seams(plan.reading(source), predictor, samples, seed, plan.decision):
             bins = np.searchsorted(SEAM_DISTANCES, check.distance).ravel()
             pixels += np.bincount(bins, minlength=len(pixels))
             flips += np.bincount(bins[check.flips.ravel()], minlength=len(flips))

@@ -22,8 +22,8 @@ from tilesegm.segmentation.setup import (
     notes_of,
     open_predictor,
     open_scaled,
-    outputs_of,
     plan_for,
+    read_specs,
 )
 from tilesegm.sink.estimate import estimate_bytes
 from tilesegm.source.base import ImageInfo
@@ -121,7 +121,7 @@ def plan(
 
     Args:
         image: an image as in `open_source`.
-        model: a model as in `segment`.
+        model: a model as in `segment`, or a list of them.
         tiling: size, overlap and blending of tiles.
         options: everything else.
         probe: time a batch, and compare tiles across a few seams. Without it a bundle is planned
@@ -142,12 +142,8 @@ def plan(
         >>> round(forecast.plan.redundancy, 2)
         1.64
     """
-    from tilesegm.model.open import read_spec
-
     options = options or Options()
-    spec = None
-    if isinstance(model, str | Path) and not probe:
-        spec = read_spec(model, outputs_of(options))
+    spec = None if probe else read_specs(model, options)
 
     def opener(info: ImageInfo) -> Predictor | _Described:
         return _Described(spec) if spec else open_predictor(model, info, options)
@@ -201,5 +197,5 @@ def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
 
 
 def _flips(reading: Reading, predictor: Predictor, made: Plan) -> float:
-    checks = check_seams(reading, predictor, _SAMPLES, rule=made.decision.rule)
+    checks = check_seams(reading, predictor, _SAMPLES, decision=made.decision)
     return expected_flips(checks, reading.grid)

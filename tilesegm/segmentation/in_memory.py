@@ -31,6 +31,7 @@ def check_without_output(request: Request) -> None:
         name
         for name, there in (
             ("overwrite", request.overwrite),
+            ("update", request.options.update),
             ("compress", request.options.compress != Options().compress),
             ("cluster", request.options.cluster is not None),
         )

@@ -90,7 +90,8 @@ class Options:
     temperature: float | None = None
     """Divides logits before they become probabilities, in place of the model's own; 1 for none."""
     confidence: Confidence | None = None
-    """Also write the probability of the class, its margin, or one minus the entropy, as uint8."""
+    """Also write the probability of the class, its margin, one minus the entropy, or of several
+    models the share that choose the class (``"agreement"``), as uint8."""
     scores: ScoreType | None = None
     """Also write the probabilities of all classes."""
     min_confidence: float | None = None
@@ -104,6 +105,9 @@ class Options:
     hash_input: bool = False
     """Hash all bytes of the image's files before and after the run: a change is noticed that leaves
     size and times of a file as they were."""
+    update: bool = False
+    """Keep digests in the map of what each region was made of, and of an earlier map at the place
+    of the output all regions whose input is the same."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
 

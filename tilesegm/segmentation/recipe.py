@@ -19,7 +19,7 @@ __all__ = ["ARRAY", "Recipe", "image_name"]
 
 ARRAY = "<array>"
 """Stands for an area of interest that was an array, which no result keeps."""
-_NOT_OF_PIXELS = ("memory", "compress", "hash_input")
+_NOT_OF_PIXELS = ("memory", "compress", "hash_input", "update")
 """Options that change no pixel."""
 
 
@@ -29,8 +29,8 @@ class Recipe:
 
     image: str | list[str] | None
     """Path or paths; None for an array, or addresses of several files."""
-    model: str | None
-    """Path; None for a network in memory."""
+    model: str | list[str] | None
+    """Path, or paths of several; None for a network in memory."""
     tiling: Tiling
     options: Options
     batch: int

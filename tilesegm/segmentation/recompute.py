@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.engine.decide import Decision
+from tilesegm.engine.members import each_probabilities
 from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.regions import Region
@@ -33,7 +34,7 @@ from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 
-__all__ = ["Recomputed", "Sampling", "recompute"]
+__all__ = ["Recomputed", "Sampling", "read_layer", "recompute"]
 
 _PLACE = ("path", "mtime_ns", "files")
 """Entries of an image's identity that a copy of it at another place does not share."""
@@ -112,7 +113,9 @@ def recompute(result: Path, recipe: Recipe, sampling: Sampling, on_event: OnEven
         altered, rounded = [], 0
         for done, number in enumerate(chosen, 1):
             window = windows[number]
-            before = {name: _read(source, layers[name], window) for name, source in stored.items()}
+            before = {
+                name: read_layer(source, layers[name], window) for name, source in stored.items()
+            }
             different = _different(job, window, before)
             if different and sampling.rounding and _only_rounding(job, window, before, sampling):
                 rounded += 1
@@ -197,8 +200,8 @@ def _compute(job: Job, window: Window) -> Results:
     return finished.results
 
 
-def _read(source: Source, layer: Layer, window: Window) -> NDArray[Any]:
-    """Read a layer as the run computed it."""
+def read_layer(source: Source, layer: Layer, window: Window) -> NDArray[Any]:
+    """Read a layer of a finished map as the run computed it."""
     values = source.read(window).values.astype(layer.dtype)
     return values[..., 0] if layer.planes == 1 else values.transpose(2, 0, 1)
 
@@ -213,12 +216,24 @@ def _different(job: Job, window: Window, before: Results) -> int:
     return int(wrong.sum())
 
 
+def _undecided(raw: NDArray[Any], decision: Decision, allowed: float) -> NDArray[Any]:
+    """Return the share of an ensemble's networks whose class rounding may change, by pixel."""
+    weights = decision.rule.weights(decision.classes)[:, np.newaxis, np.newaxis]
+    each = each_probabilities(raw, decision.members)
+    best = [np.partition(one * weights, -2, axis=0)[-2:] for one in each]
+    near = [top - second <= allowed * weights.max() for second, top in best]
+    share: NDArray[Any] = np.mean(near, axis=0)
+    return share
+
+
 def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling) -> bool:
     """Tell whether all differences are of classes about equally probable, and of small numbers."""
     allowed, now = sampling.rounding, _compute(job, window)
     rule, classes = job.decision.rule, job.decision.classes
-    exact = Decision(classes, job.decision.probabilities, scores="float32", rule=rule)
-    scores = _compute(replace(job, decision=exact), window)["scores"]
+    votes = job.decision.confidence == "agreement"
+    exact = replace(job.decision, confidence=None, scores="float32", least=None, raw=votes)
+    certain = _compute(replace(job, decision=exact), window)
+    scores = certain["scores"]
     weights = rule.weights(classes).astype(np.float32)
     for layer in job.decision.layers:
         values, computed = before[layer.name], now[layer.name]
@@ -242,7 +257,12 @@ def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling
             holes &= np.isnan(values) == np.isnan(computed)
             step = max(allowed, layer.scale) if layer.dtype.kind == "u" else allowed
             gap = np.abs(values.astype(float) - computed.astype(float)) * layer.scale
-            right = holes & ((gap <= step * 1.0001) | np.isnan(computed))
+            slack: Any = step * 1.0001
+            if votes and layer.name == "confidence":
+                slack = slack + _undecided(certain["raw"], job.decision, allowed)
+                # That of another class is another number.
+                slack[before["classes"] != now["classes"]] = 1
+            right = holes & ((gap <= slack) | np.isnan(computed))
         if not right.all():
             return False
     return True

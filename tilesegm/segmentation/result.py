@@ -32,6 +32,8 @@ class Segmentation:
     """Pixels without a class: missing in the image, or outside the area of interest."""
     resumed: int
     """Pixels that an earlier run had finished."""
+    kept: int | None = None
+    """Regions of an earlier map whose input did not change; None where none was looked at."""
     seconds: float
     """Wall time of this run, from opening the image to the outputs in place."""
     notes: tuple[str, ...] = ()
@@ -73,6 +75,7 @@ class Segmentation:
             "inexact": list(plan.spec.inexact),
             "notes": list(dict.fromkeys(said)),
             "resumed_pixels": self.resumed,
+            **({} if self.kept is None else {"kept_regions": self.kept}),
             "seconds": round(self.seconds, 3),
             "megapixels_per_second": round(self.megapixels_per_second, 3),
         }

@@ -31,9 +31,11 @@ from tilesegm.segmentation.outputs import (
     output_paths,
     reads_of,
 )
+from tilesegm.segmentation.region_inputs import RegionInputs
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segmented_image import SegmentedImage
 from tilesegm.segmentation.setup import open_predictor
+from tilesegm.segmentation.update import EarlierMap, find_earlier, kept_note
 from tilesegm.segmentation.work import Request, Work, open_work, tell_counts, tell_notes
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
@@ -93,7 +95,8 @@ def segment(
     Args:
         image: path, URL, list of paths, or array; see `open_source`.
         model: bundle folder, ``.keras`` file, SavedModel folder, Keras model, or any callable
-            ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
+            ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``; or a list of several, whose
+            probabilities are averaged.
         output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr, ``.png`` for
             photos; None for arrays in memory, which are refused where they do not fit.
         tiling: size, overlap and blending of tiles.
@@ -167,11 +170,13 @@ def run_request(
         info = work.plan.info
         check_format(paths.values(), work.plan)
         places = Places.of(paths.values())
-        finished = not request.overwrite and _is_finished(paths, work, on_event)
+        earlier = find_earlier(paths, work, on_event) if request.options.update else None
+        finished = not (request.overwrite or earlier) and _is_finished(paths, work, on_event)
+        kept: int | None = None
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
-            tiles, resumed = _run(work, paths, request, on_event, places)
+            tiles, resumed, kept = _run(work, paths, request, on_event, places, earlier)
     tell_counts(work, tiles, on_event)
     seconds = time.monotonic() - began
     if not finished:
@@ -185,6 +190,7 @@ def run_request(
         infinite=tiles.infinite,
         empty=tiles.empty,
         resumed=resumed,
+        kept=kept,
         seconds=seconds,
         notes=listener.notes,
     )
@@ -220,12 +226,18 @@ def _is_finished(paths: dict[str, Path], work: Work, on_event: OnEvent) -> bool:
 
 
 def _run(
-    work: Work, paths: dict[str, Path], request: Request, on_event: OnEvent, places: Places
-) -> tuple[TileCounts, int]:
-    """Compute what is not yet staged, and make the outputs.
+    work: Work,
+    paths: dict[str, Path],
+    request: Request,
+    on_event: OnEvent,
+    places: Places,
+    earlier: EarlierMap | None,
+) -> tuple[TileCounts, int, int | None]:
+    """Compute what is neither staged nor in an earlier map, and make the outputs.
 
     Returns:
-        Tiles of this run and of those that it resumed, and pixels that it found finished.
+        Tiles of this run and of those that it resumed, pixels that it found finished, and regions
+        that the earlier map holds.
     """
     plan, output = work.plan, paths["classes"]
     size, layers = (plan.info.height, plan.info.width), plan.decision.layers
@@ -244,11 +256,18 @@ def _run(
         work.inputs.check_resumed(staging)
         resumed = _begin(work, staging, on_event)
         tell_notes(work, on_event)
+        kept = None if earlier is None else earlier.keep(work, staging, on_event)
+        if kept is not None:
+            resumed = finished_pixels(plan.panels, staging)
+            on_event(Noted(kept_note(kept, plan, output)))
         tiles = _compute(work, staging, on_event)
         work.inputs.check_unchanged(staging)
         for left in reversed(range(_ATTEMPTS)):
             try:
                 facts = make_facts(plan, work.recipe(staging))
+                if request.options.update:
+                    inputs = RegionInputs.of(plan, staging.facts)
+                    facts = replace(facts, inputs=inputs.text())
                 finish_outputs(staging, paths, facts, request.options, on_event, places)
                 break
             except StagedDamageError as damage:
@@ -261,7 +280,7 @@ def _run(
                 tiles = _compute(work, staging, on_event)
                 work.inputs.check_unchanged(staging)
         staging.discard()
-    return tiles, resumed
+    return tiles, resumed, kept
 
 
 def _begin(work: Work, staging: Staging, on_event: OnEvent) -> int:

@@ -13,12 +13,14 @@ from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts
 from tilesegm.engine.stream import Job
+from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
 from tilesegm.segmentation.background import margin_note, open_background, skip_note
 from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
+from tilesegm.segmentation.models import path_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe, image_name
 from tilesegm.segmentation.result_grid import image_grid
@@ -44,8 +46,8 @@ class Request:
     tiling: Tiling
     options: Options
     overwrite: bool
-    model: str | None
-    """Path of the network, which results tell."""
+    model: str | list[str] | None
+    """Path of the network, or of each of several, which results tell."""
     given: Any = None
     """The network as it was given, for workers that open it themselves."""
     pool: Pool | None = None
@@ -55,9 +57,16 @@ class Request:
     def of(
         cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
     ) -> Request:
-        """Fill in what was left out."""
-        path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
-        return cls(tiling or Tiling(), options or Options(), overwrite, path, model)
+        """Fill in what was left out.
+
+        Raises:
+            SettingsError: an update is asked for, and to start from scratch.
+        """
+        if overwrite and options is not None and options.update:
+            raise SettingsError(
+                "update keeps what did not change and overwrite starts from scratch; give one"
+            )
+        return cls(tiling or Tiling(), options or Options(), overwrite, path_of(model), model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,8 +126,9 @@ def open_work(
 
 def tell_notes(work: Work, on_event: OnEvent) -> None:
     """Say what is assumed, before tiles are computed."""
-    strange = strange_values(work.job.reading.source, work.plan.spec)
-    for note in filter(None, [*notes_of(work.plan), strange]):
+    plan, source = work.plan, work.job.reading.source
+    strange = [strange_values(source, network) for network in plan.spec.networks]
+    for note in filter(None, [*notes_of(plan), *strange]):
         on_event(Noted(note))
 
 
@@ -160,7 +170,7 @@ def _plan_work(image: Any, seen: _Seen, request: Request, on_event: OnEvent) -> 
     inputs = Inputs.of(source, area, options)
     plan = plan_for(source.info, predictor.spec, request.tiling, options, grid)
     check_machine(plan, options.memory)
-    reading = plan.reading(source, area, background)
+    reading = replace(plan.reading(source, area, background), digests=options.update)
     regrid = plan.regrid(seen.whole, area)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,

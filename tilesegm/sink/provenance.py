@@ -39,6 +39,7 @@ CLEANED = "TILESEGM_CLEANED"
 """Tag of what `products.clean` did, as JSON."""
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _RUN = "TILESEGM_RUN"
+_INPUTS = "TILESEGM_INPUTS"
 _TILING = "TILESEGM_TILING"
 _AT = "TILESEGM_AT"
 _DECISION = "TILESEGM_DECISION"
@@ -87,6 +88,9 @@ class MapFacts:
     """Read only: what `products.clean` did to it, as JSON."""
     run: str | None = None
     """How it was made, as JSON; see `segmentation.recipe`."""
+    inputs: str | None = None
+    """What each region was made of, as JSON, in maps that can be updated; see
+    `segmentation.region_inputs`."""
 
     @property
     def threshold(self) -> float | None:
@@ -117,6 +121,7 @@ class MapFacts:
             _RESOLUTION: self.resolution,
             _FINGERPRINT: self.fingerprint,
             _RUN: self.run,
+            _INPUTS: self.inputs,
         }
         return {name: text for name, text in texts.items() if text is not None}
 
@@ -162,6 +167,7 @@ def read_map_facts(image: Any) -> MapFacts:
         layer=tags.get("LAYER", "classes"),
         cleaned=tags.get(CLEANED),
         run=tags.get(_RUN),
+        inputs=tags.get(_INPUTS),
     )
 
 
@@ -176,10 +182,12 @@ def check_finished(output: Path, fingerprint: str) -> None:
     Raises:
         OtherResultError: it is something else; ``--overwrite`` would replace it.
     """
-    if _stored(output).tags.get(_FINGERPRINT) != fingerprint:
+    tags = _stored(output).tags
+    if tags.get(_FINGERPRINT) != fingerprint:
+        update = "compute what changed with --update, " if _INPUTS in tags else ""
         raise OtherResultError(
             f"output {output} exists and is not the result of this image, model and settings; "
-            "replace it with --overwrite or give another name"
+            f"{update}replace it with --overwrite or give another name"
         )
 
 

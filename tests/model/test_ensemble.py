@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import default_classes, named_classes
 from tilesegm.errors import ModelError
+from tilesegm.grid.resolution import Resolution
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.ensemble import EnsemblePredictor, join_specs
 from tilesegm.model.operating_point import OperatingPoint
@@ -38,6 +39,15 @@ def test_tiles_suit_all() -> None:
     assert unknown.inexact == ("a reason (b)",)
     fixed = join_specs([spec(stride=8), spec(tile=(64, 64))], ["a", "b"])
     assert fixed.tile == (64, 64)
+
+
+def test_the_resolution_is_the_one_that_all_know() -> None:
+    fine, coarse = Resolution(0.3, 0.3), Resolution(0.5, 0.5)
+    alike = join_specs([spec(), spec(resolution=fine), spec(resolution=fine)], ["a", "b", "c"])
+    assert (alike.resolution, alike.notes) == (fine, ())
+    differing = join_specs([spec(resolution=fine), spec(resolution=coarse)], ["a", "b"])
+    assert differing.resolution is None
+    assert "a from 0.3 m, b from 0.5 m" in differing.notes[0]
 
 
 def test_all_are_named_in_the_identity() -> None:

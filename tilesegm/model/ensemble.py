@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tilesegm.classes import default_classes
 from tilesegm.errors import ModelError
+from tilesegm.grid.resolution import SAME, Resolution
 from tilesegm.model.base import ModelSpec, Predictor
 
 __all__ = ["EnsemblePredictor", "join_specs"]
@@ -81,6 +82,7 @@ def join_specs(specs: Sequence[ModelSpec], names: Sequence[str]) -> ModelSpec:
     stride = math.lcm(*(spec.stride for spec in members))
     multiple = math.lcm(*(spec.multiple for spec in members))
     size = len(members[0].classes)
+    resolution, scales = _resolution(members)
     return ModelSpec(
         name=" + ".join(names),
         bands=_bands(members),
@@ -101,7 +103,8 @@ def join_specs(specs: Sequence[ModelSpec], names: Sequence[str]) -> ModelSpec:
             for key, value in one.identity
         ),
         members=members,
-        notes=tuple(one.note for one in joined if one.note),
+        resolution=resolution,
+        notes=(*(one.note for one in joined if one.note), *scales),
     )
 
 
@@ -199,6 +202,21 @@ def _tile(members: Sequence[ModelSpec]) -> tuple[int, int] | None:
                 f"whose sides are multiples of {own}; average models that take the same tiles"
             )
     return first.tile
+
+
+def _resolution(members: Sequence[ModelSpec]) -> tuple[Resolution | None, tuple[str, ...]]:
+    """Return the size of pixels that all learnt which tell one, and what is to be said of it."""
+    known = [(spec.name, spec.resolution) for spec in members if spec.resolution is not None]
+    if not known:
+        return None, ()
+    first = known[0][1]
+    if not any(size.differs(first, SAME) for _, size in known):
+        return first, ()
+    told = ", ".join(f"{name} from {size}" for name, size in known)
+    return None, (
+        f"the models learnt from pixels of different sizes ({told}): the image is read as it is, "
+        "unless --resolution gives a size",
+    )
 
 
 def _largest(distances: Sequence[int | None]) -> int | None:

@@ -163,7 +163,7 @@ def run_request(
     began = time.monotonic()
     on_event = listener = Listener(on_event)
     if request.pool is not None:
-        check_travels(image)
+        check_travels(image, request.options.area)
     paths = output_paths(Path(output), request.options)
     check_outputs(paths.values())
     with open_work(image, opener, request, on_event) as work:

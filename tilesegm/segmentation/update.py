@@ -27,7 +27,7 @@ from tilesegm.source.open import open_source
 
 __all__ = ["EarlierMap", "find_earlier", "kept_note"]
 
-_OF_THE_IMAGE = ("image", "area", "content")
+_OF_THE_IMAGE = ("image", "area", "background", "content")
 """Parts of a fingerprint by which an update may differ: digests tell what they change."""
 
 

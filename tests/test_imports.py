@@ -47,6 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("metrics.keras", "training.settings"),
     },
     "segmentation": {"grid", "source", "sink", "model", "engine", "pictures"},
+    "lazy": {"grid", "source", "sink", "model", "engine", "segmentation"},
+    "xarray": {"lazy"},
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "comparison": {
         *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),

@@ -28,7 +28,7 @@ from tilesegm.source.hidden import find_hidden
 from tilesegm.source.missing import infinite_note
 from tilesegm.source.vector.reading import tell
 
-__all__ = ["Request", "Work", "open_work", "tell_counts", "tell_notes"]
+__all__ = ["Request", "Work", "open_work", "plan_work", "tell_counts", "tell_notes"]
 
 _LOOKED_AT = 2**22
 """Pixels up to which all of them are looked at before a run, and samples of larger images."""
@@ -97,7 +97,7 @@ def open_work(
         for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        yield _plan_work(image, source, opener, request, on_event)
+        yield plan_work(image, source, opener, request, on_event)
 
 
 def tell_notes(work: Work, on_event: OnEvent) -> None:
@@ -119,13 +119,22 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
 
 
-def _plan_work(
+def plan_work(
     image: Any,
     source: Source,
     opener: Callable[[ImageInfo], Predictor],
     request: Request,
     on_event: OnEvent,
 ) -> Work:
+    """Plan an open image with the network that ``opener`` gives for it; see `open_work`.
+
+    Args:
+        image: what opens it again, if anything does.
+        source: the open image.
+        opener: gives the network for what is known about the image.
+        request: settings of the run.
+        on_event: called with what is assumed and left out.
+    """
     options = request.options
     area = open_area(options.area, source.info) if options.area else None
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []

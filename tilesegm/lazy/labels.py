@@ -45,7 +45,7 @@ def _label(image: Any, plan: Plan, layer: str, array: Any) -> Any:
     coords = {name: found for name, found in image.coords.items() if {*found.dims} <= {*across}}
     names = [one.name for one in plan.spec.classes]
     attributes = {key: image.attrs[key] for key in _KEPT if key in image.attrs}
-    dims = across
+    dims: tuple[Any, ...] = across
     if layer == "classes":
         ids = [*names, UNSURE.name] if plan.decision.least is not None else names
         attributes |= {

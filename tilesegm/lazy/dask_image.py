@@ -15,7 +15,7 @@ from tilesegm.grid.window import Window
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import open_image
 from tilesegm.source.base import ImageInfo, Pixels, Source
-from tilesegm.source.labelled import only_variable, unlabel
+from tilesegm.source.labelled import unlabel
 from tilesegm.source.open import open_source
 
 __all__ = ["DaskImage", "PartSource", "UnreadSource", "is_dask_image", "open_part"]
@@ -41,7 +41,6 @@ class DaskImage:
         Raises:
             InputError: it is no image, or lacks what the options ask for.
         """
-        image = only_variable(image) if hasattr(image, "data_vars") else image
         labelled = hasattr(image, "dims")
         uri = "<xarray array>" if labelled else "<dask array>"
         if any(side != side for side in image.shape):
@@ -77,9 +76,7 @@ def is_dask_image(image: Any) -> bool:
     """Tell whether dask computes the pixels of an array, or of what xarray wraps."""
     from dask.base import is_dask_collection
 
-    return hasattr(image, "shape" if not hasattr(image, "data_vars") else "dims") and bool(
-        is_dask_collection(image)
-    )
+    return hasattr(image, "shape") and bool(is_dask_collection(image))
 
 
 class UnreadSource(Closing):

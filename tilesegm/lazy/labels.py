@@ -11,7 +11,6 @@ import numpy as np
 from tilesegm.engine.plan import Plan
 from tilesegm.segmentation.outputs import UNSURE
 from tilesegm.source.axes import find_axes
-from tilesegm.source.labelled import only_variable
 
 __all__ = ["label"]
 
@@ -23,14 +22,14 @@ def label(image: Any, plan: Plan, arrays: Mapping[str, Any], single: bool) -> An
     """Return a DataArray, or a Dataset of several.
 
     Args:
-        image: of xarray.
+        image: DataArray.
         plan: how it is segmented.
         arrays: its layers by name.
         single: whether there is one, which is returned by itself.
     """
     from xarray import Dataset
 
-    image = only_variable(image) if hasattr(image, "data_vars") else image
+    image = image.isel({step.axis: step.index for step in plan.info.steps})
     labelled = {name: _label(image, plan, name, array) for name, array in arrays.items()}
     return next(iter(labelled.values())) if single else Dataset(labelled)
 

@@ -12,6 +12,7 @@ from dask.base import tokenize
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
+from tilesegm.lazy.bands import as_image
 from tilesegm.lazy.chunking import Chunking
 from tilesegm.lazy.dask_image import DaskImage, is_dask_image
 from tilesegm.lazy.graph import lazy_layers
@@ -21,7 +22,6 @@ from tilesegm.lazy.order import Order
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import notes_of
 from tilesegm.segmentation.work import Request, tell_notes
-from tilesegm.source.labelled import only_variable
 
 __all__ = ["LayerName", "segment_lazy"]
 
@@ -46,7 +46,8 @@ def segment_lazy(
 
     Args:
         image: path, URL, list of paths, or array; see `open_source`. The chunks of a dask array
-            are computed as far as they are needed, by the scheduler that computes the map.
+            are computed as far as they are needed, by the scheduler that computes the map. Of an
+            xarray Dataset, variables are bands, in their order.
         model: as in `segment`. A network in memory is sent to other processes as a copy.
         tiling: size, overlap and blending of tiles.
         options: everything else, without what is for files.
@@ -80,6 +81,8 @@ def segment_lazy(
     """
     single = isinstance(layer, str)
     names = (layer,) if isinstance(layer, str) else tuple(layer)
+    if hasattr(image, "data_vars"):
+        image = as_image(image, on_event)
     asked = _for_layers(options or Options(), names, on_event)
     request = Request.of(model, tiling, asked, overwrite=False)
     _check(asked, is_dask_image(image))
@@ -172,8 +175,6 @@ def _token(image: Any) -> str:
     """
     if isinstance(image, str | os.PathLike | list | tuple) or is_dask_image(image):
         return ""
-    if hasattr(image, "data_vars"):
-        image = only_variable(image)
     if hasattr(image, "dims"):
         return str(tokenize(image.variable._data, image.dims, sorted(map(str, image.attrs))))
     return str(tokenize(image))

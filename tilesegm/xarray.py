@@ -7,9 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from xarray import register_dataarray_accessor, register_dataset_accessor
-
+from tilesegm.errors import SettingsError
 from tilesegm.lazy.segment import segment_lazy
+
+try:
+    from xarray import register_dataarray_accessor, register_dataset_accessor
+except ImportError as error:
+    raise SettingsError(
+        f'arrays of xarray need the package {error.name}: pip install "tilesegm[xarray]"'
+    ) from error
 
 __all__ = ["Segmenter"]
 

@@ -17,8 +17,6 @@ import tilesegm.xarray
 from tests.images import GEO, blobs, write
 from tests.lazy.test_segment_lazy import TILING, slanted
 
-pytestmark = pytest.mark.filterwarnings("ignore::PendingDeprecationWarning:rioxarray.*")
-
 
 def labelled(pixels: NDArray[Any], **attributes: Any) -> xarray.DataArray:
     """Bands first, rows from north to south, chunked oddly."""
@@ -88,7 +86,7 @@ def test_a_file_opened_by_rioxarray_becomes_a_file(tmp_path: Path, chunks: Any) 
         assert (file.crs, file.transform, file.nodata) == (GEO["crs"], GEO["transform"], 255)
     with rasterio.open(tmp_path / "part.tif") as file:
         np.testing.assert_array_equal(file.read(1), expected[50:100, 7:90])
-        assert file.xy(0, 0, offset='ul') == (5e5 + 70, 5e6 - 500)
+        assert file.xy(0, 0, offset="ul") == (5e5 + 70, 5e6 - 500)
 
 
 def test_masked_floats_and_ascending_rows() -> None:

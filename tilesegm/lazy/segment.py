@@ -100,6 +100,14 @@ def segment_lazy(
         for note in notes_of(session.work.plan):
             on_event(Noted(note))
     chunking = Chunking.of(session.work.plan, chunk)
+    if len(chunking.rows) * len(chunking.cols) > 1:
+        size = f"{chunking.rows[0]} x {chunking.cols[0]}"
+        on_event(
+            Noted(
+                f"all chunks of {size} pixels compute {chunking.redundancy:.2f} times the tiles of "
+                "segment; larger ones less (chunk)"
+            )
+        )
     fingerprint = session.work.fingerprint
     order.network.know(fingerprint["model"])
     order = replace(

@@ -52,6 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "segmentation": {
         *("grid", "source", "sink", "model", "engine", "cluster", "batch", "pictures"),
     },
+    "lazy": {"grid", "source", "sink", "model", "engine", "segmentation"},
+    "xarray": {"lazy"},
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "comparison": {
         *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),

@@ -33,7 +33,7 @@ from tilesegm.source.hidden import find_hidden
 from tilesegm.source.missing import infinite_note
 from tilesegm.source.vector.reading import tell
 
-__all__ = ["Request", "Work", "open_work", "tell_counts", "tell_notes"]
+__all__ = ["Request", "Seen", "Work", "open_work", "plan_work", "tell_counts", "tell_notes"]
 
 _LOOKED_AT = 2**22
 """Pixels up to which all of them are looked at before a run, and samples of larger images."""
@@ -120,8 +120,8 @@ def open_work(
         margin = margin_note(image, source, options)
         if margin is not None:
             on_event(Noted(margin))
-        seen = _Seen(source, predictor, whole)
-        yield _plan_work(image, seen, request, on_event)
+        seen = Seen(source, predictor, whole)
+        yield plan_work(image, seen, request, on_event)
 
 
 def tell_notes(work: Work, on_event: OnEvent) -> None:
@@ -148,16 +148,24 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """An open image, and the network that sees it."""
 
     source: Source
     predictor: Predictor
-    whole: Source | None
+    whole: Source | None = None
     """The image as it is stored, where it tells which pixels of the results are missing."""
 
 
-def _plan_work(image: Any, seen: _Seen, request: Request, on_event: OnEvent) -> Work:
+def plan_work(image: Any, seen: Seen, request: Request, on_event: OnEvent) -> Work:
+    """Plan an open image with the network that sees it; see `open_work`.
+
+    Args:
+        image: as it was given.
+        seen: both, open.
+        request: settings of the run.
+        on_event: called with what is assumed and left out.
+    """
     options, source, predictor = request.options, seen.source, seen.predictor
     grid = image_grid(source, options)
     if grid is not None and options.update:

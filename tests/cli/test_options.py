@@ -39,7 +39,10 @@ RAISED_IN = {
     "segmentation/machine": ("predict",),
     "segmentation/result_grid": ("predict", "plan"),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
-    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment", "batch", "recorded")},
+    **{
+        f"segmentation/{name}": ("predict",)
+        for name in ("inputs", "segment", "batch", "recorded", "update")
+    },
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

@@ -17,7 +17,7 @@ from tilesegm.source.background import Background
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.missing import count_infinite
 
-__all__ = ["Batch", "Reading", "RowEnd", "read_batches", "read_tiles"]
+__all__ = ["Batch", "Reading", "RowEnd", "read_batches", "read_digests", "read_tiles"]
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,11 @@ class Network:
         self.is_path = path_of(model) is not None
         # The weights of a Keras model are told by the fingerprint of a run.
         self.token = tokenize(
-            "keras" if is_keras(model) else _states(model) if self.is_path else model,
+            "keras"
+            if any(map(is_keras, models_of(model)))
+            else _states(model)
+            if self.is_path
+            else model,
             _of_network(options),
         )
         """What tells it from others, apart from the weights of a Keras model."""

@@ -99,6 +99,15 @@ class MapFacts:
         return float(found[1]) if found else None
 
     @property
+    def confidence(self) -> str | None:
+        """Kind of confidence that the run wrote, such as ``top``, if it wrote one."""
+        try:
+            found = json.loads(self.run or "{}")["options"]["confidence"]
+            return found if isinstance(found, str) else None
+        except (LookupError, TypeError, ValueError):
+            return None
+
+    @property
     def min_confidence(self) -> float | None:
         """Probability below which pixels are unsure, if the run had such a limit."""
         try:

@@ -37,7 +37,7 @@ RAISED_IN = {
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
-    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment")},
+    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment", "store_target")},
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),

@@ -23,11 +23,13 @@ def predict(
     images: Images,
     model: Model,
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "-o",
             "--output",
-            help=".tif (COG), .zarr or .png file for one image, a folder for several.",
+            metavar="PATH",
+            help=".tif (COG), .zarr or .png file for one image, a folder for several; "
+            "s3://BUCKET/NAME.tif or .zarr.",
             show_default=False,
         ),
     ],
@@ -68,6 +70,13 @@ def predict(
             help="Hash the image's files before and after the run, to notice any change of them.",
         ),
     ] = False,
+    staging: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the unfinished work of an output in a store (s3://); the current one "
+            "if not given."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -90,15 +99,16 @@ def predict(
         min_confidence=min_confidence,
         compress=compress,
         hash_input=hash_input,
+        staging=staging,
     )
     line = ""
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         images = expand_folders(images, progress)
         to_folder = not segmentation.stack and _to_folder(images, output)
         if polygons is not None:
-            _check_polygons(polygons, images, model, output, to_folder)
+            _check_polygons(polygons, images, model, Path(output), to_folder)
         if areas is not None:
-            _check_areas(areas, images, model, output, polygons)
+            _check_areas(areas, images, model, Path(output), polygons)
         if to_folder:
             report = segment_many(
                 images,
@@ -183,10 +193,11 @@ def _add_areas(rows: list[dict[str, Any]], path: Path | None) -> None:
         write_csv(path, measured)
 
 
-def _to_folder(images: list[str], output: Path) -> bool:
+def _to_folder(images: list[str], output: str) -> bool:
     """Tell whether each image gets a file of its own in ``output``."""
-    if output.suffix.lower() not in SUFFIXES:
-        return len(images) > 1 or output.is_dir() or not output.suffix
+    suffix = Path(output).suffix.lower()
+    if suffix not in SUFFIXES:
+        return len(images) > 1 or Path(output).is_dir() or not suffix
     if len(images) > 1:
         raise SettingsError(
             f"{len(images)} images cannot share the output {output}; give the name of a folder, or "

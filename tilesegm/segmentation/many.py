@@ -22,6 +22,7 @@ from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import run_request
 from tilesegm.segmentation.segmented_image import SegmentedImage
 from tilesegm.segmentation.setup import open_predictor
+from tilesegm.segmentation.store_target import check_local
 from tilesegm.segmentation.work import Request
 from tilesegm.shown import without_secrets
 from tilesegm.source.base import ImageInfo
@@ -45,7 +46,7 @@ class BatchItem:
             return f"BatchItem({name}: {type(self.error).__name__}: {self.error})"
         if isinstance(self.result, SegmentedImage):
             return f"BatchItem({name} -> {self.result})"
-        return f"BatchItem({name} -> {self.result.output.name})"
+        return f"BatchItem({name} -> {self.result.name})"
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
@@ -99,6 +100,8 @@ def segment_many(
         [BatchItem(image.tif -> image_classes.tif), BatchItem(absent.tif: SourceError: ...)]
     """
     request = Request.of(model, tiling, options, overwrite)
+    if folder is not None:
+        check_local(folder)
     named = _name_images(images, on_event)
     if folder is None:
         check_without_output(request)

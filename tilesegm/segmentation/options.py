@@ -86,6 +86,8 @@ class Options:
     size and times of a file as they were."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
+    staging: str | Path | None = None
+    """Folder for unfinished work of an output in a store (``s3://``); None for the current one."""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

@@ -17,7 +17,7 @@ from tilesegm.shown import without_secrets
 
 __all__ = ["Recipe", "image_name"]
 
-_NOT_OF_PIXELS = ("memory", "compress", "hash_input")
+_NOT_OF_PIXELS = ("memory", "compress", "hash_input", "staging")
 """Options that change no pixel."""
 
 

@@ -165,10 +165,10 @@ def test_what_cannot_be_an_output_is_one_line(store: Store, tmp_path: Path) -> N
     for output in (f"s3://{BUCKET}/map.png", f"s3://{BUCKET}/", "s3://", f"s3://{BUCKET}/map"):
         with pytest.raises(OutputError, match=r"s3://BUCKET/NAME[^\n]*$"):
             segment(output)
-    with pytest.raises(OutputError, match="one map at a time"):
+    with pytest.raises(OutputError, match="one at a time"):
         ts.segment_many([IMAGE], network, f"s3://{BUCKET}/maps")
     for output in ("gs://maps/map.tif", "https://host/map.zarr"):
-        with pytest.raises(OutputError, match=r"to disk or to s3://"):
+        with pytest.raises(OutputError, match=r"a path on disk$"):
             segment(output)
     with pytest.raises(OutputError, match="no such object or bucket"):
         segment("s3://absent/map.tif")
@@ -204,3 +204,21 @@ def test_no_secret_is_told(
     assert [one for one in said if isinstance(one, Noted) or one]
     texts = [repr(said), caplog.text, *capfd.readouterr(), *store.line.heads, *store.line.seen]
     assert not [text for text in texts if SECRET in text]
+
+
+@pytest.mark.parametrize("name", ["map.tif", "map.zarr"])
+def test_a_map_in_a_store_is_verified_to_the_last_byte(
+    store: Store, tmp_path: Path, name: str
+) -> None:
+    uri = f"s3://{BUCKET}/deep/{name}"
+    segment(uri)
+    assert ts.verify(uri, recompute=0.2, image=IMAGE, model=network).whole
+    damaged = "deep/map_confidence.tif" if name == "map.tif" else "deep/map.zarr/0/classes/c/0/0"
+    data = bytearray(store.get(damaged))
+    data[-10] ^= 1
+    store.client.put_object(Bucket=BUCKET, Key=damaged, Body=bytes(data))
+    found = ts.verify(uri)
+    assert not found.whole
+    assert f"s3://{BUCKET}/deep/map" in found.damage[0]
+    with pytest.raises(ts.TilesegmError, match="no such result"):
+        ts.verify(uri.replace("map.", "none."))

@@ -63,6 +63,13 @@ def predict(
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
     ] = "deflate",
+    shards: Annotated[
+        str,
+        typer.Option(
+            help="Whether many chunks of a .zarr share a file: auto (where it has over 10 000), "
+            "yes or no."
+        ),
+    ] = "auto",
     hash_input: Annotated[
         bool,
         typer.Option(
@@ -99,6 +106,7 @@ def predict(
         min_confidence=min_confidence,
         compress=compress,
         hash_input=hash_input,
+        shards=shards,
         staging=staging,
     )
     line = ""

@@ -32,6 +32,8 @@ def check_without_output(request: Request) -> None:
         for name, there in (
             ("overwrite", request.overwrite),
             ("compress", request.options.compress != Options().compress),
+            ("shards", request.options.shards != Options().shards),
+            ("staging", request.options.staging is not None),
         )
         if there
     ]

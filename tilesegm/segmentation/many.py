@@ -13,7 +13,7 @@ from tilesegm.events import OnEvent, ignore
 from tilesegm.files import flush
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
-from tilesegm.ownership import check_apart
+from tilesegm.ownership import check_apart, check_local
 from tilesegm.segmentation.folders import expand_folders
 from tilesegm.segmentation.in_memory import check_without_output, segment_in_memory
 from tilesegm.segmentation.options import Options
@@ -22,7 +22,6 @@ from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segment import run_request
 from tilesegm.segmentation.segmented_image import SegmentedImage
 from tilesegm.segmentation.setup import open_predictor
-from tilesegm.segmentation.store_target import check_local
 from tilesegm.segmentation.work import Request
 from tilesegm.shown import without_secrets
 from tilesegm.source.base import ImageInfo

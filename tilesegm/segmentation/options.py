@@ -13,6 +13,7 @@ from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import OutputKind
+from tilesegm.sink.shards import Shards
 from tilesegm.source.options import Nodata
 
 __all__ = ["Compression", "DecisionKind", "Options", "Precision"]
@@ -86,6 +87,8 @@ class Options:
     size and times of a file as they were."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
+    shards: Shards = "auto"
+    """Whether many chunks of a Zarr output share a file: ``auto`` where it has over 10 000."""
     staging: str | Path | None = None
     """Folder for unfinished work of an output in a store (``s3://``); None for the current one."""
 
@@ -97,6 +100,7 @@ class Options:
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),
             ("compress", self.compress, Compression),
+            ("shards", self.shards, Shards),
         ):
             if value is not None:
                 one_of(name, value, allowed)

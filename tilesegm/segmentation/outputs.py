@@ -215,7 +215,7 @@ def finish_outputs(
         places.check(staging.folder)
 
     if output.suffix.lower() == ".zarr":
-        finish_zarr(staging, output, facts, report, ready)
+        finish_zarr(staging, output, facts, report, ready, options.shards)
     elif output.suffix.lower() == ".png":
         finish_png(staging, paths, facts, report, ready)
     else:

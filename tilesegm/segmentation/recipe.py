@@ -17,7 +17,7 @@ from tilesegm.shown import without_secrets
 
 __all__ = ["Recipe", "image_name"]
 
-_NOT_OF_PIXELS = ("memory", "compress", "hash_input", "staging")
+_NOT_OF_PIXELS = ("memory", "compress", "hash_input", "shards", "staging")
 """Options that change no pixel."""
 
 

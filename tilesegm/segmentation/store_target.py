@@ -8,18 +8,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted
 from tilesegm.files import make_folder, output_errors, remove
+from tilesegm.ownership import check_local
 from tilesegm.sink.staging import has_unfinished
 from tilesegm.sink.stored_file import StoredFile
 from tilesegm.sink.stored_zarr import StoredZarr
 from tilesegm.sink.tiff_check import file_beside
 from tilesegm.source.object_store import is_s3, s3_parts
 
-__all__ = ["StoreTarget", "check_local"]
+__all__ = ["StoreTarget"]
 
 _SUFFIXES = (".tif", ".tiff", ".zarr")
 
@@ -182,20 +183,6 @@ class StoreTarget:
         for path in pairs.values():
             remove(path)
             remove(file_beside(path))
-
-
-def check_local(place: Any) -> None:
-    """Refuse an address where results can only be written to a disk.
-
-    Raises:
-        OutputError: it is one.
-    """
-    scheme, colon, rest = os.fspath(place).partition(":/")
-    if colon and len(scheme) > 1 and scheme.isalnum():
-        raise OutputError(
-            f"cannot write to {scheme}://{rest.lstrip('/')}: maps are written to disk or to "
-            "s3://BUCKET/NAME.tif or .zarr, one map at a time; give one of these"
-        )
 
 
 def _place(uri: str) -> StoredFile | StoredZarr:

@@ -136,7 +136,8 @@ class RasterSource(ImageSource):
     def _files(self, level: int) -> tuple[str, ...]:
         """Return the files that are read: the image's own, and those beside it that count."""
         ignored = (".aux.xml",) if level else (".aux.xml", ".ovr")
-        own, *others = self._dataset.files or [self._uri]
+        with self._gdal.calls("cannot be described"):  # it looks for files beside the image
+            own, *others = self._dataset.files or [self._uri]
         own = self._uri if is_remote(self._uri) else own
         return (own, *(path for path in others if not path.endswith(ignored)))
 

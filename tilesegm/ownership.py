@@ -13,6 +13,7 @@ from tilesegm.errors import OutputError, SettingsError
 __all__ = [
     "carries",
     "check_apart",
+    "check_local",
     "check_place",
     "check_unread",
     "free_name",
@@ -38,6 +39,21 @@ def carries(path: Path, mark: bytes) -> bool:
         return False
 
 
+def check_local(place: str | os.PathLike[str]) -> None:
+    """Refuse an address where a result can only be written to a disk.
+
+    Raises:
+        OutputError: it is one; a path made of it would be a folder called ``s3:``.
+    """
+    scheme, colon, rest = os.fspath(place).partition(":/")
+    if colon and len(scheme) > 1 and scheme.isalnum():
+        raise OutputError(
+            f"cannot write to {scheme}://{rest.lstrip('/')}: only class maps of `tilesegm predict` "
+            "go to a store, one at a time, to s3://BUCKET/NAME.tif or .zarr; give such an address "
+            "or a path on disk"
+        )
+
+
 def check_place(path: Path, mark: bytes | None = None, *, folder: bool = False) -> None:
     """Refuse a place for an output where something stands that must stay.
 
@@ -49,6 +65,7 @@ def check_place(path: Path, mark: bytes | None = None, *, folder: bool = False) 
     Raises:
         OutputError: there is a link, something of another kind, or a file without the mark.
     """
+    check_local(path)
     if path.is_symlink():
         raise OutputError(
             f"output {path} is a link to {os.readlink(path)}, and links are not followed; give "

@@ -41,7 +41,7 @@ RAISED_IN = {
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
     **{
         f"segmentation/{name}": ("predict",)
-        for name in ("inputs", "segment", "batch", "recorded", "update")
+        for name in ("inputs", "segment", "batch", "recorded", "update", "store_target")
     },
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),

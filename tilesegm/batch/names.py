@@ -11,7 +11,7 @@ from typing import Self
 
 from tilesegm.batch.entry import Entry, is_there
 from tilesegm.errors import SettingsError
-from tilesegm.ownership import place_key
+from tilesegm.ownership import check_local, place_key
 from tilesegm.sink.check import SUFFIXES
 
 __all__ = ["OutputNames"]
@@ -34,7 +34,9 @@ class OutputNames:
 
         Raises:
             SettingsError: ``{name}`` is in a folder's name, or the suffix is none of an output.
+            OutputError: it is an address.
         """
+        check_local(output)
         path = Path(output)
         if _NAME not in str(path):
             return cls(path, _USUAL)

@@ -30,12 +30,13 @@ def predict(
     images: Images,
     model: Models,
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "-o",
             "--output",
-            help=".tif (COG), .zarr or .png file for one image; for several a folder, or a name in "
-            "it such as 'maps/{name}.zarr'.",
+            metavar="PATH",
+            help=".tif (COG), .zarr or .png file for one image, or s3://BUCKET/NAME.tif or .zarr; "
+            "for several a folder, or a name in it such as 'maps/{name}.zarr'.",
             show_default=False,
         ),
     ],
@@ -84,6 +85,13 @@ def predict(
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
     ] = "deflate",
+    shards: Annotated[
+        str,
+        typer.Option(
+            help="Whether many chunks of a .zarr share a file: auto (where it has over 10 000), "
+            "yes or no."
+        ),
+    ] = "auto",
     hash_input: Annotated[
         bool,
         typer.Option(
@@ -99,6 +107,13 @@ def predict(
             "regions that depend on pixels which changed since.",
         ),
     ] = False,
+    staging: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the unfinished work of an output in a store (s3://); the current one "
+            "if not given."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -127,29 +142,32 @@ def predict(
         compress=compress,
         hash_input=hash_input,
         update=update,
+        shards=shards,
+        staging=staging,
     )
     wanted = () if asset is None else tuple(map(str.strip, asset.split(",")))
     unsure = min_confidence is not None and not quiet
     lines: list[tuple[str, bool]] = []
     batch, tally = None, Tally()
+    place = Path(output)
     try:
         with ProgressBar(quiet or as_json, notes=not quiet) as progress:
             models, images = sort_inputs(model, images, progress)
             entries = find_entries(images, progress, wanted)
-            to_folder = not segmentation.stack and _to_folder(len(entries), output)
+            to_folder = not segmentation.stack and _to_folder(len(entries), place)
             paths = [path for entry in entries for path in entry.paths]
             if polygons is not None:
-                _check_polygons(polygons, paths, models, output, to_folder)
+                _check_polygons(polygons, paths, models, place, to_folder)
             if to_folder:  # which has to be there for a table in it
                 request = Request.of(models, tiling, options, overwrite)
                 batch = Batch.of(entries, models, output, request)
             if areas is not None:
-                _check_areas(areas, paths, models, None if to_folder else output, polygons)
+                _check_areas(areas, paths, models, None if to_folder else place, polygons)
             rows: Iterable[dict[str, Any]]
             if batch is not None:
                 rows = map(tally.add, batch.run(progress))
             else:
-                image, changes = _only_entry(entries, output, segmentation.stack)
+                image, changes = _only_entry(entries, place, segmentation.stack)
                 result = segment(
                     image,
                     models,

@@ -34,6 +34,8 @@ def check_without_output(request: Request) -> None:
             ("update", request.options.update),
             ("compress", request.options.compress != Options().compress),
             ("cluster", request.options.cluster is not None),
+            ("shards", request.options.shards != Options().shards),
+            ("staging", request.options.staging is not None),
         )
         if there
     ]

@@ -14,6 +14,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.grid.resolution import Resolution
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import OutputKind
+from tilesegm.sink.shards import Shards
 from tilesegm.source.options import Nodata
 
 __all__ = ["Compression", "DecisionKind", "Grid", "Options", "Precision", "Skip"]
@@ -110,6 +111,10 @@ class Options:
     of the output all regions whose input is the same."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
+    shards: Shards = "auto"
+    """Whether many chunks of a Zarr output share a file: ``auto`` where it has over 10 000."""
+    staging: str | Path | None = None
+    """Folder for unfinished work of an output in a store (``s3://``); None for the current one."""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -121,6 +126,7 @@ class Options:
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),
             ("compress", self.compress, Compression),
+            ("shards", self.shards, Shards),
         ):
             if value is not None:
                 one_of(name, value, allowed)

@@ -19,7 +19,7 @@ __all__ = ["ARRAY", "Recipe", "image_name"]
 
 ARRAY = "<array>"
 """Stands for an area of interest that was an array, which no result keeps."""
-_NOT_OF_PIXELS = ("memory", "compress", "hash_input", "update")
+_NOT_OF_PIXELS = ("memory", "compress", "hash_input", "update", "shards", "staging")
 """Options that change no pixel."""
 
 

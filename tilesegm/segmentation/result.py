@@ -17,9 +17,9 @@ __all__ = ["Segmentation"]
 class Segmentation:
     """A finished segmentation."""
 
-    output: Path
-    """The class map."""
-    extras: tuple[tuple[str, Path], ...]
+    output: Path | str
+    """The class map: its path, or its address in a store."""
+    extras: tuple[tuple[str, Path | str], ...]
     """Further files by name: ``confidence``, ``scores``; a Zarr output holds them itself."""
     plan: Plan
     tiles: int
@@ -44,10 +44,15 @@ class Segmentation:
         """Pixels of the image that this run finished, in millions per second."""
         return (self.plan.info.pixels - self.resumed) / 1e6 / self.seconds
 
+    @property
+    def name(self) -> str:
+        """Last part of the class map's path or address."""
+        return Path(self.output).name
+
     def __repr__(self) -> str:
         info, classes = self.plan.info, len(self.plan.spec.classes)
         return (
-            f"Segmentation({self.output.name}, {info.height} x {info.width} px, {classes} classes, "
+            f"Segmentation({self.name}, {info.height} x {info.width} px, {classes} classes, "
             f"{self.tiles} tiles, {self.megapixels_per_second:.1f} MP/s)"
         )
 

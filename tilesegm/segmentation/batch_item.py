@@ -34,7 +34,7 @@ class BatchItem:
             return f"BatchItem({name}: {type(self.error).__name__}: {self.error})"
         if isinstance(self.result, SegmentedImage):
             return f"BatchItem({name} -> {self.result})"
-        return f"BatchItem({name} -> {self.result.output.name})"
+        return f"BatchItem({name} -> {self.result.name})"
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""

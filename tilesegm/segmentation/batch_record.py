@@ -48,7 +48,7 @@ def done(entry: Entry, result: Segmentation, reason: str) -> dict[str, Any]:
     facts = read_map_facts(result.output)
     summary = result.summary()
     parts = {name: digest(part)[:16] for name, part in _by_kind(_fingerprint(facts.run)).items()}
-    return _record(entry, result.output, DONE, None) | {
+    return _record(entry, Path(result.output), DONE, None) | {
         "reason": reason,
         "fingerprint": facts.fingerprint,
         "digests": parts,

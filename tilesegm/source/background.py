@@ -196,11 +196,11 @@ def near_colour(
         tolerance: what values may differ by.
     """
     if not tolerance:
-        exact: NDArray[np.bool_] = (high == colour).all(-1) & (low == colour).all(-1)
+        exact: NDArray[np.bool_] = np.logical_and((high == colour).all(-1), (low == colour).all(-1))
         return exact
     middle = colour.astype(np.int32)
     above, below = high <= middle + tolerance, low >= middle - tolerance
-    near: NDArray[np.bool_] = above.all(-1) & below.all(-1)
+    near: NDArray[np.bool_] = np.logical_and(above.all(-1), below.all(-1))
     return near
 
 

@@ -38,6 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sink": {"grid", "source"},
     "engine": {"grid", "source", "sink", "model"},
     "cluster": {"grid", "sink", "engine"},
+    "batch": {"source", "sink", "model"},
     "metrics": {"grid", "model"},
     "metrics.keras": {"losses", "metrics"},
     "report": {"grid", "metrics", "pictures"},
@@ -48,7 +49,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("grid", "source", "model", "losses", "engine", "data", "networks", "metrics", "report"),
         *("metrics.keras", "training.settings"),
     },
-    "segmentation": {"grid", "source", "sink", "model", "engine", "cluster", "pictures"},
+    "segmentation": {
+        *("grid", "source", "sink", "model", "engine", "cluster", "batch", "pictures"),
+    },
+    "lazy": {"grid", "source", "sink", "model", "engine", "segmentation"},
+    "xarray": {"lazy"},
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "comparison": {
         *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),

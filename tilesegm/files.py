@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tilesegm.errors import OutputError
-from tilesegm.ownership import carries, free_name
+from tilesegm.ownership import carries, check_local, free_name
 
 __all__ = [
     "check_file",
@@ -74,6 +74,7 @@ def check_file(path: Path) -> None:
     Raises:
         OutputError: it is a folder, or its folder cannot be made or written.
     """
+    check_local(path)
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -166,6 +167,7 @@ def make_folder(path: Path) -> None:
     Raises:
         OSError: it cannot be made, or is a file.
     """
+    check_local(path)
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in reversed(missing):

@@ -7,6 +7,7 @@ silence it: the import is silenced too. If the import fails, its output is shown
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -53,6 +54,8 @@ class _QuietLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         with _silenced_stderr():
             self._loader.exec_module(module)
+        # That of Python: it warns of functions that are traced again, as each new network is.
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._loader, name)

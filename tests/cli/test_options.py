@@ -34,11 +34,16 @@ DIFFER = {
 OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
+    "batch": ("predict",),
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
+    "segmentation/result_grid": ("predict", "plan"),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
-    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment")},
     "cluster": ("predict",),
+    **{
+        f"segmentation/{name}": ("predict",)
+        for name in ("inputs", "segment", "batch", "recorded", "update", "store_target")
+    },
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),
@@ -61,7 +66,7 @@ RAISED_IN = {
     "advice": ("losses advise",),
     "advice/described": ("train run",),
     "cli/main": ("",),
-    "cli/option_groups": ("predict", "plan", "audit"),
+    **{f"cli/{name}": ("predict", "plan", "audit") for name in ("option_groups", "models")},
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),
     "comparison": ("compare", "losses compare"),
     "cli/compare": ("compare", "losses compare"),

@@ -235,10 +235,14 @@ def test_a_folder_of_others_and_a_file_in_the_way_are_left(cli: Cli, config: Pat
     mine = config.with_name("city-comparison")
     mine.mkdir()
     (mine / "letter.txt").write_text("mine")
-    refused(cli("compare", config, "--vary", LOSSES), "holds no comparison", code=3)
+    for words in ((), ("--dry-run",), ("--budget", "1h")):
+        said = cli("compare", config, "--vary", LOSSES, *words)
+        refused(said, "holds no comparison", code=3)
+        assert [path.name for path in mine.iterdir()] == ["letter.txt"]
     config.with_name("city.best.yaml").write_text("mine: 1\n")
     said = cli("compare", config, "--vary", LOSSES, "-o", config.with_name("other"))
     refused(said, "city.best.yaml exists and is not of tilesegm", code=3)
+    assert not config.with_name("other").exists()
     assert config.with_name("city.best.yaml").read_text() == "mine: 1\n"
 
 

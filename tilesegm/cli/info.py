@@ -11,11 +11,11 @@ from rich.table import Table
 
 from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Trust, Unscale
 from tilesegm.cli.terminal import PlainConsole
-from tilesegm.cli.values import parse_at, parse_bands
 from tilesegm.errors import ModelError, SourceError
+from tilesegm.source.words import parse_at, parse_bands
 
 if TYPE_CHECKING:
-    from tilesegm.source.base import Source
+    from tilesegm.source.base import ImageInfo, Source
 
 __all__ = ["info"]
 
@@ -105,12 +105,22 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
         "transform": place.transform and list(place.transform),
         "ground_control_points": len(place.gcps) or None,
         "rpc": bool(place.rpcs) or None,
+        "resolution": _resolution(image),
+        "read_at": facts.resolution,
         "pixel_size_micrometres": place.pixel_size and list(place.pixel_size),
         "scale": sorted({scale for scale, _ in image.scaling}),
         "offset": sorted({offset for _, offset in image.scaling}),
         "notes": list(image.notes),
         "bytes": image.pixels * image.bands * image.dtype.itemsize,
     }
+
+
+def _resolution(image: ImageInfo) -> str | None:
+    """Return the size of a pixel in the middle of an image, on the ground."""
+    from tilesegm.source.scaled import resolution_of
+
+    found = resolution_of(image)
+    return None if found is None else str(found)
 
 
 def _about_values(source: Source) -> str | None:
@@ -136,6 +146,7 @@ def _about_model(spec: Any) -> dict[str, Any]:
         "receptive_field_radius": spec.radius,
         "not_exact_because": list(spec.inexact),
         "scores": "probabilities" if spec.probabilities else "logits",
+        "resolution": None if spec.resolution is None else str(spec.resolution),
         "tile": spec.tile and list(spec.tile),
         "decision": "argmax" if point is None else rule_text(point.rule, names) or "argmax",
         "chosen_for": point and point.measure,

@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from tilesegm.cli.models import sort_inputs
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
-from tilesegm.cli.shared import AsJson, Images, Model
+from tilesegm.cli.progress import ProgressBar
+from tilesegm.cli.shared import AsJson, Images, Models
 from tilesegm.cli.terminal import PlainConsole, lines
 
 __all__ = ["plan"]
@@ -18,7 +20,7 @@ __all__ = ["plan"]
 @with_option_groups
 def plan(
     images: Images,
-    model: Model,
+    model: Models,
     segmentation: SegmentationOptions,
     probe: Annotated[
         bool, typer.Option(help="Load the network to time a batch and measure seams.")
@@ -31,9 +33,11 @@ def plan(
     """
     from tilesegm.segmentation.forecast import plan as make_plan
 
+    with ProgressBar(as_json) as progress:
+        models, images = sort_inputs(model, images, progress)
     forecast = make_plan(
         segmentation.image(images),
-        model,
+        models,
         tiling=segmentation.tiling,
         options=segmentation.options(),
         probe=probe,
@@ -70,6 +74,8 @@ def _table(facts: dict[str, Any]) -> Table:
         "seams": "not measured" if flips is None else f"{100 * flips:.4f} % of classes changed",
         "network time": "not measured" if facts["seconds"] is None else f"{facts['seconds']:.0f} s",
     }
+    if facts["resolution"]:
+        rows["resolution"] = facts["resolution"]
     for name, value in rows.items():
         table.add_row(name, value)
     if facts["decision"] != "argmax":

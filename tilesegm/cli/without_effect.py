@@ -53,9 +53,15 @@ _TABLE = (
         "it is the compression of GeoTIFF, and the output is none",
     ),
     _Row(
+        ("predict", "plan"),
+        ("grid",),
+        lambda v: v["resolution"] == "native",
+        "--resolution native reads the image's own pixels, and results have them anyway",
+    ),
+    _Row(
         ("plan",),
         ("precision", "normalise", "tta"),
-        lambda v: not v["probe"] and _is_bundle(v["model"]),
+        lambda v: not v["probe"] and all(map(_is_bundle, v["model"])),
         "with --no-probe a bundle is not opened, and planned as it is",
     ),
     _Row(

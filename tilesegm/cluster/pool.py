@@ -25,6 +25,8 @@ _EACH = 2
 _LOOK = 5.0
 """Seconds after which it is asked again how many workers there are."""
 
+_STOPPED = "the run was stopped; the same command goes on with it"
+
 _CONNECT = 15.0
 """Seconds in which a scheduler has to answer."""
 
@@ -86,6 +88,11 @@ class Pool:
         self._count()
         return self._workers
 
+    @property
+    def alive(self) -> bool:
+        """Whether the scheduler is there, or was not asked yet."""
+        return self._client is None or self._client.status == "running"
+
     def join(self) -> Any:
         """Return the client of the scheduler, and start or connect what is not there yet.
 
@@ -94,6 +101,8 @@ class Pool:
             SettingsError: no worker offers the resource.
         """
         with self._lock:
+            if self._closed:
+                raise ClusterError(_STOPPED)
             if self._client is None:
                 self._client = self._connect()
                 self._count()
@@ -118,7 +127,7 @@ class Pool:
         with self._room:
             while True:
                 if self._closed:
-                    raise ClusterError("the run was stopped; the same command goes on with it")
+                    raise ClusterError(_STOPPED)
                 if self._flying < _EACH * self.workers:
                     self._flying += 1
                     return True

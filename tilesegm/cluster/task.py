@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tilesegm.engine.heap import share_heap, trim_heap
+from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.regions import Region
 from tilesegm.engine.run import facts_of, with_batch
-from tilesegm.engine.stream import Job, stream
+from tilesegm.engine.stream import Job
 from tilesegm.errors import TilesegmError
 from tilesegm.sink.finished_region import FinishedRegion
 from tilesegm.sink.staging_site import StagingSite
@@ -112,7 +113,7 @@ def _regions(task: Task) -> Iterator[FinishedRegion]:
     task.site.check()
     job = with_batch(_job(task.order), task.batch)
     writer = task.site.writer()
-    with closing(stream(job, task.run)) as regions:
+    with closing(stream_results(job, task.run)) as regions:
         for region in regions:
             task.site.check()
             for name, values in region.results.items():

@@ -179,15 +179,16 @@ def _add_curves(page: Page, findings: Findings) -> None:
             x.append(epoch)
             y.append(float(there.ranked[number]))
     page.figure(lines(ranks, x="epoch", y="rank by"), f"The {findings.rank_title}, in points")
-    for key, title in (("val_mean_iou", "mean IoU of the likeliest class"), ("loss", "loss")):
-        series = {}
-        for name in findings.plan.names:
-            row = _history(findings, name, key)
-            if row:
-                series[name] = (list(row), list(row.values()))
-        # Losses have no common unit: each has a drawing of its own only where they are few.
-        if series and key != "loss":
-            page.figure(lines(series, x="epoch", y=title), title)
+    # Losses have no common unit, so their own curves would say nothing beside each other.
+    histories = {name: _history(findings, name, "val_mean_iou") for name in findings.plan.names}
+    series = {
+        name: (list(row), [100 * value for value in row.values()])
+        for name, row in histories.items()
+        if row
+    }
+    if series:
+        title = "mean IoU of the likeliest class"
+        page.figure(lines(series, x="epoch", y=title), f"{title}, in points")
 
 
 def _history(findings: Findings, name: str, key: str) -> dict[int, float]:

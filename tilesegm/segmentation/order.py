@@ -107,16 +107,18 @@ class RunOrder:
         return _predictors[key]
 
 
-def check_travels(image: Any) -> None:
-    """Refuse an image that workers cannot open.
+def check_travels(image: Any, area: Any = None) -> None:
+    """Refuse an image, or an area of interest, that workers cannot open.
 
     Raises:
         SettingsError: it lies in the memory of this process.
     """
-    for part in image if isinstance(image, list | tuple) else [image]:
+    parts = [("image", one) for one in (image if isinstance(image, list | tuple) else [image])]
+    parts += [] if area is None else [("area of interest", area)]
+    for what, part in parts:
         if not _is_path(part):
             raise SettingsError(
-                f"the image is a {type(part).__module__}.{type(part).__name__} in the memory of "
+                f"the {what} is a {type(part).__module__}.{type(part).__name__} in the memory of "
                 "this process, which workers cannot read; save it, as Zarr or GeoTIFF, and pass "
                 "the path, or leave the cluster out"
             )

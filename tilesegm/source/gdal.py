@@ -29,6 +29,7 @@ from tilesegm.source.decoded import decoded_bytes
 from tilesegm.source.drivers import DRIVERS
 from tilesegm.source.mosaic import check_beside, check_links, check_mosaic_text
 from tilesegm.source.names import file_of
+from tilesegm.source.object_store import gdal_endpoint, is_s3
 from tilesegm.source.options import Nodata
 from tilesegm.source.remote import FetchError, is_remote, remote_settings
 from tilesegm.source.vector.address import is_vector
@@ -233,7 +234,8 @@ def _settings(uri: str) -> dict[str, Any]:
         "GDAL_VRT_ENABLE_PYTHON": "YES" if trusted() else "NO",
     }
     if is_remote(file_of(uri)):
-        return settings | remote_settings()
+        store = gdal_endpoint() if is_s3(file_of(uri)) else {}
+        return settings | remote_settings() | store
     if uri.lower().endswith(_THREADED):
         settings["GDAL_NUM_THREADS"] = "ALL_CPUS"
     return settings

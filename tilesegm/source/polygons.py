@@ -134,10 +134,13 @@ def read_polygons(
     else:
         why = ""
     reader = _Reader(address, info, attribute, buffer)
-    placed = reader.read(Affine.scale(1 / address.scale))
+    # Files count the pixels of the image as it is stored.
+    rows, cols = info.original or (info.height, info.width)
+    down, across = rows / info.height / address.scale, cols / info.width / address.scale
+    placed = reader.read(Affine.scale(across, down))
     if not len(placed.polygons) and in_pixels(address) and not placed.reading.empty:
         # Programs for maps count the rows of an image without a place from 0 downwards.
-        turned = reader.read(Affine.scale(1 / address.scale, -1 / address.scale))
+        turned = reader.read(Affine.scale(across, -down))
         if len(turned.polygons):
             placed, why = turned, "its rows by negative numbers"
     if why:

@@ -26,6 +26,7 @@ DIFFER = {
     "image": "an image to look at; one in place of what a result names",
     "model": "a network to use; one in place of what a result names",
     "size": "of an image that is made; of a picture of a map",
+    "workers": "processes that compute regions; threads that count",
     "folder": "of the demo, always kept; of a benchmark, kept if it is given",
 }
 """Options whose meaning differs between commands, and what they mean."""

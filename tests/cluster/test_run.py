@@ -180,3 +180,15 @@ def test_workers_without_the_resource_are_told(
     lacking = Cluster(client=cluster.client, resource="GPU")
     with pytest.raises(SettingsError, match="none of the 2 workers offers GPU"):
         run(image, tmp_path / "out.tif", cluster=lacking)
+
+
+def test_the_precision_of_several_models_is_not_left_to_workers(
+    cluster: Cluster, image: Path, tmp_path: Path
+) -> None:
+    several = [networks.context, networks.slow]
+    with pytest.raises(SettingsError, match="each worker could decide otherwise"):
+        run(image, tmp_path / "out.tif", several, cluster=cluster, precision="auto")
+    both = [
+        run(image, tmp_path / f"{n}.tif", several, cluster=c) for n, c in enumerate([None, cluster])
+    ]
+    assert equal(*(one.output for one in both))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
 import socket
 import subprocess
@@ -59,10 +60,10 @@ def run(image: Path, output: Path, network: Any = networks.context, **more: Any)
     return ts.segment(image, network, output, tiling=SMALL, options=options, on_event=on_event)
 
 
-def same(one: Path, other: Path) -> bool:
-    """Compare all layers, to the last bit."""
+def same(one: Path, other: Path, layers: tuple[str, ...] = LAYERS) -> bool:
+    """Compare layers, to the last bit."""
     pairs = (
-        [path.with_name(f"{path.stem}{layer}.tif") for path in (one, other)] for layer in LAYERS
+        [path.with_name(f"{path.stem}{layer}.tif") for path in (one, other)] for layer in layers
     )
     return all(np.array_equal(read(a), read(b)) for a, b in pairs)
 
@@ -138,6 +139,42 @@ def test_what_a_killed_client_began_is_finished(
     done = run(image, output, networks.slow, cluster=Cluster(client=processes))
     assert 0 < done.resumed < done.plan.info.pixels
     assert same(alone, output)
+
+
+@pytest.mark.slow
+def test_a_network_of_keras_scores_the_same_on_any_number_of_workers(tmp_path: Path) -> None:
+    import keras
+
+    from tilesegm.networks.build import unet
+
+    keras.utils.set_random_seed(0)
+    network = unet(3, 4, filters=8, depth=3)
+    network.save(tmp_path / "model.keras")
+    image = write(tmp_path / "image.tif", blobs(3000, 900), **GEO)
+    path = tmp_path / "model.keras"
+    run(image, tmp_path / "one.tif", path)
+    # One thread a worker, and this process has as many as there are cores.
+    for workers, model in ((2, path), (4, network)):
+        run(image, tmp_path / f"{workers}.tif", model, cluster=Cluster(workers=workers))
+        assert same(tmp_path / "one.tif", tmp_path / f"{workers}.tif", LAYERS[:2])
+        scores = [read(tmp_path / f"{name}_scores.tif", None) for name in ("one", workers)]
+        np.testing.assert_allclose(*scores, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_workers_that_were_started_end_with_the_run(image: Path, tmp_path: Path) -> None:
+    before = set(multiprocessing.active_children())
+
+    def stop(event: Any) -> None:
+        if isinstance(event, PixelsDone):
+            assert len(set(multiprocessing.active_children()) - before) == 2
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            run(image, tmp_path / "a.tif", networks.slow, cluster=Cluster(workers=2), on_event=stop)
+        assert set(multiprocessing.active_children()) <= before
+    assert run(image, tmp_path / "a.tif", networks.slow).resumed > 0
 
 
 @pytest.mark.slow

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import signal
+from contextlib import suppress
 from typing import Any
 
 from tilesegm.errors import ClusterError
 
-__all__ = ["cores", "has_pages", "start_workers"]
+__all__ = ["cores", "end_workers", "has_pages", "start_workers"]
 
 _THREADS = (
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
@@ -54,3 +56,15 @@ def start_workers(count: int) -> Any:
             f"{count} workers do not start ({' '.join(str(error).split())[:200]}); in a script, "
             'start the run under `if __name__ == "__main__":`, since each worker imports the script'
         ) from error
+
+
+def end_workers(cluster: Any) -> None:
+    """Kill the workers of a `LocalCluster`: chunks that they leave half written fail their digest.
+
+    Args:
+        cluster: what `start_workers` returned.
+    """
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        with suppress(OSError, TypeError):  # it is gone, or has not started
+            os.kill(nanny.pid, getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tilesegm.cluster.cluster import Cluster
-from tilesegm.cluster.local import has_pages, start_workers
+from tilesegm.cluster.local import end_workers, has_pages, start_workers
 from tilesegm.cluster.task import forget
 from tilesegm.errors import BudgetError, ClusterError, SettingsError
 from tilesegm.events import ClusterJoined, OnEvent, ignore
@@ -57,7 +57,10 @@ def open_pool(cluster: Cluster | None, on_event: OnEvent = ignore) -> Iterator[P
         if not cluster.workers:
             pool.join()
         yield pool
-    finally:
+    except BaseException:
+        pool.close(hurry=True)
+        raise
+    else:
         pool.close()
 
 
@@ -177,8 +180,12 @@ class Pool:
                     "--tile)"
                 )
 
-    def close(self) -> None:
-        """Cancel what is in flight, and end what was started here."""
+    def close(self, hurry: bool = False) -> None:
+        """Cancel what is in flight, and end what was started here.
+
+        Args:
+            hurry: whether workers of this machine end in the middle of a region.
+        """
         with self._room:
             self._closed = True
             self._room.notify_all()
@@ -194,6 +201,8 @@ class Pool:
             with suppress(Exception):
                 client.close(timeout=2)
         if self._local is not None:
+            if hurry:
+                end_workers(self._local)
             with suppress(Exception):
                 self._local.close(timeout=5)
 

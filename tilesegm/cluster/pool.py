@@ -15,7 +15,7 @@ from tilesegm.errors import BudgetError, ClusterError, SettingsError
 from tilesegm.events import ClusterJoined, OnEvent, ignore
 
 if TYPE_CHECKING:
-    from tilesegm.cluster.shipping import Shipped
+    from tilesegm.cluster.shipping import ModelPlugin, Shipped
 
 __all__ = ["Pool", "open_pool"]
 
@@ -27,8 +27,8 @@ _LOOK = 5.0
 
 _STOPPED = "the run was stopped; the same command goes on with it"
 
-_CONNECT = 15.0
-"""Seconds in which a scheduler has to answer."""
+_CONNECT = 30.0
+"""Seconds in which a scheduler has to answer, also one that was lost and is to come back."""
 
 
 @contextmanager
@@ -78,7 +78,8 @@ class Pool:
         self._closed = False
         self._asked = -_LOOK
         self._workers = cluster.workers or 1
-        self._shipped: dict[int, tuple[Any, Shipped]] = {}
+        self._shipped: dict[int, tuple[Any, ModelPlugin]] = {}
+        self._scheduler = ""
 
     @property
     def local(self) -> int | None:
@@ -155,10 +156,17 @@ class Pool:
         client = self.join()
         with self._lock:
             if id(model) not in self._shipped:
-                plugin = ModelPlugin(pack(model))
-                client.register_plugin(plugin, name=plugin.name)
-                self._shipped[id(model)] = model, Shipped(plugin.name)
-            return self._shipped[id(model)][1]
+                self._shipped[id(model)] = model, ModelPlugin(pack(model))
+                self._send(client, self._shipped[id(model)][1])
+            return Shipped(self._shipped[id(model)][1].name)
+
+    def rejoin(self) -> None:
+        """Tell a scheduler that took the place of another what that one knew."""
+        client = self.join()
+        with self._lock:
+            if client.scheduler_info()["id"] != self._scheduler:
+                for _, plugin in self._shipped.values():
+                    self._send(client, plugin)
 
     def check_memory(self, peak: int) -> None:
         """Refuse a plan that a worker has no memory for.
@@ -195,8 +203,8 @@ class Pool:
         with suppress(Exception):  # a scheduler that is gone keeps nothing
             if client.status == "running" and self._local is None:
                 client.run(forget, on_error="ignore")
-                for _, shipped in self._shipped.values():
-                    client.unregister_worker_plugin(shipped.name)
+                for _, plugin in self._shipped.values():
+                    client.unregister_worker_plugin(plugin.name)
         if self._cluster.client is None:
             with suppress(Exception):
                 client.close(timeout=2)
@@ -205,6 +213,10 @@ class Pool:
                 end_workers(self._local)
             with suppress(Exception):
                 self._local.close(timeout=5)
+
+    def _send(self, client: Any, plugin: ModelPlugin) -> None:
+        self._scheduler = client.scheduler_info()["id"]
+        client.register_plugin(plugin, name=plugin.name)
 
     def _connect(self) -> Any:
         from distributed import Client

@@ -6,8 +6,9 @@ import queue
 import time
 import uuid
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +38,7 @@ _TICK = 0.5
 """Seconds after which it is looked whether there is room for more tasks."""
 
 _RECONNECT = 60.0
-"""Seconds in which a scheduler that was lost may come back."""
+"""Most seconds to wait for a scheduler that was lost; Dask gives up earlier unless told otherwise."""
 
 _WORTH_ANOTHER = (SourceError, OutputError, ClusterError)
 
@@ -87,8 +88,7 @@ class _Runner:
         if len(done) == sum(map(len, self._plan.panels)):
             return count_tiles(self._staging)  # no worker is needed
         more = cut_runs(self._plan.panels, done, length)
-        client = self._pool.join()
-        client.subscribe_topic(self._topic, lambda event: self._arrived.put(event[1]))
+        client = self._listen()
         try:
             while True:
                 while self._pool.take(wait=not self._flying):
@@ -100,12 +100,10 @@ class _Runner:
                     self._submit(following or _Try(run or ()))
                 if not self._flying:
                     return count_tiles(self._staging)
-                with suppress(queue.Empty):
-                    arrived = self._arrived.get(timeout=_TICK)
-                    if isinstance(arrived, dict):
-                        self._record(FinishedRegion.parse(arrived))
-                    else:
-                        self._receive(arrived)
+                told, over = self._wait()
+                self._record(*map(FinishedRegion.parse, told))
+                for future in over:
+                    self._receive(future)
         finally:
             with suppress(Exception):  # a scheduler that is gone tells nothing more
                 client.unsubscribe_topic(self._topic)
@@ -113,15 +111,32 @@ class _Runner:
                 future.release()
                 self._pool.give()
 
+    def _listen(self) -> Any:
+        """Hear of regions as workers finish them."""
+        client = self._pool.join()
+        client.subscribe_topic(self._topic, lambda event: self._arrived.put(event[1]))
+        return client
+
     def _submit(self, one: _Try) -> None:
         task = Task(self._order, self._site, one.run, self._batch, self._topic)
         try:
-            future = self._pool.submit(compute, task)
+            with _lost():
+                future = self._pool.submit(compute, task)
         except BaseException:
             self._pool.give()
             raise
         self._flying[future] = one, self._batch
         future.add_done_callback(self._arrived.put)
+
+    def _wait(self) -> tuple[list[dict[str, Any]], list[Any]]:
+        """Return what arrived in the meantime: regions that are safe, and tasks that are over."""
+        arrived = []
+        with suppress(queue.Empty):
+            arrived.append(self._arrived.get(timeout=_TICK))
+            while True:
+                arrived.append(self._arrived.get_nowait())
+        told = [one for one in arrived if isinstance(one, dict)]
+        return told, [one for one in arrived if not isinstance(one, dict)]
 
     def _receive(self, future: Any) -> None:
         one, batch = self._flying.pop(future)
@@ -201,8 +216,24 @@ class _Runner:
             self._on_event(Noted("the scheduler was lost; waiting for it to come back"))
         while client.status == "connecting" and time.monotonic() < end:
             time.sleep(0.2)
-        if client.status != "running":
-            raise ClusterError(
-                "the scheduler was lost; finished work is kept: start it, and run the same command "
-                "again"
-            )
+        with _lost():
+            if client.status != "running":
+                raise OSError
+            self._pool.rejoin()
+            self._listen()
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    """Say in words of ours that the scheduler does not answer."""
+    from distributed.client import ClosedClientError
+
+    try:
+        yield
+    except TilesegmError:
+        raise
+    except (OSError, ClosedClientError) as error:
+        raise ClusterError(
+            "the scheduler was lost; finished work is kept: start it, and run the same command "
+            "again"
+        ) from error

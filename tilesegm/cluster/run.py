@@ -38,7 +38,7 @@ _TICK = 0.5
 """Seconds after which it is looked whether there is room for more tasks."""
 
 _RECONNECT = 60.0
-"""Most seconds to wait for a scheduler that was lost; Dask gives up earlier unless told otherwise."""
+"""Most seconds to wait for a scheduler that was lost; Dask may give up earlier."""
 
 _WORTH_ANOTHER = (SourceError, OutputError, ClusterError)
 

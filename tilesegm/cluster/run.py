@@ -159,7 +159,8 @@ class _Runner:
 
     def _record(self, *regions: FinishedRegion | None) -> None:
         """Take up regions that are safe; those of a run are told as they come, and at its end."""
-        new = [one for one in regions if one and one.number not in self._staging.done]
+        told = {one.number: one for one in regions if one}
+        new = [one for number, one in told.items() if number not in self._staging.done]
         if new:
             self._staging.record(new)
         for region in new:

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "segmentation": {"grid", "source", "sink", "model", "engine", "pictures"},
     "lazy": {"grid", "source", "sink", "model", "engine", "segmentation"},
-    "xarray": {"lazy"},
+    "xarray": {"grid", "segmentation", "lazy"},
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "comparison": {
         *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),

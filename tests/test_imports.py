@@ -53,7 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("grid", "source", "sink", "model", "engine", "cluster", "batch", "pictures"),
     },
     "lazy": {"grid", "source", "sink", "model", "engine", "segmentation"},
-    "xarray": {"lazy"},
+    "xarray": {"grid", "segmentation", "lazy"},
     "advice": {"grid", "source", "data", "metrics", "losses", "training", "training.settings"},
     "comparison": {
         *("grid", "source", "model", "engine", "data", "metrics", "pictures", "report", "training"),

@@ -5,10 +5,14 @@ Import this module once, as ``import tilesegm.xarray``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tilesegm.errors import SettingsError
-from tilesegm.lazy.segment import segment_lazy
+from tilesegm.events import OnEvent, ignore
+from tilesegm.grid.tiling import Tiling
+from tilesegm.lazy.segment import LayerName, segment_lazy
+from tilesegm.segmentation.options import Options
 
 try:
     from xarray import register_dataarray_accessor, register_dataset_accessor
@@ -28,14 +32,27 @@ class Segmenter:
     def __init__(self, image: Any) -> None:
         self._image = image
 
-    def segment(self, model: Any, **settings: Any) -> Any:
-        """Segment the image lazily; see `segment_lazy`, whose settings these are.
-
-        Args:
-            model: as in `segment_lazy`.
-            **settings: as in `segment_lazy`.
+    def segment(
+        self,
+        model: Any,
+        *,
+        tiling: Tiling | None = None,
+        options: Options | None = None,
+        layer: LayerName | Sequence[LayerName] = "classes",
+        chunk: int | tuple[int, int] | None = None,
+        on_event: OnEvent = ignore,
+    ) -> Any:
+        """Segment the image lazily; see `segment_lazy`, whose arguments these are.
 
         Returns:
             DataArray of one layer, or Dataset of several, with the image's coordinates.
         """
-        return segment_lazy(self._image, model, **settings)
+        return segment_lazy(
+            self._image,
+            model,
+            tiling=tiling,
+            options=options,
+            layer=layer,
+            chunk=chunk,
+            on_event=on_event,
+        )

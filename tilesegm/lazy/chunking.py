@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tilesegm.engine.plan import Plan
 from tilesegm.errors import SettingsError
@@ -63,9 +65,13 @@ class Chunking:
             rows, cols, sum(touched[0]) * sum(touched[1]) / plan.grid.tiles, -(-across // calls)
         )
 
-    def window(self, row: int, col: int) -> Window:
-        """Return the window of a chunk."""
-        return Window(sum(self.rows[:row]), sum(self.cols[:col]), self.rows[row], self.cols[col])
+    def windows(self) -> Iterator[tuple[tuple[int, int], Window]]:
+        """Yield the numbers of row and column of each chunk, and its window."""
+        for row, (height, bottom) in enumerate(zip(self.rows, accumulate(self.rows), strict=True)):
+            for col, (width, right) in enumerate(
+                zip(self.cols, accumulate(self.cols), strict=True)
+            ):
+                yield (row, col), Window(bottom - height, right - width, height, width)
 
 
 def _whole_steps(axis: Axis, overlap: int) -> int:

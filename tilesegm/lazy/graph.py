@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate, product
 from typing import Any
 
@@ -12,14 +13,14 @@ from dask.array.core import getter
 from dask.base import tokenize
 from dask.highlevelgraph import HighLevelGraph
 
-from tilesegm.grid.tiles import TileGrid
+from tilesegm.grid.axis import Axis
 from tilesegm.grid.window import Window
 from tilesegm.lazy.chunking import Chunking
 from tilesegm.lazy.order import Order
 from tilesegm.lazy.part import Part, Pieces, take_layer
 from tilesegm.sink.layer import Layer
 
-__all__ = ["lazy_layers", "touched"]
+__all__ = ["lazy_layers"]
 
 
 def lazy_layers(
@@ -42,10 +43,12 @@ def lazy_layers(
     parts = f"tilesegm-part-{token}"
     ordered = f"tilesegm-order-{token}"
     tasks: dict[Any, Any] = {ordered: order}
-    for place in product(range(len(chunking.rows)), range(len(chunking.cols))):
-        window = chunking.window(*place)
-        pieces = () if pixels is None else _pieces(pixels, touched(plan.grid, window))
-        tasks[(parts, *place)] = (Part, ordered, window, *pieces)
+    if pixels is not None:
+        downs = _Seen.along(plan.grid.rows, chunking.rows, pixels.chunks[0])
+        acrosses = _Seen.along(plan.grid.cols, chunking.cols, pixels.chunks[1])
+    for (row, col), window in chunking.windows():
+        pieces = () if pixels is None else _pieces(pixels, downs[row], acrosses[col])
+        tasks[(parts, row, col)] = (Part, ordered, window, *pieces)
     graph = HighLevelGraph.from_collections(
         parts, tasks, dependencies=() if pixels is None else (pixels,)
     )
@@ -58,36 +61,48 @@ def lazy_layers(
     return tuple(_array(graph, shared, known[name], chunking, None) for name in layers)
 
 
-def touched(grid: TileGrid, window: Window) -> Window:
-    """Return the pixels of the image that the tiles which touch a window see."""
-    rows = grid.rows.cover(window.row, window.stop_row)
-    cols = grid.cols.cover(window.col, window.stop_col)
-    top, left = grid.rows.spans[rows[0]].start, grid.cols.spans[cols[0]].start
-    bottom = min(grid.rows.spans[rows[-1]].start + grid.rows.tile, grid.rows.size)
-    right = min(grid.cols.spans[cols[-1]].start + grid.cols.tile, grid.cols.size)
-    return Window(top, left, bottom - top, right - left)
+@dataclass(frozen=True)
+class _Seen:
+    """Pixels along an axis that the tiles of a chunk of the map see."""
 
+    start: int
+    stop: int
+    numbers: tuple[int, ...]
+    """Of the chunks of the image that hold them."""
+    places: tuple[tuple[int, int], ...]
+    """First pixel and size of these chunks."""
 
-def _pieces(pixels: Any, window: Window) -> tuple[Pieces, list[list[list[Any]]]]:
-    """Say which chunks of an array hold a window, and where they lie."""
-    rows, cols = (
-        [
-            (number, stop - side, side)
-            for number, (side, stop) in enumerate(zip(sides, accumulate(sides), strict=True))
-            if stop - side < last and stop > first
-        ]
-        for sides, first, last in zip(
-            pixels.chunks,
-            (window.row, window.col),
-            (window.stop_row, window.stop_col),
-            strict=False,
+    @classmethod
+    def along(cls, axis: Axis, sides: tuple[int, ...], image: tuple[int, ...]) -> tuple[_Seen, ...]:
+        """Return what each chunk of the map sees, from the sizes of its chunks and the image's."""
+        return tuple(
+            cls._of(axis, stop - side, stop, image)
+            for side, stop in zip(sides, accumulate(sides), strict=True)
         )
-    )
+
+    @classmethod
+    def _of(cls, axis: Axis, first: int, last: int, image: tuple[int, ...]) -> _Seen:
+        tiles = axis.cover(first, last)
+        start = axis.spans[tiles[0]].start
+        stop = min(axis.spans[tiles[-1]].start + axis.tile, axis.size)
+        chunks = [
+            (number, end - side, side)
+            for number, (side, end) in enumerate(zip(image, accumulate(image), strict=True))
+            if end > start and end - side < stop
+        ]
+        numbers = tuple(number for number, *_ in chunks)
+        return cls(start, stop, numbers, tuple((place, side) for _, place, side in chunks))
+
+
+def _pieces(pixels: Any, down: _Seen, across: _Seen) -> tuple[Pieces, list[list[list[Any]]]]:
+    """Say which chunks of an array hold what a chunk of the map sees, and where they lie."""
+    seen = Window(down.start, across.start, down.stop - down.start, across.stop - across.start)
     bands = [()] if pixels.ndim == 2 else [(n,) for n in range(len(pixels.chunks[2]))]
     keys = [
-        [[(pixels.name, row[0], col[0], *band) for band in bands] for col in cols] for row in rows
+        [[(pixels.name, row, col, *band) for band in bands] for col in across.numbers]
+        for row in down.numbers
     ]
-    return Pieces(window, *(tuple(one[1:] for one in axis) for axis in (rows, cols))), keys
+    return Pieces(seen, down.places, across.places), keys
 
 
 def _array(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,19 +18,24 @@ _KEPT = ("AREA_OR_POINT", "crs", "epsg", "grid_mapping", "transform")
 """Attributes that say where pixels lie."""
 
 
-def label(image: Any, plan: Plan, arrays: Mapping[str, Any], single: bool) -> Any:
+def label(
+    image: Any, plan: Plan, arrays: Mapping[str, Any], notes: Sequence[str], single: bool
+) -> Any:
     """Return a DataArray, or a Dataset of several.
 
     Args:
         image: DataArray.
         plan: how it is segmented.
         arrays: its layers by name.
+        notes: what was assumed and left out.
         single: whether there is one, which is returned by itself.
     """
     from xarray import Dataset
 
     image = image.isel({step.axis: step.index for step in plan.info.steps})
     labelled = {name: _label(image, plan, name, array) for name, array in arrays.items()}
+    for one in labelled.values() if notes else ():
+        one.attrs["notes"] = "\n".join(notes)
     return next(iter(labelled.values())) if single else Dataset(labelled)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from tilesegm.sink.region_store import ArrayStore
 from tilesegm.source.base import ImageInfo, Source
 
 __all__ = ["Order", "Session"]
+
+_LOOKED_AT = 1000
+"""Files of an image that are looked at after each chunk; to look at more takes its time."""
 
 
 class Session:
@@ -78,7 +81,8 @@ class Session:
         store = _WindowStore((window.height, window.width), self.work.plan.decision.layers)
         job = replace(self.work.job, reading=reading)
         run_regions(job, ((Region(0, window),),), store, ignore)
-        self.work.inputs.check_unchanged()
+        if len(self.work.inputs.states.states) <= _LOOKED_AT:
+            self.work.inputs.check_unchanged()
         return store.arrays
 
 
@@ -97,6 +101,8 @@ class _WindowStore(ArrayStore):
 
 
 _SESSIONS: Kept[Session] = Kept()
+"""Of orders that came from elsewhere. Those made here have their own: two arrays that were equal
+when their orders were made need not be so for ever."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +118,7 @@ class Order:
     batch: int = 1
     key: str = ""
     """Tells orders apart."""
-    expected: Mapping[str, Any] | None = None
+    expected: Mapping[str, Any] = field(default_factory=dict)
     """What the results depend on, as it was when the order was made."""
 
     def begin(self, on_event: OnEvent) -> Session:
@@ -125,36 +131,33 @@ class Order:
 
     def keep(self, session: Session) -> None:
         """Use a session that is open."""
-        object.__setattr__(self, "_session", _SESSIONS.get(self.key, lambda: session))
+        object.__setattr__(self, "_session", session)
 
     @property
     def session(self) -> Session:
         """The session of this process, opened where there is none.
 
         Raises:
-            SourceError: the image or the area changed since the order was made.
+            InputError: image, area or model cannot be opened, or changed since the order was made.
         """
         session: Session | None = self.__dict__.get("_session")
         if session is None:
-            session = _SESSIONS.get(self.key, lambda: Session(self, ignore, first=False))
-            self._check(session)
+            session = _SESSIONS.get(self.key, self._open)
             self.keep(session)
         return session
 
-    def _check(self, session: Session) -> None:
-        found = session.work.fingerprint
-        for part in ("image", "area"):
-            before, now = _placeless((self.expected or {})[part]), _placeless(found[part])
-            if before != now:
+    def _open(self) -> Session:
+        session = Session(self, ignore, first=False)
+        found, plan = session.work.fingerprint, session.work.plan
+        names = {"image": plan.info.uri, "area": str(self.request.options.area)}
+        if self.network.is_path:
+            names["model"] = plan.spec.name
+        for part, name in names.items():
+            if _placeless(found[part]) != _placeless(self.expected[part]):
                 raise SourceError(
-                    f"{session.work.plan.info.uri}: the {part} changed since segment_lazy was "
-                    "called; call it again"
+                    f"{name}: the {part} changed since segment_lazy was called; call it again"
                 )
-        if self.network.is_path and found["model"] != (self.expected or {})["model"]:
-            raise SourceError(
-                f"{session.work.plan.spec.name}: the model changed since segment_lazy was called; "
-                "call it again"
-            )
+        return session
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_session"}

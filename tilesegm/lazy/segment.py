@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from dask.base import tokenize
 
 from tilesegm.errors import SettingsError
-from tilesegm.events import Noted, OnEvent, ignore
+from tilesegm.events import Listener, Noted, OnEvent, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.lazy.bands import as_image
 from tilesegm.lazy.chunking import Chunking
@@ -79,6 +79,7 @@ def segment_lazy(
         >>> classes[1000, 2498:2502].compute()
         array([0, 0, 2, 2], dtype=uint8)
     """
+    on_event = listener = Listener(on_event)
     single = isinstance(layer, str)
     names = (layer,) if isinstance(layer, str) else tuple(layer)
     if hasattr(image, "data_vars"):
@@ -121,7 +122,8 @@ def segment_lazy(
     order.keep(session)
     arrays = lazy_layers(order, chunking, names, None if dask_image is None else dask_image.pixels)
     if hasattr(image, "dims"):
-        return label(image, session.work.plan, dict(zip(names, arrays, strict=True)), single)
+        layers = dict(zip(names, arrays, strict=True))
+        return label(image, session.work.plan, layers, listener.notes, single)
     return arrays[0] if single else arrays
 
 

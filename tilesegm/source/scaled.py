@@ -8,6 +8,7 @@ from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.resolution import SAME, Resolution
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.ground import pixel_size_of
+from tilesegm.source.image import MOST_PIXELS, MOST_SIDE
 from tilesegm.source.remote import FetchError
 from tilesegm.source.resampled import ResampledSource
 
@@ -40,6 +41,7 @@ def read_at(
         other pixels, and what was done in words.
 
     Raises:
+        SettingsError: it would have more pixels than can be planned.
         SourceError: the image does not tell the size of its pixels, or a level cannot be read.
     """
     info = source.info
@@ -55,6 +57,12 @@ def read_at(
         max(round(info.height * stored.down / wanted.down), 1),
         max(round(info.width * stored.across / wanted.across), 1),
     )
+    if size[0] * size[1] > MOST_PIXELS or max(size) > MOST_SIDE:
+        raise SettingsError(
+            f"{info.uri} would have {size[0]} x {size[1]} pixels of {wanted}, which are more than "
+            f"can be planned; its own {info.height} x {info.width} are of {stored}: give a coarser "
+            "resolution"
+        )
     best, level = source, 0
     for number in range(1, _LEVELS):
         if reopen is None or size[0] >= info.height or size[1] >= info.width:

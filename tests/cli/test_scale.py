@@ -56,3 +56,18 @@ def test_a_map_of_another_resolution(cli: Cli, tmp_path: Path, model: Path) -> N
     said = cli("plan", image, "-m", model, "--resolution", "30")
     assert said.code == 2
     assert "expected the side of a pixel with its unit, such as 0.3m" in said.err
+
+
+def test_pictures_and_pages_lay_a_coarse_map_on_its_image(
+    cli: Cli, tmp_path: Path, model: Path
+) -> None:
+    image = write(tmp_path / "image.tif", blobs(120, 90), **GEO)
+    found = tmp_path / "map.tif"
+    assert cli("predict", image, "-m", model, "-o", found, "--tile", "32").code == 0
+    picture, page, scores = (tmp_path / name for name in ("a.png", "page.html", "scores.html"))
+    assert cli("quicklook", found, "--image", image, "-o", picture).code == 0
+    assert cli("report", found, "--image", image, "-o", page).code == 0
+    assert cli("evaluate", found, found, "--image", image, "--report", scores).code == 0
+    other = write(tmp_path / "other.tif", blobs(130, 90), **GEO)
+    said = cli("quicklook", found, "--image", other, "-o", tmp_path / "b.png")
+    assert "give the image that the map was made of" in said.err

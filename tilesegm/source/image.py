@@ -79,8 +79,8 @@ class ImageSource(Closing):
         size = f"{info.uri}: claims {info.height} x {info.width} pixels of {info.bands} bands"
         if max(info.height, info.width) > MOST_SIDE or info.pixels > MOST_PIXELS:
             raise SourceError(
-                f"{size}, and more than {MOST_SIDE} pixels a side or {MOST_PIXELS:.1e} in all cannot "
-                "be planned; cut it to parts"
+                f"{size}, and more than {MOST_SIDE} pixels a side or {MOST_PIXELS:.1e} in all "
+                "cannot be planned; cut it to parts"
             )
         if info.bands > _BANDS:
             raise SourceError(

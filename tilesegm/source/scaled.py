@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from tilesegm.errors import SettingsError, SourceError
 from tilesegm.grid.resolution import SAME, Resolution
-from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.ground import pixel_size_of
 from tilesegm.source.image import MOST_PIXELS, MOST_SIDE
+from tilesegm.source.place import scale_place
 from tilesegm.source.remote import FetchError
 from tilesegm.source.resampled import ResampledSource
 
-__all__ = ["read_at", "resolution_of"]
+__all__ = ["covers", "read_at", "resolution_of"]
 
 _LEVELS = 64
 """More than an image can have."""
@@ -22,6 +25,18 @@ def resolution_of(info: ImageInfo) -> Resolution | None:
     """Return the size of a pixel in the middle of an image; None where it does not tell."""
     size = pixel_size_of(info.georeference, info.height, info.width)
     return None if size is None else Resolution(size.down, size.across)
+
+
+def covers(image: ImageInfo, grid: ImageInfo) -> bool:
+    """Tell whether a grid covers the ground of an image with other pixels, as both of them tell."""
+    sizes = (image.height, image.width), (grid.height, grid.width)
+    here, there = scale_place(image.georeference, *sizes), grid.georeference
+    if here.transform is not None and there.transform is not None:
+        return same_place(here, there, grid.height, grid.width)
+    if here.pixel_size is None or there.pixel_size is None:
+        return False
+    sides = np.array(here.pixel_size) * sizes[0]
+    return bool(np.allclose(sides, np.array(there.pixel_size) * sizes[1], rtol=1e-3))
 
 
 def read_at(

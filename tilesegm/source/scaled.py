@@ -109,11 +109,11 @@ def _resampled(
     source: Source, info: ImageInfo, size: tuple[int, int], level: int
 ) -> tuple[Source, str]:
     """Resample a level, and say so."""
-    if (source.info.height, source.info.width) != size:
-        how = "enlarged" if size[0] > info.height and size[1] > info.width else "averaged"
-        how = f"{how} from level {level}" if level else how
-    else:
-        how = f"level {level}"
+    height, width = source.info.height, source.info.width
+    fewer = size[0] < height or size[1] < width
+    more = size[0] > height or size[1] > width
+    done = " and ".join(["averaged"] * fewer + ["interpolated"] * more)
+    how = " from ".join(filter(None, [done, f"level {level}" * bool(level)]))
     scaled = ResampledSource(source, *size, image=info)
     left = "; its rational polynomials (RPC) are left out" if info.georeference.rpcs else ""
     return scaled, (

@@ -121,6 +121,7 @@ def test_an_image_without_a_scale_stays_as_it_is() -> None:
         ("model", "does not tell the size of the pixels that it learnt"),
         ("5", "expected the side of a pixel with its unit"),
         ("0m", "has no size"),
+        ("1um", "more than can be planned"),
         ("5 furlongs", "expected the side of a pixel with its unit"),
     ],
 )

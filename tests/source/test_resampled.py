@@ -245,7 +245,11 @@ def test_the_nearest_finer_level_is_read(tmp_path: Path) -> None:
         assert "(level 2)" in (how or "")
     source, how = read_at(open_source(path), Resolution(7, 7), reopen)
     with source:
-        assert "enlarged" in (how or "")
+        assert "(interpolated)" in (how or "")
+    source, how = read_at(open_source(path), Resolution(30, 7), None)
+    with source:
+        assert (source.info.height, source.info.width) == (85, 549)
+        assert "(averaged and interpolated)" in (how or "")
     source, how = read_at(open_source(path), Resolution(10.1, 9.9), reopen)
     with source:
         assert how is None

@@ -86,7 +86,8 @@ class Resolution:
 
     def __str__(self) -> str:
         small = max(self.down, self.across) < 1e-3
-        sides = [f"{side * 1e6 if small else side:.3g}" for side in (self.down, self.across)]
+        lengths = [side * 1e6 if small else side for side in (self.down, self.across)]
+        sides = [f"{float(f'{length:.3g}'):g}" for length in lengths]
         return f"{' x '.join(dict.fromkeys(sides))} {'µm' if small else 'm'}"
 
     def __repr__(self) -> str:

@@ -25,6 +25,7 @@ DIFFER = {
     "labels": "files to learn from; settings that say how to read them",
     "image": "an image to look at; one in place of what a result names",
     "model": "a network to use; one in place of what a result names",
+    "skip": "what shows nothing in an image; classes of a map",
     "size": "of an image that is made; of a picture of a map",
     "workers": "processes that compute regions; threads that count",
     "folder": "of the demo, always kept; of a benchmark, kept if it is given",
@@ -43,12 +44,21 @@ RAISED_IN = {
     "cluster": ("predict",),
     **{
         f"segmentation/{name}": ("predict",)
-        for name in ("inputs", "segment", "batch", "recorded", "update", "store_target")
+        for name in (
+            "inputs",
+            "segment",
+            "batch",
+            "recorded",
+            "update",
+            "store_target",
+            "background",
+        )
     },
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),
     "source/hidden": ("info", "predict"),
+    "source/margin_share": ("predict",),
     "evaluation": ("evaluate",),
     "products": ("polygonize",),
     "products/class_map": ("clean", "polygonize", "areas"),

@@ -76,10 +76,15 @@ def _refuse_network(path: Path) -> ModelError | None:
 def _about_image(path: str, **choices: Any) -> dict[str, Any]:
     from tilesegm.sink.provenance import read_map_facts
     from tilesegm.source.hidden import find_hidden
+    from tilesegm.source.margin_share import find_margin_share
     from tilesegm.source.open import open_source
+
+    def levels(level: int) -> Source:
+        return open_source(path, **choices | {"level": choices["level"] + level})
 
     with open_source(path, **choices) as source:
         image, hidden = source.info, find_hidden(source)
+        margin = find_margin_share(source, levels)
         values = _about_values(source)
     facts = read_map_facts(path)
     place = image.georeference
@@ -98,6 +103,7 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
         "missing_pixels_possible": image.masked,
         "hidden": [one.text for one in hidden],
         "hidden_pixels": {one.reason: one.pixels for one in hidden},
+        "margin": margin and f"{margin.fact}; `tilesegm predict --skip background` leaves it out",
         "values": values,
         "classes": [f"{n} {info.name}" for n, info in enumerate(facts.classes)],
         "decision": facts.decision,

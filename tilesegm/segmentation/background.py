@@ -41,10 +41,10 @@ def open_background(image: Any, source: Source, options: Options) -> Background 
             f"{info.dtype}; skip background finds margins of one colour"
         )
     glass = three and (options.skip == "glass" or _is_slide(info))
-    return find_background(read_cells(source, levels_of(image, options)), info, glass=glass)
+    return find_background(read_cells(source, _levels(image, options)), info, glass=glass)
 
 
-def levels_of(image: Any, options: Options) -> Callable[[int], Source]:
+def _levels(image: Any, options: Options) -> Callable[[int], Source]:
     """Return what opens a smaller level of the image that the options name."""
     return lambda level: open_image(image, replace(options, level=options.level + level))
 
@@ -73,13 +73,8 @@ def margin_note(image: Any, source: Source, options: Options) -> str | None:
     """
     if options.skip is not None or options.area is not None:
         return None
-    found = find_margin_share(source, levels_of(image, options))
-    if found is None:
-        return None
-    return (
-        f"{source.info.uri}: {found.fact}, and segmented as any other pixel; --skip background "
-        "leaves it out"
-    )
+    found = find_margin_share(source, _levels(image, options))
+    return None if found is None else f"{source.info.uri}: {found.text}"
 
 
 def _is_slide(info: ImageInfo) -> bool:

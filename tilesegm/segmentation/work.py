@@ -141,7 +141,7 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
         name = area if isinstance(area, str | os.PathLike) else "the area of interest"
         where = "missing: `tilesegm info` tells why" if area is None else f"outside {name}"
         if work.request.options.skip is not None:
-            where = "background (--skip), missing" + (f" or {where}" if area is not None else "")
+            where = "skipped as background, missing" + (f" or {where}" if area is not None else "")
         elif area is not None and info.masked:
             where = f"missing or {where}"
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))

@@ -17,6 +17,7 @@ from tilesegm.source.cells import Cells
 from tilesegm.source.identity import Identity
 
 __all__ = [
+    "TOLERANCE",
     "Background",
     "Margin",
     "find_background",
@@ -29,8 +30,9 @@ _COLOURS = 4
 """Most colours of margins that are looked for."""
 _LEAST = 0.01
 """Fraction of the border's cells that a colour of margins has at least."""
-_TOLERANCE = 3
-"""By how much pixels of one colour differ in 8 bits at most: compression may change them."""
+TOLERANCE, _RANGE = 3, 64
+"""By how much pixels of one colour differ in 8 bits at most, as compression may change them, and
+how far apart values of such an image lie at least: of few values each is one of its own."""
 _SATURATION = 8 / 255
 """Saturation (HSV) of glass at most: the lowest threshold of CLAM (Lu et al. 2021, Data-efficient
 and weakly supervised computational pathology on whole-slide images, Nature Biomedical Engineering
@@ -47,12 +49,15 @@ class Margin:
     colour: NDArray[Any]
     """A value a band."""
     cells: NDArray[np.bool_]
+    tolerance: int
+    """By how much its values may differ."""
 
-    def text(self, tolerance: int) -> str:
-        """Return the colour as numbers."""
+    @property
+    def text(self) -> str:
+        """The colour as numbers."""
         values = [f"{value:g}" for value in self.colour.tolist()]
         shown = values if len(values) <= 4 else [*values[:3], f"... {values[-1]}"]
-        return ",".join(shown) + (f" ± {tolerance}" if tolerance else "")
+        return ",".join(shown) + (f" ± {self.tolerance}" if self.tolerance else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,18 +110,24 @@ class Background:
         return found
 
 
-def tolerance_of(info: ImageInfo) -> int:
-    """Return by how much pixels of one colour may differ."""
-    return _TOLERANCE if info.dtype == np.uint8 else 0
-
-
-def find_margins(cells: Cells, tolerance: int) -> tuple[Margin, ...]:
-    """Find constant colours that are connected to the border, or to missing pixels that are.
+def tolerance_of(low: NDArray[Any], high: NDArray[Any]) -> int:
+    """Return by how much pixels of one colour may differ.
 
     Args:
-        cells: the image.
-        tolerance: by which values of one colour differ at most.
+        low: the lowest values of parts of an image.
+        high: the highest.
     """
+    if low.dtype != np.uint8 or not low.size:
+        return 0
+    return TOLERANCE if int(high.max()) - int(low.min()) >= _RANGE else 0
+
+
+def find_margins(cells: Cells) -> tuple[Margin, ...]:
+    """Find constant colours that are connected to the border, or to missing pixels that are.
+
+    Those of one colour differ by the tolerance at most.
+    """
+    tolerance = tolerance_of(cells.low[cells.present], cells.high[cells.present])
     border = _border(cells.present.shape)
     missing = ndimage.binary_propagation(border & ~cells.present, mask=~cells.present)
     edge = (border | ndimage.binary_dilation(missing)) & cells.present
@@ -130,7 +141,7 @@ def find_margins(cells: Cells, tolerance: int) -> tuple[Margin, ...]:
         seeds = left & alike
         if int(seeds.sum()) < least:
             break
-        found.append(Margin(colour, ndimage.binary_propagation(seeds, mask=alike)))
+        found.append(Margin(colour, ndimage.binary_propagation(seeds, mask=alike), tolerance))
         left &= ~alike
     return tuple(found)
 
@@ -145,8 +156,8 @@ def find_background(cells: Cells, info: ImageInfo, *, glass: bool) -> Background
         info: the image.
         glass: whether glass is looked for, in three bands of 8 bits.
     """
-    tolerance = tolerance_of(info)
-    margins = find_margins(cells, tolerance)
+    tolerance = tolerance_of(cells.low[cells.present], cells.high[cells.present])
+    margins = find_margins(cells)
     parts = [margin.cells for margin in margins]
     bright = _glass(cells, parts) if glass else np.zeros(cells.present.shape, bool)
     union = np.logical_or.reduce([~cells.present, bright, *parts])
@@ -163,7 +174,7 @@ def find_background(cells: Cells, info: ImageInfo, *, glass: bool) -> Background
         margins=in_margins,
         colours=tuple(margin.colour for margin in kept),
         tolerance=tolerance,
-        text=_tell(kept, bool(in_glass.any()), tolerance, cells.how),
+        text=_tell(kept, bool(in_glass.any()), cells.how),
     )
 
 
@@ -196,16 +207,15 @@ def near_colour(
         tolerance: what values may differ by.
     """
     if not tolerance:
-        exact: NDArray[np.bool_] = np.logical_and((high == colour).all(-1), (low == colour).all(-1))
-        return exact
+        exact = (high == colour) & (low == colour)
+        return np.asarray(exact.all(-1))
     middle = colour.astype(np.int32)
     above, below = high <= middle + tolerance, low >= middle - tolerance
-    near: NDArray[np.bool_] = np.logical_and(above.all(-1), below.all(-1))
-    return near
+    return np.asarray(above.all(-1) & below.all(-1))
 
 
-def _tell(margins: Sequence[Margin], glass: bool, tolerance: int, how: str) -> str:
-    named = [f"margins of one colour ({margin.text(tolerance)})" for margin in margins]
+def _tell(margins: Sequence[Margin], glass: bool, how: str) -> str:
+    named = [f"margins of one colour ({margin.text})" for margin in margins]
     if glass:
         named.append(
             f"glass (saturation at most {_SATURATION:.3f}, no band darker than {_BRIGHT:.0%} of "

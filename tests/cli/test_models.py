@@ -49,7 +49,9 @@ def test_models_are_averaged(
     moved = [word for part in "ab" for word in ("--model", f"runs/{part}/model")]
     assert cli("verify", "map.tif", "--recompute", "100%", *moved).code == 0
     planned = cli("plan", "image.tif", *words, "--no-probe", "--json")
-    assert "averaged: a/model + b/model" in json.loads(planned.out)["notes"][0]
+    notes = json.loads(planned.out)["notes"]
+    assert notes[0] == "a/model and b/model are the same network, which counts 2 times"
+    assert "averaged: a/model + b/model" in notes[1]
 
 
 def test_lines_of_what_is_wrong(cli: Cli, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

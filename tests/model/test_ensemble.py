@@ -130,3 +130,11 @@ def test_an_error_of_a_member_tells_whose_it_is() -> None:
     both = EnsemblePredictor([Constant((1, 2, 3)), Fails((1, 2, 3))], ["x/one", "y/two"])
     with pytest.raises(ModelError, match=r"^y/two: net fails$"):
         both(np.zeros((1, 4, 4, 3), np.uint8))
+
+
+def test_one_network_under_two_names_is_told() -> None:
+    same, code = (("model", "12"),), (("model", "f"), ("code", "12"))
+    assert join_specs([spec(identity=same)] * 2, ["a", "b"]).notes == (
+        "a and b are the same network, which counts 2 times",
+    )
+    assert join_specs([spec(identity=code)] * 2, ["a", "b"]).notes == ()

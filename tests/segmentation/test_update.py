@@ -273,3 +273,18 @@ def test_what_cannot_be_updated_is_refused(small_chunks: int, tmp_path: Path) ->
     output.write_bytes(damaged)
     with pytest.raises(OutputError, match="make it again with --overwrite"):
         run(image, output, options=options)
+
+
+def test_layers_of_different_runs_are_not_mixed(small_chunks: int, tmp_path: Path) -> None:
+    image, output = blobs(200, 90), tmp_path / "map.tif"
+    run(image, output)
+    image[5, 5] += 1
+    run(image, tmp_path / "other.tif")
+    for name in ("confidence", "scores"):
+        shutil.copy(tmp_path / f"other_{name}.tif", tmp_path / f"map_{name}.tif")
+    image[150, 5] += 1
+    with pytest.raises(OutputError, match=r"map_confidence.tif and .*map.tif are of different"):
+        run(image, output)
+    (tmp_path / "map_confidence.tif").unlink()
+    with pytest.raises(OutputError, match=r"map_confidence.tif is gone, so .* cannot be updated"):
+        run(image, output)

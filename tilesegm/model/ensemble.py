@@ -104,7 +104,7 @@ def join_specs(specs: Sequence[ModelSpec], names: Sequence[str]) -> ModelSpec:
         ),
         members=members,
         resolution=resolution,
-        notes=(*(one.note for one in joined if one.note), *scales),
+        notes=(*(one.note for one in joined if one.note), *_same(members), *scales),
     )
 
 
@@ -163,6 +163,20 @@ def _with_classes(spec: ModelSpec, leader: ModelSpec) -> _Joined:
         f"({', '.join(wanted)}): they are taken by name"
     )
     return _Joined(replace(spec, classes=leader.classes, operating_point=point), order, note)
+
+
+def _same(members: Sequence[ModelSpec]) -> list[str]:
+    """Say which networks are one, as far as their weights are known."""
+    known: dict[Any, list[str]] = {}
+    for spec in members:
+        # Of functions the code is known, and not what it reads.
+        if spec.identity and "code" not in dict(spec.identity):
+            known.setdefault(spec.identity, []).append(spec.name)
+    return [
+        f"{' and '.join(names)} are the same network, which counts {len(names)} times"
+        for names in known.values()
+        if len(names) > 1
+    ]
 
 
 def _unnamed(spec: ModelSpec) -> bool:

@@ -16,7 +16,7 @@ from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.cells import read_cells
 from tilesegm.source.margin_share import find_margin_share
 
-__all__ = ["levels_of", "margin_note", "open_background", "skip_note"]
+__all__ = ["margin_note", "open_background", "skip_note"]
 
 
 def open_background(image: Any, source: Source, options: Options) -> Background | None:

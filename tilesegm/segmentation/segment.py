@@ -33,12 +33,11 @@ from tilesegm.segmentation.outputs import (
     output_paths,
     reads_of,
 )
-from tilesegm.segmentation.region_inputs import RegionInputs
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segmented_image import SegmentedImage
 from tilesegm.segmentation.setup import open_predictor
 from tilesegm.segmentation.store_target import StoreTarget
-from tilesegm.segmentation.update import EarlierMap, find_earlier, kept_note
+from tilesegm.segmentation.update import EarlierMap, find_earlier, inputs_text
 from tilesegm.segmentation.work import Request, Work, open_work, tell_counts, tell_notes
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
@@ -305,15 +304,13 @@ def _run(
         kept = None if earlier is None else earlier.keep(work, staging, on_event)
         if kept is not None:
             resumed = finished_pixels(plan.panels, staging)
-            on_event(Noted(kept_note(kept, plan, output)))
         tiles = _compute(work, staging, on_event)
         work.inputs.check_unchanged(staging)
         for left in reversed(range(_ATTEMPTS)):
             try:
                 facts = make_facts(plan, work.recipe(staging))
                 if request.options.update:
-                    inputs = RegionInputs.of(plan, staging.facts)
-                    facts = replace(facts, inputs=inputs.text())
+                    facts = replace(facts, inputs=inputs_text(plan, staging, on_event))
                 finish_outputs(staging, paths, facts, request.options, on_event, places)
                 break
             except StagedDamageError as damage:

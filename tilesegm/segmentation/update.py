@@ -25,7 +25,7 @@ from tilesegm.sink.staging import Staging
 from tilesegm.source.base import Source
 from tilesegm.source.open import open_source
 
-__all__ = ["EarlierMap", "find_earlier", "kept_note"]
+__all__ = ["EarlierMap", "find_earlier", "inputs_text"]
 
 _OF_THE_IMAGE = ("image", "area", "background", "content")
 """Parts of a fingerprint by which an update may differ: digests tell what they change."""
@@ -39,7 +39,7 @@ class EarlierMap:
     inputs: RegionInputs
 
     def keep(self, work: Work, staging: Staging, on_event: OnEvent) -> int:
-        """Stage all regions that the map holds already, and return how many they are.
+        """Stage all regions that the map holds already, and say and return how many they are.
 
         The input of those that are not staged is read and summed up, and nothing is computed.
         """
@@ -69,7 +69,9 @@ class EarlierMap:
                 on_event(PixelsDone(region.window.pixels))
         staged = RegionInputs.of(work.plan, staging.facts).regions
         earlier = self.inputs.regions
-        return sum(earlier.get(window) == one for window, one in staged.items())
+        kept = sum(earlier.get(window) == one for window, one in staged.items())
+        on_event(Noted(_kept_note(kept, work.plan, self.paths["classes"])))
+        return kept
 
     def _open(self, opened: ExitStack) -> dict[str, Source]:
         """Open the files of all layers."""
@@ -77,15 +79,18 @@ class EarlierMap:
         return {name: opened.enter_context(open_source(path)) for name, path in places.items()}
 
 
-def kept_note(kept: int, plan: Plan, output: Path) -> str:
-    """Say how many regions of an earlier map were kept."""
-    count = sum(len(panel) for panel in plan.panels)
-    if not kept:
-        return f"{output}: none of {count} regions is kept, as what all of them depend on changed"
-    return (
-        f"{output}: {kept} of {count} regions are kept, as nothing that they depend on changed; "
-        f"{count - kept} are computed"
-    )
+def inputs_text(plan: Plan, staging: Staging, on_event: OnEvent) -> str:
+    """Return what regions were made of as a map tells it, and say of how many it is not known."""
+    inputs = RegionInputs.of(plan, staging.facts)
+    unknown = len(staging.facts) - len(inputs.regions)
+    if unknown:
+        on_event(
+            Noted(
+                f"{unknown} regions were finished by a run without --update, so the next update "
+                "computes them again"
+            )
+        )
+    return inputs.text()
 
 
 def find_earlier(paths: Mapping[str, Path], work: Work, on_event: OnEvent) -> EarlierMap | None:
@@ -107,6 +112,11 @@ def find_earlier(paths: Mapping[str, Path], work: Work, on_event: OnEvent) -> Ea
     for path in dict.fromkeys(paths.values()):
         if not path.exists():
             raise OutputError(f"{path} is gone, so {output} cannot be updated; give --overwrite")
+        if read_map_facts(path).fingerprint != facts.fingerprint:
+            raise OutputError(
+                f"{path} and {output} are of different runs, so they cannot be updated; give "
+                "--overwrite"
+            )
         for damage in check_result(path).damage[:1]:
             raise OutputError(f"{damage}; make it again with --overwrite")
     try:
@@ -121,6 +131,17 @@ def find_earlier(paths: Mapping[str, Path], work: Work, on_event: OnEvent) -> Ea
             )
         )
     return EarlierMap(dict(paths), inputs)
+
+
+def _kept_note(kept: int, plan: Plan, output: Path) -> str:
+    """Say how many regions of an earlier map were kept."""
+    count = sum(len(panel) for panel in plan.panels)
+    if not kept:
+        return f"{output}: none of {count} regions is kept, as what all of them depend on changed"
+    return (
+        f"{output}: {kept} of {count} regions are kept, as nothing that they depend on changed; "
+        f"{count - kept} are computed"
+    )
 
 
 def _check_settings(output: Path, facts: MapFacts, work: Work) -> None:

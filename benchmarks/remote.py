@@ -57,9 +57,8 @@ def main() -> None:
     with TemporaryDirectory() as place:
         folder = Path(place)
         stored = make(folder, tuple(given.size))
-        print(
-            "| image | server | bytes sent / stored | requests | s |\n| --- | --- | --- | --- | --- |"
-        )
+        print("| image | server | bytes sent / stored | requests | s |")
+        print("| --- | --- | --- | --- | --- |")
         with serving(folder) as (address, server):
             for name in NAMES:
                 server.sent = server.requests = 0  # type: ignore[attr-defined]

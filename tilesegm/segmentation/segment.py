@@ -199,17 +199,15 @@ def _segment(
         earlier = find_earlier(paths, work, on_event) if request.options.update else None
         mine = digest(work.fingerprint)
         sent = target is not None and not request.overwrite and target.holds(before, mine, on_event)
-        finished = sent or (
-            _is_unsent(paths, mine)
-            if target and request.overwrite
-            else not (request.overwrite or earlier) and _is_finished(paths, work, on_event)
-        )
+        finished = sent or (earlier is None and _is_made(paths, work, target is not None, on_event))
         kept: int | None = None
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
             tiles, resumed, kept = _run(work, paths, request, on_event, places, earlier)
         if target and not sent:
+            if finished:
+                on_event(Noted(f"{target.uri}: was finished before, and is sent now"))
             target.send(paths, before, mine, on_event)
     tell_counts(work, tiles, on_event)
     seconds = time.monotonic() - began
@@ -260,12 +258,20 @@ def _is_finished(paths: dict[str, Path], work: Work, on_event: OnEvent) -> bool:
     return True
 
 
-def _is_unsent(paths: dict[str, Path], fingerprint: str) -> bool:
-    """Tell whether all outputs of this work are on disk, whole, and were only not sent."""
-    return all(
-        path.exists()
-        and read_map_facts(path).fingerprint == fingerprint
-        and not check_result(path).damage
+def _is_made(paths: dict[str, Path], work: Work, unsent: bool, on_event: OnEvent) -> bool:
+    """Tell whether the outputs lie on disk and are not to be made again.
+
+    Args:
+        paths: of the outputs.
+        work: that makes them.
+        unsent: whether what lies there is only on its way, so that ``overwrite`` is not about it.
+        on_event: called with notes.
+    """
+    if not work.request.overwrite:
+        return _is_finished(paths, work, on_event)
+    mine = digest(work.fingerprint)
+    return unsent and all(
+        path.exists() and read_map_facts(path).fingerprint == mine and not check_result(path).damage
         for path in paths.values()
     )
 

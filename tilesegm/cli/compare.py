@@ -200,6 +200,7 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
         "starts": starts_of(plan),
         "seconds_per_step": cost.step,
         "seconds_per_start": cost.start,
+        "seconds_per_test": cost.test,
         "seconds": seconds,
         "folder": str(plan.folder),
     }
@@ -216,8 +217,8 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
     )
     say(f"{plan.steps:,} steps a run in {plan.epochs} epochs{dropped}: {steps_of(plan):,} steps")
     say(
-        f"about {_time(seconds)} without scoring ({cost.step:.2f} s a step, {cost.start:.1f} s to "
-        f"start a run {starts_of(plan)} times)"
+        f"about {_time(seconds)} ({cost.step:.2f} s a step, {cost.start:.1f} s to start and score "
+        f"a run {starts_of(plan)} times)"
     )
     say(f"{plan.folder}: nothing but statistics.npz was written")
 

@@ -148,6 +148,7 @@ def test_a_comparison_from_settings_to_the_best_ones(cli: Cli, config: Path) -> 
     # On a terminal no word of the table is cut, and what was dropped is said with the answer.
     shown = cli("compare", config, "--vary", LOSSES, "--seeds", 1)
     assert "…" not in shown.out
+    assert all(re.search(rf"^\W*{name}\W", shown.out, re.M) for name in told["variants"])
     assert f"{dropped['variant']} stopped after epoch 1, behind others; --no-drop" in shown.out
     assert "more seeds (--seeds) tell" in shown.out
 

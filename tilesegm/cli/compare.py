@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "LookProgress", "compare", "run_comparison"]
 
 
+_WIDE = 120
+
 Seeds = Annotated[
     int, typer.Option(help="Runs of each value, with seeds that follow that of the settings.")
 ]
@@ -243,6 +245,8 @@ def _show(result: ComparisonResult) -> None:
         ]
         table.add_row(found.names[number], *cells, chance_words(found.chances[number]))
     console = PlainConsole()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)  # a file has no edge that names must break at
     console.print(table)
     dropped = {row["variant"]: row["epochs"] for row in result.rows if row["state"] == "dropped"}
     said = lines(

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 __all__ = ["Arguments", "LookProgress", "compare", "run_comparison"]
 
 
+_WIDE = 120
+
 Seeds = Annotated[
     int, typer.Option(help="Runs of each value, with seeds that follow that of the settings.")
 ]
@@ -200,6 +202,7 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
         "starts": starts_of(plan),
         "seconds_per_step": cost.step,
         "seconds_per_start": cost.start,
+        "seconds_per_test": cost.test,
         "seconds": seconds,
         "folder": str(plan.folder),
     }
@@ -216,8 +219,8 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
     )
     say(f"{plan.steps:,} steps a run in {plan.epochs} epochs{dropped}: {steps_of(plan):,} steps")
     say(
-        f"about {_time(seconds)} without scoring ({cost.step:.2f} s a step, {cost.start:.1f} s to "
-        f"start a run {starts_of(plan)} times)"
+        f"about {_time(seconds)} ({cost.step:.2f} s a step, {cost.start:.1f} s to start and score "
+        f"a run {starts_of(plan)} times)"
     )
     say(f"{plan.folder}: nothing but statistics.npz was written")
 
@@ -242,6 +245,8 @@ def _show(result: ComparisonResult) -> None:
         ]
         table.add_row(found.names[number], *cells, chance_words(found.chances[number]))
     console = PlainConsole()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)  # a file has no edge that names must break at
     console.print(table)
     dropped = {row["variant"]: row["epochs"] for row in result.rows if row["state"] == "dropped"}
     said = lines(

@@ -132,9 +132,14 @@ def _add_intervals(page: Page, findings: Findings) -> None:
     first = found.names[0]
     page.section(
         "Differences",
-        f"Points above {first}, within pairs of runs that began alike. Right of zero it is better; "
-        "grey may be chance.",
+        f"Points above {first}, within pairs of runs that began alike. Right of zero, and with a "
+        "+, it is better, whatever the measure is; grey may be chance.",
     )
+    if first != findings.plan.names[0]:
+        page.text(
+            f"{findings.plan.names[0]}, which others were to be compared with, has no whole run: "
+            f"{first} is the first of those that have."
+        )
     for name, title in [("rank", findings.rank_title)] + [
         (m.name, m.title + (" (px, less is to the right)" if m.unit == "px" else ""))
         for m in found.measures
@@ -213,7 +218,8 @@ def _add_cost(page: Page, findings: Findings) -> None:
         return
     page.section(
         "Cost against gain",
-        f"Time of a training step in units of that of {first}, without validation and compilation.",
+        f"Time of a training step in units of that of {first}, without validation and compilation: "
+        "the fastest of each, which other work on the machine, and short runs, make longer.",
     )
     points = {}
     rows = []

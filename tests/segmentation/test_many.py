@@ -153,3 +153,12 @@ def test_outputs_of_urls_are_named_by_their_path(tmp_path: Path) -> None:
 
 def test_no_images_give_no_results(tmp_path: Path) -> None:
     assert ts.segment_many([], brightest, tmp_path / "maps") == []
+
+
+def test_an_area_may_be_an_array(tmp_path: Path) -> None:
+    area = np.zeros((60, 50), np.uint8)
+    area[:20] = 1
+    paths = images(tmp_path, 1, 2)
+    items = ts.segment_many(paths, brightest, tmp_path / "maps", options=ts.Options(area=area))
+    assert [item.error for item in items] == [None, None]
+    assert (read(tmp_path / "maps" / "2_classes.tif")[20:] == 255).all()

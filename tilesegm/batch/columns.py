@@ -34,7 +34,10 @@ _PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "level": ("level", int),
     "at": ("at", parse_at),
     "unscale": ("unscale", _flag),
+    "resolution": ("resolution", str),
+    "grid": ("grid", str),
     "aoi": ("area", str),
+    "skip": ("skip", str),
     "threshold": ("threshold", float),
     "decision": ("decision", str),
 }

@@ -80,7 +80,7 @@ class Batch:
         ]
         _check_once(entries, outputs)
         check_apart(written)
-        areas = dict.fromkeys(one.options.area for one in requests)
+        areas = {id(one.options.area): one.options.area for one in requests}.values()
         reads = reads_of([entry.image for entry in entries], model, request.options)
         reads += [("the area of interest", area) for area in areas]
         check_inputs([path for _, path in written], reads)
@@ -146,8 +146,7 @@ class Batch:
         except Exception as error:
             if opener.stopped:
                 raise
-            is_file = isinstance(self.model, str | Path)
-            if isinstance(error, ModelError) and is_file and not opener.opened:
+            if isinstance(error, ModelError) and opener.of_files and not opener.opened:
                 raise  # a file that is no model suits no other image either
             own = _own(error, entry)
             lost = isinstance(error, ClusterError) and pool is not None and not pool.alive
@@ -192,6 +191,12 @@ class _Opener:
     stopped: bool = False
     """Whether the batch is given up, so that errors are of that."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def of_files(self) -> bool:
+        """Whether the network, or each of several, is a file."""
+        models = self.model if isinstance(self.model, list | tuple) else [self.model]
+        return all(isinstance(model, str | Path) for model in models)
 
     def __call__(self, info: ImageInfo) -> Predictor:
         """Return the network."""

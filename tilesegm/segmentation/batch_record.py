@@ -23,7 +23,7 @@ _FIGURES = (
 )
 _INPUTS = {"image": "input", "content": "input", "model": "model"}
 """What the parts of a fingerprint are; the others follow from options."""
-_CHOSEN = re.compile(r"(?:\d+\.)*(?:bands|level|nodata|scaling|at .+)")
+_CHOSEN = re.compile(r"(?:\d+\.)*(?:bands|level|nodata|scaling|resampled|at .+)")
 """What options choose of an image, in the part of the image."""
 
 

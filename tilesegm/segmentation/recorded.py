@@ -61,8 +61,11 @@ def segment_recorded(
 
     known = entry.is_file and before is not None and entry.may_follow(before.get("image"))
     changed = ""
+    updated = read_run(output)[1] if request.options.update and output.exists() else {}
     try:
         result = run(request)
+        if updated and began:
+            changed = changes_of(updated, read_run(output)[1])
     except OtherResultError:
         digest, old = read_run(output)
         status = before.get("status") if before else None

@@ -84,7 +84,7 @@ def segment_lazy(
     single = isinstance(layer, str)
     names = (layer,) if isinstance(layer, str) else tuple(layer)
     if hasattr(image, "data_vars"):
-        spec = read_spec(model) if isinstance(model, str | os.PathLike) else None
+        spec = read_spec(os.fspath(model)) if isinstance(model, str | os.PathLike) else None
         image = as_image(image, spec.band_names if spec else (), on_event)
     asked = _for_layers(options or Options(), names, on_event)
     request = Request.of(model, tiling, asked, overwrite=False)

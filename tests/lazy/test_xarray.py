@@ -16,6 +16,7 @@ import tilesegm as ts
 import tilesegm.xarray
 from tests.images import GEO, blobs, write
 from tests.lazy.test_segment_lazy import TILING, slanted
+from tilesegm.lazy.bands import as_image
 
 
 def labelled(pixels: NDArray[Any], **attributes: Any) -> xarray.DataArray:
@@ -121,6 +122,17 @@ def test_variables_of_a_dataset_are_bands() -> None:
     dataset["B2"].attrs["_FillValue"] = 7
     with pytest.raises(ts.TilesegmError, match=r"B1 has nodata 0.0 and B2 has 7.0; pass those"):
         dataset.tilesegm.segment(slanted)
+
+
+def test_variables_are_taken_by_the_names_that_a_bundle_learnt_from() -> None:
+    bands = labelled(blobs(40, 50, 4))
+    dataset = bands.to_dataset("band")[["B4", "B1", "B3", "B2"]]
+    events: list[Any] = []
+    image = as_image(dataset, ("b2", "B1 ", "B4"), events.append)
+    assert image.band.values.tolist() == ["B2", "B1", "B4"]
+    assert "B2, B1, B4, by the names that the network learnt from" in events[0].text
+    image = as_image(dataset, ("B2", "B9"), events.append)
+    assert image.band.values.tolist() == ["B4", "B1", "B3", "B2"]
 
 
 def test_bands_have_the_names_of_their_labels() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tilesegm.errors import SourceError
@@ -12,11 +13,13 @@ from tilesegm.source.labelled import images_of, only_variable, with_grid_mapping
 __all__ = ["as_image"]
 
 
-def as_image(dataset: Any, on_event: OnEvent) -> Any:
+def as_image(dataset: Any, learnt: Sequence[str], on_event: OnEvent) -> Any:
     """Return the image of an xarray Dataset, of which variables are bands if it has several.
 
     Args:
         dataset: with variables that have rows and columns; others are left out.
+        learnt: names of the bands that the network learnt from, in their order; variables of all
+            of these names are taken so, else all variables as they stand.
         on_event: told which bands they are.
 
     Raises:
@@ -25,6 +28,10 @@ def as_image(dataset: Any, on_event: OnEvent) -> Any:
     names = images_of(dataset)
     if len(names) < 2:
         return only_variable(dataset)
+    places = {str(name).strip().casefold(): name for name in names}
+    wanted = [places.get(name.strip().casefold()) for name in learnt]
+    by_name = bool(wanted) and None not in wanted and len(places) == len(names)
+    names = wanted if by_name else names
     listed = ", ".join(map(str, names))
     bands = [dataset[name] for name in names]
     for what, facts in (
@@ -39,7 +46,8 @@ def as_image(dataset: Any, on_event: OnEvent) -> Any:
                 f"and {names[other]} has {facts[other]}; pass those that are bands of one image, "
                 "dataset[[NAME, NAME]]"
             )
-    on_event(Noted(f"bands are the variables {listed}, in this order"))
+    why = "by the names that the network learnt from" if by_name else "in this order"
+    on_event(Noted(f"bands are the variables {listed}, {why}"))
     image = dataset[names].to_array("band").assign_attrs(bands[0].attrs)
     image.attrs.pop("long_name", None)  # of one band
     image.encoding = {

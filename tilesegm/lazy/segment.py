@@ -19,6 +19,7 @@ from tilesegm.lazy.graph import lazy_layers
 from tilesegm.lazy.labels import label
 from tilesegm.lazy.network import Network
 from tilesegm.lazy.order import Order
+from tilesegm.model.open import read_spec
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import notes_of
 from tilesegm.segmentation.work import Request, tell_notes
@@ -47,7 +48,7 @@ def segment_lazy(
     Args:
         image: path, URL, list of paths, or array; see `open_source`. The chunks of a dask array
             are computed as far as they are needed, by the scheduler that computes the map. Of an
-            xarray Dataset, variables are bands, in their order.
+            xarray Dataset, variables are bands: those that a bundle names, else all in their order.
         model: as in `segment`. A network in memory is sent to other processes as a copy.
         tiling: size, overlap and blending of tiles.
         options: everything else, without what is for files.
@@ -83,7 +84,8 @@ def segment_lazy(
     single = isinstance(layer, str)
     names = (layer,) if isinstance(layer, str) else tuple(layer)
     if hasattr(image, "data_vars"):
-        image = as_image(image, on_event)
+        spec = read_spec(os.fspath(model)) if isinstance(model, str | os.PathLike) else None
+        image = as_image(image, spec.band_names if spec else (), on_event)
     asked = _for_layers(options or Options(), names, on_event)
     _check(asked, is_dask_image(image), hasattr(image, "dims"))
     if hasattr(image, "dims") or is_dask_image(image):

@@ -57,6 +57,16 @@ class Reading:
     """Pixels of interest; None for all."""
     background: Background | None = None
     """Pixels that show nothing and are not classified; None for none."""
+    shrinks: bool = False
+    """Whether few tiles make a batch of half the size, a quarter, and so on, and are not filled up
+    to all of it, which would cost as much as if none had been skipped."""
+
+    def size_for(self, tiles: int) -> int:
+        """Return the size of the batch that so many tiles make."""
+        size = self.batch
+        while self.shrinks and size // 2 >= tiles:
+            size //= 2
+        return size
 
 
 def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
@@ -184,10 +194,10 @@ class _Strip:
         ]
 
     def tiles(self, starts: list[int]) -> NDArray[Any]:
-        """Cut tiles that begin at these columns; a batch is filled up to its fixed size."""
+        """Cut tiles that begin at these columns; a batch is filled up to its size."""
         height, width = self._reading.grid.tile
         rows = min(height, self._stop - self._top)
-        shape = (self._reading.batch, height, width, len(self._fill))
+        shape = (self._reading.size_for(len(starts)), height, width, len(self._fill))
         batch = np.empty(shape, self._values.dtype)
         for n, start in enumerate(starts):
             cut = self._values[:rows, start - self._left :][:, :width]

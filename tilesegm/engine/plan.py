@@ -79,7 +79,16 @@ class Plan:
         self, source: Source, area: Area | None = None, background: Background | None = None
     ) -> Reading:
         """Return how the planned tiles are read from the image."""
-        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area, background)
+        return Reading(
+            source,
+            self.grid,
+            self.memory.batch,
+            self.spec.fill,
+            area,
+            background,
+            # Not of an area alone: an earlier version may have begun it with full batches.
+            shrinks=background is not None and not self.spec.batch,
+        )
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols

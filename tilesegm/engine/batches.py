@@ -58,13 +58,13 @@ class Reading:
     background: Background | None = None
     """Pixels that show nothing and are not classified; None for none."""
     shrinks: bool = False
-    """Whether few tiles make a batch of half the size, a quarter, and so on, and are not filled up
-    to all of it, which would cost as much as if none had been skipped."""
+    """Whether few tiles make batches of half the size, a quarter, and so on, and none is filled up,
+    which would cost as much as if no tile had been skipped."""
 
     def size_for(self, tiles: int) -> int:
-        """Return the size of the batch that so many tiles make."""
+        """Return the size of the first batch that so many tiles make."""
         size = self.batch
-        while self.shrinks and size // 2 >= tiles:
+        while self.shrinks and size > tiles:
             size //= 2
         return size
 
@@ -92,8 +92,10 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
             for col in col_numbers
             if strip.any_wanted(low, high, cols.spans[col].first, cols.spans[col].last)
         ]
-        for start in range(0, len(kept), reading.batch):
-            chosen = tuple(kept[start : start + reading.batch])
+        given = 0
+        while given < len(kept):
+            chosen = tuple(kept[given : given + reading.size_for(len(kept) - given)])
+            given += len(chosen)
             yield Batch(row, chosen, strip.tiles([cols.spans[col].start for col in chosen]))
         yield RowEnd(
             row,

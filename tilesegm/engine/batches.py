@@ -65,6 +65,16 @@ class Reading:
     """Other values of such pixels, for each of which tiles are cut too."""
     digests: bool = False
     """Whether the pixels that a row of tiles depends on are summed up."""
+    shrinks: bool = False
+    """Whether few tiles make batches of half the size, a quarter, and so on, and none is filled up,
+    which would cost as much as if no tile had been skipped."""
+
+    def size_for(self, tiles: int) -> int:
+        """Return the size of the first batch that so many tiles make."""
+        size = self.batch
+        while self.shrinks and size > tiles:
+            size //= 2
+        return size
 
 
 def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
@@ -82,8 +92,10 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
             for col in col_numbers
             if strip.any_wanted(low, high, cols.spans[col].first, cols.spans[col].last)
         ]
-        for start in range(0, len(kept), reading.batch):
-            chosen = tuple(kept[start : start + reading.batch])
+        given = 0
+        while given < len(kept):
+            chosen = tuple(kept[given : given + reading.size_for(len(kept) - given)])
+            given += len(chosen)
             yield Batch(row, chosen, strip.tiles([cols.spans[col].start for col in chosen]))
         yield RowEnd(
             row,
@@ -233,10 +245,10 @@ class _Strip:
         ]
 
     def tiles(self, starts: list[int]) -> NDArray[Any]:
-        """Cut tiles that begin at these columns; a batch is filled up to its fixed size."""
+        """Cut tiles that begin at these columns; a batch is filled up to its size."""
         height, width = self._reading.grid.tile
         rows = min(height, self._stop - self._top)
-        shape = (self._reading.batch, height, width, len(self._fill))
+        shape = (self._reading.size_for(len(starts)), height, width, len(self._fill))
         batch = np.empty(shape, self._values.dtype)
         for n, start in enumerate(starts):
             cut = self._values[:rows, start - self._left :][:, :width]

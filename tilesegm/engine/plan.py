@@ -114,6 +114,8 @@ class Plan:
             area,
             background,
             self.spec.fills[1:],
+            # Not of an area alone: an earlier version may have begun it with full batches.
+            shrinks=background is not None and not self.spec.batch,
         )
 
     def _reads(self) -> Iterator[Window]:

@@ -40,7 +40,7 @@ def store(served: Store) -> Iterator[Store]:
 
 
 @pytest.mark.parametrize("name", ["city.tif", "city.zarr", "shards.zarr"])
-@pytest.mark.parametrize("every", [0, 3])
+@pytest.mark.parametrize("every", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_images_are_read_whatever_happens_now_and_then(store: Store, name: str, every: int) -> None:
     store.line.every = every
     with open_source(f"s3://{BUCKET}/in/{name}") as source:

@@ -41,6 +41,10 @@ def store(folder: Path) -> Iterator[Store]:
         vars(store.line).update(vars(Line()))
 
 
+def slow(name: str) -> Any:
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
 def classes(image: str) -> Any:
     return ts.segment(image, lambda pixels: pixels, tiling=TILING).classes
 
@@ -55,7 +59,7 @@ def stored_bytes(path: Path) -> int:
     return sum(os.path.getsize(file) for file in path.rglob("c/**/*") if file.is_file())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["cog.tif", *map(slow, NAMES[1:])])
 def test_few_bytes_are_read_twice_over_http(folder: Path, name: str) -> None:
     with serving(folder) as (address, server):
         found = classes(f"{address}/{name}")
@@ -64,7 +68,7 @@ def test_few_bytes_are_read_twice_over_http(folder: Path, name: str) -> None:
     assert 1 <= amplification <= 1.3
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["cog.tif", slow("city.zarr"), "shards.zarr"])
 def test_few_bytes_are_read_twice_from_a_store_that_fails_now_and_then(
     store: Store, folder: Path, name: str
 ) -> None:

@@ -16,6 +16,8 @@ from tests.images import GEO, blobs, write
 from tests.source.store import BUCKET, SECRET, Line, Store, serving_store
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Noted, PixelsDone
+from tilesegm.files import write_file
+from tilesegm.products.polygonize import polygonize
 
 IMAGE = blobs(1100, 300)
 TILING = ts.Tiling(tile=256, overlap=64)
@@ -57,7 +59,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("suffix", ["tif", "zarr"])
-@pytest.mark.parametrize("every", [0, 4])
+@pytest.mark.parametrize("every", [pytest.param(0, marks=pytest.mark.slow), 4])
 def test_maps_in_a_store_are_those_of_a_disk(
     store: Store, tmp_path: Path, suffix: str, every: int
 ) -> None:
@@ -165,11 +167,20 @@ def test_what_cannot_be_an_output_is_one_line(store: Store, tmp_path: Path) -> N
     for output in (f"s3://{BUCKET}/map.png", f"s3://{BUCKET}/", "s3://", f"s3://{BUCKET}/map"):
         with pytest.raises(OutputError, match=r"s3://BUCKET/NAME[^\n]*$"):
             segment(output)
+    for output in (f"s3://{BUCKET}/map#1.tif", f"s3://{BUCKET}/a//map.zarr"):
+        with pytest.raises(OutputError, match="give another one"):
+            segment(output)
     with pytest.raises(OutputError, match="one at a time"):
         ts.segment_many([IMAGE], network, f"s3://{BUCKET}/maps")
     for output in ("gs://maps/map.tif", "https://host/map.zarr"):
         with pytest.raises(OutputError, match=r"a path on disk$"):
             segment(output)
+    write(tmp_path / "ids.tif", IMAGE[:64, :64, 0] % 3)
+    place = Path(f"s3://{BUCKET}/a.gpkg")
+    for make in (lambda: polygonize("ids.tif", place), lambda: write_file(place, "")):
+        with pytest.raises(OutputError, match=rf"^cannot write to s3://{BUCKET}/a.gpkg:"):
+            make()
+    assert not Path("s3:").exists()
     with pytest.raises(OutputError, match="no such object or bucket"):
         segment("s3://absent/map.tif")
     with pytest.raises(SettingsError, match="leave staging out"):

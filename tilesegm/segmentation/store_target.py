@@ -63,6 +63,11 @@ class StoreTarget:
                 f"cannot tell the format of output {uri}; expected s3://BUCKET/NAME with a name "
                 f"that ends in {', '.join(_SUFFIXES)}"
             )
+        if "#" in key or "//" in key:
+            raise OutputError(
+                f"output {uri}: GDAL opens no object with '#' or an empty folder in its name; give "
+                "another one"
+            )
         # Another address is made in another folder, whatever its last name.
         code = hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()[:8]
         name = f"{key.rpartition('/')[2]}.{code}.unsent"

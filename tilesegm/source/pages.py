@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from tilesegm.errors import SourceError
-from tilesegm.source.gdal import Gdal, open_quietly
+from tilesegm.source.gdal import Gdal, forget_if_changed, open_quietly
 from tilesegm.source.image import ImageSource
 from tilesegm.source.names import file_of, name_of_page
 from tilesegm.source.object_store import probe_remote
@@ -76,7 +76,8 @@ def open_raster(
         SettingsError: the image's dtype cannot hold the nodata value asked for.
     """
     if is_remote(file_of(uri)):
-        probe_remote(file_of(uri))  # GDAL would ask again and again for what is not there
+        # GDAL would ask again and again for what is not there.
+        forget_if_changed(file_of(uri), probe_remote(file_of(uri)))
     pages, description = _look(uri) if _is_tiff(uri) else ((), "")
     if "<OME" in description[:2000] and not is_remote(uri):
         from tilesegm.source.tiff import TiffSource

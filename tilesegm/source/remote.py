@@ -42,8 +42,6 @@ _TEMPORARY = (408, 416, 425, 429)
 _GDAL: dict[str, str | int | float] = {
     # Listing a folder of a bucket to look for side-car files takes longer than reading the image.
     "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-    # GDAL would show a file as it was when it was first read, in all of the life of a process.
-    "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/:/vsigs/:/vsiaz/",
     "GDAL_HTTP_CONNECTTIMEOUT": 15,
     "GDAL_HTTP_TIMEOUT": 60,
     "GDAL_HTTP_MAX_RETRY": 3,

@@ -173,7 +173,7 @@ def _rows(
         seed=seed,
         threshold=0.5 if look.rule.threshold is None else look.rule.threshold,
         validation=float(scores_of(held_out, MEASURES["mean_iou"])),
-        accuracy=100 * right / true,
+        accuracy=float(100 * right / true),
         processor=processor,
         **{key: scores[key] for key in RunRow.__annotations__.keys() & scores.keys()},
     )

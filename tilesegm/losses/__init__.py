@@ -145,7 +145,9 @@ def get(name: str, /, **arguments: Any) -> SegmentationLoss:
         return _make(load_own(name), arguments)
     key = find(name, [*_BY_NAME, *RECIPES], "loss")
     if key in _AROUND_ANOTHER and not isinstance(arguments.get("base"), SegmentationLoss):
-        common = {k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments}
+        common: dict[str, Any] = {
+            k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments
+        }
         arguments["base"] = _base(arguments.get("base", "dice"), common)
     if key in RECIPES:
         check_arguments(recipe, arguments, key)

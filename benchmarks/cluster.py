@@ -55,8 +55,8 @@ EACH = 2000
 def speed(args: argparse.Namespace, folder: Path) -> None:
     """Compare one process with workers."""
     image, warm, model = (folder / name for name in ("image.tif", "warm.tif", "model.keras"))
-    write_image(image, args.side)
-    write_image(warm, 1100)
+    write_image(image, args.side, args.side)
+    write_image(warm, 1100, args.side)  # as wide, so that batches are compiled that are used
     make_network(filters=args.filters).save(model)
     tiling = Tiling(tile=512, overlap=64)
     pixels = args.side**2
@@ -199,7 +199,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def write_image(path: Path, side: int) -> None:
+def write_image(path: Path, rows: int, side: int) -> None:
     """Write a noisy RGB image, block by block."""
     rng = np.random.default_rng(0)
     block = rng.integers(0, 255, (3, 1024, 1024), np.uint8)
@@ -208,7 +208,7 @@ def write_image(path: Path, side: int) -> None:
         "w",
         driver="GTiff",
         width=side,
-        height=side,
+        height=rows,
         count=3,
         dtype="uint8",
         tiled=True,
@@ -218,9 +218,9 @@ def write_image(path: Path, side: int) -> None:
         crs="EPSG:32633",
         transform=rasterio.Affine(1, 0, 5e5, 0, -1, 5e6),
     ) as target:
-        for row in range(0, side, 1024):
+        for row in range(0, rows, 1024):
             for col in range(0, side, 1024):
-                height, width = min(1024, side - row), min(1024, side - col)
+                height, width = min(1024, rows - row), min(1024, side - col)
                 turned = np.roll(block, (row // 1024 * 37, col // 1024 * 11), (1, 2))
                 window = rasterio.windows.Window(col, row, width, height)
                 target.write(turned[:, :height, :width], window=window)

@@ -146,7 +146,7 @@ def test_outputs_of_urls_are_named_by_their_path(tmp_path: Path) -> None:
     lines = (tmp_path / "maps" / "manifest.jsonl").read_text().splitlines()
     assert [json.loads(line)["output"] for line in lines] == [
         "scene_classes.tif",
-        "scene_png_classes.tif",
+        f"{tmp_path.name}_scene_classes.tif",
     ]
     assert "token=1" not in "".join(lines)
 

@@ -55,4 +55,4 @@ def beside(path: Path, name: str) -> str:
     if is_remote(name) or "://" in name or name.startswith("/vsi"):
         return name
     inner = file_of(name)
-    return name.removesuffix(inner) + os.path.join(path.parent, os.path.expanduser(inner))
+    return name.removesuffix(inner) + str(path.parent / os.path.expanduser(inner))

@@ -114,6 +114,7 @@ def replacing(path: Path, mark: bytes | None = None) -> Iterator[Path]:
         OutputError: the draft cannot be written or put in place; or there is a file without the
             mark, and what was made is kept under a name that the message tells.
     """
+    check_local(path)
     # A name that nobody can foresee: no link can wait there, and no two runs share a draft.
     draft = draft_of(path, str(secrets.randbelow(10**18)))
     with output_errors(path):

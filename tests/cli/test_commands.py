@@ -80,7 +80,7 @@ def test_a_batch_of_real_images_goes_on_past_a_bad_one(
     folder = tmp_path / "maps"
     done = run("predict", byte, bad, slide, "-m", models / "bundle", "-o", folder, *TILE)
     assert done.returncode == 1, done.stderr
-    line, last = done.stderr.splitlines()
+    line, last = (line for line in done.stderr.splitlines() if not line.startswith("note: "))
     assert bad.name in line
     assert last == f"3 images: 2 computed (new: 2), 1 failed; see {folder / 'manifest.jsonl'}"
     assert "Traceback" not in line
@@ -103,7 +103,8 @@ def test_several_files_as_one_image(shared_data: Path, models: Path, tmp_path: P
     output = tmp_path / "scene.TIF"
     words = ["--stack", *bands, "-m", models / "b8.keras", "-o", output, "--json", *TILE]
     done = run("predict", *words)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert "24% of the image is of one colour" in done.stderr  # clouds, as bright as can be
     said = json.loads(done.stdout)
     assert (said["height"], said["width"], said["classes"]) == (2201, 2629, 4)
     assert said["tiles"] > 100

@@ -49,7 +49,7 @@ _TABLE = (
     _Row(
         ("predict",),
         ("compress",),
-        lambda v: v["output"].suffix.lower() in (".zarr", ".png"),
+        lambda v: Path(v["output"]).suffix.lower() in (".zarr", ".png"),
         "it is the compression of GeoTIFF, and the output is none",
     ),
     _Row(

@@ -90,7 +90,8 @@ def segment_lazy(
     _check(asked, is_dask_image(image), hasattr(image, "dims"))
     if hasattr(image, "dims") or is_dask_image(image):
         asked = replace(asked, resolution="native")  # whose pixels the map has
-    request = Request.of(model, tiling, asked, overwrite=False)
+    # The network travels on its own, and once.
+    request = replace(Request.of(model, tiling, asked, overwrite=False), given=None)
     dask_image = DaskImage.of(image, asked) if is_dask_image(image) else None
     order = Order(
         image=image if dask_image is None else dask_image.info,

@@ -11,7 +11,7 @@ from typing import Any
 from tilesegm.engine.plan import Plan
 from tilesegm.engine.run import INPUT
 from tilesegm.engine.unchanged import region_inputs
-from tilesegm.errors import InputError, OutputError
+from tilesegm.errors import InputError, OutputError, SettingsError
 from tilesegm.events import Noted, OnEvent, PixelsDone, StageStarted
 from tilesegm.segmentation.outputs import extra_paths
 from tilesegm.segmentation.recipe import Recipe
@@ -101,7 +101,13 @@ def find_earlier(paths: Mapping[str, Path], work: Work, on_event: OnEvent) -> Ea
 
     Raises:
         OutputError: it is of other settings, damaged, or its layers are not all there.
+        SettingsError: results lie on another grid than the one that the network sees.
     """
+    if work.plan.seen is not None:
+        raise SettingsError(
+            "update keeps regions on the grid that the model sees, and --grid image was given; "
+            "leave one of the two out"
+        )
     output = paths["classes"]
     if not output.exists():
         return None

@@ -168,11 +168,6 @@ def plan_work(image: Any, seen: Seen, request: Request, on_event: OnEvent) -> Wo
     """
     options, source, predictor = request.options, seen.source, seen.predictor
     grid = image_grid(source, options)
-    if grid is not None and options.update:
-        raise SettingsError(
-            "update keeps regions on the grid that the model sees; leave --grid image out, or "
-            "--update"
-        )
     area = None if options.area is None else open_area(options.area, grid or source.info)
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
     for line in told:

@@ -1,13 +1,14 @@
 """Does the advice hold for data that it was not made from? Data sets are left out in turn.
 
-Run: python -m benchmarks.advice record benchmarks/loss_study/results
+Run: python -m benchmarks.advice record benchmarks/loss_study/results{,/two_budgets}
 Run: python -m benchmarks.advice check DATA
 
-`record` adds the means over seeds of the study's rows to `tilesegm/advice/study.csv`; rows that it
-has stay. `check` measures the facts of the four data sets in DATA, and for each makes the rule from
-the other three alone: a threshold on the share of thin structures, and the three losses with the
-greatest mean gain on its side of that threshold. It is the threshold with the greatest gain of the
-best loss of each side (`gain`), or that beyond which a loss for centre lines won (`winner`).
+`record` writes `tilesegm/advice/study.csv` anew: means over the seeds of the study's rows. `check`
+measures the facts of the four data sets in DATA (nuclei as `benchmarks.loss_study prepare` makes
+them), and for each makes the rule from the other three alone: a threshold on the share of thin
+structures, and the three losses with the greatest mean gain on its side of that threshold. It is
+the threshold with the greatest gain of the best loss of each side (`gain`), or that beyond which a
+loss for centre lines won (`winner`).
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import csv
 import math
 import statistics
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import tilesegm.advice.study
-from benchmarks.loss_study.protocol import DATASETS, make_config
+from benchmarks.loss_study.rows import read_runs
+from benchmarks.loss_study.study import DATASETS, study_config
 from tilesegm.advice import advise
 from tilesegm.advice.rules import THIN_SHARE, thin_share
 from tilesegm.advice.study import Row, rows
@@ -35,21 +37,20 @@ _SHARED = ("ce", "focal", "dice_ce", "lovasz_ce", "border_ce", "border_pyramid",
 """Losses that were run on all data sets, as far as they suit them, at both budgets."""
 
 
-def record(folder: Path, steps: int) -> None:
-    """Add means over seeds to the table."""
-    runs: dict[tuple[str, str, int], dict[int, tuple[float, float]]] = defaultdict(dict)
-    with (folder / "runs.csv").open(newline="") as file:
-        for line in csv.DictReader(file):
-            key = line["data"], line["loss"], int(line.get("steps") or steps)
-            runs[key][int(line["seed"])] = float(line["mean_iou"]), float(line["boundary_iou"])
-    have = rows() if _TABLE.exists() else ()
-    known = {(row.data, row.steps) for row in have}
-    new = [
-        _mean(key, seeds, runs[key[0], "ce", key[2]])
-        for key, seeds in runs.items()
-        if (key[0], key[2]) not in known
-    ]
-    table = sorted([*have, *new], key=lambda row: (row.steps, [*DATASETS].index(row.data)))
+def record(folders: Sequence[Path]) -> None:
+    """Write the table of means over seeds; of data sets in several folders the first counts."""
+    table: list[Row] = []
+    for folder in folders:
+        runs: dict[tuple[str, str, int], dict[int, tuple[float, float]]] = defaultdict(dict)
+        for row in read_runs(folder):
+            runs[row.data, row.loss, row.steps][row.seed] = row.mean_iou, row.boundary_iou
+        known = {(row.data, row.steps) for row in table}
+        table += [
+            _mean(key, seeds, runs[key[0], "ce", key[2]])
+            for key, seeds in runs.items()
+            if (key[0], key[2]) not in known
+        ]
+    table.sort(key=lambda row: (row.steps, DATASETS.index(row.data)))
     with _TABLE.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(asdict(table[0])), lineterminator="\n")
         writer.writeheader()
@@ -79,12 +80,11 @@ def _mean(
 def check(root: Path) -> None:
     """Print for each data set and budget the advice of the others, and the best loss."""
     shares, advised = {}, {}
-    with TemporaryDirectory() as run:
-        for data in DATASETS:
-            advice = advise(make_config(data, "ce", 0, Path(run) / data), folder=root)
-            shares[data] = thin_share(advice.facts)
-            advised[data] = [each.name for each in advice.candidates]
-            print(f"{data}: {shares[data]:.0%} of structures are thin")
+    for data in DATASETS:
+        advice = advise(study_config(data, root))
+        shares[data] = thin_share(advice.facts)
+        advised[data] = [each.name for each in advice.candidates]
+        print(f"{data}: {shares[data]:.0%} of structures are thin")
     for steps in sorted({row.steps for row in rows()}):
         table = [row for row in rows() if row.steps == steps and row.loss in _SHARED]
         best = {row.data: row for row in sorted(table, key=lambda row: row.gain)}
@@ -153,13 +153,12 @@ def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["record", "check"])
-    parser.add_argument("folder", type=Path, help="rows to record; data sets to check")
-    parser.add_argument("--steps", type=int, default=400, help="of rows that do not tell")
+    parser.add_argument("folders", type=Path, nargs="+", help="rows to record; data to check")
     given = parser.parse_args()
     if given.what == "record":
-        record(given.folder, given.steps)
+        record(given.folders)
     else:
-        check(given.folder)
+        check(given.folders[0])
 
 
 if __name__ == "__main__":

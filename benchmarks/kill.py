@@ -27,13 +27,13 @@ from affine import Affine
 from numpy.typing import NDArray
 
 from tilesegm.bench.case import make_network
-from tilesegm.cli.quiet import silence_tensorflow
 from tilesegm.engine.plan import CHUNK
 from tilesegm.events import Event, PixelsDone
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.model.open import open_model
 from tilesegm.segmentation.segment import segment
+from tilesegm.tensorflow_log import silence_tensorflow
 
 WIDTH = 2048
 CALL, REGION = b".", b"R"

@@ -19,9 +19,9 @@ import time
 from pathlib import Path
 
 from tilesegm.bench.case import make_network, write_image
-from tilesegm.cli.quiet import silence_tensorflow
 from tilesegm.grid.tiling import Tiling
 from tilesegm.segmentation.segment import segment
+from tilesegm.tensorflow_log import silence_tensorflow
 
 PART = 2000
 LIMIT = 1.5e9

@@ -3,25 +3,28 @@
     python -m benchmarks.strategies run DATA --out FOLDER [--cases NAME ...] [--seeds 0 1 2]
     python -m benchmarks.strategies show FOLDER
 
-The protocol is that of `benchmarks.loss_study`: 400 steps of 4 windows of 96 x 96, 8 filters, depth
-3. ``run`` trains what is missing in FOLDER, a row a run; ``show`` prints the pairs.
+The settings are those of `benchmarks.loss_study`: 400 steps of 4 windows of 96 x 96, 8 filters,
+depth 3; nuclei are those that ``benchmarks.loss_study prepare`` makes. ``run`` trains what is
+missing in FOLDER and scores it as `tilesegm compare` does, a row a run; ``show`` prints the pairs.
+A comparison itself cannot vary weights of scenes and ways of predicting.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tilesegm.training.settings.config import TrainingConfig
+    from collections.abc import Sequence
 
-    from .loss_study.run import ImageRow
+    from tilesegm.comparison.look import Look
 
-Change = Callable[["TrainingConfig"], "TrainingConfig"]
+    from .loss_study.rows import ImageRow, RunRow
 
 
 @dataclass(frozen=True)
@@ -29,78 +32,51 @@ class Case:
     """A strategy on a data set, and what it is compared with."""
 
     data: str
-    plain: str | None
+    plain: str | None = None
     """Name of the plain counterpart; None for one of these."""
-    change: Change = lambda config: config
-    """What differs from cross-entropy under the protocol."""
+    changes: tuple[str, ...] = ()
+    """What differs from cross-entropy by the settings of the study, ``key.path=value`` each."""
     augment: tuple[str | float, ...] = ()
     """Test-time augmentation of the network of the plain counterpart."""
 
 
-def _sections(**sections: dict[str, Any]) -> Change:
-    """Give keys of sections other values."""
-
-    def change(config: TrainingConfig) -> TrainingConfig:
-        changed = {name: replace(getattr(config, name), **keys) for name, keys in sections.items()}
-        return replace(config, **changed)
-
-    return change
+_BOUNDARY = "loss.terms=[{name: cross_entropy}, {name: boundary, radius: 16}]"
+_TOP_LATER = "loss.terms=[{name: cross_entropy}, {name: topk}]"
+_FOLLOW_TRAINING = "loss.adaptive_classes={follow: training}"
+_FOLLOW_VALIDATION = ("loss.adaptive_classes={follow: validation}", "validation.every=1")
 
 
-def _adaptive(follow: Any) -> Change:
-    from tilesegm.training.settings.strategies import AdaptiveClassSettings
-
-    every = {"validation": {"every": 1}} if follow == "validation" else {}
-    return _sections(loss={"adaptive_classes": AdaptiveClassSettings(follow)}, **every)
+def _drive(*changes: str) -> Case:
+    return Case("drive", "drive", changes)
 
 
-def _hard(**keys: float) -> Change:
-    from tilesegm.training.settings.strategies import HardPixelSettings
-
-    return _sections(loss={"hard_pixels": HardPixelSettings(**keys)})
+def _nuclei(*changes: str, augment: tuple[str | float, ...] = ()) -> Case:
+    return Case("dsb2018", "nuclei", changes, augment)
 
 
-_CE = {"name": "cross_entropy"}
-_BOUNDARY = {"name": "boundary", "radius": 16.0}
-_TOP = {"name": "top_k"}
-_LATER: dict[str, Any] = {"name": "later"}
-
-
-def cases() -> dict[str, Case]:
-    """Return all cases by name."""
-    boundary = _sections(loss={"terms": (_CE, _BOUNDARY)})
-    boundary_later = _sections(loss={"terms": (_CE, _BOUNDARY), "weighting": _LATER})
-    top_later = _sections(loss={"terms": (_CE, _TOP), "weighting": _LATER | {"rest": 0.0}})
-
-    def drive(change: Change) -> Case:
-        return Case("drive", "drive", change)
-
-    def nuclei(change: Change = lambda config: config, augment: Any = ()) -> Case:
-        return Case("dsb2018", "nuclei", change, augment)
-
-    return {
-        "drive": Case("drive", None),
-        "drive boundary": drive(boundary),
-        "drive boundary later": drive(boundary_later),
-        "drive hard": drive(_hard()),
-        "drive hard at once": drive(_hard(warm_up=0.0)),
-        "drive top_k": drive(_sections(loss={"terms": (_TOP,)})),
-        "drive top_k later": drive(top_later),
-        "drive follow training": drive(_adaptive("training")),
-        "drive follow validation": drive(_adaptive("validation")),
-        "drive thin weights": Case("drive_thin", "drive"),
-        "dubai": Case("dubai", None),
-        "dubai follow training": Case("dubai", "dubai", _adaptive("training")),
-        "dubai follow validation": Case("dubai", "dubai", _adaptive("validation")),
-        "stained": Case("stained", None),
-        "stained weight": Case("stained_weight", "stained"),
-        "nuclei": Case("dsb2018", None),
-        "nuclei predict scales": nuclei(augment=("scales",)),
-        "nuclei predict flips": nuclei(augment=("flips",)),
-        "nuclei aspp": nuclei(_sections(model={"aspp": (2, 4, 6)})),
-        "nuclei train scale 0": nuclei(_sections(augmentation={"scale": 0.0})),
-        "nuclei train scale 0.5": nuclei(_sections(augmentation={"scale": 0.5})),
-    }
+CASES = {
+    "drive": Case("drive"),
+    "drive boundary": _drive(_BOUNDARY),
+    "drive boundary later": _drive(_BOUNDARY, "loss.weighting={name: later}"),
+    "drive hard": _drive("loss.hard_pixels={}"),
+    "drive hard at once": _drive("loss.hard_pixels={warm_up: 0}"),
+    "drive top_k": _drive("loss.terms=[{name: topk}]"),
+    "drive top_k later": _drive(_TOP_LATER, "loss.weighting={name: later, rest: 0}"),
+    "drive follow training": _drive(_FOLLOW_TRAINING),
+    "drive follow validation": _drive(*_FOLLOW_VALIDATION),
+    "drive thin weights": _drive(),
+    "dubai": Case("dubai"),
+    "dubai follow training": Case("dubai", "dubai", (_FOLLOW_TRAINING,)),
+    "dubai follow validation": Case("dubai", "dubai", _FOLLOW_VALIDATION),
+    "stained": Case("dsb2018"),
+    "stained weight": Case("dsb2018", "stained"),
+    "nuclei": Case("dsb2018"),
+    "nuclei predict scales": _nuclei(augment=("scales",)),
+    "nuclei predict flips": _nuclei(augment=("flips",)),
+    "nuclei aspp": _nuclei("model.aspp=[2, 4, 6]"),
+    "nuclei train scale 0": _nuclei("augmentation.scale=0"),
+    "nuclei train scale 0.5": _nuclei("augmentation.scale=0.5"),
+}
 
 
 def main() -> None:
@@ -127,65 +103,105 @@ def _run(chosen: argparse.Namespace) -> None:
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from .loss_study.protocol import LOSSES
     from .loss_study.rows import add_rows, read_runs
 
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    every = cases()
-    done = {(row.seed, row.loss) for row in read_runs(chosen.out)}
+    out = chosen.out.absolute()
+    out.mkdir(parents=True, exist_ok=True)
+    done = {(row.seed, row.loss) for row in read_runs(out)}
     for seed in chosen.seeds:
-        for name in chosen.cases or every:
-            case = every[name]
+        for name in chosen.cases or CASES:
             if (seed, name) in done:
                 continue
-            _add_data(case.data, chosen.root, chosen.out)
-            LOSSES[name] = LOSSES["ce"]
-            study = _study(name, case, chosen.root, chosen.out)
-            row, images = study.run(name, seed)
-            study.close()
-            add_rows(chosen.out, row, images)
+            row, images = _train_and_score(name, seed, chosen.root, out)
+            add_rows(out, row, images)
             print(row, flush=True)
 
 
-def _study(name: str, case: Case, root: Path, out: Path) -> Any:
-    """Return a study that trains as a case says; a network that is there is used again."""
+def _train_and_score(name: str, seed: int, root: Path, out: Path) -> tuple[RunRow, list[ImageRow]]:
+    """Train as a case says; a network that is there is used again."""
+    import keras
+
+    from tilesegm.comparison.look import take_look
+    from tilesegm.comparison.scored_pixels import ScoredPixels
+    from tilesegm.metrics.measures import Measures
     from tilesegm.model.open import open_model
-    from tilesegm.training.run import train_on
+    from tilesegm.training.run import train
+    from tilesegm.training.setup import set_up_aside
 
-    from .loss_study.run import Shown, Study, _show
+    from .loss_study.study import study_config
 
-    trained_as = case.plain if case.augment else name
+    began, case = time.process_time(), CASES[name]
+    keras.backend.clear_session()
+    trained_as = case.plain if case.plain and case.augment else name
+    output = out / "runs" / f"{trained_as}-{seed}".replace(" ", "-")
+    changes = (f"output={output}", f"seed={seed}", *case.changes, *_data(name, root, out))
+    config = study_config(case.data, root, changes)
+    bundle = train(config).bundle
+    with set_up_aside(config) as setup:
+        scored = ScoredPixels(setup.data, config.validation, (config.split.fold,))
+        predictor = open_model(bundle, bands=setup.data.scenes.bands, augment=case.augment)
+        measures = Measures(band=2, thin=(1,) if case.data == "drive" else ())
+        look = take_look(predictor, scored, config.split.fold, measures, last=True)
+        names = [
+            f"{scored.scenes.infos[unit.scene].name} {unit.window.row},{unit.window.col}"
+            for unit in scored.test
+        ]
+    return _rows(name, seed, look, names, time.process_time() - began)
 
-    class StrategyStudy(Study):
-        def train_and_show(self, config: TrainingConfig) -> tuple[list[Shown], list[Shown]]:
-            folder = f"{trained_as}-{config.seed}".replace(" ", "-")
-            config = replace(case.change(config), output=str((out / "runs" / folder).absolute()))
-            bundle = train_on(self._learnt, config).bundle
-            predictor = open_model(bundle, bands=self._learnt.bands, augment=case.augment)
-            roles = [info.role for info in self._learnt.infos]
-            held_out = [number for number, role in enumerate(roles) if role == "validation"]
-            validation = list(_show(self._learnt, held_out, predictor))
-            return validation, list(_show(self._tested, range(len(self._tested)), predictor))
 
-    return StrategyStudy(case.data, root, out)
+def _rows(
+    name: str, seed: int, look: Look, names: Sequence[str], processor: float
+) -> tuple[RunRow, list[ImageRow]]:
+    """Return the row of a run, and one of each test image or part of it that was scored."""
+    from tilesegm.comparison.measures import MEASURES, scores_of
 
+    from .loss_study.rows import ImageRow, RunRow
 
-def _add_data(name: str, root: Path, out: Path) -> None:
-    """Make a data set with weights, of those that the protocol has."""
-    from .loss_study.protocol import DATASETS
-
-    if name == "drive_thin":
-        drive = DATASETS["drive"]
-        _weigh_thin_vessels(root, out / "weights")
-        scenes = tuple(
-            replace(scene, weights=str((out / "weights" / "{eye}.tif").absolute()))
-            if scene.role == "train"
-            else scene
-            for scene in drive.data.scenes
+    data = CASES[name].data
+    whole, held_out = (
+        {part: counts.sum(0) for part, counts in parts.items()}
+        for parts in (look.test, look.validation)
+    )
+    scores = {
+        key: float(scores_of(whole, measure)) if measure.part in whole else float("nan")
+        for key, measure in MEASURES.items()
+    }
+    right, true, _ = whole["confusion"].sum(-1)
+    row = RunRow(
+        data=data,
+        loss=name,
+        seed=seed,
+        threshold=0.5 if look.rule.threshold is None else look.rule.threshold,
+        validation=float(scores_of(held_out, MEASURES["mean_iou"])),
+        accuracy=float(100 * right / true),
+        processor=processor,
+        **{key: scores[key] for key in RunRow.__annotations__.keys() & scores.keys()},
+    )
+    by_unit = {key: scores_of(look.test, MEASURES[key]) for key in ("mean_iou", "boundary_iou")}
+    images = [
+        ImageRow(
+            data=data,
+            loss=name,
+            seed=seed,
+            image=image,
+            mean_iou=float(by_unit["mean_iou"][number]),
+            boundary_iou=float(by_unit["boundary_iou"][number]),
         )
-        DATASETS[name] = replace(drive, data=replace(drive.data, scenes=scenes))
-    elif name.startswith("stained"):
-        DATASETS[name] = _stained(root, 8.0 if name == "stained_weight" else None)
+        for number, image in enumerate(names)
+    ]
+    return row, images
+
+
+def _data(name: str, root: Path, out: Path) -> tuple[str, ...]:
+    """Return the changes of a case whose scenes have weights, or are others."""
+    if name == "drive thin weights":
+        _weigh_thin_vessels(root, out / "weights")
+        # The first two patterns of the settings are what is learnt from.
+        return tuple(f"data.scenes.{n}.weights={out}/weights/{{eye}}.tif" for n in (0, 1))
+    if name.startswith("stained"):
+        weight = 8.0 if name == "stained weight" else None
+        return (f"data.scenes={json.dumps(_stained(root, weight))}",)
+    return ()
 
 
 def _weigh_thin_vessels(root: Path, folder: Path) -> None:
@@ -210,29 +226,23 @@ _STAINED_TEST = ("a03", "a08", "a7f", "abd", "ad4")
 """Beginnings of the names of the only images of stained tissue."""
 
 
-def _stained(root: Path, weight: float | None) -> Any:
+def _stained(root: Path, weight: float | None) -> list[dict[str, Any]]:
     """Return nuclei in colour: all kinds of images are learnt from, stained tissue is scored."""
-    from tilesegm.data.settings import SceneSettings
-
-    from .loss_study.protocol import DATASETS
-
-    nuclei = DATASETS["dsb2018"]
     scenes = []
-    for path in sorted((root / "dsb2018").iterdir()):
+    for path in sorted((root / "dsb2018").absolute().iterdir()):
         kind = path.name[:3]
-        role: Any = "train" if path.name[0] in "01234567" else None
+        role = "train" if path.name[0] in "01234567" else None
         role = "validation" if kind in _STAINED_VALIDATION else role
         role = "test" if kind in _STAINED_TEST else role
         if role is not None:
-            scene = SceneSettings(
-                f"dsb2018/{path.name}/images/{path.name}.png",
-                "instances",
-                instances=f"dsb2018/{path.name}/masks/*.png",
-                weight=weight if kind in _STAINED_TRAIN else None,
-                role=role,
-            )
-            scenes.append(scene)
-    return replace(nuclei, data=replace(nuclei.data, scenes=tuple(scenes)), stretch=False)
+            scene: dict[str, Any] = {
+                "image": f"{path}/images/{path.name}.png",
+                "labels": "instances",
+                "instances": f"{path}/masks/*.png",
+                "role": role,
+            }
+            scenes.append(scene | ({"weight": weight} if weight and kind in _STAINED_TRAIN else {}))
+    return scenes
 
 
 def _ce(folder: Path) -> list[ImageRow]:
@@ -251,7 +261,7 @@ def _show(chosen: argparse.Namespace) -> None:
     runs, images = read_runs(chosen.folder), read_images(chosen.folder)
     if chosen.recorded is not None:
         # The protocol is the same, so cross-entropy of the study is the plain counterpart.
-        plain = {case.data: name for name, case in cases().items() if case.plain is None}
+        plain = {case.data: name for name, case in CASES.items() if case.plain is None}
         recorded = [replace(row, loss=plain.get(row.data, "")) for row in _ce(chosen.recorded)]
         known = {(row.loss, row.seed) for row in images}
         images += [row for row in recorded if (row.loss, row.seed) not in known]
@@ -259,7 +269,7 @@ def _show(chosen: argparse.Namespace) -> None:
     print("| case | seeds | mean IoU | boundary IoU | clDice | calibration error |", end="")
     print(" mean IoU above plain | boundary IoU above plain |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-    for name, case in cases().items():
+    for name, case in CASES.items():
         mine = [row for row in runs if row.loss == name]
         if not mine:
             continue

@@ -4,8 +4,9 @@
     python -m benchmarks.upsampling show upsampling.csv
 
 Everything but ``model.upsampling`` is that of the study of losses: images, roles, network, budget,
-and the loss dice + cross-entropy. Class maps are the likeliest classes of the test images. The
-third data set is the scene of ``tilesegm demo`` with its training, scored on the eastern half.
+and the loss dice + cross-entropy; nuclei are those that ``benchmarks.loss_study prepare`` makes.
+Class maps are the likeliest classes of the test images. The third data set is the scene of
+``tilesegm demo`` with its training, scored on the eastern half.
 
 An edge between two neighbouring pixels of other classes is a border edge. It belongs to a tooth
 when one of the two pixels lies alone between two equal ones, as the pixels of a comb do.
@@ -27,15 +28,18 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.windows import Window as RasterWindow
 
-from tilesegm import segment, train
+from tilesegm import Options, SegmentedImage, segment, segment_many, train
+from tilesegm.data.find import find_scenes
+from tilesegm.data.open_scenes import open_scenes
 from tilesegm.demo.classes import CLASSES
 from tilesegm.demo.run import DEMO_TILING, demo_settings
 from tilesegm.demo.scene import RenderedScene, render_scene
+from tilesegm.grid.window import Window
 from tilesegm.metrics.confusion import Scores, count_confusion
 
-from .loss_study.protocol import SEEDS, make_config
-from .loss_study.run import Shown, Study
+from .loss_study.study import study_config
 
+SEEDS = (0, 1, 2)
 WAYS = ("transpose", "nearest", "bilinear")
 DEMO_SIZE, DEMO_STEPS = 5120, 240
 """As ``tilesegm demo`` without options."""
@@ -73,23 +77,43 @@ def count_edges(classes: NDArray[np.uint8]) -> tuple[int, int]:
     return border, teeth
 
 
-def train_once(study: Study, way: str, seed: int) -> Row:
+def train_once(data: str, root: Path, way: str, seed: int) -> Row:
     """Train with one way of upsampling, and score the maps of the test images."""
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
-        config = make_config(study.name, "dice_ce", seed, Path(folder) / "run")
-        config = replace(config, model=replace(config.model, upsampling=way))
-        _, tests = study.train_and_show(config)
-    maps = [shown.probabilities.argmax(0).astype(np.uint8) for shown in tests]
+        config = study_config(
+            data,
+            root,
+            (
+                f"output={folder}/run",
+                f"seed={seed}",
+                'loss.terms=[{"name": "dice_ce"}]',
+                f"model.upsampling={way}",
+            ),
+        )
+        bundle = train(config).bundle
+        tests = [each for each in find_scenes(config.data, Path()) if each.role == "test"]
+        with open_scenes(tests, config.data) as scenes:
+            seen = [
+                scenes.read(number, Window(0, 0, info.height, info.width))
+                for number, info in enumerate(scenes.infos)
+            ]
+        options = Options(decision="argmax")
+        items = segment_many([patch.pixels for patch in seen], bundle, options=options)
+    maps = [item.result.classes for item in items if isinstance(item.result, SegmentedImage)]
     edges = np.array([count_edges(classes) for classes in maps]).sum(0)
-    scores = Scores(sum(_confusion(*pair) for pair in zip(tests, maps, strict=True)))
+    classes = len(config.data.labels.classes)
+    counts = [
+        count_confusion(patch.labels, found, classes)
+        for patch, found in zip(seen, maps, strict=True)
+    ]
     return Row(
-        study.name,
+        data,
         way,
         seed,
         border_edges=int(edges[0]),
         tooth_edges=int(edges[1]),
-        mean_iou=100 * scores.mean_iou,
+        mean_iou=100 * Scores(sum(counts[1:], counts[0])).mean_iou,
         processor=time.process_time() - began,
     )
 
@@ -119,10 +143,6 @@ def train_demo(scene: RenderedScene, way: str, seed: int) -> Row:
     )
 
 
-def _confusion(shown: Shown, classes: NDArray[np.uint8]) -> NDArray[np.int64]:
-    return count_confusion(shown.labels, classes, len(shown.probabilities))
-
-
 def run(data: Path, out: Path, only: str) -> None:
     """Train what the file lacks, a row per run."""
     rows = read(out)
@@ -149,7 +169,7 @@ def run(data: Path, out: Path, only: str) -> None:
 def _trainer(name: str, data: Path, cache: Path) -> Callable[[str, int], Row]:
     if name == "demo":
         return partial(train_demo, render_scene(cache / "demo", size=DEMO_SIZE))
-    return partial(train_once, Study(name, data, cache))
+    return partial(train_once, name, data)
 
 
 def read(out: Path) -> list[Row]:

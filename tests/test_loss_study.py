@@ -1,34 +1,63 @@
-"""The study of losses: what is frozen, what is counted, and what a difference is worth."""
+"""The study of losses: its settings, what is counted, and what a difference is worth."""
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks.loss_study.protocol import DATASETS, LOSSES, cases, make_config
-from benchmarks.loss_study.replay import replay
-from benchmarks.loss_study.rows import add_rows, read_images, read_runs
-from benchmarks.loss_study.run import ImageRow, RunRow, Study
+from benchmarks.loss_study.budgets import print_overview
+from benchmarks.loss_study.prepare import stretch
+from benchmarks.loss_study.replay import print_replays, replay
+from benchmarks.loss_study.rows import ImageRow, RunRow, add_rows, read_images, read_runs
+from benchmarks.loss_study.study import DATASETS, LOSSES, study_config
 from benchmarks.loss_study.tables import gain
+from benchmarks.strategies import CASES
+from tilesegm.advice.study import STUDIED
 from tilesegm.data.find import find_scenes
-from tilesegm.training.objective import make_loss, make_rule
-from tilesegm.training.settings.settings_file import load_config, load_document
+from tilesegm.training.checked_config import check_losses
+from tilesegm.training.objective import make_loss
+from tilesegm.training.settings.settings_file import load_document
 
-SETTINGS = Path(__file__).parents[1] / "benchmarks" / "loss_study" / "settings"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "loss_study" / "results"
+SETTINGS = ROOT / "benchmarks" / "loss_study" / "settings"
 
 
 def _images(loss: str, seed: int, *scores: float) -> list[ImageRow]:
     return [
-        ImageRow("drive", loss, seed, str(number), score, 2 * score)
+        ImageRow(
+            data="drive",
+            loss=loss,
+            seed=seed,
+            image=str(number),
+            mean_iou=score,
+            boundary_iou=2 * score,
+        )
         for number, score in enumerate(scores)
     ]
 
 
 def _run(loss: str, seed: int) -> RunRow:
-    return RunRow("drive", loss, seed, 0.5, 70, 90, 70, 80, 40, 75, float("inf"), 60, 1.25, 30)
+    return RunRow(
+        data="drive",
+        loss=loss,
+        seed=seed,
+        threshold=0.5,
+        validation=70,
+        accuracy=90,
+        mean_iou=70,
+        mean_dice=80,
+        boundary_iou=40,
+        boundary_f1=75,
+        hausdorff95=float("inf"),
+        cldice=60,
+        calibration_error=1.25,
+        processor=30,
+    )
 
 
 def test_a_gain_is_taken_within_pairs_of_seed_and_image() -> None:
@@ -64,38 +93,56 @@ def test_rows_come_back_and_the_later_of_two_counts(tmp_path: Path) -> None:
     assert {row.mean_iou for row in read_images(tmp_path)} == {3, 4, 5, 6}
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_loss_can_be_made(loss: str, tmp_path: Path) -> None:
-    settings = make_config("drive", loss, 0, tmp_path).loss
-    assert make_loss(settings).terms
-    assert (make_rule(settings) is None) == (settings.weighting is None)
+def test_rows_are_added_to_a_table_that_knows_no_steps(tmp_path: Path) -> None:
+    for name in ("runs.csv", "images.csv"):
+        shutil.copy(RESULTS / name, tmp_path)
+    before = len(read_runs(tmp_path))
+    add_rows(tmp_path, _run("ce", 7), _images("ce", 7, 1, 2))
+    assert read_runs(tmp_path)[before:] == [_run("ce", 7)]
+    assert read_images(tmp_path)[-2:] == _images("ce", 7, 1, 2)
 
 
-def test_the_losses_of_the_runner_are_those_of_the_study() -> None:
+def test_the_losses_of_the_runner_are_those_that_the_advice_knows() -> None:
     values = load_document(SETTINGS / "losses.yaml").values
-    for name, block in values.items():
-        known = LOSSES[name]
-        assert tuple(block["terms"]) == known.terms, name
-        assert block.get("weighting") == known.weighting, name
-        assert block.get("class_weights", "none") == known.class_weights, name
+    assert values == STUDIED
     # Deep supervision is a setting of the network: --vary model.deep_supervision=false,true.
-    assert LOSSES.keys() - values.keys() == {"deep_ce"}
+    assert {*LOSSES} - values.keys() == {"deep_ce"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_settings_of_every_strategy_can_be_used(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    assert case.plain is None or CASES[case.plain].plain is None
+    config = study_config(case.data, tmp_path, case.changes)
+    check_losses(config)
+    assert make_loss(config.loss).terms
 
 
 @pytest.mark.parametrize("data", DATASETS)
-def test_the_settings_of_the_runner_are_those_of_the_study(
-    data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATA", str(tmp_path))
-    found = load_config(SETTINGS / f"{data}.yaml")
-    known = make_config(data, "ce", 0, tmp_path)
-    for section in ("sampling", "augmentation", "model", "optimizer", "schedule", "device"):
+def test_all_settings_of_the_study_are_alike(data: str, tmp_path: Path) -> None:
+    found, known = (study_config(each, tmp_path) for each in (data, "drive"))
+    for section in ("sampling", "augmentation", "model", "optimizer", "schedule", "validation"):
         assert getattr(found, section) == getattr(known, section), section
-    assert found.data.labels == known.data.labels
-    if data != "dsb2018":  # its images are prepared
-        expected = [str(tmp_path / scene.images[0]) for scene in known.data.scenes]
-        assert [scene.images[0] for scene in found.data.scenes] == expected
-    assert [scene.role for scene in found.data.scenes] == [s.role for s in known.data.scenes]
+    assert found.schedule.epochs * found.schedule.steps == 400
+
+
+def test_a_stretched_image_has_bright_objects() -> None:
+    dark = np.full((20, 20, 3), 200, np.uint8)
+    dark[5:10, 5:10] = 190
+    found = stretch(dark)
+    assert set(found[5:10, 5:10].ravel()) == {255}
+    assert found.sum() == 25 * 255
+
+
+def test_pages_show_the_tables_of_the_recorded_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    def printed() -> list[str]:
+        return [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+
+    pages = [(ROOT / "docs" / name).read_text() for name in ("losses/study.md", "comparison.md")]
+    print_overview(RESULTS / "two_budgets")
+    assert [line for line in printed() if line not in pages[0]] == []
+    print_replays(RESULTS / "two_budgets")
+    assert [line for line in printed()[:-6] if line not in pages[1]] == []
 
 
 def test_a_replay_counts_steps_and_points() -> None:
@@ -114,26 +161,8 @@ def test_a_replay_counts_steps_and_points() -> None:
     assert found.behind == 1.5
 
 
-@pytest.mark.parametrize("data", DATASETS)
+@pytest.mark.parametrize("data", ["drive", "isbi2012", "dubai"])
 def test_every_image_has_one_role(data: str, shared_data: Path) -> None:
-    files = find_scenes(DATASETS[data].data, shared_data)
+    files = find_scenes(study_config(data, shared_data).data, Path())
     assert set(Counter(each.name for each in files).values()) == {1}
     assert {each.role for each in files} == {"train", "validation", "test"}
-
-
-def test_centre_lines_are_for_thin_things() -> None:
-    assert "dice_ce_cldice" in cases("drive")
-    assert "dice_ce_cldice" not in cases("dubai")
-
-
-@pytest.mark.slow
-def test_a_run_is_scored_and_repeats(shared_data: Path, tmp_path: Path) -> None:
-    study = Study("isbi2012", shared_data, tmp_path)
-    row, images = study.run("ce", 1)
-    again, _ = study.run("ce", 1)
-    study.close()
-    assert len(images) == 8
-    assert row.mean_iou == again.mean_iou
-    # Thresholded cross-entropy finds membranes far better than a constant map, which has 39.
-    assert row.mean_iou > 60
-    assert np.isfinite(row.hausdorff95)

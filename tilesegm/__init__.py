@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tilesegm.cluster.cluster import Cluster
 from tilesegm.data.settings import (
     AugmentationSettings,
     BorderWeightSettings,
@@ -15,6 +16,7 @@ from tilesegm.data.settings import (
 )
 from tilesegm.errors import TilesegmError
 from tilesegm.events import (
+    ClusterJoined,
     EpochEnded,
     Noted,
     PixelsDone,
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from tilesegm.evaluation.evaluate import EvaluationOptions, evaluate, evaluate_many
     from tilesegm.evaluation.inputs import MapPair
     from tilesegm.evaluation.pairing import pair_folders
+    from tilesegm.lazy.segment import segment_lazy
     from tilesegm.metrics.bootstrap import Difference, compare
     from tilesegm.metrics.evaluation import Evaluation
     from tilesegm.training.own_loop import build, dataset, save_model
@@ -68,6 +71,8 @@ __all__ = [
     "BatchItem",
     "BorderWeightSettings",
     "ClassSettings",
+    "Cluster",
+    "ClusterJoined",
     "DataSettings",
     "DeviceSettings",
     "Difference",
@@ -120,18 +125,20 @@ __all__ = [
     "plan",
     "save_model",
     "segment",
+    "segment_lazy",
     "segment_many",
     "train",
     "verify",
 ]
 
-# Imported when first used: they bring SciPy, or Keras, which segmenting by a function never needs.
+# Imported when first used: they bring SciPy, dask, or Keras, which a function as model never needs.
 _LATER = {
     **dict.fromkeys(("EvaluationOptions", "evaluate", "evaluate_many"), "evaluation.evaluate"),
     **dict.fromkeys(("Difference", "compare"), "metrics.bootstrap"),
     "Evaluation": "metrics.evaluation",
     "MapPair": "evaluation.inputs",
     "pair_folders": "evaluation.pairing",
+    "segment_lazy": "lazy.segment",
     **dict.fromkeys(("build", "dataset", "save_model"), "training.own_loop"),
     "train": "training.run",
 }

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tilesegm.errors import OutputError
-from tilesegm.ownership import carries, free_name
+from tilesegm.ownership import carries, check_local, free_name
 
 __all__ = [
     "check_file",
@@ -74,6 +74,7 @@ def check_file(path: Path) -> None:
     Raises:
         OutputError: it is a folder, or its folder cannot be made or written.
     """
+    check_local(path)
     if path.is_dir():
         raise OutputError(f"cannot write {path}: it is a folder; give the name of a file")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -113,6 +114,7 @@ def replacing(path: Path, mark: bytes | None = None) -> Iterator[Path]:
         OutputError: the draft cannot be written or put in place; or there is a file without the
             mark, and what was made is kept under a name that the message tells.
     """
+    check_local(path)
     # A name that nobody can foresee: no link can wait there, and no two runs share a draft.
     draft = draft_of(path, str(secrets.randbelow(10**18)))
     with output_errors(path):
@@ -166,6 +168,7 @@ def make_folder(path: Path) -> None:
     Raises:
         OSError: it cannot be made, or is a file.
     """
+    check_local(path)
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in reversed(missing):

@@ -10,7 +10,16 @@ from urllib.request import url2pathname
 
 from tilesegm.errors import OutputError, SettingsError
 
-__all__ = ["carries", "check_apart", "check_place", "check_unread", "free_name", "state_of"]
+__all__ = [
+    "carries",
+    "check_apart",
+    "check_local",
+    "check_place",
+    "check_unread",
+    "free_name",
+    "place_key",
+    "state_of",
+]
 
 _ENDS = 8192
 """Bytes at the start and at the end of a file that are searched for a mark."""
@@ -30,6 +39,21 @@ def carries(path: Path, mark: bytes) -> bool:
         return False
 
 
+def check_local(place: str | os.PathLike[str]) -> None:
+    """Refuse an address where a result can only be written to a disk.
+
+    Raises:
+        OutputError: it is one; a path made of it would be a folder called ``s3:``.
+    """
+    scheme, colon, rest = os.fspath(place).partition(":/")
+    if colon and len(scheme) > 1 and scheme.isalnum():
+        raise OutputError(
+            f"cannot write to {scheme}://{rest.lstrip('/')}: only class maps of `tilesegm predict` "
+            "go to a store, one at a time, to s3://BUCKET/NAME.tif or .zarr; give such an address "
+            "or a path on disk"
+        )
+
+
 def check_place(path: Path, mark: bytes | None = None, *, folder: bool = False) -> None:
     """Refuse a place for an output where something stands that must stay.
 
@@ -41,6 +65,7 @@ def check_place(path: Path, mark: bytes | None = None, *, folder: bool = False) 
     Raises:
         OutputError: there is a link, something of another kind, or a file without the mark.
     """
+    check_local(path)
     if path.is_symlink():
         raise OutputError(
             f"output {path} is a link to {os.readlink(path)}, and links are not followed; give "
@@ -110,12 +135,8 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
         SettingsError: two of them do; upper and lower case count where the file system tells them.
     """
     taken: dict[Path, tuple[str, Path]] = {}
-    told: dict[Path, bool] = {}
     for name, path in outputs:
-        real = _real(path)
-        if real.parent not in told:
-            told[real.parent] = _tells_case(real.parent)
-        key = real if told[real.parent] else real.with_name(real.name.casefold())
+        key = place_key(path)
         if key in taken:
             other, there = taken[key]
             raise SettingsError(
@@ -124,6 +145,12 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
                 + "; rename one or use two folders"
             )
         taken[key] = name, path
+
+
+def place_key(path: Path) -> Path:
+    """Return what two paths of files, which may not exist yet, share if they are one file."""
+    real = _real(path)
+    return real if _tells_case(real.parent) else real.with_name(real.name.casefold())
 
 
 def _tells_case(folder: Path) -> bool:

@@ -3,11 +3,11 @@ r"""What each loss does to a segmentation: recorded runs, and settings to make m
     DATA=FOLDER tilesegm compare benchmarks/loss_study/settings/drive.yaml \
         --vary loss=@benchmarks/loss_study/settings/losses.yaml --seeds 3 --thin 1 --no-drop
     python -m benchmarks.loss_study prepare DATA
-    python -m benchmarks.loss_study show FOLDER [--plots FOLDER --root DATA]
+    python -m benchmarks.loss_study show FOLDER [--plots FOLDER]
     python -m benchmarks.loss_study replay FOLDER
 
 ``prepare`` writes the grey images that the settings of dsb2018 read. ``show`` prints the tables of
-recorded runs, and draws plots with `matplotlib`. ``replay`` says what dropping losses early would
+recorded runs, and draws one with `matplotlib`. ``replay`` says what dropping losses early would
 have saved in them.
 """
 
@@ -29,10 +29,9 @@ def main() -> None:
     again = commands.add_parser("replay", help="drop losses early in recorded runs")
     again.add_argument("folder", type=Path, help="holds runs.csv and looks.csv")
     again.set_defaults(command=_replay)
-    show = commands.add_parser("show", help="print tables and draw plots")
+    show = commands.add_parser("show", help="print tables and draw a plot")
     show.add_argument("folder", type=Path)
-    show.add_argument("--plots", type=Path, help="folder for plots")
-    show.add_argument("--root", type=Path, help="folder of all data sets; for pictures of borders")
+    show.add_argument("--plots", type=Path, help="folder for the plot")
     show.set_defaults(command=_show)
     chosen = parser.parse_args()
     chosen.command(chosen)
@@ -60,14 +59,10 @@ def _show(chosen: argparse.Namespace) -> None:
     print_tables(chosen.folder)
     if chosen.plots is None:
         return
-    from .pictures import draw_borders, draw_gains
+    from .pictures import draw_gains
 
     chosen.plots.mkdir(parents=True, exist_ok=True)
     draw_gains(chosen.folder, chosen.plots / "loss_study_gains.png")
-    for data in ("drive", "isbi2012", "dsb2018") if chosen.root else ():
-        if (chosen.folder / f"{data}-ce.npz").exists():
-            target = chosen.plots / f"loss_study_{data}.png"
-            draw_borders(chosen.folder, chosen.root, data, target)
 
 
 if __name__ == "__main__":

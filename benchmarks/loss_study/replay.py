@@ -79,7 +79,10 @@ def replay(curves: Curves, tests: Mapping[str, float]) -> Replay:
 def print_replays(folder: Path) -> None:
     """Print a line a data set and length, and how choices of the short runs do in long ones."""
     found = read_curves(folder)
-    print("| data | steps | losses x seeds | made | chosen | best | best dropped | points behind |")
+    print(
+        "| data | steps | losses x seeds | steps made | chosen | best of all runs | "
+        "best dropped | points behind |"
+    )
     print("| --- | ---: | --- | ---: | --- | --- | --- | ---: |")
     chosen = {}
     for (data, steps), (curves, tests) in found.items():
@@ -87,8 +90,9 @@ def print_replays(folder: Path) -> None:
         chosen[data, steps] = one
         seeds = len(next(iter(curves.values())))
         print(
-            f"| {data} | {steps} | {len(curves)} x {seeds} | {one.share:.0%} | `{one.chosen}` | "
-            f"`{one.best}` | {'yes' if one.dropped_best else 'no'} | {one.behind:.2f} |"
+            f"| {data} | {steps} | {len(curves)} x {seeds} | {100 * one.share:.0f} % | "
+            f"`{one.chosen}` | `{one.best}` | {'yes' if one.dropped_best else 'no'} | "
+            f"{one.behind:.2f} |"
         )
     print("\n| data | chosen in short runs | steps of the long study | points behind there |")
     print("| --- | --- | ---: | ---: |")
@@ -96,7 +100,9 @@ def print_replays(folder: Path) -> None:
         short, long = (end(steps for name, steps in found if name == data) for end in (min, max))
         one, tests = chosen[data, short], found[data, long][1]
         behind = max(tests.values()) - tests[one.chosen]
-        print(f"| {data} | `{one.chosen}` | {one.share * short / long:.0%} | {behind:.2f} |")
+        print(
+            f"| {data} | `{one.chosen}` | {100 * one.share * short / long:.0f} % | {behind:.2f} |"
+        )
 
 
 def _lines(path: Path) -> list[dict[str, str]]:

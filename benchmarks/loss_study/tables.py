@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .protocol import LOSSES
-from .rows import read_images, read_runs
-from .run import ImageRow, RunRow
+from .rows import ImageRow, RunRow, read_images, read_runs
+from .study import LOSSES
 
 __all__ = ["Gain", "gain", "print_tables"]
 
@@ -59,10 +58,11 @@ def gain(images: Sequence[ImageRow], data: Sequence[str], loss: str, metric: str
             return None
         means.append(float(np.nanmean(pairs)))
         seeds, count = pairs.shape
+        average = np.nanmean if np.isnan(pairs).any() else np.mean  # five times as fast
         drawn = np.empty(_DRAWS)
         for number in range(_DRAWS):
             chosen = pairs[random.integers(seeds, size=seeds)]
-            drawn[number] = np.nanmean(chosen[:, random.integers(count, size=count)])
+            drawn[number] = average(chosen[:, random.integers(count, size=count)])
         draws.append(drawn)
     low, high = np.quantile(np.mean(draws, axis=0), [0.025, 0.975])
     return Gain(float(np.mean(means)), float(low), float(high))

@@ -25,7 +25,9 @@ DIFFER = {
     "labels": "files to learn from; settings that say how to read them",
     "image": "an image to look at; one in place of what a result names",
     "model": "a network to use; one in place of what a result names",
+    "skip": "what shows nothing in an image; classes of a map",
     "size": "of an image that is made; of a picture of a map",
+    "workers": "processes that compute regions; threads that count",
     "folder": "of the demo, always kept; of a benchmark, kept if it is given",
 }
 """Options whose meaning differs between commands, and what they mean."""
@@ -34,14 +36,29 @@ DIFFER = {
 OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
+    "batch": ("predict",),
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),
+    "segmentation/result_grid": ("predict", "plan"),
     **{f"segmentation/{name}": ("verify",) for name in ("verify", "recompute", "recipe")},
-    **{f"segmentation/{name}": ("predict",) for name in ("inputs", "segment")},
+    "cluster": ("predict",),
+    **{
+        f"segmentation/{name}": ("predict",)
+        for name in (
+            "inputs",
+            "segment",
+            "batch",
+            "recorded",
+            "update",
+            "store_target",
+            "background",
+        )
+    },
     "model": ("predict", "plan", "audit"),
     "sink": ("predict",),
     "source": ("predict",),
     "source/hidden": ("info", "predict"),
+    "source/margin_share": ("predict",),
     "evaluation": ("evaluate",),
     "products": ("polygonize",),
     "products/class_map": ("clean", "polygonize", "areas"),
@@ -60,7 +77,7 @@ RAISED_IN = {
     "advice": ("losses advise",),
     "advice/described": ("train run",),
     "cli/main": ("",),
-    "cli/option_groups": ("predict", "plan", "audit"),
+    **{f"cli/{name}": ("predict", "plan", "audit") for name in ("option_groups", "models")},
     "cli/train": tuple(name for name in COMMANDS if name.startswith("train ")),
     "comparison": ("compare", "losses compare"),
     "cli/compare": ("compare", "losses compare"),

@@ -92,7 +92,7 @@ def test_a_change_that_is_wrong(cli: Cli, folder: Path) -> None:
 def test_an_unknown_loss_names_its_line(cli: Cli, folder: Path) -> None:
     (folder / "run.yaml").write_text(START + "loss:\n  terms:\n    - {name: focl}\n")
     said = cli("train", folder / "run.yaml")
-    refused(said, "run.yaml:15: loss.terms[0]: there is no loss 'focl'; did you mean 'Focal'?")
+    refused(said, "run.yaml:15: loss.terms[0]: there is no loss 'focl'; did you mean 'focal'?")
 
 
 def test_an_image_without_labels(cli: Cli, folder: Path) -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from tilesegm.cli.values import (
     parse_augment,
-    parse_bands,
     parse_bytes,
     parse_normalisation,
     parse_overlap,
 )
 from tilesegm.errors import SettingsError
+from tilesegm.source.words import parse_bands
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,7 @@ def test_a_comparison_from_settings_to_the_best_ones(cli: Cli, config: Path) -> 
     # On a terminal no word of the table is cut, and what was dropped is said with the answer.
     shown = cli("compare", config, "--vary", LOSSES, "--seeds", 1)
     assert "…" not in shown.out
+    assert all(re.search(rf"^\W*{name}\W", shown.out, re.M) for name in told["variants"])
     assert f"{dropped['variant']} stopped after epoch 1, behind others; --no-drop" in shown.out
     assert "more seeds (--seeds) tell" in shown.out
 
@@ -235,10 +236,14 @@ def test_a_folder_of_others_and_a_file_in_the_way_are_left(cli: Cli, config: Pat
     mine = config.with_name("city-comparison")
     mine.mkdir()
     (mine / "letter.txt").write_text("mine")
-    refused(cli("compare", config, "--vary", LOSSES), "holds no comparison", code=3)
+    for words in ((), ("--dry-run",), ("--budget", "1h")):
+        said = cli("compare", config, "--vary", LOSSES, *words)
+        refused(said, "holds no comparison", code=3)
+        assert [path.name for path in mine.iterdir()] == ["letter.txt"]
     config.with_name("city.best.yaml").write_text("mine: 1\n")
     said = cli("compare", config, "--vary", LOSSES, "-o", config.with_name("other"))
     refused(said, "city.best.yaml exists and is not of tilesegm", code=3)
+    assert not config.with_name("other").exists()
     assert config.with_name("city.best.yaml").read_text() == "mine: 1\n"
 
 
@@ -303,3 +308,32 @@ def test_steps_follow_from_a_budget_and_what_is_dropped(config: Path) -> None:
     assert make(None).rungs == (1, 3)
     assert fit_steps(make, Cost(step=0.5, start=2), 100) == 33
     assert Cost(step=0.5, start=2).seconds(make(33)) == 97
+
+    # Test pixels are scored at the end of the two runs that are not dropped, for each seed.
+    assert Cost(step=0.5, start=2, test=3).seconds(make(33)) == 97 + 4 * 3
+    assert fit_steps(make, Cost(step=0.5, start=2, test=3), 112) == 33
+
+
+@pytest.mark.slow
+def test_a_budget_is_kept_about_and_the_same_steps_go_on_with_more(cli: Cli, config: Path) -> None:
+    folder = config.with_name("city-comparison")
+    words = ("compare", config, "--vary", LOSSES, "--seeds", 1, "--quiet")
+    ended = cli(*words, "--budget", "60s")
+    assert (ended.code, ended.err) == (0, "")
+    # From the claim of the folder, when all is timed, to the page. Other programs may take part of
+    # the machine in between, and a whole epoch is the least that steps can change by.
+    seconds = (folder / "report.html").stat().st_mtime - (
+        folder / "comparison.json"
+    ).stat().st_mtime
+    assert 20 < seconds < 180
+    steps = json.loads((folder / "comparison.json").read_text())["options"]["steps"]
+    assert steps > 9  # as many as the settings have would take seconds
+    looks = sorted((folder / "looks").glob("*.npz"), key=lambda path: path.stat().st_mtime)
+    assert [path.stem[-5:] for path in looks] == ["00001"] * 3 + ["00003"] * 2
+
+    for path in (*looks[3:], folder / "report.html", folder / "rows.csv"):
+        path.unlink()
+    more = cli(*words[:-1], "--budget", "1h")
+    assert more.code == 0
+    assert f"goes on with {steps:,} updates a run, which follow from the budget" in more.err
+    assert {row["steps"] for row in rows_of(folder) if row["state"] == "finished"} == {str(steps)}

@@ -28,6 +28,29 @@ def test_losses_are_named_alone_and_added() -> None:
     assert two.changes == ('loss={"terms": [{"name": "cross_entropy"}, {"name": "lovasz"}]}',)
 
 
+def test_a_loss_block_is_named_by_its_terms() -> None:
+    blocks = (
+        "{terms: [{name: tversky, alpha: 0.3}, {name: cross_entropy}]}",
+        "{terms: [{name: cross_entropy}], class_weights: median}",
+        "{terms: [{name: dice}, {name: boundary}], weighting: {name: later}}",
+    )
+    assert [variant.name for variant in make_variants([f"loss={','.join(blocks)}"])] == [
+        "tversky(alpha=0.3)+cross_entropy",
+        "cross_entropy, class_weights median",
+        "dice+boundary, weighting later",
+    ]
+
+
+def test_names_are_cut_only_where_they_stay_different() -> None:
+    long = "[{name: cross_entropy, label_smoothing: 0.%s}]"
+    one, two = make_variants([f"loss.terms={long % 1},{long % 2}"])
+    assert one.name.endswith("label_smoothing: 0.1}]")
+    assert two.name.endswith("label_smoothing: 0.2}]")
+    cut, short = make_variants([f"loss.terms={long % 1},[{{name: dice}}]"])
+    assert cut.name == "terms=[{name: cross_entropy, label_smoothing:…"
+    assert short.name == "terms=[{name: dice}]"
+
+
 def test_commas_inside_brackets_belong_to_a_value() -> None:
     first, second = make_variants(
         ["loss.terms=[{name: tversky, alpha: 0.3, beta: 0.7}],[{name: dice}]"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.data.label_parts import classes, image_info, write_polygons
@@ -109,7 +109,16 @@ triangle = st.lists(st.tuples(coordinate, coordinate), min_size=3, max_size=5, u
     col=st.integers(0, 29),
     size=st.tuples(st.integers(1, 30), st.integers(1, 30)),
     all_touched=st.booleans(),
-    far=st.sampled_from([0, 100_000]),
+    far=st.sampled_from([0, 500, 100_000]),  # blocks that are drawn at once end at 512
+)
+# Its edge passes exactly through corners of pixels.
+@example(
+    rings=[[(12.0, 17.0), (1.0, 5.0), (27.0, 26.0)]],
+    row=20,
+    col=7,
+    size=(10, 15),
+    all_touched=True,
+    far=0,
 )
 def test_any_window_shows_its_part_of_the_whole(
     rings: list[list[tuple[float, float]]],

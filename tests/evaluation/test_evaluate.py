@@ -11,6 +11,7 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
+import tilesegm as ts
 from tests.metrics.maps import assert_equal, random_maps
 from tilesegm.errors import InputError, SettingsError, SourceError
 from tilesegm.evaluation import evaluate as module
@@ -302,3 +303,17 @@ def test_more_pixels_than_32_bits_can_count() -> None:
     found = evaluate(predicted, truth, options=options)
     assert size * size > 2**31
     assert found.total.confusion.tolist() == [[0, 0, 0], [10 * size, size * (size - 10), 0]]
+
+
+def test_a_confidence_that_is_no_probability_is_told(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).random((60, 70, 2))
+    truth = (image[..., 1] > 0.5).astype(np.uint8)
+
+    def notes(kind: str) -> str:
+        options = ts.Options(confidence=kind, network_outputs="logits")
+        done = ts.segment(image, lambda pixels: pixels, tmp_path / f"{kind}.tif", options=options)
+        confidence = dict(done.extras)["confidence"]
+        return " ".join(evaluate(done.output, truth, confidence=confidence).notes)
+
+    assert "margin_confidence.tif is of the kind margin" in notes("margin")
+    assert "of the kind" not in notes("top")

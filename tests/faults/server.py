@@ -159,7 +159,7 @@ class _Handler(RangeHandler):
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    sent = 0
+    sent = requests = 0
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing about clients that leave."""

@@ -95,5 +95,5 @@ def test_command_prints_a_table_and_json() -> None:
 
 
 def test_unknown_names_reach_the_user() -> None:
-    with pytest.raises(InputError, match="did you mean 'Dice'"):
+    with pytest.raises(InputError, match="did you mean 'dice'"):
         audit_losses(["dyce"])

@@ -117,7 +117,11 @@ class Broken(SegmentationLoss):
             "counting": lambda: keras.ops.mean(pixels),
             "sound": lambda: sound,
             "failing": lambda: sound + batch.surprise,
+            "unfinished": self._unfinished,
         }[self.name]()
+
+    def _unfinished(self) -> Any:
+        raise NotImplementedError
 
 
 class Forgetful(CrossEntropy):
@@ -136,6 +140,7 @@ class Forgetful(CrossEntropy):
         ("absent", "it is not finite where a class is absent"),
         ("counting", "it changes with the number of ignored pixels"),
         ("failing", "it fails with AttributeError"),
+        ("unfinished", "it fails with NotImplementedError: test_own.py line "),
     ],
 )
 def test_the_clause_that_breaks_is_named(defect: str, clause: str) -> None:

@@ -17,6 +17,7 @@ from keras import layers
 from tests.model.networks import conv_net, pointwise, wrap
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ModelError, OutputError, SettingsError
+from tilesegm.grid.resolution import Resolution
 from tilesegm.model.bundle import BundleInfo, read_bundle, save_bundle
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.open import open_model, read_spec
@@ -52,6 +53,21 @@ def test_a_bundle_that_names_an_ignored_label_still_opens(bundle: Path) -> None:
     assert card["ignore"] is None
     (bundle / "bundle.json").write_text(json.dumps(card | {"ignore": 255}), "utf-8")
     assert read_bundle(bundle).info == _INFO
+
+
+def test_the_resolution_is_told_where_it_is_known(tmp_path: Path, bundle: Path) -> None:
+    assert "resolution" not in json.loads((bundle / "bundle.json").read_text("utf-8"))
+    assert read_bundle(bundle).spec.resolution is None
+    info = replace(_INFO, resolution=Resolution(0.5e-6, 0.25e-6))
+    told = save_bundle(tmp_path / "told", conv_net(3, 3), info)
+    assert read_bundle(told).info == info
+    assert str(open_model(told).spec.resolution) == "0.5 x 0.25 µm"
+    card = json.loads((told / "bundle.json").read_text("utf-8"))
+    for garbled in ({"down": 0, "across": 1.0}, {"down": 1.0}, "1m", {"down": "1", "across": 1}):
+        text = json.dumps(card | {"resolution": garbled})
+        (told / "bundle.json").write_text(text, "utf-8")
+        with pytest.raises(ModelError, match="resolution"):
+            read_bundle(told)
 
 
 def test_reading_needs_no_keras(bundle: Path) -> None:

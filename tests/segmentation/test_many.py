@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import dask.array as da
@@ -104,13 +105,30 @@ def test_finished_images_are_not_computed_again(tmp_path: Path) -> None:
     assert file_state(tmp_path / "maps" / "1_classes.tif") == before
 
 
-def test_images_that_would_share_an_output_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
+def test_an_image_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     (path,) = images(tmp_path, 1)
-    (twin,) = images(tmp_path / "a", 1)
     with pytest.raises(SettingsError, match="would both be written"):
-        ts.segment_many([path, twin], brightest, tmp_path / "maps")
+        ts.segment_many([path, path], brightest, tmp_path / "maps")
     assert not (tmp_path / "maps").exists()
+
+
+def test_images_of_one_name_get_outputs_of_their_own(tmp_path: Path) -> None:
+    for n, folder in enumerate(("east", "west")):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / "a.tif", blobs(60, 50, seed=n), **GEO)
+    paths = [tmp_path / folder / "a.tif" for folder in ("east", "west")]
+    ts.segment_many(paths[:1], brightest, tmp_path / "first")
+    ts.segment_many(paths, brightest, tmp_path / "maps")
+    for n, folder in enumerate(("east", "west")):
+        found = read(tmp_path / "maps" / f"{folder}_a_classes.tif")
+        np.testing.assert_array_equal(found, blobs(60, 50, seed=n).argmax(axis=2))
+    # What an earlier run named stays, whatever comes to it.
+    items = ts.segment_many(paths, brightest, tmp_path / "first")
+    assert [item.result and item.result.output.name for item in items] == [
+        "a_classes.tif",
+        "west_a_classes.tif",
+    ]
+    assert [item.reason for item in items] == ["finished before", "new"]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
@@ -123,9 +141,24 @@ def test_outputs_of_urls_are_named_by_their_path(tmp_path: Path) -> None:
     (item,) = ts.segment_many([url], brightest, tmp_path / "maps")
     assert item.error is not None
     assert item.image == url
-    with pytest.raises(SettingsError, match=r"scene_classes\.tif"):
-        ts.segment_many([url, tmp_path / "scene.png"], brightest, tmp_path / "maps")
+    first, second = ts.segment_many([url, tmp_path / "scene.png"], brightest, tmp_path / "maps")
+    assert (first.error is None, second.error is None) == (False, False)
+    lines = (tmp_path / "maps" / "manifest.jsonl").read_text().splitlines()
+    assert [json.loads(line)["output"] for line in lines] == [
+        "scene_classes.tif",
+        f"{tmp_path.name}_scene_classes.tif",
+    ]
+    assert "token=1" not in "".join(lines)
 
 
 def test_no_images_give_no_results(tmp_path: Path) -> None:
     assert ts.segment_many([], brightest, tmp_path / "maps") == []
+
+
+def test_an_area_may_be_an_array(tmp_path: Path) -> None:
+    area = np.zeros((60, 50), np.uint8)
+    area[:20] = 1
+    paths = images(tmp_path, 1, 2)
+    items = ts.segment_many(paths, brightest, tmp_path / "maps", options=ts.Options(area=area))
+    assert [item.error for item in items] == [None, None]
+    assert (read(tmp_path / "maps" / "2_classes.tif")[20:] == 255).all()

@@ -24,17 +24,19 @@ class RangeHandler(SimpleHTTPRequestHandler):
         self._answer(with_body=True)
 
     def _answer(self, with_body: bool) -> None:
+        self.server.requests += 1  # type: ignore[attr-defined]
         path = Path(self.translate_path(self.path))
         if not path.is_file():
             self.send_error(404)
             return
         data = path.read_bytes()
         size = len(data)
-        wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
         self.send_response(206 if wanted else 200)
         if wanted:
-            first = int(wanted[1])
-            last = min(int(wanted[2] or size - 1), size - 1)
+            # Without a first byte, as many of the last ones are asked for.
+            first = int(wanted[1]) if wanted[1] else max(size - int(wanted[2]), 0)
+            last = min(int(wanted[2]), size - 1) if wanted[1] and wanted[2] else size - 1
             data = data[first : last + 1]
             self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
         self.send_header("Accept-Ranges", "bytes")
@@ -64,9 +66,9 @@ def running(server: ThreadingHTTPServer) -> Iterator[str]:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[str, ThreadingHTTPServer]]:
-    """Serve ``folder``; give the address, and the server whose ``sent`` counts bytes."""
+    """Serve ``folder``; give the address, and the server, which counts bytes and requests."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(RangeHandler, directory=str(folder)))
     server.daemon_threads = True
-    server.sent = 0  # type: ignore[attr-defined]
+    server.sent = server.requests = 0  # type: ignore[attr-defined]
     with running(server) as host:
         yield f"http://{host}", server

@@ -36,9 +36,12 @@ def test_identity_follows_the_file(tmp_path: Path, write_raster: WriteRaster) ->
     with serving(tmp_path) as (address, _):
         with open_source(f"{address}/city.tif") as source:
             before = source.info.identity
+            source.read(source.info.window)
         write_raster("city.tif", IMAGE[64:128, :64])
         with open_source(f"{address}/city.tif") as source:
             assert source.info.identity != before
+            values = source.read(source.info.window).values
+            np.testing.assert_array_equal(values, IMAGE[64:128, :64])
 
 
 def test_zarr_is_read_by_chunks(tmp_path: Path) -> None:

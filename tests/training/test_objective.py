@@ -70,9 +70,9 @@ def test_rules_by_name() -> None:
     [
         ({"terms": ()}, "loss.terms is empty"),
         ({"terms": ({"factor": 2},)}, "lacks a name"),
-        ({"terms": ({"name": "dise"},)}, "did you mean 'Dice'"),
+        ({"terms": ({"name": "dise"},)}, "did you mean 'dice'"),
         ({"terms": ({"name": "dice", "smoth": 1},)}, "did you mean 'smooth'"),
-        ({"terms": ({"name": "tversky", "extra": 0.3},)}, "Tversky has no argument 'extra'"),
+        ({"terms": ({"name": "tversky", "extra": 0.3},)}, "tversky has no argument 'extra'"),
         ({"weighting": {"name": "uncertain"}}, "did you mean 'uncertainty'"),
         ({"weighting": {"name": "dwa", "temprature": 1}}, "did you mean 'temperature'"),
         ({"weighting": {"name": "dwa", "temperature": "warm"}}, "dwa cannot be made"),

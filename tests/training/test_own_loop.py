@@ -97,6 +97,22 @@ def test_fit_takes_the_steps_of_train(
         assert log[name] == pytest.approx([row[name] for row in result.history], rel=1e-5), name
 
 
+def test_bundles_tell_the_resolution_that_was_learnt(
+    trained: tuple[TrainingConfig, ts.TrainingResult, list[Arrays]], folder: Path
+) -> None:
+    config, result, _ = trained
+    own = read_bundle(result.bundle).info.resolution
+    assert str(own) == "10 m"
+    coarse = replace(config, data=replace(config.data, resolution="20m"))
+    coarse = replace(coarse, output=str(folder / "coarse"))
+    model = ts.build(coarse)
+    saved = read_bundle(ts.save_model(model, coarse, folder / "coarse_model"))
+    assert str(saved.info.resolution) == "20 m"
+    with ts.open_source(folder / "a.tif") as image:
+        found = ts.plan(folder / "a.tif", folder / "coarse_model", probe=False).plan.info
+        assert (found.height, found.width) == (image.info.height // 2, image.info.width // 2)
+
+
 def test_keras_counts_epochs_of_its_own_dataset(
     trained: tuple[TrainingConfig, ts.TrainingResult, list[Arrays]],
 ) -> None:

@@ -99,6 +99,21 @@ def coco(path: Path, names: list[str]) -> None:
     path.write_text(json.dumps(content))
 
 
+def test_categories_that_no_shape_has_are_named() -> None:
+    photos(Path("x/images"), 4)
+    path = Path("x/annotations.json")
+    coco(path, [f"p{n}.png" for n in range(4)])
+    assert "no shape has" not in start("x/images", labels=[path])[1]
+    content = json.loads(path.read_text())
+    content["categories"].append({"id": 3, "name": "bird"})
+    path.write_text(json.dumps(content))
+    Path("a.yaml").unlink()
+    chosen, notes = start("x/images", labels=[path])
+    names = [entry["name"] for entry in chosen["data"]["labels"]["classes"]]
+    assert names == ["background", "cat", "dog"]
+    assert "no shape has 'bird', which the file lists: no class is made of them" in notes
+
+
 def test_coco_lists_images_and_tells_roles() -> None:
     photos(Path("x/images"), 9)
     names = [f"p{n}.jpg" for n in range(9)]  # photos that were saved as another format since

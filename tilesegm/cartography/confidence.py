@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from tilesegm.cartography.class_map import ShownMap
 from tilesegm.errors import SourceError
 from tilesegm.sink.map_files import confidence_beside
@@ -17,6 +15,7 @@ _KINDS = {
     "top": "the probability of the class",
     "margin": "the probability of the class over that of the second",
     "entropy": "one minus the entropy of the probabilities",
+    "agreement": "the share of the models that choose the class",
 }
 
 
@@ -58,8 +57,4 @@ def open_confidence(shown: ShownMap, given: str | None = None) -> Source | None:
 
 def kind_of_confidence(shown: ShownMap) -> str:
     """Say what confidence is in a map of ours; nothing where it does not tell."""
-    try:
-        kind = json.loads(shown.facts.run or "")["options"]["confidence"]
-    except (ValueError, LookupError, TypeError):
-        return ""
-    return _KINDS.get(kind, "") if isinstance(kind, str) else ""
+    return _KINDS.get(shown.facts.confidence or "", "")

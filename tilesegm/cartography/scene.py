@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,8 @@ from tilesegm.pictures.colours import colour_classes
 from tilesegm.pictures.rendering import Rendering
 from tilesegm.source.base import Georeference, ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
+from tilesegm.source.resampled import ResampledSource
+from tilesegm.source.scaled import covers
 
 __all__ = [
     "ImageChoice",
@@ -52,10 +54,17 @@ class ImageChoice:
     """What `open_source` takes."""
     options: dict[str, Any] = field(default_factory=dict)
     """Further arguments of `open_source`, but for the level."""
+    resampled: tuple[Shape, Shape] | None = None
+    """Height and width of the finest level, and those that it is read with."""
 
     def open(self, level: int = 0) -> Source:
         """Open a level of it; 0 is the finest."""
-        return open_source(self.image, level=level, **self.options)
+        source = open_source(self.image, level=level, **self.options)
+        if self.resampled is None:
+            return source
+        stored, read = np.array(self.resampled)
+        size = np.maximum(np.rint((source.info.height, source.info.width) * read / stored), 1)
+        return ResampledSource(source, int(size[0]), int(size[1]))
 
     @property
     def names(self) -> list[str]:
@@ -115,8 +124,10 @@ class Scene:
         return float(self.shown.info.width / self.ids.shape[1])
 
 
-def find_image(choice: ImageChoice, grid: ImageInfo) -> tuple[int, Georeference]:
+def find_image(choice: ImageChoice, grid: ImageInfo) -> tuple[ImageChoice, int, Georeference]:
     """Return the level of an image that has the pixels of a class map, and where they lie.
+
+    Where none has, the image is resampled if it covers the same ground.
 
     Raises:
         SourceError: there is none, or it lies elsewhere.
@@ -133,6 +144,9 @@ def find_image(choice: ImageChoice, grid: ImageInfo) -> tuple[int, Georeference]
             with closing(choice.open(level)) as source:
                 info = source.info
         except (SourceError, SettingsError):
+            if covers(first, grid):
+                sizes = (first.height, first.width), (grid.height, grid.width)
+                return replace(choice, resampled=sizes), 0, grid.georeference
             raise SourceError(
                 f"{first.uri} has {first.height} x {first.width} pixels and {grid.uri} "
                 f"{grid.height} x {grid.width}; give the image that the map was made of"
@@ -143,7 +157,7 @@ def find_image(choice: ImageChoice, grid: ImageInfo) -> tuple[int, Georeference]
             f"{first.uri} and {grid.uri} have pixels at different places: their transforms differ; "
             "give the image that the map was made of"
         )
-    return level, here
+    return choice, level, here
 
 
 def read_scene(
@@ -175,17 +189,16 @@ def read_scene(
     image = None
     if choice and found:
         on_event(StageStarted("reading the image"))
-        image = _read_image(choice, found, shape, progress_of(on_event))
+        image = _read_image(found, shape, progress_of(on_event))
     return Scene(shown, places[ids], values, shown.classes_of(values), image)
 
 
 def _read_image(
-    choice: ImageChoice,
-    found: tuple[int, Georeference],
+    found: tuple[ImageChoice, int, Georeference],
     shape: Shape,
     on_progress: Callable[[float], None],
 ) -> ShownImage:
-    level, place = found
+    choice, level, place = found
     with closing(open_coarse(partial(_deeper, choice, level), shape)) as source:
         pixels, info = shrink_pixels(source, shape, on_progress), source.info
     rendering = Rendering.of([(pixels.values, pixels.valid)], info.band_names, info.band_colours)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from tilesegm.cli.models import sort_inputs
 from tilesegm.cli.option_groups import InferenceOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import AsJson, Images, Model, Quiet, Seed
+from tilesegm.cli.shared import AsJson, Images, Models, Quiet, Seed
 from tilesegm.cli.terminal import PlainConsole
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["audit"]
 @with_option_groups
 def audit(
     images: Images,
-    model: Model,
+    model: Models,
     inference: InferenceOptions,
     samples: Annotated[int, typer.Option(help="Number of places to compare.")] = 16,
     seed: Seed = 0,
@@ -43,9 +44,10 @@ def audit(
     from tilesegm.segmentation.audit import audit as run_audit
 
     with ProgressBar(quiet or as_json) as progress:
+        models, images = sort_inputs(model, images, progress)
         done = run_audit(
             inference.image(images),
-            model,
+            models,
             tiling=inference.tiling,
             options=inference.options(),
             samples=samples,

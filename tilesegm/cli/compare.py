@@ -28,7 +28,7 @@ from tilesegm.cli.terminal import PlainConsole, lines, say
 from tilesegm.cli.training_tables import EpochProgress
 from tilesegm.cli.values import parse_duration, parse_ids
 from tilesegm.errors import SettingsError
-from tilesegm.events import EpochEnded
+from tilesegm.events import EpochEnded, Noted
 
 if TYPE_CHECKING:
     from tilesegm.comparison.budget import Cost
@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Arguments", "LookProgress", "compare", "run_comparison"]
 
+
+_WIDE = 120
 
 Seeds = Annotated[
     int, typer.Option(help="Runs of each value, with seeds that follow that of the settings.")
@@ -127,7 +129,9 @@ def compare(config: Settings, vary: Vary, arguments: Arguments) -> None:
 
 def run_comparison(config: Path, variants: Sequence[Variant], arguments: Arguments) -> None:
     """Compare variants as the words of a command say."""
+    from tilesegm.comparison.best import check_best
     from tilesegm.comparison.budget import fit_steps, measure_cost, steps_before
+    from tilesegm.comparison.folder import check_claim
     from tilesegm.comparison.plan import ComparisonOptions, make_plan
 
     if arguments.steps is not None and arguments.budget is not None:
@@ -148,10 +152,19 @@ def run_comparison(config: Path, variants: Sequence[Variant], arguments: Argumen
     def make(steps: int | None) -> Plan:
         return make_plan(config, variants, replace(options, steps=steps), folder, changes)
 
-    plan, cost = make(options.steps), None
+    began = None if seconds is None or arguments.overwrite else steps_before(folder)
+    plan, cost = make(began or options.steps), None
+    check_best(plan)
+    check_claim(plan, overwrite=arguments.overwrite)
     with LookProgress(arguments.quiet or arguments.as_json) as progress:
-        if seconds is not None and not arguments.overwrite and (before := steps_before(folder)):
-            plan = make(before)  # timed when it began
+        if began is not None:
+            progress(
+                Noted(
+                    f"--budget {arguments.budget}: {folder} goes on with {began:,} updates a run, "
+                    "which follow from the budget that it began with; --overwrite begins from "
+                    "scratch"
+                )
+            )
         elif seconds is not None:
             cost = measure_cost(plan, progress)
             plan = make(fit_steps(make, cost, seconds, arguments.processes))
@@ -189,6 +202,7 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
         "starts": starts_of(plan),
         "seconds_per_step": cost.step,
         "seconds_per_start": cost.start,
+        "seconds_per_test": cost.test,
         "seconds": seconds,
         "folder": str(plan.folder),
     }
@@ -201,14 +215,18 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
     dropped = f"; after epoch {looks} the worst are dropped" if looks else ""
     say(
         f"{len(plan.trials)} runs: {len(plan.names)} values ({'; '.join(plan.names)}), "
-        f"{len(plan.seeds)} seeds, {len(plan.folds)} folds"
+        f"{_count(len(plan.seeds), 'seed')}, {_count(len(plan.folds), 'fold')}"
     )
     say(f"{plan.steps:,} steps a run in {plan.epochs} epochs{dropped}: {steps_of(plan):,} steps")
     say(
-        f"about {_time(seconds)} without scoring ({cost.step:.2f} s a step, {cost.start:.1f} s to "
-        f"start a run {starts_of(plan)} times)"
+        f"about {_time(seconds)} ({cost.step:.2f} s a step, {cost.start:.1f} s to start and score "
+        f"a run {starts_of(plan)} times)"
     )
     say(f"{plan.folder}: nothing but statistics.npz was written")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _show(result: ComparisonResult) -> None:
@@ -227,6 +245,8 @@ def _show(result: ComparisonResult) -> None:
         ]
         table.add_row(found.names[number], *cells, chance_words(found.chances[number]))
     console = PlainConsole()
+    if not console.is_terminal:
+        console.width = max(console.width, _WIDE)  # a file has no edge that names must break at
     console.print(table)
     dropped = {row["variant"]: row["epochs"] for row in result.rows if row["state"] == "dropped"}
     said = lines(

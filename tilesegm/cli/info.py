@@ -11,11 +11,11 @@ from rich.table import Table
 
 from tilesegm.cli.shared import AsJson, At, Bands, Level, Nodata, Trust, Unscale
 from tilesegm.cli.terminal import PlainConsole
-from tilesegm.cli.values import parse_at, parse_bands
 from tilesegm.errors import ModelError, SourceError
+from tilesegm.source.words import parse_at, parse_bands
 
 if TYPE_CHECKING:
-    from tilesegm.source.base import Source
+    from tilesegm.source.base import ImageInfo, Source
 
 __all__ = ["info"]
 
@@ -76,10 +76,15 @@ def _refuse_network(path: Path) -> ModelError | None:
 def _about_image(path: str, **choices: Any) -> dict[str, Any]:
     from tilesegm.sink.provenance import read_map_facts
     from tilesegm.source.hidden import find_hidden
+    from tilesegm.source.margin_share import find_margin_share
     from tilesegm.source.open import open_source
+
+    def levels(level: int) -> Source:
+        return open_source(path, **choices | {"level": choices["level"] + level})
 
     with open_source(path, **choices) as source:
         image, hidden = source.info, find_hidden(source)
+        margin = find_margin_share(source, levels)
         values = _about_values(source)
     facts = read_map_facts(path)
     place = image.georeference
@@ -98,6 +103,7 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
         "missing_pixels_possible": image.masked,
         "hidden": [one.text for one in hidden],
         "hidden_pixels": {one.reason: one.pixels for one in hidden},
+        "margin": margin and f"{margin.fact}; `tilesegm predict --skip background` leaves it out",
         "values": values,
         "classes": [f"{n} {info.name}" for n, info in enumerate(facts.classes)],
         "decision": facts.decision,
@@ -105,12 +111,22 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
         "transform": place.transform and list(place.transform),
         "ground_control_points": len(place.gcps) or None,
         "rpc": bool(place.rpcs) or None,
+        "resolution": _resolution(image),
+        "read_at": facts.resolution,
         "pixel_size_micrometres": place.pixel_size and list(place.pixel_size),
         "scale": sorted({scale for scale, _ in image.scaling}),
         "offset": sorted({offset for _, offset in image.scaling}),
         "notes": list(image.notes),
         "bytes": image.pixels * image.bands * image.dtype.itemsize,
     }
+
+
+def _resolution(image: ImageInfo) -> str | None:
+    """Return the size of a pixel in the middle of an image, on the ground."""
+    from tilesegm.source.scaled import resolution_of
+
+    found = resolution_of(image)
+    return None if found is None else str(found)
 
 
 def _about_values(source: Source) -> str | None:
@@ -136,6 +152,7 @@ def _about_model(spec: Any) -> dict[str, Any]:
         "receptive_field_radius": spec.radius,
         "not_exact_because": list(spec.inexact),
         "scores": "probabilities" if spec.probabilities else "logits",
+        "resolution": None if spec.resolution is None else str(spec.resolution),
         "tile": spec.tile and list(spec.tile),
         "decision": "argmax" if point is None else rule_text(point.rule, names) or "argmax",
         "chosen_for": point and point.measure,

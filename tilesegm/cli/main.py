@@ -26,7 +26,7 @@ from tilesegm.cli.plan import plan
 from tilesegm.cli.polygonize import polygonize
 from tilesegm.cli.predict import predict
 from tilesegm.cli.quicklook import quicklook
-from tilesegm.cli.quiet import print_anywhere, silence_gdal, silence_tensorflow, tolerate_warnings
+from tilesegm.cli.quiet import print_anywhere, silence_gdal, tolerate_warnings
 from tilesegm.cli.report import report
 from tilesegm.cli.style import style
 from tilesegm.cli.terminal import say
@@ -36,6 +36,7 @@ from tilesegm.cli.without_effect import TellingCommand
 from tilesegm.errors import ModelError, SettingsError, TilesegmError
 from tilesegm.model.keras_file import import_keras
 from tilesegm.shown import is_text, without_secrets
+from tilesegm.tensorflow_log import silence_tensorflow
 from tilesegm.version import __version__
 
 __all__ = ["app", "main"]

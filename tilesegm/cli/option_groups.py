@@ -17,6 +17,7 @@ from tilesegm.cli.shared import (
     ClassNames,
     ConfidenceChoice,
     DecisionChoice,
+    GridChoice,
     Head,
     Level,
     Memory,
@@ -26,6 +27,7 @@ from tilesegm.cli.shared import (
     Offsets,
     Overlap,
     PrecisionChoice,
+    ResolutionChoice,
     Scheduler,
     ScoresChoice,
     Stack,
@@ -38,9 +40,7 @@ from tilesegm.cli.shared import (
     Workers,
 )
 from tilesegm.cli.values import (
-    parse_at,
     parse_augment,
-    parse_bands,
     parse_bytes,
     parse_class_names,
     parse_normalisation,
@@ -53,6 +53,7 @@ from tilesegm.grid.tiling import Tiling
 from tilesegm.products.class_map import MapOptions
 from tilesegm.segmentation.options import Options
 from tilesegm.source.open import parse_nodata
+from tilesegm.source.words import parse_at, parse_bands
 
 __all__ = [
     "InferenceOptions",
@@ -80,6 +81,7 @@ class InferenceOptions:
     bands: Bands = None
     nodata: Nodata = None
     level: Level = 0
+    resolution: ResolutionChoice = None
     at: At = None
     unscale: Unscale = False
     normalise: Normalise = None
@@ -113,6 +115,7 @@ class InferenceOptions:
             bands=parse_bands(self.bands),
             nodata=parse_nodata(self.nodata),
             level=self.level,
+            resolution=self.resolution,
             at=parse_at(self.at),
             unscale=self.unscale,
             normalisation=parse_normalisation(self.normalise),
@@ -132,6 +135,7 @@ class InferenceOptions:
 class SegmentationOptions(InferenceOptions):
     """The same, with the results that a segmentation writes and the memory it may use."""
 
+    grid: GridChoice = "model"
     confidence: ConfidenceChoice = None
     scores: ScoresChoice = None
     memory: Memory = None
@@ -143,6 +147,7 @@ class SegmentationOptions(InferenceOptions):
         """All other options, and ``more`` that one command alone has."""
         memory = parse_bytes(self.memory)
         return super().options(
+            grid=self.grid,
             confidence=self.confidence,
             scores=self.scores,
             memory=memory,

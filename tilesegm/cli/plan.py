@@ -8,8 +8,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from tilesegm.cli.models import sort_inputs
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
-from tilesegm.cli.shared import AsJson, Images, Model
+from tilesegm.cli.progress import ProgressBar
+from tilesegm.cli.shared import AsJson, Images, Models
 from tilesegm.cli.terminal import PlainConsole, lines
 
 __all__ = ["plan"]
@@ -18,7 +20,7 @@ __all__ = ["plan"]
 @with_option_groups
 def plan(
     images: Images,
-    model: Model,
+    model: Models,
     segmentation: SegmentationOptions,
     probe: Annotated[
         bool, typer.Option(help="Load the network to time a batch and measure seams.")
@@ -31,9 +33,11 @@ def plan(
     """
     from tilesegm.segmentation.forecast import plan as make_plan
 
+    with ProgressBar(as_json) as progress:
+        models, images = sort_inputs(model, images, progress)
     forecast = make_plan(
         segmentation.image(images),
-        model,
+        models,
         tiling=segmentation.tiling,
         options=segmentation.options(),
         probe=probe,
@@ -60,6 +64,7 @@ def _table(facts: dict[str, Any]) -> Table:
         f"{facts['margin']} px of it without weight, {facts['blend']}",
         "tiles": f"{facts['tiles']} in batches of {facts['batch']}",
         "regions": f"{facts['regions']} in {facts['panels']} panels",
+        **_workers(facts["workers"]),
         "redundancy": f"{facts['redundancy']:.2f} pixels computed per pixel",
         "read amplification": f"{facts['read_amplification']:.2f} pixels decoded per pixel",
         "peak memory": f"{_mb(facts['peak_memory_bytes'])} ({memory})",
@@ -69,6 +74,8 @@ def _table(facts: dict[str, Any]) -> Table:
         "seams": "not measured" if flips is None else f"{100 * flips:.4f} % of classes changed",
         "network time": "not measured" if facts["seconds"] is None else f"{facts['seconds']:.0f} s",
     }
+    if facts["resolution"]:
+        rows["resolution"] = facts["resolution"]
     for name, value in rows.items():
         table.add_row(name, value)
     if facts["decision"] != "argmax":
@@ -76,6 +83,17 @@ def _table(facts: dict[str, Any]) -> Table:
     if facts["notes"]:
         table.add_row("note", lines(*facts["notes"]))
     return table
+
+
+def _workers(sharing: dict[str, Any] | None) -> dict[str, str]:
+    if sharing is None:
+        return {}
+    return {
+        "workers": f"{sharing['workers']}, which share {sharing['runs']} runs of up to "
+        f"{sharing['regions_per_run']} regions: {sharing['redundancy']:.2f} pixels computed per "
+        f"pixel, busy {sharing['busy']:.0%} of the time, {sharing['speedup']:.2f} times as fast as "
+        "one of them"
+    }
 
 
 def _mb(size: int) -> str:

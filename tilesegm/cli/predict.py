@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tilesegm.cli.models import sort_inputs
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Images, Model, Overwrite, Quiet
+from tilesegm.cli.shared import Aoi, AsJson, Images, Models, Overwrite, Quiet
 from tilesegm.cli.terminal import say
 from tilesegm.errors import SettingsError
 from tilesegm.sink.check import SUFFIXES
+
+if TYPE_CHECKING:
+    from tilesegm.batch.entry import Entry
+    from tilesegm.products.areas import ClassAreas
 
 __all__ = ["predict"]
 
@@ -21,18 +28,35 @@ __all__ = ["predict"]
 @with_option_groups
 def predict(
     images: Images,
-    model: Model,
+    model: Models,
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "-o",
             "--output",
-            help=".tif (COG), .zarr or .png file for one image, a folder for several.",
+            metavar="PATH",
+            help=".tif (COG), .zarr or .png file for one image, or s3://BUCKET/NAME.tif or .zarr; "
+            "for several a folder, or a name in it such as 'maps/{name}.zarr'.",
             show_default=False,
         ),
     ],
     segmentation: SegmentationOptions,
     aoi: Aoi = None,
+    asset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="Asset of STAC items that is the image; several are stacked as its bands.",
+        ),
+    ] = None,
+    skip: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            help="background: leave out margins of one colour and the glass of slides, where they "
+            "touch the border; glass: look for glass in any image of three 8-bit bands too.",
+        ),
+    ] = None,
     polygons: Annotated[
         Path | None,
         typer.Option(
@@ -61,6 +85,13 @@ def predict(
     compress: Annotated[
         str, typer.Option(help="Compression of GeoTIFF: deflate, zstd or lzw.")
     ] = "deflate",
+    shards: Annotated[
+        str,
+        typer.Option(
+            help="Whether many chunks of a .zarr share a file: auto (where it has over 10 000), "
+            "yes or no."
+        ),
+    ] = "auto",
     hash_input: Annotated[
         bool,
         typer.Option(
@@ -68,80 +99,114 @@ def predict(
             help="Hash the image's files before and after the run, to notice any change of them.",
         ),
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Keep digests in the map of what it was made of; given again, compute only the "
+            "regions that depend on pixels which changed since.",
+        ),
+    ] = False,
+    staging: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the unfinished work of an output in a store (s3://); the current one "
+            "if not given."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Segment images of any size into class maps.
 
-    The same command continues interrupted work.
+    Several images are paths, folders, patterns such as 'scenes/**', lists (.txt), tables with a
+    column image and options beside it (.csv), or STAC items (.json). The same command continues
+    interrupted work; in a folder it computes what is missing, failed or changed.
 
     Example: tilesegm predict city.tif --model city_model -o city_classes.tif
     """
-    from tilesegm.segmentation.folders import expand_folders
-    from tilesegm.segmentation.many import segment_many
+    from tilesegm.batch.find import find_entries
+    from tilesegm.segmentation.batch import Batch
+    from tilesegm.segmentation.batch_item import Tally
     from tilesegm.segmentation.segment import segment
+    from tilesegm.segmentation.work import Request
 
     tiling = segmentation.tiling
     names = None if class_names is None else tuple(map(str.strip, class_names.split(",")))
     options = segmentation.options(
         area=aoi,
+        skip=skip,
         classes=names,
         min_confidence=min_confidence,
         compress=compress,
         hash_input=hash_input,
+        update=update,
+        shards=shards,
+        staging=staging,
     )
-    line = ""
-    with ProgressBar(quiet or as_json, notes=not quiet) as progress:
-        images = expand_folders(images, progress)
-        to_folder = not segmentation.stack and _to_folder(images, output)
-        if polygons is not None:
-            _check_polygons(polygons, images, model, output, to_folder)
-        if areas is not None:
-            _check_areas(areas, images, model, output, polygons)
-        if to_folder:
-            report = segment_many(
-                images,
-                model,
-                output,
-                tiling=tiling,
-                options=options,
-                overwrite=overwrite,
-                on_event=progress,
-            )
-            rows = [item.summary() for item in report]
-            failed = sum(item.error is not None for item in report)
-        else:
-            result = segment(
-                segmentation.image(images),
-                model,
-                output,
-                tiling=tiling,
-                options=options,
-                overwrite=overwrite,
-                on_event=progress,
-            )
-            rows, failed = [result.summary()], 0
+    wanted = () if asset is None else tuple(map(str.strip, asset.split(",")))
+    unsure = min_confidence is not None and not quiet
+    lines: list[tuple[str, bool]] = []
+    batch, tally = None, Tally()
+    place = Path(output)
+    try:
+        with ProgressBar(quiet or as_json, notes=not quiet) as progress:
+            models, images = sort_inputs(model, images, progress)
+            entries = find_entries(images, progress, wanted)
+            to_folder = not segmentation.stack and _to_folder(len(entries), place)
+            paths = [path for entry in entries for path in entry.paths]
             if polygons is not None:
-                from tilesegm.products.polygonize import polygonize
+                _check_polygons(polygons, paths, models, place, to_folder)
+            if to_folder:  # which has to be there for a table in it
+                request = Request.of(models, tiling, options, overwrite)
+                batch = Batch.of(entries, models, output, request)
+            if areas is not None:
+                _check_areas(areas, paths, models, None if to_folder else place, polygons)
+            rows: Iterable[dict[str, Any]]
+            if batch is not None:
+                rows = map(tally.add, batch.run(progress))
+            else:
+                image, changes = _only_entry(entries, place, segmentation.stack)
+                result = segment(
+                    image,
+                    models,
+                    output,
+                    tiling=tiling,
+                    options=replace(options, **changes),
+                    overwrite=overwrite,
+                    on_event=progress,
+                )
+                rows = [result.summary()]
+                if polygons is not None:
+                    from tilesegm.products.polygonize import polygonize
 
-                made = polygonize(output, polygons, on_event=progress)
-                rows[0]["polygons"], line = made.summary(), made.line()
-        if as_json or areas is not None or (min_confidence is not None and not quiet):
-            _add_areas(rows, areas)
-    for row in rows:
-        if as_json:
-            typer.echo(json.dumps(row))
-        elif not quiet or "error" in row:
-            say(_line(row), err="error" in row)
-    if line and not as_json and not quiet:
-        say(line)
-    if failed:
+                    made = polygonize(output, polygons, on_event=progress)
+                    rows[0]["polygons"] = made.summary()
+            measured = []
+            for row in rows:
+                if "error" not in row and (as_json or areas is not None or unsure):
+                    measured.append(_measure(row))
+                if as_json:
+                    typer.echo(json.dumps(row))
+                elif not quiet or "error" in row:
+                    lines.append((_line(row), "error" in row))
+            if polygons is not None and not as_json and not quiet:
+                lines.append((made.line(), False))
+            if areas is not None:
+                _write_areas(areas, measured)
+    finally:
+        for line, failed in lines:
+            say(line, err=failed)
+        if batch is not None and not as_json and not quiet:
+            whole = tally.count == len(batch.entries) and not tally.failed
+            say(tally.line(len(batch.entries), batch.place), err=not whole)
+    if tally.failed:
         raise typer.Exit(1)
 
 
 def _check_polygons(
-    polygons: Path, images: list[str], model: str, output: Path, to_folder: bool
+    polygons: Path, images: list[str], models: list[str], output: Path, to_folder: bool
 ) -> None:
     """Refuse polygons that cannot be written, before the map is made."""
     from tilesegm.ownership import check_apart
@@ -154,52 +219,87 @@ def _check_polygons(
             "and turn each map into polygons with `tilesegm polygonize`"
         )
     check_apart([("the class map", output), ("--polygons", polygons)])
-    read = [*(("the input image", image) for image in images), ("the model", model)]
+    read = [("the input image", image) for image in images]
+    read += [("the model", model) for model in models]
     check_polygons(polygons, [*read, ("the class map", str(output))], Georeference())
 
 
 def _check_areas(
-    areas: Path, images: list[str], model: str, output: Path, polygons: Path | None
+    areas: Path, images: list[str], models: list[str], output: Path | None, polygons: Path | None
 ) -> None:
-    """Refuse a table that cannot be written, before the map is made."""
+    """Refuse a table that cannot be written, before the map is made.
+
+    Args:
+        areas: the table.
+        images: what is read.
+        models: what is read too.
+        output: the map, where there is one only.
+        polygons: of that map.
+    """
     from tilesegm.ownership import check_apart
     from tilesegm.products.area_files import check_csv
 
-    made = [("the class map", output), *([("--polygons", polygons)] if polygons else [])]
+    made = [("the class map", output)] if output else []
+    made += [("--polygons", polygons)] if polygons else []
     check_apart([*made, ("--areas", areas)])
-    check_csv(areas, [*images, model, str(output)])
+    check_csv(areas, [*images, *models, *([str(output)] if output else [])])
 
 
-def _add_areas(rows: list[dict[str, Any]], path: Path | None) -> None:
-    """Add the areas of classes to the rows of finished maps, and write them as a table."""
-    from tilesegm.products.area_files import write_csv
+def _measure(row: dict[str, Any]) -> ClassAreas:
+    """Measure the areas of classes of a finished map, and add them to its row."""
     from tilesegm.products.areas import measure_areas
 
-    finished = [row for row in rows if "error" not in row]
-    measured = [measure_areas(row["output"]) for row in finished]
-    for row, one in zip(finished, measured, strict=True):
-        row["areas"] = one.rows()
-    if path is not None:
-        write_csv(path, measured)
+    measured = measure_areas(row["output"])
+    row["areas"] = measured.rows()
+    return measured
 
 
-def _to_folder(images: list[str], output: Path) -> bool:
+def _write_areas(path: Path, measured: list[ClassAreas]) -> None:
+    from tilesegm.products.area_files import write_csv
+
+    write_csv(path, measured)
+
+
+def _to_folder(images: int, output: Path) -> bool:
     """Tell whether each image gets a file of its own in ``output``."""
+    if "{name}" in str(output):
+        return True
     if output.suffix.lower() not in SUFFIXES:
-        return len(images) > 1 or output.is_dir() or not output.suffix
-    if len(images) > 1:
+        return images > 1 or output.is_dir() or not output.suffix
+    if images > 1:
         raise SettingsError(
-            f"{len(images)} images cannot share the output {output}; give the name of a folder, or "
-            "--stack to take the images as bands of one"
+            f"{images} images cannot share the output {output}; give the name of a folder, a name "
+            f"such as {output.with_name('{name}' + output.suffix)}, or --stack to take the images "
+            "as bands of one"
         )
     return False
+
+
+def _only_entry(entries: list[Entry], output: Path, stack: bool) -> tuple[Any, dict[str, Any]]:
+    """Return the one image that a file is made of, and its own options.
+
+    Raises:
+        SettingsError: a table says something else of it.
+    """
+    for entry in entries:
+        if entry.output is not None or (stack and entry.changes):
+            raise SettingsError(
+                f"{entry.origin} gives an output or options to one image, and {output} is made of "
+                "all of them; give a folder as output, without --stack"
+            )
+        if entry.error is not None:
+            raise entry.error
+    if stack:
+        return [path for entry in entries for path in entry.paths], {}
+    return entries[0].image, dict(entries[0].changes)
 
 
 def _line(row: dict[str, Any]) -> str:
     if "error" in row:
         named = row["image"] in row["error"]
         return str(row["error"]) if named else f"{row['image']}: {row['error']}"
-    if row["resumed_pixels"] == row["width"] * row["height"] and not row["tiles"]:
+    kept = row.get("kept_regions", 0)
+    if row["resumed_pixels"] == row["width"] * row["height"] and not (row["tiles"] or kept):
         return f"{row['output']}: finished before, nothing to do"
     exact = "exact" if row["exact"] else "not exact"
     empty = row["empty_pixels"]
@@ -210,6 +310,7 @@ def _line(row: dict[str, Any]) -> str:
         + (f"{unsure:,} px ({_share(unsure, row)}) unsure, " if unsure else "")
         + f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
         + (f" ({row['skipped']} skipped)" if row["skipped"] else "")
+        + (f", {kept} regions kept" if kept else "")
         + f", redundancy {row['redundancy']:.2f}, {exact}"
     )
 

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from tilesegm.cli.option_groups import with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import (
-    At,
-    Bands,
-    ClassMapFile,
-    ClassNames,
-    Nodata,
-    Picture,
-    Quiet,
-    ShownImages,
-    Title,
-    Trust,
-)
+from tilesegm.cli.shared import ClassMapFile, Picture, Quiet, Trust
+from tilesegm.cli.shown_map import ShownMapOptions
 from tilesegm.cli.terminal import say
-from tilesegm.cli.values import parse_at, parse_bands, parse_class_names
 
-if TYPE_CHECKING:
-    from tilesegm.cartography.scene import ImageChoice
-
-__all__ = ["image_choice", "quicklook"]
+__all__ = ["quicklook"]
 
 
+@with_option_groups
 def quicklook(
     class_map: ClassMapFile,
     output: Picture,
-    image: ShownImages = None,
+    shown: ShownMapOptions,
     style: Annotated[
         str | None,
         typer.Option(
@@ -42,14 +30,9 @@ def quicklook(
     size: Annotated[
         int, typer.Option(help="Pixels along the longer side of the map in the picture.")
     ] = 1600,
-    title: Title = None,
     opacity: Annotated[
         float, typer.Option(help="Strength of the colours of an overlay, 0 to 1.")
     ] = 0.5,
-    classes: ClassNames = None,
-    nodata: Nodata = None,
-    bands: Bands = None,
-    at: At = None,
     quiet: Quiet = False,
     trust: Trust = False,
 ) -> None:
@@ -57,27 +40,15 @@ def quicklook(
 
     Example: tilesegm quicklook city_classes.tif --image city.tif -o city.png
     """
-    from tilesegm.cartography.class_map import ShownMap
     from tilesegm.cartography.quicklook import QuicklookOptions, write_quicklook
 
     options = QuicklookOptions(
         style=style,  # type: ignore[arg-type]
         size=size,
-        title=title,
+        title=shown.title,
         opacity=opacity,
     )
     with ProgressBar(quiet, notes=not quiet) as progress:
-        shown = ShownMap.of(class_map, parse_class_names(classes), nodata)
-        write_quicklook(output, shown, image_choice(image, bands, at), options, progress)
+        write_quicklook(output, shown.open(class_map), shown.image_choice, options, progress)
     if not quiet:
         say(output)
-
-
-def image_choice(images: list[str] | None, bands: str | None, at: str | None) -> ImageChoice | None:
-    """Return the image that is shown, whose bands several files may hold."""
-    from tilesegm.cartography.scene import ImageChoice
-
-    if not images:
-        return None
-    options = {"bands": parse_bands(bands), "at": parse_at(at)}
-    return ImageChoice(image=images[0] if len(images) == 1 else images, options=options)

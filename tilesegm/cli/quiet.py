@@ -1,29 +1,14 @@
-"""Keeps TensorFlow's messages off the terminal, and makes every terminal take every character.
-
-TensorFlow's C++ core writes to standard error before it reads its own log level, so the level alone
-does not silence it: the import is silenced too. If the import fails, its output is shown.
-"""
+"""Keeps messages of libraries off the terminal, and makes every terminal take every character."""
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import os
 import sys
-import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
-from types import ModuleType
 from typing import Any
 
-__all__ = ["LOUD", "print_anywhere", "silence_gdal", "silence_tensorflow", "tolerate_warnings"]
-
-
-LOUD = "TILESEGM_TENSORFLOW_LOG"
-"""Environment variable: when it is set, TensorFlow logs as it would without us."""
+__all__ = ["print_anywhere", "silence_gdal", "tolerate_warnings"]
 
 
 def silence_gdal() -> None:
@@ -40,14 +25,6 @@ def tolerate_warnings() -> None:
         warnings.resetwarnings()
         for kind in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", kind)
-
-
-def silence_tensorflow() -> None:
-    """Silence TensorFlow, whatever ``TF_CPP_MIN_LOG_LEVEL`` is, unless `LOUD` is set."""
-    if LOUD not in os.environ:
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-        if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-            sys.meta_path.insert(0, _Finder())
 
 
 def print_anywhere() -> None:
@@ -108,48 +85,3 @@ class _Pipe(io.FileIO):
                 if not isinstance(error, BrokenPipeError):
                     raise
         return memoryview(data).nbytes
-
-
-class _Finder(MetaPathFinder):
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != "tensorflow":
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None:
-            spec.loader = _QuietLoader(spec.loader)
-        return spec
-
-
-class _QuietLoader(Loader):
-    def __init__(self, loader: Loader) -> None:
-        self._loader = loader
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        with _silenced_stderr():
-            self._loader.exec_module(module)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._loader, name)
-
-
-@contextmanager
-def _silenced_stderr() -> Iterator[None]:
-    sys.stderr.flush()
-    terminal = os.dup(2)
-    with tempfile.TemporaryFile() as output:
-        os.dup2(output.fileno(), 2)
-        try:
-            yield
-        except Exception:
-            output.seek(0)
-            os.write(terminal, output.read())
-            raise
-        finally:
-            os.dup2(terminal, 2)
-            os.close(terminal)

@@ -22,12 +22,13 @@ __all__ = [
     "ConfidenceChoice",
     "DecisionChoice",
     "DryRun",
+    "GridChoice",
     "Head",
     "Images",
     "Level",
     "Memory",
     "MinArea",
-    "Model",
+    "Models",
     "NetworkOutputs",
     "Nodata",
     "Normalise",
@@ -39,6 +40,7 @@ __all__ = [
     "Picture",
     "PrecisionChoice",
     "Quiet",
+    "ResolutionChoice",
     "Scheduler",
     "ScoresChoice",
     "Seed",
@@ -71,10 +73,14 @@ Images = Annotated[
     list[str],
     typer.Argument(help="Paths or URLs of images.", metavar="IMAGE...", show_default=False),
 ]
-Model = Annotated[
-    str,
+Models = Annotated[
+    list[str],
     typer.Option(
-        "-m", "--model", help="Bundle folder, .keras file or SavedModel folder.", show_default=False
+        "-m",
+        "--model",
+        help="Bundle folder, .keras file or SavedModel folder; repeatable, or a pattern such as "
+        "'runs/*/model', to average the probabilities of several.",
+        show_default=False,
     ),
 ]
 Tile = Annotated[
@@ -101,6 +107,23 @@ Nodata = Annotated[
     ),
 ]
 Level = Annotated[int, typer.Option(help="Resolution level to read; 0 is the finest.")]
+ResolutionChoice = Annotated[
+    str | None,
+    typer.Option(
+        "--resolution",
+        metavar="0.5um|0.3m|native|model",
+        help="Size of the pixels that the image is read at: a length, native for its own, or model "
+        "for that of the pixels that the model learnt from, which is taken where both are known.",
+    ),
+]
+GridChoice = Annotated[
+    str,
+    typer.Option(
+        "--grid",
+        help="Pixels of the results where the image is read at another resolution: those that the "
+        "model sees, or those of the image.",
+    ),
+]
 At = Annotated[
     str | None,
     typer.Option(
@@ -121,7 +144,7 @@ Aoi = Annotated[
     str | None,
     typer.Option(
         help="Area of interest: polygon file in any CRS, also 'FILE|layername=NAME|crs=EPSG:CODE', "
-        "or mask raster or Zarr on the grid of the image."
+        "or a mask of any resolution: raster, PNG or Zarr, laid by georeference or by proportion."
     ),
 ]
 ClassMapFile = Annotated[
@@ -217,7 +240,10 @@ Memory = Annotated[
 ]
 ConfidenceChoice = Annotated[
     str | None,
-    typer.Option("--confidence", help="Also write a confidence map: top, margin or entropy."),
+    typer.Option(
+        "--confidence",
+        help="Also write a confidence map: top, margin or entropy; of several models agreement.",
+    ),
 ]
 ScoresChoice = Annotated[
     str | None,

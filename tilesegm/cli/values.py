@@ -10,9 +10,7 @@ from tilesegm.errors import SettingsError
 from tilesegm.model.normalisation import Normalisation
 
 __all__ = [
-    "parse_at",
     "parse_augment",
-    "parse_bands",
     "parse_bytes",
     "parse_class_names",
     "parse_duration",
@@ -76,16 +74,6 @@ def parse_fraction(text: str) -> float:
         raise SettingsError(f"{text!r} is no part; give one such as 1% or 0.01") from None
 
 
-def parse_bands(text: str | None) -> tuple[int, ...] | None:
-    """``3,2,1``."""
-    if text is None:
-        return None
-    try:
-        return tuple(int(word) for word in text.split(","))
-    except ValueError:
-        raise SettingsError(f"bands is {text!r}; give numbers such as 3,2,1") from None
-
-
 def parse_offsets(text: str | None) -> tuple[float, ...] | None:
     """``0,0.5,-1``."""
     if text is None:
@@ -96,20 +84,6 @@ def parse_offsets(text: str | None) -> tuple[float, ...] | None:
         raise SettingsError(
             f"offsets is {text!r}; give a number for each class, such as 0,0.5,-1"
         ) from None
-
-
-def parse_at(text: str | None) -> dict[str, int] | None:
-    """``z=3,t=0``."""
-    if text is None:
-        return None
-    pairs = [word.partition("=") for word in text.split(",")]
-    try:
-        at = {axis.strip(): int(index) for axis, _, index in pairs}
-    except ValueError:
-        at = {}
-    if len(at) < len(pairs) or not all(at):
-        raise SettingsError(f"at is {text!r}; give one step of each axis, such as z=3,t=0")
-    return at
 
 
 def parse_overlap(text: str) -> int | Literal["exact"]:

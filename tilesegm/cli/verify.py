@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tilesegm.cli.models import find_models
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Quiet, Seed
 from tilesegm.cli.values import parse_fraction
@@ -35,7 +37,10 @@ def verify(
         str | None, typer.Option(help="Image of the run, if it is elsewhere now.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Network of the run, if it is elsewhere now.")
+        list[str] | None,
+        typer.Option(
+            help="Network of the run, if it is elsewhere now; repeatable for a run of several."
+        ),
     ] = None,
     rounding: Annotated[
         float,
@@ -60,7 +65,7 @@ def verify(
             result,
             recompute=parse_fraction(recompute),
             image=image,
-            model=model,
+            model=find_models(model) if model else None,
             rounding=rounding,
             seed=seed,
             on_event=progress,
@@ -91,6 +96,6 @@ def _tell(done: Verification, quiet: bool) -> None:
             f"{again.sampled} of {again.tiles} tiles computed again: {len(again.altered)} differ"
             f"{rounded}; chance to find one of altered tiles: {odds}"
         )
-    names = ", ".join(path.name for path in done.files)
+    names = ", ".join(PurePath(file).name for file in done.files)
     if done.whole:
         typer.echo(f"{names}: whole, {done.bytes / 1e6:.1f} MB in {done.seconds:.1f} s")

@@ -49,14 +49,26 @@ _TABLE = (
     _Row(
         ("predict",),
         ("compress",),
-        lambda v: v["output"].suffix.lower() in (".zarr", ".png"),
+        lambda v: Path(v["output"]).suffix.lower() in (".zarr", ".png"),
         "it is the compression of GeoTIFF, and the output is none",
+    ),
+    _Row(
+        ("predict", "plan"),
+        ("grid",),
+        lambda v: v["resolution"] == "native",
+        "--resolution native reads the image's own pixels, and results have them anyway",
     ),
     _Row(
         ("plan",),
         ("precision", "normalise", "tta"),
-        lambda v: not v["probe"] and _is_bundle(v["model"]),
+        lambda v: not v["probe"] and all(map(_is_bundle, v["model"])),
         "with --no-probe a bundle is not opened, and planned as it is",
+    ),
+    _Row(
+        ("plan",),
+        ("scheduler", "worker_resource"),
+        lambda v: True,
+        "a plan asks no scheduler; --workers tells for how many workers it is",
     ),
     _Row(
         ("evaluate",),
@@ -107,7 +119,7 @@ class TellingCommand(TyperCommand):
             for row in _TABLE:
                 given = [name for name in row.options if is_given(ctx, name)]
                 if ctx.info_name in row.commands and given and row.when(values):
-                    names = " and ".join(f"--{name}" for name in given)
+                    names = " and ".join(f"--{name.replace('_', '-')}" for name in given)
                     verb = "have" if len(given) > 1 else "has"
                     say(f"note: {names} {verb} no effect: {row.why}", err=True)
         return super().invoke(ctx)

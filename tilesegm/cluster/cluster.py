@@ -20,8 +20,7 @@ class Cluster:
 
     Example:
         >>> import tilesegm as ts
-        >>> from tilesegm.cluster.cluster import Cluster
-        >>> ts.Options(cluster=Cluster(workers=2)).cluster
+        >>> ts.Options(cluster=ts.Cluster(workers=2)).cluster
         Cluster(workers=2)
     """
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import signal
+from contextlib import suppress
 from typing import Any
 
 from tilesegm.errors import ClusterError
 
-__all__ = ["cores", "start_workers"]
+__all__ = ["cores", "end_workers", "has_pages", "start_workers"]
 
 _THREADS = (
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
     *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
 )
+
+
+def has_pages() -> bool:
+    """Tell whether Dask's pages about workers can be shown: they need bokeh."""
+    return importlib.util.find_spec("bokeh") is not None
 
 
 def cores() -> int:
@@ -33,14 +40,12 @@ def start_workers(count: int) -> Any:
     from distributed import LocalCluster
 
     threads = str(max(cores() // count, 1))
-    # Its pages need bokeh. Without it there is nothing to look at.
-    pages = ":0" if importlib.util.find_spec("bokeh") else None
     try:
         return LocalCluster(
             n_workers=count,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=pages,
+            dashboard_address=":0",  # any port that is free
             silence_logs=logging.CRITICAL + 1,
             memory_limit=0,  # what a worker takes is planned; half a process is of no use
             env=dict.fromkeys(_THREADS, threads),
@@ -51,3 +56,15 @@ def start_workers(count: int) -> Any:
             f"{count} workers do not start ({' '.join(str(error).split())[:200]}); in a script, "
             'start the run under `if __name__ == "__main__":`, since each worker imports the script'
         ) from error
+
+
+def end_workers(cluster: Any) -> None:
+    """Kill the workers of a `LocalCluster`: chunks that they leave half written fail their digest.
+
+    Args:
+        cluster: what `start_workers` returned.
+    """
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        with suppress(OSError, TypeError):  # it is gone, or has not started
+            os.kill(nanny.pid, getattr(signal, "SIGKILL", signal.SIGTERM))

@@ -9,13 +9,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from tilesegm.cluster.cluster import Cluster
-from tilesegm.cluster.local import start_workers
+from tilesegm.cluster.local import end_workers, has_pages, start_workers
 from tilesegm.cluster.task import forget
 from tilesegm.errors import BudgetError, ClusterError, SettingsError
 from tilesegm.events import ClusterJoined, OnEvent, ignore
 
 if TYPE_CHECKING:
-    from tilesegm.cluster.shipping import Shipped
+    from tilesegm.cluster.shipping import ModelPlugin, Shipped
 
 __all__ = ["Pool", "open_pool"]
 
@@ -25,8 +25,10 @@ _EACH = 2
 _LOOK = 5.0
 """Seconds after which it is asked again how many workers there are."""
 
-_CONNECT = 15.0
-"""Seconds in which a scheduler has to answer."""
+_STOPPED = "the run was stopped; the same command goes on with it"
+
+_CONNECT = 30.0
+"""Seconds in which a scheduler has to answer, also one that was lost and is to come back."""
 
 
 @contextmanager
@@ -55,7 +57,10 @@ def open_pool(cluster: Cluster | None, on_event: OnEvent = ignore) -> Iterator[P
         if not cluster.workers:
             pool.join()
         yield pool
-    finally:
+    except BaseException:
+        pool.close(hurry=True)
+        raise
+    else:
         pool.close()
 
 
@@ -73,7 +78,8 @@ class Pool:
         self._closed = False
         self._asked = -_LOOK
         self._workers = cluster.workers or 1
-        self._shipped: dict[int, tuple[Any, Shipped]] = {}
+        self._shipped: dict[int, tuple[Any, ModelPlugin]] = {}
+        self._scheduler = ""
 
     @property
     def local(self) -> int | None:
@@ -86,6 +92,11 @@ class Pool:
         self._count()
         return self._workers
 
+    @property
+    def alive(self) -> bool:
+        """Whether the scheduler is there, or was not asked yet."""
+        return self._client is None or self._client.status == "running"
+
     def join(self) -> Any:
         """Return the client of the scheduler, and start or connect what is not there yet.
 
@@ -94,10 +105,13 @@ class Pool:
             SettingsError: no worker offers the resource.
         """
         with self._lock:
+            if self._closed:
+                raise ClusterError(_STOPPED)
             if self._client is None:
                 self._client = self._connect()
                 self._count()
-                self._on_event(ClusterJoined(self._workers, self._client.dashboard_link or ""))
+                page = self._client.dashboard_link if not self.local or has_pages() else ""
+                self._on_event(ClusterJoined(self._workers, page or ""))
         return self._client
 
     def submit(self, function: Callable[..., Any], *values: Any) -> Any:
@@ -117,7 +131,7 @@ class Pool:
         with self._room:
             while True:
                 if self._closed:
-                    raise ClusterError("the run was stopped; the same command goes on with it")
+                    raise ClusterError(_STOPPED)
                 if self._flying < _EACH * self.workers:
                     self._flying += 1
                     return True
@@ -142,10 +156,17 @@ class Pool:
         client = self.join()
         with self._lock:
             if id(model) not in self._shipped:
-                plugin = ModelPlugin(pack(model))
-                client.register_plugin(plugin, name=plugin.name)
-                self._shipped[id(model)] = model, Shipped(plugin.name)
-            return self._shipped[id(model)][1]
+                self._shipped[id(model)] = model, ModelPlugin(pack(model))
+                self._send(client, self._shipped[id(model)][1])
+            return Shipped(self._shipped[id(model)][1].name)
+
+    def rejoin(self) -> None:
+        """Tell a scheduler that took the place of another what that one knew."""
+        client = self.join()
+        with self._lock:
+            if client.scheduler_info()["id"] != self._scheduler:
+                for _, plugin in self._shipped.values():
+                    self._send(client, plugin)
 
     def check_memory(self, peak: int) -> None:
         """Refuse a plan that a worker has no memory for.
@@ -167,8 +188,12 @@ class Pool:
                     "--tile)"
                 )
 
-    def close(self) -> None:
-        """Cancel what is in flight, and end what was started here."""
+    def close(self, hurry: bool = False) -> None:
+        """Cancel what is in flight, and end what was started here.
+
+        Args:
+            hurry: whether workers of this machine end in the middle of a region.
+        """
         with self._room:
             self._closed = True
             self._room.notify_all()
@@ -178,14 +203,20 @@ class Pool:
         with suppress(Exception):  # a scheduler that is gone keeps nothing
             if client.status == "running" and self._local is None:
                 client.run(forget, on_error="ignore")
-                for _, shipped in self._shipped.values():
-                    client.unregister_worker_plugin(shipped.name)
+                for _, plugin in self._shipped.values():
+                    client.unregister_worker_plugin(plugin.name)
         if self._cluster.client is None:
             with suppress(Exception):
                 client.close(timeout=2)
         if self._local is not None:
+            if hurry:
+                end_workers(self._local)
             with suppress(Exception):
                 self._local.close(timeout=5)
+
+    def _send(self, client: Any, plugin: ModelPlugin) -> None:
+        self._scheduler = client.scheduler_info()["id"]
+        client.register_plugin(plugin, name=plugin.name)
 
     def _connect(self) -> Any:
         from distributed import Client
@@ -209,13 +240,16 @@ class Pool:
         if self._client is None or now - self._asked < _LOOK:
             return
         self._asked = now
-        workers = self._client.scheduler_info()["workers"]
+        try:
+            workers = self._client.scheduler_info()["workers"]
+        except OSError:
+            return  # what waits for a result finds out that the scheduler is gone
         if name := self._cluster.resource:
             able = [one for one in workers.values() if one.get("resources", {}).get(name)]
             if workers and not able:
                 raise SettingsError(
-                    f"none of the {len(workers)} workers offers {name}; start them with "
-                    f"`dask worker --resources {name}=1`, or leave the resource out"
+                    f"none of the {len(workers)} workers offers {name}; start them with the "
+                    f"resources {name}=1, or leave the resource out"
                 )
             self._workers = max(len(able), 1)
         else:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import queue
 import time
+import uuid
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +26,7 @@ from tilesegm.errors import (
     TilesegmError,
 )
 from tilesegm.events import Noted, OnEvent, PixelsDone
+from tilesegm.sink.finished_region import FinishedRegion
 from tilesegm.sink.staging import Staging
 
 __all__ = ["run_on_workers"]
@@ -34,7 +38,7 @@ _TICK = 0.5
 """Seconds after which it is looked whether there is room for more tasks."""
 
 _RECONNECT = 60.0
-"""Seconds in which a scheduler that was lost may come back."""
+"""Most seconds to wait for a scheduler that was lost; Dask may give up earlier."""
 
 _WORTH_ANOTHER = (SourceError, OutputError, ClusterError)
 
@@ -72,6 +76,7 @@ class _Runner:
         self._staging, self._on_event = staging, on_event
         self._site = staging.site
         self._batch = agreed_batch(staging, plan.memory.batch, on_event)
+        self._topic = f"tilesegm-{uuid.uuid4().hex}"
         self._again: deque[_Try] = deque()
         self._flying: dict[Any, tuple[_Try, int]] = {}
         self._arrived: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -79,7 +84,11 @@ class _Runner:
     def run(self) -> TileCounts:
         """Run to the end, or cancel what is in flight."""
         length = share(self._plan, self._pool.workers).regions
-        more = cut_runs(self._plan.panels, self._staging.done, length)
+        done = frozenset(self._staging.done)
+        if len(done) == sum(map(len, self._plan.panels)):
+            return count_tiles(self._staging)  # no worker is needed
+        more = cut_runs(self._plan.panels, done, length)
+        client = self._listen()
         try:
             while True:
                 while self._pool.take(wait=not self._flying):
@@ -91,24 +100,43 @@ class _Runner:
                     self._submit(following or _Try(run or ()))
                 if not self._flying:
                     return count_tiles(self._staging)
-                try:
-                    self._receive(self._arrived.get(timeout=_TICK))
-                except queue.Empty:
-                    continue
+                told, over = self._wait()
+                self._record(*map(FinishedRegion.parse, told))
+                for future in over:
+                    self._receive(future)
         finally:
+            with suppress(Exception):  # a scheduler that is gone tells nothing more
+                client.unsubscribe_topic(self._topic)
             for future in self._flying:
                 future.release()
                 self._pool.give()
 
+    def _listen(self) -> Any:
+        """Hear of regions as workers finish them."""
+        client = self._pool.join()
+        client.subscribe_topic(self._topic, lambda event: self._arrived.put(event[1]))
+        return client
+
     def _submit(self, one: _Try) -> None:
-        task = Task(self._order, self._site, one.run, self._batch)
+        task = Task(self._order, self._site, one.run, self._batch, self._topic)
         try:
-            future = self._pool.submit(compute, task)
+            with _lost():
+                future = self._pool.submit(compute, task)
         except BaseException:
             self._pool.give()
             raise
         self._flying[future] = one, self._batch
         future.add_done_callback(self._arrived.put)
+
+    def _wait(self) -> tuple[list[dict[str, Any]], list[Any]]:
+        """Return what arrived in the meantime: regions that are safe, and tasks that are over."""
+        arrived = []
+        with suppress(queue.Empty):
+            arrived.append(self._arrived.get(timeout=_TICK))
+            while True:
+                arrived.append(self._arrived.get_nowait())
+        told = [one for one in arrived if isinstance(one, dict)]
+        return told, [one for one in arrived if not isinstance(one, dict)]
 
     def _receive(self, future: Any) -> None:
         one, batch = self._flying.pop(future)
@@ -117,11 +145,9 @@ class _Runner:
         finally:
             future.release()
             self._pool.give()
-        self._staging.record(outcome.finished)
-        for region in outcome.finished:
-            assert region.window is not None
-            self._on_event(PixelsDone(region.window.pixels))
-        rest = _Try(one.run[len(outcome.finished) :], one.failed)
+        self._record(*outcome.finished)
+        lacking = (region for region in one.run if region.number not in self._staging.done)
+        rest = _Try(tuple(lacking), one.failed)
         if outcome.exhausted:
             self._halve(batch)
         elif outcome.error is not None:
@@ -130,6 +156,16 @@ class _Runner:
                 raise outcome.error
         if rest.run:
             self._again.append(rest)
+
+    def _record(self, *regions: FinishedRegion | None) -> None:
+        """Take up regions that are safe; those of a run are told as they come, and at its end."""
+        told = {one.number: one for one in regions if one}
+        new = [one for number, one in told.items() if number not in self._staging.done]
+        if new:
+            self._staging.record(new)
+        for region in new:
+            assert region.window is not None
+            self._on_event(PixelsDone(region.window.pixels))
 
     def _outcome(self, future: Any, one: _Try) -> Outcome:
         """Return what a worker gave back, in words of ours where something was lost."""
@@ -181,8 +217,24 @@ class _Runner:
             self._on_event(Noted("the scheduler was lost; waiting for it to come back"))
         while client.status == "connecting" and time.monotonic() < end:
             time.sleep(0.2)
-        if client.status != "running":
-            raise ClusterError(
-                "the scheduler was lost; finished work is kept: start it, and run the same command "
-                "again"
-            )
+        with _lost():
+            if client.status != "running":
+                raise OSError
+            self._pool.rejoin()
+            self._listen()
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    """Say in words of ours that the scheduler does not answer."""
+    from distributed.client import ClosedClientError
+
+    try:
+        yield
+    except TilesegmError:
+        raise
+    except (OSError, ClosedClientError) as error:
+        raise ClusterError(
+            "the scheduler was lost; finished work is kept: start it, and run the same command "
+            "again"
+        ) from error

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tilesegm.engine.heap import share_heap, trim_heap
+from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.regions import Region
 from tilesegm.engine.run import facts_of, with_batch
-from tilesegm.engine.stream import Job, stream
+from tilesegm.engine.stream import Job
 from tilesegm.errors import TilesegmError
 from tilesegm.sink.finished_region import FinishedRegion
 from tilesegm.sink.staging_site import StagingSite
@@ -53,6 +54,8 @@ class Task:
     run: tuple[Region, ...]
     batch: int
     """Tiles in a batch."""
+    topic: str
+    """Under which each region but the last is told as it is finished."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,14 +80,17 @@ def compute(task: Task) -> Outcome:
     Workers with several threads compute one task at a time: a network and an image are used from
     one thread, and the stages of a task are threads already.
     """
+    from distributed import get_worker
+
     finished: list[FinishedRegion] = []
     with _at_work:
         try:
             with _inside(task.order.folder):
                 for region in _regions(task):
                     finished.append(region)
-                    if not _wanted():
+                    if len(finished) == len(task.run) or not _wanted():
                         break
+                    get_worker().log_event(task.topic, region.entry())
         except MemoryError:
             return Outcome(finished=tuple(finished), exhausted=True)
         except TilesegmError as error:
@@ -107,7 +113,7 @@ def _regions(task: Task) -> Iterator[FinishedRegion]:
     task.site.check()
     job = with_batch(_job(task.order), task.batch)
     writer = task.site.writer()
-    with closing(stream(job, task.run)) as regions:
+    with closing(stream_results(job, task.run)) as regions:
         for region in regions:
             task.site.check()
             for name, values in region.results.items():

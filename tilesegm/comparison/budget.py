@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tilesegm.comparison.dropping import KEPT, LEAST
 from tilesegm.comparison.plan import Plan
 from tilesegm.errors import SettingsError
-from tilesegm.events import OnEvent, ignore
+from tilesegm.events import OnEvent, StageStarted, ignore
 
 __all__ = ["Cost", "fit_steps", "measure_cost", "starts_of", "steps_before", "steps_of"]
 
@@ -23,11 +26,16 @@ class Cost:
     step: float
     """Of a training step, the mean of all variants."""
     start: float
-    """Of everything before the first step of a run, which is done again after each look."""
+    """Of everything but steps up to a look, scoring of validation pixels included; done again for
+    each look."""
+    test: float = 0.0
+    """Of scoring test pixels, at the end of a run."""
 
     def seconds(self, plan: Plan, workers: int = 1) -> float:
-        """Return what a comparison takes, the scoring of its runs left out."""
-        return (starts_of(plan) * self.start + steps_of(plan) * self.step) / workers
+        """Return what a comparison takes."""
+        ends = _stretches(plan)[-1][0] * len(plan.seeds) * len(plan.folds)
+        once = starts_of(plan) * self.start + ends * self.test
+        return (once + steps_of(plan) * self.step) / workers
 
 
 def starts_of(plan: Plan) -> int:
@@ -52,7 +60,7 @@ def _stretches(plan: Plan) -> list[tuple[int, int]]:
 
 
 def measure_cost(plan: Plan, on_event: OnEvent = ignore) -> Cost:
-    """Time one step of each variant.
+    """Time one step of each variant, and one run of the first that makes a step and is scored.
 
     Raises:
         InputError: settings, images and labels cannot be used, or do not fit each other.
@@ -60,15 +68,51 @@ def measure_cost(plan: Plan, on_event: OnEvent = ignore) -> Cost:
     """
     from tilesegm.training.dry_run import dry_run
 
-    steps, starts = [], []
+    steps = []
     for name in plan.names:
         config = replace(plan.configs[name], output=str(plan.folder))
-        began = time.perf_counter()
         found = dry_run(config, on_event=on_event)
-        starts.append(time.perf_counter() - began)
         readers = config.device.readers or 1
         steps.append(max(found.seconds_per_step, found.seconds_per_batch / readers))
-    return Cost(sum(steps) / len(steps), sum(starts) / len(starts))
+    start, test = _time_run(plan, on_event)
+    return Cost(sum(steps) / len(steps), start, test)
+
+
+def _time_run(plan: Plan, on_event: OnEvent) -> tuple[float, float]:
+    """Time a run of one step up to its scores of validation pixels, and those of test pixels."""
+    import keras
+
+    from tilesegm.comparison.look import take_look
+    from tilesegm.comparison.scored_pixels import ScoredPixels
+    from tilesegm.metrics.measures import Measures
+    from tilesegm.model.open import open_model
+    from tilesegm.training.run import train_on
+    from tilesegm.training.setup import set_up_aside
+
+    fold, options = plan.folds[0], plan.options
+    measures = Measures(band=2, thin=options.thin, objects=options.objects)
+    config = plan.config_of(plan.trials[0])
+    schedule = replace(config.schedule, steps=1)
+    on_event(StageStarted("timing a run"))
+    with (
+        TemporaryDirectory() as folder,
+        set_up_aside(replace(config, output=str(plan.folder)), on_event=ignore) as setup,
+    ):
+        scored = ScoredPixels(setup.data, config.validation, (fold,))
+        short = replace(config, output=f"{folder}/run", schedule=schedule)
+        Path(short.output).mkdir()
+        shutil.copyfile(plan.folder / "statistics.npz", Path(short.output) / "statistics.npz")
+        keras.backend.clear_session()
+        times = [time.perf_counter()]
+        bundle = train_on(scored.scenes, short, until=1).bundle
+        predictor = open_model(bundle, bands=scored.scenes.bands)
+        for last in (False, True):
+            take_look(predictor, scored, fold, measures, last=last)
+            times.append(time.perf_counter())
+        start, both = (end - begin for begin, end in pairwise(times))
+        # The second look scores validation pixels once more; without test pixels it is all of it.
+        look = both * len(scored.test) / max(len(scored.test) + len(scored.validation[fold]), 1)
+    return start, look
 
 
 def fit_steps(
@@ -92,10 +136,10 @@ def fit_steps(
         raise SettingsError(
             f"a budget of {seconds:.0f} s is too small: {runs} runs of {least.steps} updates, one "
             f"an epoch, take about {cost.seconds(least, workers):.0f} s here ({cost.start:.1f} s "
-            f"to start {starts_of(least)} times, {cost.step:.2f} s an update); give more time, or "
-            "fewer seeds, folds or values"
+            f"to start and score {starts_of(least)} times, {cost.step:.2f} s an update); give more "
+            "time, or fewer seeds, folds or values"
         )
-    spare = seconds * workers - starts_of(least) * cost.start
+    spare = seconds * workers - replace(cost, step=0.0).seconds(least)
     return max(int(spare / (steps_of(least) * cost.step)), 1) * usual.epochs
 
 

@@ -17,7 +17,7 @@ from tilesegm.files import make_folder, output_errors, remove, write_file
 from tilesegm.ownership import check_place
 from tilesegm.training.settings.settings_file import changed_keys
 
-__all__ = ["ComparisonFolder", "claim"]
+__all__ = ["ComparisonFolder", "check_claim", "claim"]
 
 _AGAIN = (
     "set that again to go on with it, pass --overwrite to begin from scratch, or choose another "
@@ -92,34 +92,54 @@ def claim(plan: Plan, *, overwrite: bool) -> ComparisonFolder:
         ResumeError: it holds a comparison with other settings.
         OutputError: it holds something else, or cannot be written.
     """
+    check_claim(plan, overwrite=overwrite)
     folder, facts = ComparisonFolder(plan.folder), plan.facts()
+    with folder.lock("folder", wait=True):
+        before = check_claim(plan, overwrite=overwrite)
+        # Given again after an interruption it goes on.
+        if (
+            before
+            and overwrite
+            and (changed_keys(before, facts) or folder.report.exists() or not folder._anew.exists())
+        ):
+            folder._clear()
+            write_file(folder._anew, "")
+            before = None
+        if before is None:
+            write_file(folder.facts, json.dumps(facts, indent=1) + "\n")
+    return folder
+
+
+def check_claim(plan: Plan, *, overwrite: bool) -> dict[str, Any] | None:
+    """Refuse a folder that a comparison cannot have, and write nothing.
+
+    Returns:
+        What decides the numbers of the comparison that is there; None where there is none.
+
+    Raises:
+        ResumeError: it holds a comparison with other settings.
+        OutputError: it holds something else.
+    """
+    folder = ComparisonFolder(plan.folder)
     check_place(folder.path, folder=True)
     names = {entry.name for entry in folder.path.iterdir()} if folder.path.exists() else set()
     if names - {"locks", "statistics.npz"} and "comparison.json" not in names:
         raise OutputError(
             f"{folder.path} exists and holds no comparison; choose a name that is free"
         )
-    with folder.lock("folder", wait=True):
-        before = _read(folder) if folder.facts.exists() else None
-        changed = changed_keys(before, facts) if before is not None else {}
-        if overwrite and before is not None:
-            # Given again after an interruption it goes on.
-            if changed or folder.report.exists() or not folder._anew.exists():
-                folder._clear()
-                write_file(folder._anew, "")
-                write_file(folder.facts, json.dumps(facts, indent=1) + "\n")
-            return folder
-        if changed:
-            _refuse_others(folder, before or {}, facts)
-            some = list(changed.items())[:3]
-            said = ", ".join(f"{key} is {value[:80]} there" for key, value in some)
-            more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-            raise ResumeError(
-                f"{folder.path} holds a comparison with other settings: {said}{more}; {_AGAIN}"
-            )
-        if before is None:
-            write_file(folder.facts, json.dumps(facts, indent=1) + "\n")
-    return folder
+    if not folder.facts.exists():
+        return None
+    before, facts = _read(folder), plan.facts()
+    changed = changed_keys(before, facts)
+    if changed and not overwrite:
+        _refuse_others(folder, before, facts)
+        some = list(changed.items())[:3]
+        said = ", ".join(f"{key} is {value[:80]} there" for key, value in some)
+        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+        raise ResumeError(
+            f"{folder.path} holds a comparison with other settings: {said}{more}; {_AGAIN}"
+        )
+    return before
 
 
 def _refuse_others(folder: ComparisonFolder, before: dict[str, Any], facts: dict[str, Any]) -> None:

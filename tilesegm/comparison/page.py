@@ -132,9 +132,14 @@ def _add_intervals(page: Page, findings: Findings) -> None:
     first = found.names[0]
     page.section(
         "Differences",
-        f"Points above {first}, within pairs of runs that began alike. Right of zero it is better; "
-        "grey may be chance.",
+        f"Points above {first}, within pairs of runs that began alike. Right of zero, and with a "
+        "+, it is better, whatever the measure is; grey may be chance.",
     )
+    if first != findings.plan.names[0]:
+        page.text(
+            f"{findings.plan.names[0]}, which others were to be compared with, has no whole run: "
+            f"{first} is the first of those that have."
+        )
     for name, title in [("rank", findings.rank_title)] + [
         (m.name, m.title + (" (px, less is to the right)" if m.unit == "px" else ""))
         for m in found.measures
@@ -179,15 +184,16 @@ def _add_curves(page: Page, findings: Findings) -> None:
             x.append(epoch)
             y.append(float(there.ranked[number]))
     page.figure(lines(ranks, x="epoch", y="rank by"), f"The {findings.rank_title}, in points")
-    for key, title in (("val_mean_iou", "mean IoU of the likeliest class"), ("loss", "loss")):
-        series = {}
-        for name in findings.plan.names:
-            row = _history(findings, name, key)
-            if row:
-                series[name] = (list(row), list(row.values()))
-        # Losses have no common unit: each has a drawing of its own only where they are few.
-        if series and key != "loss":
-            page.figure(lines(series, x="epoch", y=title), title)
+    # Losses have no common unit, so their own curves would say nothing beside each other.
+    histories = {name: _history(findings, name, "val_mean_iou") for name in findings.plan.names}
+    series = {
+        name: (list(row), [100 * value for value in row.values()])
+        for name, row in histories.items()
+        if row
+    }
+    if series:
+        title = "mean IoU of the likeliest class"
+        page.figure(lines(series, x="epoch", y=title), f"{title}, in points")
 
 
 def _history(findings: Findings, name: str, key: str) -> dict[int, float]:
@@ -212,7 +218,8 @@ def _add_cost(page: Page, findings: Findings) -> None:
         return
     page.section(
         "Cost against gain",
-        f"Time of a training step in units of that of {first}, without validation and compilation.",
+        f"Time of a training step in units of that of {first}, without validation and compilation: "
+        "the fastest of each, which other work on the machine, and short runs, make longer.",
     )
     points = {}
     rows = []

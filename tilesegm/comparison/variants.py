@@ -80,7 +80,11 @@ def _axis(text: str) -> Iterator[tuple[str, str]]:
         raise SettingsError(f"{text}: expected KEY=A,B,..., such as loss=cross_entropy,dice_ce")
     _check_key(key, text)
     short = key.rpartition(".")[2]
-    for name, value in _values(key, rest.strip(), text):
+    values = list(_values(key, rest.strip(), text))
+    cut = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name, _ in values]
+    for number, (name, value) in enumerate(values):
+        # Long names are cut where that leaves them different.
+        name = cut[number] if cut.count(cut[number]) == 1 else name
         shown = name if key == "loss" or rest.startswith("@") else f"{short}={name}"
         yield shown, f"{key}={json.dumps(value)}"
 
@@ -119,10 +123,29 @@ def _values(key: str, rest: str, text: str) -> Iterator[tuple[str, Any]]:
             yield Path(part).stem, held if values is None else values
             continue
         value = read_document(f"value: {part}", f"{text}").values["value"]
+        shown = part
         if key == "loss" and isinstance(value, str):
             value = {"terms": [{"name": name.strip()} for name in value.split("+")]}
-        shown = part if len(part) <= _LONGEST else f"{part[: _LONGEST - 1]}…"
+        elif key == "loss":
+            shown = _loss_words(value) or part
         yield shown, value
+
+
+def _loss_words(block: Any) -> str:
+    """Name a loss block by its terms, with their arguments, and by whatever else it sets."""
+    if not isinstance(block, dict) or not isinstance(block.get("terms"), list):
+        return ""
+    terms = [_words(term) for term in block["terms"]]
+    others = [f"{key} {_words(value) or value}" for key, value in block.items() if key != "terms"]
+    return ", ".join(["+".join(terms), *others]) if all(terms) else ""
+
+
+def _words(term: Any) -> str:
+    """Write ``{name: tversky, alpha: 0.3}`` as ``tversky(alpha=0.3)``."""
+    if not isinstance(term, dict) or not isinstance(term.get("name"), str):
+        return ""
+    said = ", ".join(f"{key}={value}" for key, value in term.items() if key != "name")
+    return f"{term['name']}({said})" if said else str(term["name"])
 
 
 def _named(rest: str, text: str) -> Iterator[tuple[str, Any]]:

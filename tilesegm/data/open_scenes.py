@@ -16,10 +16,14 @@ from tilesegm.data.scene import BY_PLACE, OpenScene, SceneEntry
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.settings import INSTANCES, BorderWeightSettings, DataSettings
 from tilesegm.data.weight_map import WeightMap
+from tilesegm.errors import SettingsError
+from tilesegm.grid.resolution import Resolution
 from tilesegm.source.area import open_area
-from tilesegm.source.base import ImageInfo
+from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.identity import Identity
+from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
+from tilesegm.source.scaled import read_at
 
 __all__ = ["open_scenes"]
 
@@ -58,13 +62,7 @@ def _open(
 ) -> OpenScene:
     """Open the files of a scene."""
     with ExitStack() as opened:
-        image = open_source(
-            files.image,
-            bands=settings.bands,
-            nodata=settings.nodata,
-            at=settings.at,
-            unscale=bool(settings.unscale),
-        )
+        image = _open_image(files, settings)
         opened.callback(image.close)
         parts = []
         for each in files.by_role:
@@ -87,6 +85,35 @@ def _open(
     return OpenScene(
         image=image, labels=RoleLabels(parts), label_identity=meaning, instances=instances
     )
+
+
+def _open_image(files: SceneFiles, settings: DataSettings) -> Source:
+    """Open the image of a scene, at the resolution that settings ask for."""
+
+    def open_level(level: int) -> Source:
+        return open_source(
+            files.image,
+            bands=settings.bands,
+            nodata=settings.nodata,
+            level=level,
+            at=settings.at,
+            unscale=bool(settings.unscale),
+        )
+
+    image = open_level(0)
+    if settings.resolution is None:
+        return image
+    try:
+        if isinstance(image, ImageSource) and image.palette is not None:
+            raise SettingsError(
+                f"{image.info.uri} has a table of colours, so its values are ids that have no "
+                "averages; leave data.resolution out, or turn it to colours with gdal_translate "
+                "-expand rgb"
+            )
+        return read_at(image, Resolution.parse(settings.resolution), open_level)[0]
+    except BaseException:
+        image.close()
+        raise
 
 
 def _open_part(

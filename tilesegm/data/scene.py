@@ -21,6 +21,7 @@ from tilesegm.source.area import Area
 from tilesegm.source.base import Source
 from tilesegm.source.hidden import find_hidden
 from tilesegm.source.identity import Identity
+from tilesegm.source.margin_share import find_margin_share
 from tilesegm.source.vector.reading import Reading
 
 __all__ = ["BY_PLACE", "OpenScene", "SceneEntry", "SceneInfo"]
@@ -131,12 +132,18 @@ class OpenScene(Closing):
         return labels
 
     def hidden(self) -> tuple[str, ...]:
-        """Say how many pixels tags of image and labels hide, and which settings read them."""
+        """Say how many pixels tags of image and labels hide, and which settings read them.
+
+        Also how many are a margin that nothing hides.
+        """
         image = tuple(
             f"image {self.image.info.uri}: {found.settings_text}"
             for found in find_hidden(self.image)
             if found.pixels or found.doubtful
         )
+        margin = find_margin_share(self.image)
+        if margin is not None:
+            image += (f"image {self.image.info.uri}: {margin.settings_text}",)
         labels = [each.hidden() for each in self._files if isinstance(each, RasterLabels)]
         return image + tuple(note for notes in labels for note in notes)
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from tilesegm.data.scene_resolution import resolution_notes
 from tilesegm.data.scenes import Scenes
 from tilesegm.data.statistics import SceneStatistics
 from tilesegm.source.missing import infinite_note
@@ -15,6 +16,7 @@ __all__ = ["left_out", "scene_notes", "weight_notes"]
 
 def scene_notes(scenes: Scenes) -> Iterator[str]:
     """Say in one line each what images differ in, which a network cannot see."""
+    yield from resolution_notes(scenes.images)
     kinds = Counter(str(image.dtype) for image in scenes.images)
     if len(kinds) > 1:
         listed = ", ".join(f"{count} of {kind}" for kind, count in kinds.most_common())

@@ -13,6 +13,7 @@ from tilesegm.checks import in_range, settings
 from tilesegm.data.colour import is_colour, plain_value
 from tilesegm.data.pattern import Pattern
 from tilesegm.errors import SettingsError
+from tilesegm.grid.resolution import Resolution
 from tilesegm.source.vector.buffer import Buffer
 
 __all__ = [
@@ -195,6 +196,9 @@ class DataSettings:
     unscale: bool | None = None
     """Whether the scale and offset that images tell are applied to their stored values; not when
     nothing is given."""
+    resolution: str | None = None
+    """Size of the pixels that images are read at, such as ``0.5um`` or ``0.3m``, whatever they are
+    stored in, which the bundle tells then; their own pixels when not given."""
 
     def __post_init__(self) -> None:
         if not self.scenes:
@@ -203,6 +207,8 @@ class DataSettings:
             raise SettingsError(
                 f"data.bands={list(self.bands)}: bands are counted from 1, e.g. [3, 2, 1]"
             )
+        if self.resolution is not None:
+            Resolution.parse(self.resolution, "data.resolution")
 
 
 @settings("split")

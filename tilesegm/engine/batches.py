@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.engine.input_digest import TileRowDigests
 from tilesegm.grid.tiles import TileGrid
 from tilesegm.grid.window import Window
 from tilesegm.source.area import Area
+from tilesegm.source.background import Background
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.missing import count_infinite
 
-__all__ = ["Batch", "Reading", "RowEnd", "read_batches", "read_tiles"]
+__all__ = ["Batch", "Reading", "RowEnd", "read_batches", "read_digests", "read_tiles"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Batch:
     cols: tuple[int, ...]
     """Columns of the grid; fewer than tiles when the last batch of a row is filled up."""
     tiles: NDArray[Any]
-    """``(N, height, width, bands)`` in the image's dtype, missing pixels filled."""
+    """``(N, height, width, bands)`` in the image's dtype, missing pixels filled; with several fills
+    ``(fills, N, height, width, bands)``."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class RowEnd:
     """Tiles of this row that hold no wanted pixel and were not handed out."""
     infinite: NDArray[np.int64]
     """Infinite pixels, which are missing, in each row of the window that is finished now."""
+    digest: bytes = b""
+    """Of all that the tiles of this row depend on, where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,22 @@ class Reading:
     """Value of pixels that are missing or outside the image: one for all bands or one per band."""
     area: Area | None = None
     """Pixels of interest; None for all."""
+    background: Background | None = None
+    """Pixels that show nothing and are not classified; None for none."""
+    more_fills: tuple[tuple[float, ...], ...] = ()
+    """Other values of such pixels, for each of which tiles are cut too."""
+    digests: bool = False
+    """Whether the pixels that a row of tiles depends on are summed up."""
+    shrinks: bool = False
+    """Whether few tiles make batches of half the size, a quarter, and so on, and none is filled up,
+    which would cost as much as if no tile had been skipped."""
+
+    def size_for(self, tiles: int) -> int:
+        """Return the size of the first batch that so many tiles make."""
+        size = self.batch
+        while self.shrinks and size > tiles:
+            size //= 2
+        return size
 
 
 def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
@@ -63,6 +84,40 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
     rounding, does not depend on where a run began.
     """
     rows, cols = reading.grid.rows, reading.grid.cols
+    col_numbers = cols.cover(window.col, window.stop_col)
+    for row, strip in _strips(reading, window):
+        low, high = rows.spans[row].first, min(rows.spans[row].last, rows.size)
+        kept = [
+            col
+            for col in col_numbers
+            if strip.any_wanted(low, high, cols.spans[col].first, cols.spans[col].last)
+        ]
+        given = 0
+        while given < len(kept):
+            chosen = tuple(kept[given : given + reading.size_for(len(kept) - given)])
+            given += len(chosen)
+            yield Batch(row, chosen, strip.tiles([cols.spans[col].start for col in chosen]))
+        yield RowEnd(
+            row,
+            strip.wanted_rows(low, high, window.col, window.stop_col),
+            len(col_numbers) - len(kept),
+            strip.infinite_rows(low, rows.finished(row)),
+            strip.digest(row),
+        )
+
+
+def read_digests(reading: Reading, window: Window) -> Iterator[tuple[int, bytes]]:
+    """Yield the number and the digest of each row of tiles that decides ``window``.
+
+    They are those that `read_batches` tells, of a reading with `Reading.digests`.
+    """
+    for row, strip in _strips(reading, window):
+        yield row, strip.digest(row)
+
+
+def _strips(reading: Reading, window: Window) -> Iterator[tuple[int, _Strip]]:
+    """Yield the rows of tiles that decide ``window``, each with the rows of pixels it needs."""
+    rows, cols = reading.grid.rows, reading.grid.cols
     row_numbers = rows.cover(window.row, window.stop_row)
     col_numbers = cols.cover(window.col, window.stop_col)
     strip = _Strip(
@@ -70,24 +125,17 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
         first_row=rows.spans[row_numbers[0]].start,
         cols=(cols.spans[col_numbers[0]].start, cols.spans[col_numbers[-1]].start + cols.tile),
         counted=(window.col, window.stop_col),
+        digests=_digests_of(reading, col_numbers) if reading.digests else None,
     )
     for row in row_numbers:
         strip.advance(rows.spans[row].start, rows.tile)
-        low, high = rows.spans[row].first, min(rows.spans[row].last, rows.size)
-        kept = [
-            col
-            for col in col_numbers
-            if strip.any_wanted(low, high, cols.spans[col].first, cols.spans[col].last)
-        ]
-        for start in range(0, len(kept), reading.batch):
-            chosen = tuple(kept[start : start + reading.batch])
-            yield Batch(row, chosen, strip.tiles([cols.spans[col].start for col in chosen]))
-        yield RowEnd(
-            row,
-            strip.wanted_rows(low, high, window.col, window.stop_col),
-            len(col_numbers) - len(kept),
-            strip.infinite_rows(low, rows.finished(row)),
-        )
+        yield row, strip
+
+
+def _digests_of(reading: Reading, cols: range) -> TileRowDigests:
+    info = reading.source.info
+    settings = (info.dtype.str, info.bands, reading.batch, reading.fill, reading.more_fills)
+    return TileRowDigests(reading.grid, cols, settings)
 
 
 def read_tiles(reading: Reading, row: int, col: int) -> NDArray[Any]:
@@ -110,6 +158,7 @@ class _Strip:
         first_row: int,
         cols: tuple[int, int],
         counted: tuple[int, int] = (0, 0),
+        digests: TileRowDigests | None = None,
     ) -> None:
         self._reading = reading
         info = reading.source.info
@@ -121,10 +170,14 @@ class _Strip:
         capacity = min(info.height, tile + self._block_rows - 1)
         self._values = np.empty((capacity, self._width, info.bands), info.dtype)
         self._fill = _fill(reading.fill, info)
-        masked = info.masked or reading.area is not None
+        narrowed = reading.area is not None or reading.background is not None
+        masked = info.masked or narrowed
+        self._more_fills = [_fill(fill, info) for fill in reading.more_fills]
+        self._missing = np.empty((capacity, self._width), bool) if self._more_fills else None
         self._wanted = np.empty((capacity, self._width), bool) if masked else None
         self._counted = slice(counted[0] - self._left, counted[1] - self._left)
         self._infinite = np.zeros(capacity, np.int64)
+        self._digests = digests
         self._top = first_row
         self._stop = first_row
 
@@ -134,6 +187,8 @@ class _Strip:
         moved = slice(row - self._top, self._stop - self._top)
         self._values[:kept] = self._values[moved]
         self._infinite[:kept] = self._infinite[moved]
+        if self._missing is not None:
+            self._missing[:kept] = self._missing[moved]
         if self._wanted is not None:
             self._wanted[:kept] = self._wanted[moved]
         self._top = row
@@ -150,10 +205,18 @@ class _Strip:
         self._infinite[place] = count_infinite(pixels, self._counted)
         if pixels.valid is not None:
             self._values[place][~pixels.valid] = self._fill
+        if self._missing is not None:
+            self._missing[place] = False if pixels.valid is None else ~pixels.valid
         if self._wanted is not None:
             self._wanted[place] = True if pixels.valid is None else pixels.valid
             if self._reading.area is not None:
                 self._wanted[place] &= self._reading.area.mask(window)
+            if self._reading.background is not None:
+                self._wanted[place] &= ~self._reading.background.covers(window, pixels.values)
+        if self._digests is not None:
+            known = (self._values, self._infinite, self._wanted, self._missing)
+            taken = [one[place] for one in known if one is not None]
+            self._digests.take(self._stop, taken)
         self._stop = stop
 
     def any_wanted(self, low: int, high: int, left: int, right: int) -> bool:
@@ -167,6 +230,10 @@ class _Strip:
         view = self._view(low, high, left, right)
         return None if view.all() else view.copy()
 
+    def digest(self, row: int) -> bytes:
+        """Return the digest of a row of tiles, if digests are wanted."""
+        return b"" if self._digests is None else self._digests.of(row)
+
     def infinite_rows(self, low: int, high: int) -> NDArray[np.int64]:
         """Return the number of infinite pixels in each of these rows."""
         return self._infinite[low - self._top : high - self._top].copy()
@@ -178,10 +245,10 @@ class _Strip:
         ]
 
     def tiles(self, starts: list[int]) -> NDArray[Any]:
-        """Cut tiles that begin at these columns; a batch is filled up to its fixed size."""
+        """Cut tiles that begin at these columns; a batch is filled up to its size."""
         height, width = self._reading.grid.tile
         rows = min(height, self._stop - self._top)
-        shape = (self._reading.batch, height, width, len(self._fill))
+        shape = (self._reading.size_for(len(starts)), height, width, len(self._fill))
         batch = np.empty(shape, self._values.dtype)
         for n, start in enumerate(starts):
             cut = self._values[:rows, start - self._left :][:, :width]
@@ -189,7 +256,16 @@ class _Strip:
             batch[n, rows:] = self._fill
             batch[n, :, cut.shape[1] :] = self._fill
         batch[len(starts) :] = self._fill
-        return batch
+        if self._missing is None:
+            return batch
+        missing = np.ones(shape[:3], bool)
+        for n, start in enumerate(starts):
+            cut = self._missing[:rows, start - self._left :][:, :width]
+            missing[n, :rows, : cut.shape[1]] = cut
+        several = np.repeat(batch[np.newaxis], 1 + len(self._more_fills), axis=0)
+        for tiles, fill in zip(several[1:], self._more_fills, strict=True):
+            tiles[missing] = fill
+        return several
 
 
 def _fill(values: tuple[float, ...], info: ImageInfo) -> NDArray[Any]:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.decision_rule import ARGMAX, DecisionRule, class_dtype
+from tilesegm.engine.members import Member, agreement, each_probabilities, mean_of
 from tilesegm.sink.layer import PROBABILITY, Layer
 
 __all__ = ["Confidence", "Decision", "ScoreType", "decide"]
 
-Confidence = Literal["top", "margin", "entropy"]
+Confidence = Literal["top", "margin", "entropy", "agreement"]
 ScoreType = Literal["uint8", "float16", "float32"]
 
 
@@ -33,6 +34,14 @@ class Decision:
     """Probability of its class below which a pixel is unsure: its id is then `classes`."""
     raw: bool = field(default=False, kw_only=True)
     """Whether scores are kept as they are too, for those who choose a rule."""
+    members: tuple[Member, ...] = field(default=(), kw_only=True)
+    """Of an ensemble: what the scores of each network mean. The rule holds for the mean of their
+    probabilities, so each temperature stands here."""
+
+    @property
+    def planes(self) -> int:
+        """Planes of scores: one a class, of each network."""
+        return self.classes * max(len(self.members), 1)
 
     @property
     def ids(self) -> int:
@@ -68,7 +77,7 @@ class Decision:
             layers.append(Layer("scores", scores, planes=self.classes, nodata=float("nan")))
         if self.raw:
             raw = np.dtype(np.float32)
-            layers.append(Layer("raw", raw, planes=self.classes, nodata=float("nan")))
+            layers.append(Layer("raw", raw, planes=self.planes, nodata=float("nan")))
         return tuple(layers)
 
 
@@ -76,20 +85,23 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
     """Decide a rectangle of pixels.
 
     Args:
-        scores: ``(classes, height, width)``; may be changed.
+        scores: ``(planes, height, width)``; may be changed.
         decision: what to make of them.
 
     Returns:
         ``classes``: ``(height, width)`` id of the highest score, the first one of equals, or what
         the rule says; `Decision.classes` where that is unsure.
         ``confidence``: ``(height, width)`` uint8, see `PROBABILITY`: the probability of the class,
-        its distance to the highest of the others, or one minus the entropy over its greatest
-        possible value.
+        its distance to the highest of the others, one minus the entropy over its greatest
+        possible value, or the share of an ensemble's networks that choose the class too.
         ``scores``: ``(classes, height, width)`` probabilities; uint8 see `PROBABILITY`.
-        ``raw``: ``(classes, height, width)`` float32, the scores as they were.
+        ``raw``: ``(planes, height, width)`` float32, the scores as they were.
     """
     raw = scores.copy() if decision.raw else None
     wanted = decision.needs_probabilities
+    own_probabilities = each_probabilities(scores, decision.members)
+    if own_probabilities:
+        scores = mean_of(own_probabilities)
     ids, probabilities = decision.rule.decide(scores, decision.probabilities, wanted)
     results: dict[str, NDArray[np.generic]] = {"classes": ids}
     if raw is not None:
@@ -103,7 +115,11 @@ def decide(scores: NDArray[np.float32], decision: Decision) -> dict[str, NDArray
             marked[unsure] = decision.classes
             results["classes"] = marked
         if decision.confidence:
-            confidence = _confidence(probabilities, decision.confidence, own)
+            confidence = (
+                agreement(own_probabilities, ids, decision.rule)
+                if decision.confidence == "agreement"
+                else _confidence(probabilities, decision.confidence, own)
+            )
             results["confidence"] = PROBABILITY.encode(confidence)
         if decision.scores == "uint8":
             results["scores"] = PROBABILITY.encode(probabilities)

@@ -35,6 +35,9 @@ class Needs:
     grid: TileGrid
     layers: tuple[Layer, ...]
     classes: int
+    """Planes of scores: one a class, of each network."""
+    fills: int = 1
+    """Values of missing pixels, for each of which tiles are cut."""
     network_bytes: int
     """Working memory of the network, per pixel of a tile."""
     chunk: int
@@ -50,7 +53,7 @@ class Needs:
     def column_bytes(self) -> int:
         """Bytes for one more column of a panel."""
         tile, block = self.grid.rows.tile, min(self.info.block[0], self.info.height)
-        strip = (tile + 2 * block) * (self._pixel_bytes + self.info.masked)
+        strip = (tile + 2 * block) * (self._pixel_bytes + self.info.masked + (self.fills > 1))
         shared = max((a.last - b.first for a, b in pairwise(self.grid.rows.spans)), default=0)
         carried = 2 * shared * self.classes * 4
         # Bands: one being made, one waiting, one being regrouped; regions: one made, one written.
@@ -60,7 +63,8 @@ class Needs:
     def batch_bytes(self, batch: int) -> int:
         """Bytes of all batches under way: four of pixels, three of scores, one in the network."""
         pixels = batch * self.grid.rows.tile * self.grid.cols.tile
-        return pixels * (4 * self._pixel_bytes + 3 * 4 * self.classes + self.network_bytes)
+        tiles = 4 * self.fills * self._pixel_bytes
+        return pixels * (tiles + 3 * 4 * self.classes + self.network_bytes)
 
 
 @dataclass(frozen=True, kw_only=True)

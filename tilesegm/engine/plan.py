@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tilesegm.engine.batches import Reading
 from tilesegm.engine.decide import Decision
 from tilesegm.engine.memory import MemoryPlan, Needs, fit
 from tilesegm.engine.regions import Region, plan_regions
+from tilesegm.engine.regrid import STRIP, Regrid, SeenArea
 from tilesegm.errors import BudgetError
 from tilesegm.grid.tiles import Footprint, TileGrid, plan_grid
 from tilesegm.grid.tiling import Tiling
@@ -17,9 +18,11 @@ from tilesegm.grid.window import Window
 from tilesegm.model.base import ModelSpec
 from tilesegm.source.amplification import read_amplification
 from tilesegm.source.area import Area
+from tilesegm.source.background import Background
 from tilesegm.source.base import ImageInfo, Source
+from tilesegm.source.kernel import Kernel
 
-__all__ = ["CHUNK", "Plan", "footprint", "make_fingerprint", "make_plan"]
+__all__ = ["CHUNK", "Plan", "footprint", "make_fingerprint", "make_plan", "plan_on_grid"]
 
 _RESULTS = "0.1.0"
 """Version since which results are the same to the last bit. It is part of the fingerprint, so raise
@@ -40,24 +43,46 @@ class Plan:
     decision: Decision
     memory: MemoryPlan
     panels: tuple[tuple[Region, ...], ...] = field(repr=False)
+    seen: ImageInfo | None = None
+    """The image as the network sees it, where `info` tells of results with other pixels."""
+
+    @property
+    def read(self) -> ImageInfo:
+        """The image as it is read, and tiled."""
+        return self.info if self.seen is None else self.seen
+
+    def regrid(self, image: Source | None = None, area: Area | None = None) -> Regrid | None:
+        """Return how scores come to the grid of the results; None where tiles lie on it.
+
+        Args:
+            image: tells which pixels are missing on the grid of the results.
+            area: likewise pixels of interest.
+        """
+        if self.seen is None:
+            return None
+        return Regrid(
+            Kernel(self.seen.height, self.info.height),
+            Kernel(self.seen.width, self.info.width),
+            image,
+            area,
+        )
 
     @property
     def tiles(self) -> int:
         """Tiles that are computed, those at the edges of panels once for each panel."""
         cols = self.grid.cols
-        return len(self.grid.rows.spans) * sum(
-            len(cols.cover(panel[0].window.col, panel[0].window.stop_col)) for panel in self.panels
-        )
+        panels = map(self._panel, self.panels)
+        return len(self.grid.rows.spans) * sum(len(cols.cover(*panel)) for panel in panels)
 
     @property
     def redundancy(self) -> float:
-        """Pixels computed / pixels of the image."""
-        return self.tiles * self.grid.rows.tile * self.grid.cols.tile / self.info.pixels
+        """Pixels computed / pixels of the image as it is read."""
+        return self.tiles * self.grid.rows.tile * self.grid.cols.tile / self.read.pixels
 
     @property
     def read_amplification(self) -> float:
-        """Pixels decoded / pixels of the image."""
-        info = self.info
+        """Pixels decoded / pixels of the image as it is read."""
+        info = self.read
         return read_amplification(self._reads(), (info.height, info.width), info.block)
 
     @property
@@ -71,21 +96,42 @@ class Plan:
         """Whether the result equals one pass over the whole image, to float rounding."""
         halo = footprint(self.spec).halo
         if self.grid.tiles == 1:
-            return not self.spec.inexact or self.grid.tile == (self.info.height, self.info.width)
+            return not self.spec.inexact or self.grid.tile == (self.read.height, self.read.width)
         return not self.spec.inexact and halo is not None and self.grid.margin >= halo
 
-    def reading(self, source: Source, area: Area | None = None) -> Reading:
-        """Return how the planned tiles are read from the image."""
-        return Reading(source, self.grid, self.memory.batch, self.spec.fill, area)
+    def reading(
+        self, source: Source, area: Area | None = None, background: Background | None = None
+    ) -> Reading:
+        """Return how the planned tiles are read from the image, of an area on the results' grid."""
+        if area is not None and self.seen is not None:
+            rows = Kernel(self.info.height, self.seen.height)
+            area = SeenArea(area, rows, Kernel(self.info.width, self.seen.width))
+        return Reading(
+            source,
+            self.grid,
+            self.memory.batch,
+            self.spec.fill,
+            area,
+            background,
+            self.spec.fills[1:],
+            # Not of an area alone: an earlier version may have begun it with full batches.
+            shrinks=background is not None and not self.spec.batch,
+        )
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
-        block = self.info.block[0]
-        for panel in self.panels:
-            numbers = cols.cover(panel[0].window.col, panel[0].window.stop_col)
+        block = self.read.block[0]
+        for panel in map(self._panel, self.panels):
+            numbers = cols.cover(*panel)
             left = cols.spans[numbers[0]].start
-            right = min(cols.spans[numbers[-1]].start + cols.tile, self.info.width)
+            right = min(cols.spans[numbers[-1]].start + cols.tile, self.read.width)
             yield from Window(0, left, rows.size, right - left).tiles(block, right - left)
+
+    def _panel(self, regions: tuple[Region, ...]) -> tuple[int, int]:
+        """Return the columns of the tiled image that a panel needs: the first, and that after."""
+        window, regrid = regions[0].window, self.regrid()
+        window = window if regrid is None else regrid.seen(window)
+        return window.col, window.stop_col
 
 
 def footprint(spec: ModelSpec) -> Footprint:
@@ -123,19 +169,14 @@ def make_plan(
         info=info,
         grid=grid,
         layers=decision.layers,
-        classes=decision.classes,
+        classes=decision.planes,
+        fills=len(spec.fills),
         network_bytes=spec.bytes_per_pixel,
         chunk=CHUNK,
         cache=cache,
     )
     memory = fit(needs, budget)
-    if budget is not None and memory.peak > budget:
-        raise BudgetError(
-            f"memory is limited to {_mb(budget)} and this needs {_mb(memory.peak)} "
-            f"(process {_mb(memory.process)}, tiles and network {_mb(memory.batches)}, rows "
-            f"{_mb(memory.stream)}, block cache {_mb(memory.cache)}); allow more, or take smaller "
-            "tiles or fewer results"
-        )
+    _check_budget(memory, budget)
     return Plan(
         info=info,
         spec=spec,
@@ -147,7 +188,53 @@ def make_plan(
     )
 
 
-def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
+def plan_on_grid(plan: Plan, info: ImageInfo, decision: Decision, budget: int | None) -> Plan:
+    """Return a plan of the same tiles whose results lie on the grid of the image.
+
+    Args:
+        plan: of results on the grid that the network sees, with the memory that raw scores take.
+        info: the image as it is stored.
+        decision: what is made of the scores.
+        budget: most bytes that the process may hold; None for a modest default.
+
+    Raises:
+        BudgetError: the plan needs more than ``budget``.
+    """
+    seen = plan.info
+    panel = max(plan.memory.panel * info.width // seen.width // CHUNK, 1) * CHUNK
+    results = sum(layer.planes * layer.dtype.itemsize for layer in decision.layers)
+    # Regions: one made, one written. Strips of scores: resampled by rows, by columns, decided.
+    column = 2 * CHUNK * results + STRIP * (12 * decision.planes + results)
+    memory = replace(
+        plan.memory,
+        panel=panel,
+        stream=plan.memory.stream + min(panel, info.width) * column,
+    )
+    _check_budget(memory, budget)
+    own = (*seen.identity, ("grid", f"{info.height} x {info.width}"))
+    return replace(
+        plan,
+        info=replace(info, identity=own, nodata=seen.nodata),
+        seen=seen,
+        decision=decision,
+        memory=memory,
+        panels=plan_regions(info.height, info.width, CHUNK, panel),
+    )
+
+
+def _check_budget(memory: MemoryPlan, budget: int | None) -> None:
+    if budget is not None and memory.peak > budget:
+        raise BudgetError(
+            f"memory is limited to {_mb(budget)} and this needs {_mb(memory.peak)} "
+            f"(process {_mb(memory.process)}, tiles and network {_mb(memory.batches)}, rows "
+            f"{_mb(memory.stream)}, block cache {_mb(memory.cache)}); allow more, or take smaller "
+            "tiles or fewer results"
+        )
+
+
+def make_fingerprint(
+    plan: Plan, area: Area | None, background: Background | None = None
+) -> dict[str, Any]:
     """Name everything that changes a pixel of the result, or the order in which it is made.
 
     Unfinished work is resumed only where all of it is the same.
@@ -172,6 +259,7 @@ def make_fingerprint(plan: Plan, area: Area | None) -> dict[str, Any]:
         | _rule(plan)
         | _unsure(plan),
         "area": dict(area.identity) if area else {},
+        **({} if background is None else {"background": dict(background.identity)}),
         "tilesegm": {"version": _RESULTS},
     }
 
@@ -198,6 +286,8 @@ def _rule(plan: Plan) -> dict[str, Any]:
         told["offsets"] = list(rule.offsets)
     if rule.temperature != 1:
         told["temperature"] = rule.temperature
+    if plan.decision.members:
+        told["temperatures"] = [member.temperature for member in plan.decision.members]
     return told
 
 

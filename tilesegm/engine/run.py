@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from tilesegm.engine.heap import share_heap, trim_heap
+from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.regions import Region, pending_runs
-from tilesegm.engine.stream import Finished, Job, stream
+from tilesegm.engine.stream import Finished, Job
 from tilesegm.errors import BudgetError
 from tilesegm.events import Noted, OnEvent, PixelsDone
 from tilesegm.sink.layer import Layer
@@ -19,6 +20,7 @@ from tilesegm.sink.region_store import RegionStore
 from tilesegm.sink.staging import Staging
 
 __all__ = [
+    "INPUT",
     "TileCounts",
     "agreed_batch",
     "count_tiles",
@@ -30,6 +32,8 @@ __all__ = [
 
 _COUNTS = ("computed", "skipped", "infinite", "empty")
 """Facts of a region; `infinite` is left out where it is 0, `empty` by earlier versions."""
+INPUT = "input"
+"""Fact of a region: the digest of all that it depends on beside the network."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def count_tiles(staging: RegionStore) -> TileCounts:
     return TileCounts(**sums)
 
 
-def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int]:
+def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int | str]:
     """Return what is kept with a finished region, beside its pixels.
 
     Args:
@@ -94,8 +98,16 @@ def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int]:
     """
     (classes,) = (layer for layer in layers if layer.name == "classes")
     empty = int(np.count_nonzero(finished.results["classes"] == classes.nodata))
-    facts = {"computed": finished.computed, "skipped": finished.skipped, "empty": empty}
-    return facts | ({"infinite": finished.infinite} if finished.infinite else {})
+    facts: dict[str, int | str] = {
+        "computed": finished.computed,
+        "skipped": finished.skipped,
+        "empty": empty,
+    }
+    if finished.infinite:
+        facts["infinite"] = finished.infinite
+    if finished.digest:
+        facts[INPUT] = finished.digest
+    return facts
 
 
 def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: Staging) -> int:
@@ -131,7 +143,7 @@ def _run(
     job: Job, panels: tuple[tuple[Region, ...], ...], staging: RegionStore, on_event: OnEvent
 ) -> None:
     for run in pending_runs(panels, staging.done):
-        with closing(stream(job, run)) as finished_regions:
+        with closing(stream_results(job, run)) as finished_regions:
             for finished in finished_regions:
                 window = finished.region.window
                 for name, values in finished.results.items():

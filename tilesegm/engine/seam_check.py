@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tilesegm.decision_rule import ARGMAX, DecisionRule
 from tilesegm.engine.batches import Reading, read_tiles
+from tilesegm.engine.decide import Decision, decide
 from tilesegm.engine.overlap_add import OverlapAdd
 from tilesegm.grid.axis import Axis
 from tilesegm.grid.tiles import TileGrid
@@ -44,7 +44,7 @@ def check_seams(
     predictor: Predictor,
     samples: int,
     seed: int = 0,
-    rule: DecisionRule = ARGMAX,
+    decision: Decision | None = None,
 ) -> Iterator[SeamCheck]:
     """Yield comparisons at ``samples`` places, spread evenly; none when one tile covers the image.
 
@@ -53,8 +53,11 @@ def check_seams(
         predictor: the network; called about five times per sample.
         samples: places to compare.
         seed: moves the places.
-        rule: how class ids follow from scores.
+        decision: how class ids follow from scores; None for the highest one.
     """
+    spec = predictor.spec
+    decision = decision or Decision(len(spec.classes), spec.probabilities)
+    decision = replace(decision, confidence=None, scores=None, least=None, raw=False)
     rows, cols = reading.grid.rows, reading.grid.cols
     if reading.grid.tiles == 1:
         return
@@ -63,7 +66,7 @@ def check_seams(
         down, across = (first + n * np.array(_SPREAD)) % 1.0
         row = _shifted_start(rows, down, predictor.spec.stride)
         col = _shifted_start(cols, across, predictor.spec.stride)
-        yield _check(reading, predictor, rule, row, col)
+        yield _check(reading, predictor, decision, row, col)
 
 
 def expected_flips(checks: Iterable[SeamCheck], grid: TileGrid) -> float:
@@ -93,7 +96,7 @@ def _shifted_start(axis: Axis, at: float, stride: int) -> int:
 
 
 def _check(
-    reading: Reading, predictor: Predictor, rule: DecisionRule, row: int, col: int
+    reading: Reading, predictor: Predictor, decision: Decision, row: int, col: int
 ) -> SeamCheck:
     rows, cols = reading.grid.rows, reading.grid.cols
     top, bottom = _inner(rows, row)
@@ -103,20 +106,18 @@ def _check(
     shifted = shifted[(slice(None), *window.shift(-row, -col).slices)]
     return SeamCheck(
         window,
-        _blended_classes(reading, predictor, rule, window) != _ids(shifted, predictor, rule),
+        _blended_classes(reading, predictor, decision, window) != _ids(shifted, decision),
         np.minimum.outer(rows.seam_distance(top, bottom), cols.seam_distance(left, right)),
     )
 
 
 def _blended_classes(
-    reading: Reading, predictor: Predictor, rule: DecisionRule, window: Window
+    reading: Reading, predictor: Predictor, decision: Decision, window: Window
 ) -> NDArray[np.intp]:
     """Classes ``(height, width)`` that a run writes, to the last bit: it adds tiles likewise."""
     rows, cols = reading.grid.rows, reading.grid.cols
     classes = np.empty((window.height, window.width), np.intp)
-    blend = OverlapAdd(
-        rows, cols, classes=len(predictor.spec.classes), left=window.col, right=window.stop_col
-    )
+    blend = OverlapAdd(rows, cols, classes=decision.planes, left=window.col, right=window.stop_col)
     for row in rows.cover(window.row, window.stop_row):
         for col in cols.cover(window.col, window.stop_col):
             scores = _scores(reading, predictor, rows.spans[row].start, cols.spans[col].start)
@@ -127,16 +128,13 @@ def _blended_classes(
             inside = part.intersect(window)
             if inside is not None:
                 wanted = finished[1][(slice(None), *inside.shift(-part.row, -part.col).slices)]
-                ids = _ids(wanted, predictor, rule)
-                classes[inside.shift(-window.row, -window.col).slices] = ids
+                classes[inside.shift(-window.row, -window.col).slices] = _ids(wanted, decision)
         blend.end_row()
     return classes
 
 
-def _ids(
-    scores: NDArray[np.float32], predictor: Predictor, rule: DecisionRule
-) -> NDArray[np.generic]:
-    return rule.decide(scores.copy(), predictor.spec.probabilities, wanted=False)[0]
+def _ids(scores: NDArray[np.float32], decision: Decision) -> NDArray[np.generic]:
+    return decide(scores.copy(), decision)["classes"]
 
 
 def _scores(reading: Reading, predictor: Predictor, row: int, col: int) -> NDArray[np.float32]:

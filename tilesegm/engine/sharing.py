@@ -16,7 +16,10 @@ _LONGEST = 16
 """Regions of a run at the most: from there on little is saved, and the tail grows."""
 
 _NEAR = 1.02
-"""A shorter run is taken where it takes at most so much more time: less is lost with a worker."""
+"""Runs are as good as the best where they take at most so much more time."""
+
+_PLENTY = 8
+"""Runs a worker that even out how fast workers are."""
 
 _MANY = 32
 """Runs a worker from which on it does not matter which of them comes last."""
@@ -53,7 +56,10 @@ def share(plan: Plan, workers: int) -> Sharing:
     most = max(1, min(_LONGEST, -(-count // workers)))
     shares = [_shared(plan, workers, regions) for regions in range(1, most + 1)]
     best = max(one.speedup for one in shares)
-    return next(one for one in shares if one.speedup * _NEAR >= best)
+    good = [one for one in shares if one.speedup * _NEAR >= best]
+    # Each run costs messages, so many of them may as well be longer.
+    longer = [one for one in good if one.runs >= _PLENTY * workers]
+    return longer[-1] if longer else good[0]
 
 
 def cut_runs(

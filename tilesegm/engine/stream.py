@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from tilesegm.engine.batches import Batch, Reading, RowEnd, read_batches
 from tilesegm.engine.decide import Decision, decide
+from tilesegm.engine.input_digest import region_digest
 from tilesegm.engine.overlap_add import OverlapAdd
 from tilesegm.engine.prefetch import prefetch
 from tilesegm.engine.regions import Region
+from tilesegm.engine.regrid import Regrid
 from tilesegm.errors import ModelError
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
 from tilesegm.sink.layer import Layer
 
-__all__ = ["Finished", "Job", "stream"]
+__all__ = ["Finished", "Job", "empty_results", "stream"]
 
 Results = dict[str, NDArray[Any]]
 
@@ -32,6 +34,8 @@ class Job:
     reading: Reading
     predictor: Predictor
     decision: Decision
+    regrid: Regrid | None = None
+    """How results come to lie on the grid of the image, where the network sees another one."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Finished:
     """Tiles that held nothing of interest."""
     infinite: int
     """Pixels of the region that are missing because they are infinite."""
+    digest: str = ""
+    """Of all that its results depend on beside the network, where readings are summed up."""
 
 
 def stream(job: Job, run: tuple[Region, ...]) -> Generator[Finished]:
@@ -78,7 +84,7 @@ class _Scored:
     scores: NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Band:
     """Finished rows over the whole width of a panel."""
 
@@ -89,6 +95,9 @@ class _Band:
     skipped: int
     infinite: NDArray[np.int64]
     """Infinite pixels of each row."""
+    row: int
+    """The row of tiles that finishes it."""
+    digest: bytes
 
 
 def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowEnd]:
@@ -106,13 +115,15 @@ def _score(job: Job, items: Iterator[Batch | RowEnd]) -> Iterator[_Scored | RowE
 
 
 def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
-    grid = job.reading.grid
-    for col, planes in zip(batch.cols, scores, strict=True):
-        bad = int(np.count_nonzero(~np.isfinite(planes)))
-        if bad:
+    grid, networks = job.reading.grid, job.predictor.spec.networks
+    for col, tile in zip(batch.cols, scores, strict=True):
+        for network, planes in zip(networks, np.split(tile, len(networks)), strict=True):
+            bad = int(np.count_nonzero(~np.isfinite(planes)))
+            if not bad:
+                continue
             row_start, col_start = grid.rows.spans[batch.row].start, grid.cols.spans[col].start
             raise ModelError(
-                f"{job.predictor.spec.name} gives NaN or infinite scores ({bad} of {planes.size} "
+                f"{network.name} gives NaN or infinite scores ({bad} of {planes.size} "
                 f"in the tile at row {row_start}, column {col_start}); check its weights, its "
                 "normalisation, and whether nodata is declared"
             )
@@ -121,7 +132,7 @@ def _refuse_scores(job: Job, batch: Batch, scores: NDArray[np.float32]) -> None:
 def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Iterator[_Band]:
     grid = job.reading.grid
     blend = OverlapAdd(
-        grid.rows, grid.cols, classes=job.decision.classes, left=window.col, right=window.stop_col
+        grid.rows, grid.cols, classes=job.decision.planes, left=window.col, right=window.stop_col
     )
     columns = grid.cols.cover(window.col, window.stop_col)
     arrived: dict[int, NDArray[np.float32]] = {}
@@ -141,7 +152,7 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
     for item in items:
         if not results:
             height = grid.rows.finished(item.row) - grid.rows.spans[item.row].first
-            results = _empty(job.decision.layers, height, window.width)
+            results = empty_results(job.decision.layers, height, window.width)
         if isinstance(item, _Scored):
             arrived.update(zip(item.cols, _writable(item.scores), strict=True))
             finish(item.row, item.cols[-1])
@@ -150,7 +161,16 @@ def _blend(job: Job, items: Iterator[_Scored | RowEnd], window: Window) -> Itera
         _mask(results, job.decision.layers, item.wanted)
         first = grid.rows.spans[item.row].first
         computed = len(columns) - item.skipped
-        yield _Band(first, results, height, computed, item.skipped, item.infinite)
+        yield _Band(
+            first=first,
+            results=results,
+            height=height,
+            computed=computed,
+            skipped=item.skipped,
+            infinite=item.infinite,
+            row=item.row,
+            digest=item.digest,
+        )
         blend.end_row()
         pending, results = iter(columns), {}
 
@@ -159,7 +179,8 @@ def _writable(scores: NDArray[np.float32]) -> NDArray[np.float32]:
     return scores if scores.flags.writeable else scores.copy()
 
 
-def _empty(layers: tuple[Layer, ...], height: int, width: int) -> Results:
+def empty_results(layers: tuple[Layer, ...], height: int, width: int) -> Results:
+    """Return arrays for results of a size that hold nothing yet."""
     return {
         layer.name: np.full(
             (height, width) if layer.planes == 1 else (layer.planes, height, width),
@@ -187,9 +208,11 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
     """Cut bands of rows, whose height follows the tiles, into regions, which follow the store."""
     regions = iter(run)
     region = next(regions)
-    results = _empty(job.decision.layers, region.window.height, region.window.width)
+    results = empty_results(job.decision.layers, region.window.height, region.window.width)
     computed = skipped = infinite = 0
+    digests: dict[int, bytes] = {}
     for band in bands:
+        digests[band.row] = band.digest
         computed, skipped = computed + band.computed, skipped + band.skipped
         while True:
             rows = region.window
@@ -202,10 +225,21 @@ def _regroup(job: Job, bands: Iterator[_Band], run: tuple[Region, ...]) -> Gener
                 infinite += int(band.infinite[first - band.first : last - band.first].sum())
             if band.first + band.height < rows.stop_row:
                 break
-            yield Finished(region, results, computed, skipped, infinite)
+            digest = _digest(job, rows, digests)
+            yield Finished(region, results, computed, skipped, infinite, digest)
             computed = skipped = infinite = 0
             following = next(regions, None)
             if following is None:
                 return
             region = following
-            results = _empty(job.decision.layers, region.window.height, region.window.width)
+            results = empty_results(job.decision.layers, region.window.height, region.window.width)
+
+
+def _digest(job: Job, window: Window, digests: dict[int, bytes]) -> str:
+    """Sum up the rows of tiles that decide a region, where they are summed up."""
+    if not job.reading.digests:
+        return ""
+    needed = job.reading.grid.rows.cover(window.row, window.stop_row)
+    for row in [row for row in digests if row < needed[0]]:
+        del digests[row]
+    return region_digest(window, [digests[row] for row in needed])

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -90,7 +89,7 @@ def evaluate(
     prediction: Any,
     truth: Any,
     *,
-    area: str | Path | None = None,
+    area: Any = None,
     confidence: Any = None,
     scores: Any = None,
     options: EvaluationOptions | None = None,
@@ -103,7 +102,8 @@ def evaluate(
         prediction: class map: path, URL or ``(H, W)`` array of ids.
         truth: raster of ids, or with ``options.labels`` polygons or a mask of colours. A raster of
             another grid is taken to the prediction's by its nearest pixels.
-        area: polygons or mask raster; pixels outside are not counted.
+        area: polygons, or a mask of any resolution as a raster or array; pixels outside are not
+            counted.
         confidence: raster of the probability of the predicted class, for calibration; uint8 from
             0 to 254 with nodata 255, as `segment` writes, or to 255 without, or floats to 1.
         scores: raster with one band per class, of the same types, for thresholds and calibration.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from tilesegm.data.settings import LabelSettings
@@ -24,7 +23,7 @@ class MapPair:
 
     prediction: Any
     truth: Any
-    area: str | Path | None = None
+    area: Any = None
     confidence: Any = None
     scores: Any = None
     windows: tuple[Window, ...] | None = None

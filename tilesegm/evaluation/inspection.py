@@ -66,8 +66,9 @@ def inspect_pair(
         more_classes=tuple(one.name for one in facts.classes[len(names) :]),
         decision=Decided(facts.decision, facts.threshold),
     )
+    no_chances = _not_probabilities(given)
     with closing(PairReader(inspected)) as reader:
-        return replace(inspected, notes=(*_exchanged(given), *notes, *reader.notes))
+        return replace(inspected, notes=(*_exchanged(given), *notes, *no_chances, *reader.notes))
 
 
 def _check_truth(given: MapPair, names: tuple[str, ...], uri: str) -> None:
@@ -92,6 +93,20 @@ def _exchanged(given: MapPair) -> tuple[str, ...]:
     return (
         f"the truth {os.fspath(truth)} is a class map that `tilesegm predict` wrote; give the "
         "prediction first and the truth second",
+    )
+
+
+def _not_probabilities(given: MapPair) -> tuple[str, ...]:
+    """Say of a confidence that it is none of the kind that calibration is about."""
+    if not isinstance(given.confidence, str | os.PathLike):
+        return ()
+    kind = read_map_facts(given.confidence).confidence
+    if kind in (None, "top"):
+        return ()
+    return (
+        f"the confidence {os.fspath(given.confidence)} is of the kind {kind}, and its calibration "
+        "is that of the probability of the class only for the kind top: take one of "
+        "`tilesegm predict --confidence top`, or give --scores",
     )
 
 

@@ -62,7 +62,8 @@ class PairReader:
             self._prediction = files.enter_context(open_prediction(pair))
             _check_ids(self._prediction.info)
             self._truth = files.enter_context(closing(open_truth(pair)))
-            self._area = open_area(pair.given.area, pair.info) if pair.given.area else None
+            given = pair.given.area
+            self._area = None if given is None else open_area(given, pair.info)
             self._confidence = self._open_scores(files, pair.given.confidence, 1)
             self._scores = self._open_scores(files, pair.given.scores, len(pair.classes))
             self._files = files.pop_all()

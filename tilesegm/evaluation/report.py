@@ -28,6 +28,8 @@ from tilesegm.report.overview import Overview, survey
 from tilesegm.report.places import ShownWindow, worst_blocks, worst_window
 from tilesegm.sink.provenance import read_map_facts
 from tilesegm.source.open import open_source
+from tilesegm.source.resampled import ResampledSource
+from tilesegm.source.scaled import covers
 
 __all__ = ["ReportOptions", "check_image", "write_evaluation_report"]
 
@@ -112,7 +114,7 @@ def write_evaluation_report(
         on_event(StageProgress(done / len(drawn)))
     shown = [windows[rank] for rank in sorted(windows)]
     if report.image is not None:
-        shown = _with_image(shown, report.image)
+        shown = _with_image(shown, report.image, pairs[0])
     return evaluation_page(evaluation, classes, overviews, shown, report.comparison).save(path)
 
 
@@ -126,22 +128,28 @@ class _Drawing:
 
 
 def check_image(image: Any, pair: MapPair) -> None:
-    """Refuse an image that is not of the size of the prediction.
+    """Refuse an image that has neither the size nor the ground of the prediction.
 
     Raises:
         InputError: it cannot be read, or has another size.
     """
     with open_source(image) as pixels, open_source(pair.prediction) as ids:
         shown, grid = pixels.info, ids.info
-    if (shown.height, shown.width) != (grid.height, grid.width):
+    same = (shown.height, shown.width) == (grid.height, grid.width)
+    if not same and not covers(shown, grid):
         raise SourceError(
             f"{shown.uri} has {shown.height} x {shown.width} pixels and {grid.uri} {grid.height} x "
             f"{grid.width}; give the image that the map was made of"
         )
 
 
-def _with_image(windows: Sequence[ShownWindow], image: Any) -> list[ShownWindow]:
-    with open_source(image) as source:
+def _with_image(windows: Sequence[ShownWindow], image: Any, pair: MapPair) -> list[ShownWindow]:
+    with open_source(pair.prediction) as ids:
+        size = ids.info.height, ids.info.width
+    source = open_source(image)
+    if (source.info.height, source.info.width) != size:
+        source = ResampledSource(source, *size)
+    with source:
         rendering = rendering_of_image(source)
         pixels = [source.read(shown.window) for shown in windows]
     return [

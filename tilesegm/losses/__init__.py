@@ -1,8 +1,9 @@
 """Losses for segmentation: one contract, three backends, XLA-safe; see `SegmentationLoss`."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from tilesegm.errors import InputError
+from tilesegm.errors import InputError, SettingsError
 from tilesegm.losses.active_boundary import ActiveBoundary
 from tilesegm.losses.asymmetric import AsymmetricFocal, AsymmetricFocalTversky
 from tilesegm.losses.base import Compound, SegmentationLoss
@@ -27,7 +28,7 @@ from tilesegm.losses.hausdorff import HausdorffDT
 from tilesegm.losses.lovasz import Lovasz, LovaszHinge
 from tilesegm.losses.mcc import MCC
 from tilesegm.losses.ms_ssim import MSSSIM
-from tilesegm.losses.names import check_arguments, find
+from tilesegm.losses.names import check_arguments, find, settings_name
 from tilesegm.losses.own import is_own, load_own
 from tilesegm.losses.poly import Poly1
 from tilesegm.losses.pyramid import Pyramid
@@ -119,7 +120,10 @@ LOSSES: dict[str, type[SegmentationLoss]] = {
 }
 """Every loss class by its name, in the order of the documentation."""
 
-_AROUND_ANOTHER = ("DeepSupervision", "Pyramid")
+_BY_NAME = {settings_name(cls): cls for cls in LOSSES.values()}
+"""The same by the names that settings and messages use."""
+
+_AROUND_ANOTHER = ("deep_supervision", "pyramid")
 
 
 def get(name: str, /, **arguments: Any) -> SegmentationLoss:
@@ -130,7 +134,8 @@ def get(name: str, /, **arguments: Any) -> SegmentationLoss:
             ``"focal_tversky"`` is ``FocalTversky``. Or the import path of a loss of your own, such
             as ``"my_losses:Brier"``, whose file is run.
         **arguments: the arguments of the class, or of `recipe`. ``DeepSupervision`` and ``Pyramid``
-            are made around ``Dice`` if ``base`` is not given.
+            are made around ``Dice`` if ``base`` is not given; it may be a name, too, or a name
+            with arguments (``{"name": "tversky", "alpha": 0.3}``).
 
     Raises:
         InputError: there is no such loss, or it has no such argument; the message proposes the
@@ -138,19 +143,34 @@ def get(name: str, /, **arguments: Any) -> SegmentationLoss:
     """
     if is_own(name):
         return _make(load_own(name), arguments)
-    key = find(name, [*LOSSES, *RECIPES], "loss")
-    if key in _AROUND_ANOTHER and "base" not in arguments:
-        common = {k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments}
-        arguments["base"] = Dice(**common)
+    key = find(name, [*_BY_NAME, *RECIPES], "loss")
+    if key in _AROUND_ANOTHER and not isinstance(arguments.get("base"), SegmentationLoss):
+        common: dict[str, Any] = {
+            k: arguments.pop(k) for k in ("from_logits", "ignore") if k in arguments
+        }
+        arguments["base"] = _base(arguments.get("base", "dice"), common)
     if key in RECIPES:
-        check_arguments(recipe, arguments)
+        check_arguments(recipe, arguments, key)
         return recipe(key, **arguments)
-    return _make(LOSSES[key], arguments)
+    return _make(_BY_NAME[key], arguments)
+
+
+def _base(base: object, common: dict[str, Any]) -> SegmentationLoss:
+    """Make the loss that another one is around, of its name or its name with arguments."""
+    named = dict(base) if isinstance(base, Mapping) else {"name": base}
+    name = named.pop("name", None)
+    if not isinstance(name, str) or is_own(name):
+        raise SettingsError(
+            f"base is {base!r}; expected the name of a loss of `tilesegm losses list`, or that "
+            "with arguments, such as {name: tversky, alpha: 0.3}"
+        )
+    return get(name, **common, **named)
 
 
 def _make(cls: type[SegmentationLoss], arguments: dict[str, Any]) -> SegmentationLoss:
-    check_arguments(cls, arguments)
+    name = settings_name(cls) if cls in _BY_NAME.values() else cls.__name__
+    check_arguments(cls, arguments, name)
     try:
         return cls(**arguments)
     except TypeError as error:
-        raise InputError(f"{cls.__name__} cannot be made: {error}") from error
+        raise InputError(f"{name} cannot be made: {error}") from error

@@ -28,7 +28,6 @@ sample_weight  one number per pixel ``(N, H, W)``, or per image ``(N,)`` or ``(N
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -38,6 +37,7 @@ from keras import ops
 from tilesegm.errors import SettingsError
 from tilesegm.losses.configured import Configured
 from tilesegm.losses.inputs import LossInputs, prepare_inputs
+from tilesegm.losses.names import settings_name
 from tilesegm.losses.tensors import Tensor
 
 __all__ = ["Common", "Compound", "SegmentationLoss"]
@@ -84,8 +84,8 @@ class SegmentationLoss(Configured, keras.losses.Loss):  # type: ignore[misc]
     def __init__(
         self, *, from_logits: bool = True, ignore: int | None = None, name: str | None = None
     ) -> None:
-        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z]|[A-Z]{2})", "_", type(self).__name__).lower()
-        super().__init__(name=name or snake, reduction="mean_with_sample_weight", dtype="float32")
+        name = name or settings_name(type(self))
+        super().__init__(name=name, reduction="mean_with_sample_weight", dtype="float32")
         self.from_logits = from_logits
         self.ignore = ignore
 

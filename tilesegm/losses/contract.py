@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from tilesegm.errors import InputError
 from tilesegm.losses.base import SegmentationLoss
 from tilesegm.losses.gradients import differentiate
+from tilesegm.shown import line_of
 
 __all__ = ["broken_clauses"]
 
@@ -33,8 +36,12 @@ def broken_clauses(loss: SegmentationLoss, classes: int, ignore: int) -> list[st
     try:
         return list(_clauses(loss, classes, ignore))
     except Exception as error:  # whatever the code of a user raises
-        said = " ".join(str(error).split())
-        return [f"it fails with {type(error).__name__}: {said[:200]}"]
+        said = line_of(error, 200)
+        kind = type(error).__name__
+        # Errors without a text, such as NotImplementedError, are told by their kind and place.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name} line {where.lineno}, in {where.name}"
+        return [f"it fails with {kind}: {said if said != kind else place}"]
 
 
 def _clauses(loss: SegmentationLoss, classes: int, ignore: int) -> Iterator[str]:

@@ -89,7 +89,7 @@ class LovaszHinge(RegionLoss):
         super().__init__(**region)
         if not self.from_logits:
             raise SettingsError(
-                "from_logits is False; a hinge needs logits: pass them, or take Lovasz"
+                "from_logits is False; a hinge needs logits: pass them, or take lovasz"
             )
 
     def compute(self, batch: LossInputs) -> Tensor:
@@ -100,7 +100,7 @@ class LovaszHinge(RegionLoss):
         """
         if batch.channels != 1:
             raise InputError(
-                f"y_pred has {batch.channels} channels; expected 1: take Lovasz for several classes"
+                f"y_pred has {batch.channels} channels; expected 1: take lovasz for several classes"
             )
         errors = ops.relu(1.0 - batch.scores * (2.0 * batch.target - 1.0))
         losses = lovasz_extension(errors, batch.target, batch.weight, pool=self.pool)

@@ -87,7 +87,6 @@ class MSSSIM(SegmentationLoss):
     def __init__(
         self, *, powers: Sequence[float] = _POWERS, window: int = 11, **common: Unpack[Common]
     ) -> None:
-        common["name"] = common.get("name") or "ms_ssim"
         super().__init__(**common)
         if min(powers, default=0.0) <= 0.0:
             raise SettingsError(f"powers is {powers}; expected one number above 0 per resolution")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, get_args, get_type_hints
 
 from tilesegm.errors import InputError
 
-__all__ = ["argument_names", "check_arguments", "find"]
+__all__ = ["argument_names", "check_arguments", "find", "settings_name"]
+
+_SPELT = {"MSSSIM": "ms_ssim", "UNet3PlusHybrid": "unet3plus_hybrid"}
+"""Names whose words capitals do not tell."""
 
 
 def find(name: str, choices: Iterable[str], kind: str) -> str:
@@ -29,12 +33,22 @@ def find(name: str, choices: Iterable[str], kind: str) -> str:
     raise InputError(f"there is no {kind} {name!r}; {_proposal(name, by_key, 0.5)}")
 
 
-def check_arguments(make: Callable[..., Any], arguments: Iterable[str]) -> None:
+def settings_name(loss: type) -> str:
+    """Return the name that settings and logs give a class of losses, such as ``focal_tversky``."""
+    if loss.__name__ in _SPELT:
+        return _SPELT[loss.__name__]
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z]|[A-Z]{2})", "_", loss.__name__).lower()
+
+
+def check_arguments(
+    make: Callable[..., Any], arguments: Iterable[str], name: str | None = None
+) -> None:
     """Refuse arguments that a loss, a recipe or a weighting rule does not take.
 
     Args:
         make: class or function whose ``**`` arguments, if any, are typed by ``Unpack``.
         arguments: names of the arguments.
+        name: what settings call it; None for the name of ``make``.
 
     Raises:
         InputError: there is no such argument; the message proposes the nearest.
@@ -43,8 +57,8 @@ def check_arguments(make: Callable[..., Any], arguments: Iterable[str]) -> None:
     for argument in arguments:
         if argument not in names:
             # Arguments are short: a lower bound would propose 'beta' for 'extra'.
-            proposal = _proposal(argument, {_key(name): name for name in names}, 0.75)
-            raise InputError(f"{make.__name__} has no argument {argument!r}; {proposal}")
+            proposal = _proposal(argument, {_key(each): each for each in names}, 0.75)
+            raise InputError(f"{name or make.__name__} has no argument {argument!r}; {proposal}")
 
 
 def argument_names(make: Callable[..., Any]) -> list[str]:

@@ -33,7 +33,7 @@ class UNet3PlusHybrid(Compound):
     """
 
     def __init__(self, **common: Unpack[Common]) -> None:
-        name = common.pop("name", None) or "unet3plus_hybrid"
+        name = common.pop("name", None)
         super().__init__([Focal(**common), MSSSIM(**common), Jaccard(**common)], name=name)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
+from tilesegm.grid.resolution import Resolution
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.operating_point import OperatingPoint
 
@@ -55,6 +56,8 @@ class ModelSpec:
     """Names of the bands that it learnt from, as the images told them; empty when unknown."""
     pixels: Normalisation | None = None
     """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
+    resolution: Resolution | None = None
+    """Size of the pixels that it learnt from; None when unknown."""
     operating_point: OperatingPoint | None = None
     """How its scores are best decided, as was found on held-out pixels; None when unknown."""
     fill: tuple[float, ...] = (0.0,)
@@ -64,6 +67,21 @@ class ModelSpec:
     """Estimated working memory of one pass, per pixel of a tile."""
     identity: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Names and values (hash of weights, normalisation ...) that differ when scores would."""
+    members: tuple[ModelSpec, ...] = ()
+    """Of an ensemble: the networks whose probabilities are averaged, all with the same classes in
+    one order. Its scores are those of the first, then of the second and so on."""
+    notes: tuple[str, ...] = ()
+    """What was assumed to let the members of an ensemble work together."""
+
+    @property
+    def networks(self) -> tuple[ModelSpec, ...]:
+        """The networks that score: the members of an ensemble, or itself."""
+        return self.members or (self,)
+
+    @property
+    def fills(self) -> tuple[tuple[float, ...], ...]:
+        """The fill, or those of the members where they differ, in the order they first occur."""
+        return tuple(dict.fromkeys(one.fill for one in self.networks))
 
 
 class Predictor(Protocol):
@@ -78,11 +96,13 @@ class Predictor(Protocol):
         """Score a batch.
 
         Args:
-            tiles: ``(N, height, width, bands)`` pixel values as read, in the image's dtype.
+            tiles: ``(N, height, width, bands)`` pixel values as read, in the image's dtype; an
+                ensemble of several `ModelSpec.fills` takes ``(fills, N, height, width, bands)``.
 
         Returns:
             ``(N, classes, height, width)`` float32, C-contiguous: class planes make blending and
-            deciding several times faster than interleaved scores.
+            deciding several times faster than interleaved scores. An ensemble returns the planes of
+            all its members, ``(N, members * classes, height, width)``.
 
         Raises:
             ModelError: the network fails on this input or gives scores of a wrong shape.

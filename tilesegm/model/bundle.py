@@ -21,6 +21,7 @@ from typing import Any
 from tilesegm.classes import ClassInfo
 from tilesegm.errors import ModelError, OutputError
 from tilesegm.files import remove, replacing
+from tilesegm.grid.resolution import Resolution
 from tilesegm.inputs import check_input, read_json
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.card import CardNormalisation, CardOperatingPoint, check_card
@@ -62,6 +63,8 @@ class BundleInfo:
     """Brings the pixels that it learnt from to mean 0 and deviation 1; None when unknown."""
     operating_point: OperatingPoint | None = None
     """How class ids follow from its scores; None for the highest score."""
+    resolution: Resolution | None = None
+    """Size of the pixels that it learnt from, at which images are read; None when unknown."""
 
 
 @dataclass(frozen=True)
@@ -232,6 +235,7 @@ def _card_of(spec: ModelSpec, info: BundleInfo, sha256: str) -> dict[str, Any]:
         "band_names": list(info.band_names),
         "pixels": info.pixels and asdict(info.pixels),
         **({} if point is None else {"operating_point": asdict(point)}),
+        **({} if info.resolution is None else {"resolution": asdict(info.resolution)}),
         "ignore": None,  # asked for by earlier readers of this version of the format
         "training": dict(info.training),
         "versions": {"tilesegm": __version__, "keras": metadata.version("keras")},
@@ -253,6 +257,7 @@ def _bundle_of(folder: Path, content: dict[str, Any]) -> Bundle:
         card.training,
         _normalisation_of(card.pixels) if card.pixels else None,
         _point_of(card.operating_point) if card.operating_point else None,
+        Resolution(card.resolution.down, card.resolution.across) if card.resolution else None,
     )
     network = card.network
     spec = ModelSpec(
@@ -261,6 +266,7 @@ def _bundle_of(folder: Path, content: dict[str, Any]) -> Bundle:
         band_names=info.band_names,
         pixels=info.pixels,
         operating_point=info.operating_point,
+        resolution=info.resolution,
         inexact=tuple(network.inexact),
         tile=(network.tile[0], network.tile[1]) if network.tile else None,
         fill=normalisation.offset,

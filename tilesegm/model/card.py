@@ -22,11 +22,15 @@ __all__ = [
     "CardNetwork",
     "CardNormalisation",
     "CardOperatingPoint",
+    "CardResolution",
     "check_card",
 ]
 
 _MOST = 1 << 20
 """Bands, or pixels of a tile, that no network takes: what is beyond counts neither."""
+
+_LARGEST = 1e8
+"""Metres of a pixel that covers the Earth."""
 
 _Count = Annotated[int, Interval(ge=1, le=_MOST)]
 _Distance = Annotated[int, Interval(ge=0, le=_MOST)]
@@ -75,6 +79,14 @@ class CardOperatingPoint:
     cross_fitted: dict[str, float | None]
 
 
+@dataclass(frozen=True)
+class CardResolution:
+    """Height and width in metres of the pixels that it learnt from; see `Resolution`."""
+
+    down: Annotated[float, Interval(gt=0, le=_LARGEST)]
+    across: Annotated[float, Interval(gt=0, le=_LARGEST)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """What a bundle tells beside its weights."""
@@ -89,6 +101,8 @@ class Card:
     pixels: CardNormalisation | None = None
     """Bundles of earlier versions do not tell."""
     operating_point: CardOperatingPoint | None = None
+    """Likewise."""
+    resolution: CardResolution | None = None
     """Likewise."""
 
 

@@ -27,7 +27,7 @@ from tilesegm.model.precision import check_precision
 from tilesegm.model.saved_model import is_saved_model, open_saved_model
 from tilesegm.model.tta import AugmentedPredictor, parse_augment
 
-__all__ = ["open_model", "read_spec"]
+__all__ = ["is_keras", "open_model", "read_spec"]
 
 _KINDS = "a bundle folder, a .keras file or a SavedModel folder"
 
@@ -81,7 +81,7 @@ def open_model(
                 "when opening the model"
             )
         return model  # type: ignore[return-value]
-    elif _is_keras(model):
+    elif is_keras(model):
         graph = as_graph(model, bands, said.head)
         spec = describe(graph, graph.name)
         spec = replace(spec, identity=(("model", hash_of_model(graph)),))
@@ -162,7 +162,8 @@ def _check_card(bundle: Bundle, bands: int | None, channels: int) -> None:
             )
 
 
-def _is_keras(model: Any) -> bool:
+def is_keras(model: Any) -> bool:
+    """Tell whether a model is one of Keras."""
     # Without importing Keras: a model of it can only come from where it is imported already.
     return any(
         base.__module__.startswith("keras.") and base.__name__ == "Model"

@@ -163,16 +163,20 @@ def adjusted(
 
 
 def areas_csv(maps: Sequence[ClassAreas]) -> str:
-    """Return a table with a row per map, and columns for each class of any of them."""
+    """Return a table with a row per map, and columns for each class of any of them.
+
+    The share of a class is that of the area of all classes of the map, from 0 to 1.
+    """
     rows = []
     columns: dict[str, None] = dict.fromkeys(FIRST_COLUMNS)
     for one in maps:
         row: dict[str, Any] = dict(
             zip(FIRST_COLUMNS, (one.image, int(one.pixels.sum()), one.missing), strict=True)
         )
-        for values in one.rows():
+        for values, (number, _) in zip(one.rows(), one.shown, strict=True):
             name = values.pop("name")
             row |= {f"{name} {unit}": value for unit, value in values.items()}
+            row[f"{name} share"] = float(one.areas[number]) / (one.total or 1.0)
         columns |= dict.fromkeys(row)
         rows.append(row)
     text = io.StringIO()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ class MapOptions:
     classes: tuple[str, ...] | int | None = None
     """Names or number of classes, in place of what the map tells."""
     nodata: Nodata | None = None
-    area: str | None = None
-    """Area of interest; pixels outside have no class."""
+    area: Any = None
+    """Area of interest: a path, or a mask as an array; pixels outside have no class."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class ClassMap(Closing):
             self._source = files.enter_context(open_source(image, nodata=options.nodata))
             info = self._source.info
             check_class_map(info, self.facts)
-            self._area = open_area(options.area, info) if options.area else None
+            area = options.area
+            self._area = None if area is None else open_area(area, info)
             self._confidence = _beside(image, self.facts, info)
             if self._confidence is not None:
                 files.enter_context(self._confidence)
@@ -112,8 +114,9 @@ class ClassMap(Closing):
         files += [("a file of the class map", name) for name in self.info.files]
         if self._confidence is not None:
             files += [("the confidence of the map", name) for name in self._confidence.info.files]
-        if self._area_path is not None:
-            files.append(("the area of interest", str(VectorAddress.parse(self._area_path).path)))
+        if isinstance(self._area_path, str | os.PathLike):
+            path = VectorAddress.parse(os.fspath(self._area_path)).path
+            files.append(("the area of interest", str(path)))
         return files
 
     @property

@@ -12,7 +12,7 @@ import filelock
 
 from tilesegm.errors import OutputError
 from tilesegm.files import draft_of, flush_tree, make_folder, output_errors, remove, replace
-from tilesegm.ownership import check_unread, state_of
+from tilesegm.ownership import check_local, check_unread, state_of
 
 __all__ = ["check_target", "put", "workplace"]
 
@@ -29,6 +29,7 @@ def check_target(path: Path, read: Iterable[tuple[str, str]]) -> None:
     Raises:
         OutputError: with what is wrong and how to mend it.
     """
+    check_local(path)
     folder = path.absolute().parent
     if not folder.is_dir():
         raise OutputError(f"folder {folder} of output {path.name} does not exist; create it first")

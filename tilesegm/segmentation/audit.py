@@ -15,9 +15,11 @@ from tilesegm.errors import SettingsError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.tiles import SEAM_DISTANCES
 from tilesegm.grid.tiling import Tiling
+from tilesegm.model.base import Predictor
 from tilesegm.plain import plain
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.setup import open_predictor, open_scaled, plan_for
+from tilesegm.source.base import ImageInfo
 
 __all__ = ["Audit", "audit"]
 
@@ -96,7 +98,7 @@ def audit(
 
     Args:
         image: an image as in `open_source`.
-        model: a model as in `segment`.
+        model: a model as in `segment`, or a list of them.
         tiling: size, overlap and blending of tiles.
         options: everything else; outputs and area of interest do not matter here.
         samples: places to check, spread over the image.
@@ -124,15 +126,17 @@ def audit(
     if samples < 1:
         raise SettingsError(f"samples is {samples}; check at least one place")
     options = options or Options()
-    with open_image(image, options) as source:
-        predictor = open_predictor(model, source.info, options)
+
+    def opener(info: ImageInfo) -> Predictor:
+        return open_predictor(model, info, options)
+
+    with open_scaled(image, options, opener, on_event) as (source, predictor):
         plan = plan_for(source.info, predictor.spec, tiling or Tiling(), options)
         on_event(StageStarted("comparing with a shifted grid"))
         flips, pixels = np.zeros((2, len(SEAM_DISTANCES) + 1), np.int64)
         near, away = np.zeros((2, 2), np.int64)
         checked = 0
-        rule = plan.decision.rule
-        for check in check_seams(plan.reading(source), predictor, samples, seed, rule):
+        for check in check_seams(plan.reading(source), predictor, samples, seed, plan.decision):
             bins = np.searchsorted(SEAM_DISTANCES, check.distance).ravel()
             pixels += np.bincount(bins, minlength=len(pixels))
             flips += np.bincount(bins[check.flips.ravel()], minlength=len(flips))

@@ -10,23 +10,36 @@ from typing import Any
 from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.plan import CHUNK, Plan
 from tilesegm.engine.seam_check import check_seams, expected_flips
+from tilesegm.engine.sharing import Sharing, share
+from tilesegm.events import Listener, ignore
+from tilesegm.grid.resolution import Resolution
 from tilesegm.grid.tiling import Tiling
-from tilesegm.model.base import Predictor
+from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
+from tilesegm.segmentation.result_grid import image_grid, resolution_tag
 from tilesegm.segmentation.setup import (
     notes_of,
-    open_image,
     open_predictor,
-    outputs_of,
+    open_scaled,
     plan_for,
+    read_specs,
 )
 from tilesegm.sink.estimate import estimate_bytes
+from tilesegm.source.base import ImageInfo
+from tilesegm.source.scaled import resolution_of
 
 __all__ = ["Forecast", "plan"]
 
 _SAMPLES = 4
 """Places where seams are checked: few, since each takes about five calls of the network."""
+
+
+@dataclass(frozen=True)
+class _Described:
+    """A network that is not opened."""
+
+    spec: ModelSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +53,12 @@ class Forecast:
     """Most bytes of finished files; class maps usually take a tenth."""
     seconds: float | None = None
     """Expected time of the network, from one timed batch; None when it was not opened."""
+    sharing: Sharing | None = None
+    """How workers share the regions; None for one process."""
     flips: float | None = None
     """Expected fraction of pixels whose class seams change; None when it was not measured."""
+    notes: tuple[str, ...] = ()
+    """What is assumed of the image and of the resolution that it is read at, in a line each."""
 
     def __repr__(self) -> str:
         info, classes = self.plan.info, len(self.plan.spec.classes)
@@ -86,7 +103,9 @@ class Forecast:
             "stride": plan.spec.stride,
             "expected_class_flips": self.flips,
             "decision": decision_tag(plan) or "argmax",
-            "notes": [*plan.info.notes, *notes_of(plan)],
+            "workers": None if self.sharing is None else _plain(self.sharing),
+            "resolution": resolution_tag(plan) or _text(resolution_of(plan.info)),
+            "notes": [*self.notes, *notes_of(plan)],
         }
 
 
@@ -102,7 +121,7 @@ def plan(
 
     Args:
         image: an image as in `open_source`.
-        model: a model as in `segment`.
+        model: a model as in `segment`, or a list of them.
         tiling: size, overlap and blending of tiles.
         options: everything else.
         probe: time a batch, and compare tiles across a few seams. Without it a bundle is planned
@@ -123,32 +142,50 @@ def plan(
         >>> round(forecast.plan.redundancy, 2)
         1.64
     """
-    from tilesegm.model.open import read_spec
-
     options = options or Options()
-    with open_image(image, options) as source:
-        predictor: Predictor | None = None
-        spec = None
-        if isinstance(model, str | Path) and not probe:
-            spec = read_spec(model, outputs_of(options))
-        if spec is None:
-            predictor = open_predictor(model, source.info, options)
-            spec = predictor.spec
-        made = plan_for(source.info, spec, tiling or Tiling(), options)
+    spec = None if probe else read_specs(model, options)
+
+    def opener(info: ImageInfo) -> Predictor | _Described:
+        return _Described(spec) if spec else open_predictor(model, info, options)
+
+    listener = Listener(ignore)
+    with open_scaled(image, options, opener, listener) as (source, network):
+        whole = image_grid(source, options)
+        made = plan_for(source.info, network.spec, tiling or Tiling(), options, whole)
         seconds = flips = None
-        if probe and predictor is not None:
+        if probe and not isinstance(network, _Described):
             reading = made.reading(source)
-            seconds = _seconds(reading, predictor, made)
-            flips = 0.0 if made.exact else _flips(reading, predictor, made)
+            seconds = _seconds(reading, network, made)
+            flips = 0.0 if made.exact else _flips(reading, network, made)
     size = (made.info.height, made.info.width)
     disk = estimate_bytes(size, made.decision.layers, CHUNK)
+    uri = made.info.uri
     return Forecast(
         plan=made,
+        notes=tuple(note.removeprefix(f"{uri}: ") for note in listener.notes),
         staging_bytes=disk.staging,
         output_bytes=disk.output,
         seconds=seconds,
         flips=flips,
+        sharing=share(made, cluster.workers)
+        if (cluster := options.cluster) and cluster.workers
+        else None,
     )
+
+
+def _plain(sharing: Sharing) -> dict[str, Any]:
+    return {
+        "workers": sharing.workers,
+        "regions_per_run": sharing.regions,
+        "runs": sharing.runs,
+        "redundancy": round(sharing.redundancy, 3),
+        "busy": round(sharing.busy, 3),
+        "speedup": round(sharing.speedup, 2),
+    }
+
+
+def _text(resolution: Resolution | None) -> str | None:
+    return None if resolution is None else str(resolution)
 
 
 def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
@@ -160,5 +197,5 @@ def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
 
 
 def _flips(reading: Reading, predictor: Predictor, made: Plan) -> float:
-    checks = check_seams(reading, predictor, _SAMPLES, rule=made.decision.rule)
+    checks = check_seams(reading, predictor, _SAMPLES, decision=made.decision)
     return expected_flips(checks, reading.grid)

@@ -31,8 +31,11 @@ def check_without_output(request: Request) -> None:
         name
         for name, there in (
             ("overwrite", request.overwrite),
+            ("update", request.options.update),
             ("compress", request.options.compress != Options().compress),
             ("cluster", request.options.cluster is not None),
+            ("shards", request.options.shards != Options().shards),
+            ("staging", request.options.staging is not None),
         )
         if there
     ]

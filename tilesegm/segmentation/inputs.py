@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Self
 
-from tilesegm.errors import ResumeError, SourceError
+from tilesegm.errors import SourceError
 from tilesegm.segmentation.options import Options
-from tilesegm.sink.staging import Staging
+from tilesegm.sink.staging import OtherWorkError, Staging
 from tilesegm.source.area import Area
 from tilesegm.source.base import Source
 from tilesegm.source.file_states import FileStates
@@ -46,14 +46,14 @@ class Inputs:
         """Refuse to go on with the work of a run that read other files; else note what is read.
 
         Raises:
-            ResumeError: files were changed or replaced since.
+            OtherWorkError: files were changed or replaced since.
         """
         known = staging.notes.get(_NOTE)
         if known is None:
             staging.note(_NOTE, self.states.digest)
         elif known != self.states.digest:
             output = str(staging.folder).removesuffix(".partial")
-            raise ResumeError(
+            raise OtherWorkError(
                 f"a file of the image was written or replaced since the unfinished run on {output} "
                 "began (its size, times or inode differ); compute all of it again with --overwrite"
             )

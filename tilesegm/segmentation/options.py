@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tilesegm.checks import in_range, one_of
 from tilesegm.cluster.cluster import Cluster
 from tilesegm.decision_rule import DecisionRule
 from tilesegm.engine.decide import Confidence, ScoreType
 from tilesegm.errors import SettingsError
+from tilesegm.grid.resolution import Resolution
 from tilesegm.model.normalisation import Normalisation
 from tilesegm.model.outputs import OutputKind
+from tilesegm.sink.shards import Shards
 from tilesegm.source.options import Nodata
 
-__all__ = ["Compression", "DecisionKind", "Options", "Precision"]
+__all__ = ["Compression", "DecisionKind", "Grid", "Options", "Precision", "Skip"]
 
 Precision = Literal["float32", "bfloat16", "auto"]
 Compression = Literal["deflate", "zstd", "lzw"]
 DecisionKind = Literal["model", "argmax"]
+Grid = Literal["model", "image"]
+Skip = Literal["background", "glass"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +53,22 @@ class Options:
     as ``{"z": 3}``; of others the first is read."""
     unscale: bool = False
     """Apply the scale and offset that the image tells, as xarray's ``mask_and_scale`` does."""
-    area: str | Path | None = None
-    """Area of interest: polygon file (any CRS) or mask raster. Pixels outside become nodata."""
+    resolution: str | None = None
+    """Size of the pixels that the image is read at: a length with its unit such as ``"0.3m"`` or
+    ``"0.5um"``, ``"model"`` for that of the pixels that the model learnt from, or ``"native"`` for
+    the image's own. None for the model's, where both the model and the image tell theirs."""
+    grid: Grid = "model"
+    """Pixels of the results, where the image is read at another resolution than its own: those
+    that the ``"model"`` sees, or those of the ``"image"``, whose scores are resampled before
+    classes are decided."""
+    area: Any = None
+    """Area of interest: path of a polygon file (any CRS), or a mask of any resolution, as the path
+    of a raster or as an array. Pixels outside become nodata."""
+    skip: Skip | None = None
+    """``"background"`` leaves out what shows nothing and is connected to the border: margins of one
+    colour, and glass of slides; ``"glass"`` looks for glass in images that do not tell that they
+    are slides too. Pixels that are skipped become nodata, and all others are what they are without.
+    """
     normalisation: Normalisation | None = None
     """Applied to the pixels of a bare network; a bundle carries its own."""
     network_outputs: OutputKind = "auto"
@@ -74,7 +92,8 @@ class Options:
     temperature: float | None = None
     """Divides logits before they become probabilities, in place of the model's own; 1 for none."""
     confidence: Confidence | None = None
-    """Also write the probability of the class, its margin, or one minus the entropy, as uint8."""
+    """Also write the probability of the class, its margin, one minus the entropy, or of several
+    models the share that choose the class (``"agreement"``), as uint8."""
     scores: ScoreType | None = None
     """Also write the probabilities of all classes."""
     min_confidence: float | None = None
@@ -88,20 +107,32 @@ class Options:
     hash_input: bool = False
     """Hash all bytes of the image's files before and after the run: a change is noticed that leaves
     size and times of a file as they were."""
+    update: bool = False
+    """Keep digests in the map of what each region was made of, and of an earlier map at the place
+    of the output all regions whose input is the same."""
     compress: Compression = "deflate"
     """Codec of GeoTIFF outputs."""
+    shards: Shards = "auto"
+    """Whether many chunks of a Zarr output share a file: ``auto`` where it has over 10 000."""
+    staging: str | Path | None = None
+    """Folder for unfinished work of an output in a store (``s3://``); None for the current one."""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
             ("network_outputs", self.network_outputs, OutputKind),
+            ("skip", self.skip, Skip),
             ("precision", self.precision, Precision),
             ("decision", self.decision, DecisionKind),
+            ("grid", self.grid, Grid),
             ("confidence", self.confidence, Confidence),
             ("scores", self.scores, ScoreType),
             ("compress", self.compress, Compression),
+            ("shards", self.shards, Shards),
         ):
             if value is not None:
                 one_of(name, value, allowed)
+        if self.resolution not in (None, "model", "native"):
+            Resolution.parse(self.resolution)
         in_range("memory", self.memory, 1, what="a number of bytes")
         in_range("min_confidence", self.min_confidence, 0, 1, "(]", what="a probability")
         given = [

@@ -51,19 +51,20 @@ class RunOrder:
             work: what the client opened.
 
         Raises:
-            SettingsError: the model cannot be sent.
+            SettingsError: the model cannot be sent, or its precision is left to each worker.
         """
         image, model, asked = work.given, work.request.given, work.request.options
-        model = model if _is_path(model) else pool.ship(model)
-        options = replace(
-            asked,
-            cluster=None,
-            hash_input=False,
+        precision = asked.precision
+        if precision == "auto":
             # Decided once, so that no two workers decide otherwise.
-            precision=getattr(work.job.predictor, "precision", asked.precision)
-            if asked.precision == "auto"
-            else asked.precision,
-        )
+            precision = getattr(work.job.predictor, "precision", "auto")
+        if precision == "auto":
+            raise SettingsError(
+                "precision auto is decided for each of several models, and each worker could "
+                "decide otherwise; give --precision float32 or bfloat16, or leave the workers out"
+            )
+        model = model if _is_path(model) else pool.ship(model)
+        options = replace(asked, cluster=None, hash_input=False, precision=precision)
         fingerprint = _comparable(work.fingerprint, model)
         given = (image, model, work.request.tiling, options, fingerprint, os.getcwd())
         return cls(
@@ -107,16 +108,18 @@ class RunOrder:
         return _predictors[key]
 
 
-def check_travels(image: Any) -> None:
-    """Refuse an image that workers cannot open.
+def check_travels(image: Any, area: Any = None) -> None:
+    """Refuse an image, or an area of interest, that workers cannot open.
 
     Raises:
         SettingsError: it lies in the memory of this process.
     """
-    for part in image if isinstance(image, list | tuple) else [image]:
+    parts = [("image", one) for one in (image if isinstance(image, list | tuple) else [image])]
+    parts += [] if area is None else [("area of interest", area)]
+    for what, part in parts:
         if not _is_path(part):
             raise SettingsError(
-                f"the image is a {type(part).__module__}.{type(part).__name__} in the memory of "
+                f"the {what} is a {type(part).__module__}.{type(part).__name__} in the memory of "
                 "this process, which workers cannot read; save it, as Zarr or GeoTIFF, and pass "
                 "the path, or leave the cluster out"
             )

@@ -17,6 +17,7 @@ from tilesegm.ownership import check_unread, state_of
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe
+from tilesegm.segmentation.result_grid import resolution_tag
 from tilesegm.sink.check import check_output
 from tilesegm.sink.geotiff import TiffOptions, finish_geotiff
 from tilesegm.sink.ome_zarr import finish_zarr
@@ -40,6 +41,7 @@ __all__ = [
     "extra_paths",
     "finish_outputs",
     "make_facts",
+    "named_inputs",
     "output_paths",
     "reads_of",
 ]
@@ -59,7 +61,7 @@ def check_inputs(paths: Iterable[Path], read: Iterable[tuple[str, Any]]) -> None
         OutputError: an output is one, holds one, or lies in one.
     """
     written = [place for path in paths for place in (path, staging_folder(path))]
-    inputs = [pair for what, value in read for pair in _named(what, value)]
+    inputs = named_inputs(read)
     check_unread(written, inputs)
     if any(map(os.path.lexists, written)):
         # Only what is there can be a part of a mosaic.
@@ -97,6 +99,11 @@ def reads_of(image: Any, model: Any, options: Options) -> list[tuple[str, Any]]:
         ("the model", model),
         ("the area of interest", options.area),
     ]
+
+
+def named_inputs(read: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
+    """Return what each input is with each path or address in it."""
+    return [pair for what, value in read for pair in _named(what, value)]
 
 
 def _named(what: str, value: Any) -> list[tuple[str, str]]:
@@ -158,6 +165,7 @@ def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
         ),
         exact=plan.exact,
         decision=decision_tag(plan),
+        resolution=resolution_tag(plan),
         fingerprint=digest(recipe.fingerprint),
         run=recipe.text(),
     )
@@ -174,11 +182,12 @@ def output_paths(output: Path, options: Options) -> dict[str, Path]:
     return {"classes": output} | paths
 
 
-def extra_paths(paths: dict[str, Path]) -> tuple[tuple[str, Path], ...]:
+def extra_paths(paths: Mapping[str, Path | str]) -> tuple[tuple[str, Path | str], ...]:
     """Say where each result beside the class map lies: in a file, or in a group of the Zarr."""
     output = paths["classes"]
+    inside = (lambda name: f"{output}/{name}") if isinstance(output, str) else output.joinpath
     return tuple(
-        (name, path / name if path == output else path)
+        (name, inside(name) if path == output else path)
         for name, path in paths.items()
         if name != "classes"
     )
@@ -208,7 +217,7 @@ def finish_outputs(
         places.check(staging.folder)
 
     if output.suffix.lower() == ".zarr":
-        finish_zarr(staging, output, facts, report, ready)
+        finish_zarr(staging, output, facts, report, ready, options.shards)
     elif output.suffix.lower() == ".png":
         finish_png(staging, paths, facts, report, ready)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,9 +15,11 @@ from tilesegm.model.normalisation import Normalisation
 from tilesegm.segmentation.options import Options
 from tilesegm.shown import without_secrets
 
-__all__ = ["Recipe", "image_name"]
+__all__ = ["ARRAY", "Recipe", "image_name"]
 
-_NOT_OF_PIXELS = ("memory", "compress", "hash_input")
+ARRAY = "<array>"
+"""Stands for an area of interest that was an array, which no result keeps."""
+_NOT_OF_PIXELS = ("memory", "compress", "hash_input", "update", "shards", "staging")
 """Options that change no pixel."""
 
 
@@ -27,8 +29,8 @@ class Recipe:
 
     image: str | list[str] | None
     """Path or paths; None for an array, or addresses of several files."""
-    model: str | None
-    """Path; None for a network in memory."""
+    model: str | list[str] | None
+    """Path, or paths of several; None for a network in memory."""
     tiling: Tiling
     options: Options
     batch: int
@@ -37,10 +39,16 @@ class Recipe:
 
     def text(self) -> str:
         """Return it as JSON, in which passwords and signatures of addresses are hidden."""
-        options = {name: value for name, value in asdict(self.options).items() if value is not None}
+        area = self.options.area
+        if area is not None and not isinstance(area, str | os.PathLike):
+            area = ARRAY
+        told = replace(self, options=replace(self.options, area=area))
+        options = {name: value for name, value in asdict(told.options).items() if value is not None}
         if options["decision"] == "model":
             del options["decision"]  # as it is meant where it is not told
-        plain = asdict(self) | {
+        if options["grid"] == "model":
+            del options["grid"]  # likewise
+        plain = asdict(told) | {
             "options": {k: v for k, v in options.items() if k not in _NOT_OF_PIXELS}
         }
         return without_secrets(json.dumps(plain, default=os.fspath))

@@ -14,22 +14,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.engine.decide import Decision
+from tilesegm.engine.members import each_probabilities
+from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.regions import Region
-from tilesegm.engine.stream import Job, Results, stream
+from tilesegm.engine.stream import Job, Results
 from tilesegm.errors import InputError
-from tilesegm.events import OnEvent, StageProgress, StageStarted
+from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
+from tilesegm.model.base import Predictor
+from tilesegm.segmentation.background import open_background
 from tilesegm.segmentation.outputs import extra_paths, output_paths
-from tilesegm.segmentation.recipe import Recipe
-from tilesegm.segmentation.setup import open_image, open_predictor, plan_for
+from tilesegm.segmentation.recipe import ARRAY, Recipe
+from tilesegm.segmentation.result_grid import image_grid
+from tilesegm.segmentation.setup import open_predictor, open_scaled, open_whole, plan_for
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.layer import Layer
 from tilesegm.source.area import open_area
-from tilesegm.source.base import Source
+from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 
-__all__ = ["Recomputed", "Sampling", "recompute"]
+__all__ = ["Recomputed", "Sampling", "read_layer", "recompute"]
 
 _PLACE = ("path", "mtime_ns", "files")
 """Entries of an image's identity that a copy of it at another place does not share."""
@@ -108,7 +113,9 @@ def recompute(result: Path, recipe: Recipe, sampling: Sampling, on_event: OnEven
         altered, rounded = [], 0
         for done, number in enumerate(chosen, 1):
             window = windows[number]
-            before = {name: _read(source, layers[name], window) for name, source in stored.items()}
+            before = {
+                name: read_layer(source, layers[name], window) for name, source in stored.items()
+            }
             different = _different(job, window, before)
             if different and sampling.rounding and _only_rounding(job, window, before, sampling):
                 rounded += 1
@@ -132,17 +139,28 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
                 f"(--{what})"
             )
     options = recipe.options
+    if options.area == ARRAY:
+        raise InputError(
+            "the area of interest of the result was an array, which it does not keep, so no tile "
+            "can be computed again; leave --recompute out"
+        )
+
+    def opener(info: ImageInfo) -> Predictor:
+        return open_predictor(model, info, options)
+
     try:
-        source = opened.enter_context(open_image(image, options))
-        predictor = open_predictor(model, source.info, options)
+        source, predictor = opened.enter_context(open_scaled(image, options, opener, ignore))
+        whole = opened.enter_context(open_whole(image, source, options))
     except InputError as error:
         raise InputError(
             f"image and network of the result are needed to compute it again: {error}; give where "
             "they are now (--image, --model)"
         ) from error
-    area = open_area(options.area, source.info) if options.area else None
-    plan = plan_for(source.info, predictor.spec, recipe.tiling, options)
-    now = plain(make_fingerprint(plan, area))
+    grid = image_grid(source, options)
+    area = None if options.area is None else open_area(options.area, grid or source.info)
+    background = open_background(image, source, options)
+    plan = plan_for(source.info, predictor.spec, recipe.tiling, options, grid)
+    now = plain(make_fingerprint(plan, area, background))
     before = {name: dict(part) for name, part in recipe.fingerprint.items() if name in now}
     for part in (now, before):
         part["tiling"].pop("panel", None)
@@ -153,34 +171,37 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             f"this is not what the result was made of: {'; '.join(changes)}; give the image and "
             "the network of that run (--image, --model)"
         )
-    reading = replace(plan.reading(source, area), batch=recipe.batch)
-    return Job(reading, predictor, plan.decision), plan
+    reading = replace(plan.reading(source, area, background), batch=recipe.batch)
+    return Job(reading, predictor, plan.decision, plan.regrid(whole, area)), plan
 
 
 def _tiles(plan: Plan) -> list[Window]:
     """Return the pixels that each tile finishes: every pixel is in one of them."""
 
-    def parts(axis: Any) -> Iterator[tuple[int, int]]:
+    def parts(axis: Any, read: int, size: int) -> Iterator[tuple[int, int]]:
         first = 0
         for number in range(len(axis.spans)):
-            stop = axis.finished(number)
+            stop = axis.finished(number) * size // read
             if stop > first:
                 yield first, stop - first
             first = stop
 
     rows, cols = plan.grid.rows, plan.grid.cols
+    read, info = plan.read, plan.info
     return [
-        Window(row, col, height, width) for row, height in parts(rows) for col, width in parts(cols)
+        Window(row, col, height, width)
+        for row, height in parts(rows, read.height, info.height)
+        for col, width in parts(cols, read.width, info.width)
     ]
 
 
 def _compute(job: Job, window: Window) -> Results:
-    (finished,) = stream(job, (Region(0, window),))
+    (finished,) = stream_results(job, (Region(0, window),))
     return finished.results
 
 
-def _read(source: Source, layer: Layer, window: Window) -> NDArray[Any]:
-    """Read a layer as the run computed it."""
+def read_layer(source: Source, layer: Layer, window: Window) -> NDArray[Any]:
+    """Read a layer of a finished map as the run computed it."""
     values = source.read(window).values.astype(layer.dtype)
     return values[..., 0] if layer.planes == 1 else values.transpose(2, 0, 1)
 
@@ -195,12 +216,24 @@ def _different(job: Job, window: Window, before: Results) -> int:
     return int(wrong.sum())
 
 
+def _undecided(raw: NDArray[Any], decision: Decision, allowed: float) -> NDArray[Any]:
+    """Return the share of an ensemble's networks whose class rounding may change, by pixel."""
+    weights = decision.rule.weights(decision.classes)[:, np.newaxis, np.newaxis]
+    each = each_probabilities(raw, decision.members)
+    best = [np.partition(one * weights, -2, axis=0)[-2:] for one in each]
+    near = [top - second <= allowed * weights.max() for second, top in best]
+    share: NDArray[Any] = np.mean(near, axis=0)
+    return share
+
+
 def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling) -> bool:
     """Tell whether all differences are of classes about equally probable, and of small numbers."""
     allowed, now = sampling.rounding, _compute(job, window)
     rule, classes = job.decision.rule, job.decision.classes
-    exact = Decision(classes, job.decision.probabilities, scores="float32", rule=rule)
-    scores = _compute(replace(job, decision=exact), window)["scores"]
+    votes = job.decision.confidence == "agreement"
+    exact = replace(job.decision, confidence=None, scores="float32", least=None, raw=votes)
+    certain = _compute(replace(job, decision=exact), window)
+    scores = certain["scores"]
     weights = rule.weights(classes).astype(np.float32)
     for layer in job.decision.layers:
         values, computed = before[layer.name], now[layer.name]
@@ -224,7 +257,12 @@ def _only_rounding(job: Job, window: Window, before: Results, sampling: Sampling
             holes &= np.isnan(values) == np.isnan(computed)
             step = max(allowed, layer.scale) if layer.dtype.kind == "u" else allowed
             gap = np.abs(values.astype(float) - computed.astype(float)) * layer.scale
-            right = holes & ((gap <= step * 1.0001) | np.isnan(computed))
+            slack: Any = step * 1.0001
+            if votes and layer.name == "confidence":
+                slack = slack + _undecided(certain["raw"], job.decision, allowed)
+                # That of another class is another number.
+                slack[before["classes"] != now["classes"]] = 1
+            right = holes & ((gap <= slack) | np.isnan(computed))
         if not right.all():
             return False
     return True

@@ -17,9 +17,9 @@ __all__ = ["Segmentation"]
 class Segmentation:
     """A finished segmentation."""
 
-    output: Path
-    """The class map."""
-    extras: tuple[tuple[str, Path], ...]
+    output: Path | str
+    """The class map: its path, or its address in a store."""
+    extras: tuple[tuple[str, Path | str], ...]
     """Further files by name: ``confidence``, ``scores``; a Zarr output holds them itself."""
     plan: Plan
     tiles: int
@@ -32,6 +32,8 @@ class Segmentation:
     """Pixels without a class: missing in the image, or outside the area of interest."""
     resumed: int
     """Pixels that an earlier run had finished."""
+    kept: int | None = None
+    """Regions of an earlier map whose input did not change; None where none was looked at."""
     seconds: float
     """Wall time of this run, from opening the image to the outputs in place."""
     notes: tuple[str, ...] = ()
@@ -42,10 +44,15 @@ class Segmentation:
         """Pixels of the image that this run finished, in millions per second."""
         return (self.plan.info.pixels - self.resumed) / 1e6 / self.seconds
 
+    @property
+    def name(self) -> str:
+        """Last part of the class map's path or address."""
+        return Path(self.output).name
+
     def __repr__(self) -> str:
         info, classes = self.plan.info, len(self.plan.spec.classes)
         return (
-            f"Segmentation({self.output.name}, {info.height} x {info.width} px, {classes} classes, "
+            f"Segmentation({self.name}, {info.height} x {info.width} px, {classes} classes, "
             f"{self.tiles} tiles, {self.megapixels_per_second:.1f} MP/s)"
         )
 
@@ -73,6 +80,7 @@ class Segmentation:
             "inexact": list(plan.spec.inexact),
             "notes": list(dict.fromkeys(said)),
             "resumed_pixels": self.resumed,
+            **({} if self.kept is None else {"kept_regions": self.kept}),
             "seconds": round(self.seconds, 3),
             "megapixels_per_second": round(self.megapixels_per_second, 3),
         }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, overload
@@ -12,7 +13,7 @@ from tilesegm.cluster.pool import open_pool
 from tilesegm.cluster.run import run_on_workers
 from tilesegm.engine.plan import CHUNK
 from tilesegm.engine.run import TileCounts, finished_pixels, run_regions
-from tilesegm.errors import OutputError
+from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Listener, Noted, OnEvent, RunEnded, RunStarted, ignore
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
@@ -28,16 +29,19 @@ from tilesegm.segmentation.outputs import (
     extra_paths,
     finish_outputs,
     make_facts,
+    named_inputs,
     output_paths,
     reads_of,
 )
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.segmented_image import SegmentedImage
 from tilesegm.segmentation.setup import open_predictor
+from tilesegm.segmentation.store_target import StoreTarget
+from tilesegm.segmentation.update import EarlierMap, find_earlier, inputs_text
 from tilesegm.segmentation.work import Request, Work, open_work, tell_counts, tell_notes
 from tilesegm.sink.check import check_space
 from tilesegm.sink.estimate import estimate_bytes
-from tilesegm.sink.provenance import check_finished, digest
+from tilesegm.sink.provenance import check_finished, digest, read_map_facts
 from tilesegm.sink.result_check import check_result
 from tilesegm.sink.staged_array import StagedDamageError
 from tilesegm.sink.staging import Staging, has_unfinished, staging_folder
@@ -93,9 +97,11 @@ def segment(
     Args:
         image: path, URL, list of paths, or array; see `open_source`.
         model: bundle folder, ``.keras`` file, SavedModel folder, Keras model, or any callable
-            ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``.
+            ``float32 (N, H, W, bands) -> scores (N, H, W, classes)``; or a list of several, whose
+            probabilities are averaged.
         output: ``.tif`` for a Cloud Optimized GeoTIFF, ``.zarr`` for OME-Zarr, ``.png`` for
-            photos; None for arrays in memory, which are refused where they do not fit.
+            photos; ``s3://BUCKET/NAME.tif`` or ``.zarr`` for an object store; None for arrays in
+            memory, which are refused where they do not fit.
         tiling: size, overlap and blending of tiles.
         options: everything else.
         overwrite: replace a finished output of tilesegm, and discard unfinished work, unless an
@@ -137,8 +143,12 @@ def segment(
         return segment_in_memory(
             image, lambda info: open_predictor(model, info, request.options), request, on_event
         )
-    paths = output_paths(Path(output), request.options).values()
-    check_inputs(paths, reads_of(image, model, request.options))
+    target = StoreTarget.of(output, request.options.staging)
+    read = reads_of(image, model, request.options)
+    if target is not None:
+        target.check_unread(named_inputs(read))
+    local = Path(output) if target is None else target.local
+    check_inputs(output_paths(local, request.options).values(), read)
     with open_pool(request.options.cluster, on_event) as pool:
         return run_request(
             image,
@@ -157,34 +167,63 @@ def run_request(
     on_event: OnEvent,
 ) -> Segmentation:
     """Segment one image with the network that ``opener`` gives for it; see `segment`."""
+    target = StoreTarget.of(output, request.options.staging)
+    with nullcontext() if target is None else target.workplace():
+        return _segment(image, opener, target or Path(output), request, on_event)
+
+
+def _segment(
+    image: Any,
+    opener: Callable[[ImageInfo], Predictor],
+    place: Path | StoreTarget,
+    request: Request,
+    on_event: OnEvent,
+) -> Segmentation:
     began = time.monotonic()
     on_event = listener = Listener(on_event)
     if request.pool is not None:
-        check_travels(image)
-    paths = output_paths(Path(output), request.options)
+        check_travels(image, request.options.area)
+    target = place if isinstance(place, StoreTarget) else None
+    if target is not None and request.options.update:
+        raise SettingsError(
+            f"update reads an earlier map on this machine, and {target.uri} lies in a store; "
+            "leave update out"
+        )
+    paths = output_paths(place.local if isinstance(place, StoreTarget) else place, request.options)
     check_outputs(paths.values())
+    before = target.fingerprints(paths) if target else {}
     with open_work(image, opener, request, on_event) as work:
         info = work.plan.info
         check_format(paths.values(), work.plan)
         places = Places.of(paths.values())
-        finished = not request.overwrite and _is_finished(paths, work, on_event)
+        earlier = find_earlier(paths, work, on_event) if request.options.update else None
+        mine = digest(work.fingerprint)
+        sent = target is not None and not request.overwrite and target.holds(before, mine, on_event)
+        finished = sent or (earlier is None and _is_made(paths, work, target is not None, on_event))
+        kept: int | None = None
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
-            tiles, resumed = _run(work, paths, request, on_event, places)
+            tiles, resumed, kept = _run(work, paths, request, on_event, places, earlier)
+        if target and not sent:
+            if finished:
+                on_event(Noted(f"{target.uri}: was finished before, and is sent now"))
+            target.send(paths, before, mine, on_event)
     tell_counts(work, tiles, on_event)
     seconds = time.monotonic() - began
     if not finished:
         on_event(RunEnded(info.uri, seconds))
+    stay = target.addresses(paths) if target else paths
     return Segmentation(
-        output=paths["classes"],
-        extras=extra_paths(paths),
+        output=stay["classes"],
+        extras=extra_paths(stay),
         plan=work.plan,
         tiles=tiles.computed,
         skipped=tiles.skipped,
         infinite=tiles.infinite,
         empty=tiles.empty,
         resumed=resumed,
+        kept=kept,
         seconds=seconds,
         notes=listener.notes,
     )
@@ -219,13 +258,37 @@ def _is_finished(paths: dict[str, Path], work: Work, on_event: OnEvent) -> bool:
     return True
 
 
+def _is_made(paths: dict[str, Path], work: Work, unsent: bool, on_event: OnEvent) -> bool:
+    """Tell whether the outputs lie on disk and are not to be made again.
+
+    Args:
+        paths: of the outputs.
+        work: that makes them.
+        unsent: whether what lies there is only on its way, so that ``overwrite`` is not about it.
+        on_event: called with notes.
+    """
+    if not work.request.overwrite:
+        return _is_finished(paths, work, on_event)
+    mine = digest(work.fingerprint)
+    return unsent and all(
+        path.exists() and read_map_facts(path).fingerprint == mine and not check_result(path).damage
+        for path in paths.values()
+    )
+
+
 def _run(
-    work: Work, paths: dict[str, Path], request: Request, on_event: OnEvent, places: Places
-) -> tuple[TileCounts, int]:
-    """Compute what is not yet staged, and make the outputs.
+    work: Work,
+    paths: dict[str, Path],
+    request: Request,
+    on_event: OnEvent,
+    places: Places,
+    earlier: EarlierMap | None,
+) -> tuple[TileCounts, int, int | None]:
+    """Compute what is neither staged nor in an earlier map, and make the outputs.
 
     Returns:
-        Tiles of this run and of those that it resumed, and pixels that it found finished.
+        Tiles of this run and of those that it resumed, pixels that it found finished, and regions
+        that the earlier map holds.
     """
     plan, output = work.plan, paths["classes"]
     size, layers = (plan.info.height, plan.info.width), plan.decision.layers
@@ -244,11 +307,16 @@ def _run(
         work.inputs.check_resumed(staging)
         resumed = _begin(work, staging, on_event)
         tell_notes(work, on_event)
+        kept = None if earlier is None else earlier.keep(work, staging, on_event)
+        if kept is not None:
+            resumed = finished_pixels(plan.panels, staging)
         tiles = _compute(work, staging, on_event)
         work.inputs.check_unchanged(staging)
         for left in reversed(range(_ATTEMPTS)):
             try:
                 facts = make_facts(plan, work.recipe(staging))
+                if request.options.update:
+                    facts = replace(facts, inputs=inputs_text(plan, staging, on_event))
                 finish_outputs(staging, paths, facts, request.options, on_event, places)
                 break
             except StagedDamageError as damage:
@@ -261,7 +329,7 @@ def _run(
                 tiles = _compute(work, staging, on_event)
                 work.inputs.check_unchanged(staging)
         staging.discard()
-    return tiles, resumed
+    return tiles, resumed, kept
 
 
 def _begin(work: Work, staging: Staging, on_event: OnEvent) -> int:

@@ -18,7 +18,7 @@ from tilesegm.sink.layer import PROBABILITY
 from tilesegm.source.base import Georeference
 from tilesegm.source.ground import RowAreas
 
-__all__ = ["SegmentedImage"]
+__all__ = ["SegmentedImage", "decoded"]
 
 _SIDE = 400
 """Pixels along the longer side of the picture in a notebook."""
@@ -56,7 +56,7 @@ class SegmentedImage:
     @property
     def confidence(self) -> NDArray[np.float32] | None:
         """``(height, width)`` 0 to 1, NaN without a class; None unless it was asked for."""
-        return _decoded(self.stored.get("confidence"))
+        return self._decoded("confidence")
 
     @property
     def scores(self) -> NDArray[Any] | None:
@@ -64,7 +64,10 @@ class SegmentedImage:
 
         float32 where they are kept as uint8, in steps of 1/254; as they are kept else.
         """
-        return _decoded(self.stored.get("scores"))
+        return self._decoded("scores")
+
+    def _decoded(self, layer: str) -> NDArray[Any] | None:
+        return decoded(self.stored[layer]) if layer in self.stored else None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -149,8 +152,13 @@ class SegmentedImage:
         return f"{len(self.notes)} note{'s'[: len(self.notes) - 1]}"
 
 
-def _decoded(stored: NDArray[Any] | None) -> NDArray[Any] | None:
-    if stored is None or stored.dtype != np.uint8:
+def decoded(stored: NDArray[Any]) -> NDArray[Any]:
+    """Return confidence or scores as what they mean, 0 to 1 and NaN without a class.
+
+    Args:
+        stored: uint8 as files hold them; others are returned as they are.
+    """
+    if stored.dtype != np.uint8:
         return stored
     values = stored * np.float32(PROBABILITY.scale)
     values[stored == PROBABILITY.nodata] = np.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from tilesegm.segmentation.outputs import output_paths
 from tilesegm.segmentation.recipe import Recipe
 from tilesegm.segmentation.recompute import Recomputed, Sampling, recompute
 from tilesegm.sink.check import SUFFIXES
+from tilesegm.sink.fetched import fetched
 from tilesegm.sink.findings import Findings
 from tilesegm.sink.provenance import read_map_facts
 from tilesegm.sink.result_check import check_result
 from tilesegm.sink.staging import has_unfinished
+from tilesegm.source.object_store import is_s3
 
 __all__ = ["Verification", "verify"]
 
@@ -29,8 +31,8 @@ _ODDS = (1, 10, 100)
 class Verification:
     """What was verified, and what is wrong."""
 
-    files: tuple[Path, ...]
-    """Files and folders that were checked."""
+    files: tuple[Path | str, ...]
+    """Files and folders that were checked; addresses of those in a store."""
     bytes: int
     """Their size."""
     damage: tuple[str, ...]
@@ -41,6 +43,16 @@ class Verification:
     """Tiles that were computed again, if that was asked for."""
     seconds: float
 
+    def moved(self, folder: Path, uri: str) -> Verification:
+        """Say of a copy in a folder what it is of: results beside an address in a store."""
+        place = uri.rstrip("/").rpartition("/")[0]
+
+        def said(lines: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(line.replace(str(folder), place) for line in lines)
+
+        files = tuple(f"{place}/{Path(file).relative_to(folder).as_posix()}" for file in self.files)
+        return replace(self, files=files, damage=said(self.damage), notes=said(self.notes))
+
     @property
     def whole(self) -> bool:
         """Whether nothing wrong was found."""
@@ -48,7 +60,7 @@ class Verification:
 
     def __repr__(self) -> str:
         found = f"{len(self.damage)} findings" if self.damage else "whole"
-        return f"Verification({', '.join(path.name for path in self.files)}: {found})"
+        return f"Verification({', '.join(Path(file).name for file in self.files)}: {found})"
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
@@ -89,7 +101,8 @@ def verify(
     Also bundles are, and folders of training runs with one.
 
     Args:
-        result: class map, confidence map or scores (``.tif``), ``.zarr``, or bundle.
+        result: class map, confidence map or scores (``.tif``), ``.zarr``, or bundle; of an address
+            in a store (``s3://``) a copy in the temporary folder is verified.
         recompute: fraction of tiles, from 0 to 1, that are computed again from the image and
             compared pixel by pixel.
         image: image of the run, if it is no longer where the result says.
@@ -118,9 +131,16 @@ def verify(
         >>> ts.verify("classes.tif")
         Verification(classes.tif: 1 findings)
     """
-    began = time.monotonic()
-    path = Path(result)
     sampling = Sampling(fraction=recompute, image=image, model=model, rounding=rounding, seed=seed)
+    if not is_s3(str(result)):
+        return _verify(Path(result), sampling, on_event)
+    on_event(StageStarted(f"fetching {result}"))
+    with fetched(str(result)) as copy:
+        return _verify(copy, sampling, on_event).moved(copy.parent, str(result))
+
+
+def _verify(path: Path, sampling: Sampling, on_event: OnEvent) -> Verification:
+    began = time.monotonic()
     on_event(StageStarted(f"verifying {path.name}"))
     found = _check(path)
     again = None

@@ -13,14 +13,18 @@ from tilesegm.engine.batches import read_tiles
 from tilesegm.engine.plan import Plan, make_fingerprint
 from tilesegm.engine.run import TileCounts
 from tilesegm.engine.stream import Job
+from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.background import margin_note, open_background, skip_note
 from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
+from tilesegm.segmentation.models import path_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe, image_name
-from tilesegm.segmentation.setup import notes_of, open_image, plan_for
+from tilesegm.segmentation.result_grid import image_grid
+from tilesegm.segmentation.setup import notes_of, open_scaled, open_whole, plan_for
 from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.staging import Staging
 from tilesegm.source.area import open_area
@@ -29,7 +33,7 @@ from tilesegm.source.hidden import find_hidden
 from tilesegm.source.missing import infinite_note
 from tilesegm.source.vector.reading import tell
 
-__all__ = ["Request", "Work", "open_work", "tell_counts", "tell_notes"]
+__all__ = ["Request", "Seen", "Work", "open_work", "plan_work", "tell_counts", "tell_notes"]
 
 _LOOKED_AT = 2**22
 """Pixels up to which all of them are looked at before a run, and samples of larger images."""
@@ -42,8 +46,8 @@ class Request:
     tiling: Tiling
     options: Options
     overwrite: bool
-    model: str | None
-    """Path of the network, which results tell."""
+    model: str | list[str] | None
+    """Path of the network, or of each of several, which results tell."""
     given: Any = None
     """The network as it was given, for workers that open it themselves."""
     pool: Pool | None = None
@@ -53,9 +57,16 @@ class Request:
     def of(
         cls, model: Any, tiling: Tiling | None, options: Options | None, overwrite: bool
     ) -> Request:
-        """Fill in what was left out."""
-        path = os.path.abspath(model) if isinstance(model, str | os.PathLike) else None
-        return cls(tiling or Tiling(), options or Options(), overwrite, path, model)
+        """Fill in what was left out.
+
+        Raises:
+            SettingsError: an update is asked for, and to start from scratch.
+        """
+        if overwrite and options is not None and options.update:
+            raise SettingsError(
+                "update keeps what did not change and overwrite starts from scratch; give one"
+            )
+        return cls(tiling or Tiling(), options or Options(), overwrite, path_of(model), model)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,20 +108,27 @@ def open_work(
         InputError: image, model or settings cannot be used, or do not fit each other.
         BudgetError: the run needs more memory than allowed.
     """
-    with open_image(image, request.options) as source:
-        for note in source.info.notes:
-            on_event(Noted(f"{source.info.uri}: {note}"))
+    options = request.options
+    with (
+        open_scaled(image, options, opener, on_event) as (source, predictor),
+        open_whole(image, source, options) as whole,
+    ):
         # Only alpha can be doubtful: nothing is read of an image without.
         for hidden in find_hidden(source, _LOOKED_AT) if source.info.alpha else ():
             if hidden.doubtful:
                 on_event(Noted(f"{source.info.uri}: {hidden.text}"))
-        yield _plan_work(image, source, opener, request, on_event)
+        margin = margin_note(image, source, options)
+        if margin is not None:
+            on_event(Noted(margin))
+        seen = Seen(source, predictor, whole)
+        yield plan_work(image, seen, request, on_event)
 
 
 def tell_notes(work: Work, on_event: OnEvent) -> None:
     """Say what is assumed, before tiles are computed."""
-    strange = strange_values(work.job.reading.source, work.plan.spec)
-    for note in filter(None, [*notes_of(work.plan), strange]):
+    plan, source = work.plan, work.job.reading.source
+    strange = [strange_values(source, network) for network in plan.spec.networks]
+    for note in filter(None, [*notes_of(plan), *strange]):
         on_event(Noted(note))
 
 
@@ -120,39 +138,58 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
     if tiles.infinite:
         on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     if tiles.empty == info.pixels:
-        where = f"outside {area}" if area else "missing: `tilesegm info` tells why"
-        if area and info.masked:
+        name = area if isinstance(area, str | os.PathLike) else "the area of interest"
+        where = "missing: `tilesegm info` tells why" if area is None else f"outside {name}"
+        if work.request.options.skip is not None:
+            where = "skipped as background, missing" + (f" or {where}" if area is not None else "")
+        elif area is not None and info.masked:
             where = f"missing or {where}"
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
 
 
-def _plan_work(
-    image: Any,
-    source: Source,
-    opener: Callable[[ImageInfo], Predictor],
-    request: Request,
-    on_event: OnEvent,
-) -> Work:
-    options = request.options
-    area = open_area(options.area, source.info) if options.area else None
+@dataclass(frozen=True)
+class Seen:
+    """An open image, and the network that sees it."""
+
+    source: Source
+    predictor: Predictor
+    whole: Source | None = None
+    """The image as it is stored, where it tells which pixels of the results are missing."""
+
+
+def plan_work(image: Any, seen: Seen, request: Request, on_event: OnEvent) -> Work:
+    """Plan an open image with the network that sees it; see `open_work`.
+
+    Args:
+        image: as it was given.
+        seen: both, open.
+        request: settings of the run.
+        on_event: called with what is assumed and left out.
+    """
+    options, source, predictor = request.options, seen.source, seen.predictor
+    grid = image_grid(source, options)
+    area = None if options.area is None else open_area(options.area, grid or source.info)
     told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
     for line in told:
         on_event(Noted(line))
+    background = open_background(image, source, options)
+    if background is not None:
+        on_event(Noted(skip_note(background, source.info)))
     inputs = Inputs.of(source, area, options)
-    predictor = opener(source.info)
-    plan = plan_for(source.info, predictor.spec, request.tiling, options)
+    plan = plan_for(source.info, predictor.spec, request.tiling, options, grid)
     check_machine(plan, options.memory)
-    reading = plan.reading(source, area)
+    reading = replace(plan.reading(source, area, background), digests=options.update)
+    regrid = plan.regrid(seen.whole, area)
     if options.precision == "auto":
         # The first call decides on the precision. Let it be the same tile in a resumed run,
         # and the first image in a resumed batch.
         rows, cols = plan.grid.rows.spans, plan.grid.cols.spans
         predictor(read_tiles(reading, rows[len(rows) // 2].start, cols[len(cols) // 2].start))
-    job = Job(reading, predictor, plan.decision)
+    job = Job(reading, predictor, plan.decision, regrid)
     return Work(
         plan=plan,
         job=job,
-        fingerprint=inputs.add_to(make_fingerprint(plan, area)),
+        fingerprint=inputs.add_to(make_fingerprint(plan, area, background)),
         inputs=inputs,
         request=request,
         given=image,

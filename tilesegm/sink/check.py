@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from tilesegm.errors import OutputError
-from tilesegm.ownership import check_place, check_unread
+from tilesegm.ownership import check_local, check_place, check_unread
 from tilesegm.shown import is_text
 from tilesegm.source.names import file_of
 
@@ -31,6 +31,7 @@ def check_output(output: Path | str, source: str | None = None) -> None:
         raise OutputError(
             f"output {str(path)!r}: the name is no valid UTF-8, or holds a NUL; use another name"
         )
+    check_local(path)
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(
             f"cannot tell the format of output {path}; expected a name that ends in "

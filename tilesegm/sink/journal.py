@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +22,27 @@ class Journal:
     are dropped when the journal is opened.
 
     Attributes:
-        entries: what the lines said when it was opened.
         damaged: bytes that were dropped although a line end follows in them, which no kill leaves.
     """
 
     def __init__(self, path: Path) -> None:
-        self.entries: list[dict[str, Any]] = []
         if not is_plain_file(path):
             remove(path)
+        self._path = path
         # Unbuffered: nothing of a failed line may be written later, behind a torn one.
         self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by `close`
         self._file.seek(0)
-        good = 0
         text = self._file.readall()
-        for line in text.splitlines(keepends=True):
-            entry = _parse(line)
-            if entry is None:
-                break
-            self.entries.append(entry)
-            good += len(line)
+        good = sum(len(line) for line, _ in _lines_of(text))
         dropped = text[good:]
         self.damaged = len(dropped) if b"\n" in dropped else 0
         self._end = good
         self._file.truncate(good)
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """What the lines say. They are read again, since those of a million regions take space."""
+        return [entry for _, entry in _lines_of(self._path.read_bytes())]
 
     def append(self, *entries: Mapping[str, Any]) -> None:
         """Write lines and wait until they are on disk.
@@ -66,6 +64,15 @@ class Journal:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+
+def _lines_of(text: bytes) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Yield lines with what they say, as far as they are whole."""
+    for line in text.splitlines(keepends=True):
+        entry = _parse(line)
+        if entry is None:
+            return
+        yield line, entry
 
 
 def _line(entry: Mapping[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ Each level is a group, as a Dataset cannot hold two sizes of one dimension.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from tilesegm.files import draft_of, flush_tree, output_errors, remove, replace
 from tilesegm.sink.georeference import cf_attributes, pixel_centres
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
+from tilesegm.sink.shards import Shards, are_wanted, shard_side, windows
 from tilesegm.sink.staged_array import StagedArray
 from tilesegm.sink.staging import Staging
 from tilesegm.sink.zarr_seal import seal_zarr
@@ -38,6 +39,7 @@ def finish_zarr(
     facts: MapFacts,
     progress: Callable[[float], None] | None = None,
     before_placing: Callable[[], None] | None = None,
+    shards: Shards = "auto",
 ) -> None:
     """Make one OME-Zarr of all layers, and put it in place when it is complete.
 
@@ -51,6 +53,7 @@ def finish_zarr(
         progress: Called with the fraction done, from 0 to 1.
         before_placing: Called when the folder is made, before it is put in place; what it raises
             leaves it out.
+        shards: whether many chunks share a file: ``auto`` where there would be very many files.
 
     Raises:
         OutputError: it cannot be written; nothing of it is under its final name.
@@ -60,6 +63,7 @@ def finish_zarr(
     draft = staging.folder / "draft.zarr"
     report = progress or (lambda fraction: None)
     total = sum(_pixels(staging, layer) for layer in staging.layers)
+    sharded = are_wanted(shards, _all_arrays(staging))
     written = 0
     try:
         with output_errors(output):
@@ -72,9 +76,11 @@ def finish_zarr(
                 group = root if layer is staging.layers[0] else root.create_group(layer.name)
                 group.attrs.update(_attributes(staging, layer, facts))
                 for level, arrays in enumerate(_levels(staging, layer)):
-                    target = _create(group.create_group(str(level)), layer, arrays[0], facts)
+                    side = shard_side(arrays[0]) if sharded else None
+                    at = group.create_group(str(level))
+                    target = _create(at, layer, arrays[0], facts, side)
                     for plane, array in enumerate(arrays):
-                        for part in array.windows():
+                        for part in windows(array, sharded):
                             place = part.slices if layer.planes == 1 else (plane, *part.slices)
                             target[place] = array.read(part)
                             written += part.pixels
@@ -96,18 +102,28 @@ def _levels(staging: Staging, layer: Layer) -> list[tuple[StagedArray, ...]]:
     return list(zip(*planes, strict=True))
 
 
+def _all_arrays(staging: Staging) -> Iterator[StagedArray]:
+    for layer in staging.layers:
+        for plane in range(layer.planes):
+            yield from staging.levels(layer.name, plane)
+
+
 def _pixels(staging: Staging, layer: Layer) -> int:
     return layer.planes * sum(
         array.shape[0] * array.shape[1] for array in staging.levels(layer.name)
     )
 
 
-def _create(group: zarr.Group, layer: Layer, array: StagedArray, facts: MapFacts) -> Any:
+def _create(
+    group: zarr.Group, layer: Layer, array: StagedArray, facts: MapFacts, shard: int | None
+) -> Any:
     stacked = layer.planes > 1
+    leading = (1,) if stacked else ()
     target = group.create_array(
         layer.name,
         shape=(layer.planes, *array.shape) if stacked else array.shape,
-        chunks=(1, array.chunk, array.chunk) if stacked else (array.chunk, array.chunk),
+        chunks=(*leading, array.chunk, array.chunk),
+        shards=None if shard is None else (*leading, shard, shard),
         dtype=array.dtype,
         fill_value=layer.fill,
         dimension_names=("c", "y", "x") if stacked else ("y", "x"),

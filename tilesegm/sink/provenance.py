@@ -25,20 +25,34 @@ from tilesegm.source.names import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
 
-__all__ = ["CLEANED", "MapFacts", "check_finished", "digest", "is_map", "read_map_facts"]
+__all__ = [
+    "CLEANED",
+    "MapFacts",
+    "OtherResultError",
+    "check_finished",
+    "digest",
+    "is_map",
+    "read_map_facts",
+]
 
 CLEANED = "TILESEGM_CLEANED"
 """Tag of what `products.clean` did, as JSON."""
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _RUN = "TILESEGM_RUN"
+_INPUTS = "TILESEGM_INPUTS"
 _TILING = "TILESEGM_TILING"
 _AT = "TILESEGM_AT"
 _DECISION = "TILESEGM_DECISION"
+_RESOLUTION = "TILESEGM_RESOLUTION"
 _TILING_TEXT = re.compile(
     r"tile (\d+) x (\d+), overlap (\d+), margin (\d+), blend (\w+)(?:, stride (\d+))?"
 )
 
 _Colour = tuple[int, int, int]
+
+
+class OtherResultError(OutputError):
+    """An existing output is not the result of the same work."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +78,8 @@ class MapFacts:
     decision: str | None = None
     """How classes were decided, such as ``threshold 0.25, temperature 1.3``; None for the highest
     score as the network gives it."""
+    resolution: str | None = None
+    """At which pixels the network saw the image, where not at its own: ``0.5 µm, from 0.25 µm``."""
     fingerprint: str | None = None
     """`digest` of all that the result depends on."""
     layer: str = "classes"
@@ -72,12 +88,24 @@ class MapFacts:
     """Read only: what `products.clean` did to it, as JSON."""
     run: str | None = None
     """How it was made, as JSON; see `segmentation.recipe`."""
+    inputs: str | None = None
+    """What each region was made of, as JSON, in maps that can be updated; see
+    `segmentation.region_inputs`."""
 
     @property
     def threshold(self) -> float | None:
         """Probability from which on a pixel became class 1 of two, if one decided."""
         found = re.match(r"threshold (0\.\d+)", self.decision or "")
         return float(found[1]) if found else None
+
+    @property
+    def confidence(self) -> str | None:
+        """Kind of confidence that the run wrote, such as ``top``, if it wrote one."""
+        try:
+            found = json.loads(self.run or "{}")["options"]["confidence"]
+            return found if isinstance(found, str) else None
+        except (LookupError, TypeError, ValueError):
+            return None
 
     @property
     def min_confidence(self) -> float | None:
@@ -99,8 +127,10 @@ class MapFacts:
             _TILING: None if self.layout is None else _tiling_text(self.layout),
             "TILESEGM_EXACT": None if self.exact is None else "yes" if self.exact else "no",
             _DECISION: self.decision,
+            _RESOLUTION: self.resolution,
             _FINGERPRINT: self.fingerprint,
             _RUN: self.run,
+            _INPUTS: self.inputs,
         }
         return {name: text for name, text in texts.items() if text is not None}
 
@@ -141,10 +171,12 @@ def read_map_facts(image: Any) -> MapFacts:
         layout=_layout(tags[_TILING]) if _TILING in tags else None,
         exact={"yes": True, "no": False}.get(tags.get("TILESEGM_EXACT", "")),
         decision=tags.get(_DECISION),
+        resolution=tags.get(_RESOLUTION),
         fingerprint=tags.get(_FINGERPRINT),
         layer=tags.get("LAYER", "classes"),
         cleaned=tags.get(CLEANED),
         run=tags.get(_RUN),
+        inputs=tags.get(_INPUTS),
     )
 
 
@@ -157,12 +189,14 @@ def check_finished(output: Path, fingerprint: str) -> None:
     """Refuse an existing output that is not the result of the same work.
 
     Raises:
-        OutputError: it is something else; ``--overwrite`` would replace it.
+        OtherResultError: it is something else; ``--overwrite`` would replace it.
     """
-    if _stored(output).tags.get(_FINGERPRINT) != fingerprint:
-        raise OutputError(
+    tags = _stored(output).tags
+    if tags.get(_FINGERPRINT) != fingerprint:
+        update = "compute what changed with --update, " if _INPUTS in tags else ""
+        raise OtherResultError(
             f"output {output} exists and is not the result of this image, model and settings; "
-            "replace it with --overwrite or give another name"
+            f"{update}replace it with --overwrite or give another name"
         )
 
 

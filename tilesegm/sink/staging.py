@@ -35,7 +35,11 @@ from tilesegm.sink.staged_layers import StagedLayers
 from tilesegm.sink.staging_folder import StagingFolder
 from tilesegm.sink.staging_site import StagingSite, seal_of
 
-__all__ = ["Staging", "has_unfinished", "staging_folder"]
+__all__ = ["OtherWorkError", "Staging", "has_unfinished", "staging_folder"]
+
+
+class OtherWorkError(ResumeError):
+    """Unfinished work beside an output is not of the same run."""
 
 
 def staging_folder(output: Path) -> Path:
@@ -267,7 +271,7 @@ class Staging(Closing):
             self._claim.clear()
             write_run(head, now | ({AGAIN: True} if overwrite else {}))
         elif changes := changes_since(before, now):
-            raise ResumeError(
+            raise OtherWorkError(
                 f"an unfinished run on {str(self.folder).removesuffix('.partial')} differs from "
                 f"this one ({'; '.join(changes)}); repeat it as it was to go on, or discard it "
                 "with --overwrite"

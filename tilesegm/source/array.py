@@ -78,6 +78,7 @@ class ArraySource(ImageSource):
             nodata=missing.nodata[0],
             masked=missing.possible or self._may_mask,
             georeference=beside.place,
+            band_names=tuple(beside.band_names[n - 1] for n in bands) if beside.band_names else (),
             identity=(
                 ("shape", str(shape)),
                 ("dtype", str(dtype)),

@@ -82,6 +82,8 @@ class ImageInfo:
     """What light each band is, ``red``, ``green``, ``gray`` ..., where the file says so."""
     steps: tuple[Step, ...] = ()
     """What is read of axes beside rows, columns and bands."""
+    original: tuple[int, int] | None = None
+    """Height and width that the image is stored in, where it is resampled as it is read."""
     scaling: tuple[tuple[float, float], ...] = ()
     """What stored values of each band are multiplied by, and what is added then, to get what they
     mean; empty where they mean themselves."""

@@ -10,7 +10,8 @@ from typing import Self
 
 from tilesegm.errors import SourceError
 from tilesegm.shown import without_secrets
-from tilesegm.source.remote import is_http, is_remote, probe
+from tilesegm.source.object_store import probe_remote
+from tilesegm.source.remote import is_remote
 
 __all__ = ["FileStates"]
 
@@ -20,7 +21,7 @@ class FileStates:
     """Files with what changes when they are written or replaced."""
 
     states: dict[str, str]
-    """By path: size, times of modification and of change, and inode; of what a web server serves,
+    """By path: size, times of modification and of change, and inode; of what a server or store has,
     what it reports."""
     content: str | None = None
     """Digest of the bytes of all files, if it was asked for."""
@@ -30,7 +31,7 @@ class FileStates:
         """Take the states of files, of all files in folders, and of web addresses.
 
         Args:
-            paths: names; those of nothing on disk or on a web server are left out.
+            paths: names; those of nothing on disk, a web server or S3 are left out.
             content: whether all bytes of files are hashed, so that a change is found which leaves
                 size and times as they were.
 
@@ -40,9 +41,9 @@ class FileStates:
         states: dict[str, str] = {}
         total = hashlib.sha256()
         for path in dict.fromkeys(paths):
-            if is_http(path):
+            if known := probe_remote(path):
                 # A new signature opens the same file.
-                states[without_secrets(path)] = repr(probe(path))
+                states[without_secrets(path)] = repr(known)
             for file in () if is_remote(path) else _inside(path):
                 try:
                     found = os.stat(file)

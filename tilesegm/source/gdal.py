@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath
 from threading import RLock
 from typing import Any
@@ -29,6 +29,7 @@ from tilesegm.source.decoded import decoded_bytes
 from tilesegm.source.drivers import DRIVERS
 from tilesegm.source.mosaic import check_beside, check_links, check_mosaic_text
 from tilesegm.source.names import file_of
+from tilesegm.source.object_store import gdal_endpoint, is_s3
 from tilesegm.source.options import Nodata
 from tilesegm.source.remote import FetchError, is_remote, remote_settings
 from tilesegm.source.vector.address import is_vector
@@ -36,6 +37,7 @@ from tilesegm.trust import HOW_TO_TRUST, trusted
 
 __all__ = [
     "Gdal",
+    "forget_if_changed",
     "georeference_of",
     "open_dataset",
     "open_quietly",
@@ -49,6 +51,10 @@ _PLANE = "EPSG:3857"
 
 _QUIET = RLock()
 """Filters of warnings belong to the process: two threads that set them would undo each other's."""
+
+_STATES: dict[str, tuple[tuple[str, str], ...]] = {}
+"""Of each remote file, what its server told when it was opened: GDAL keeps parts of it as long as
+the process lives, under its name alone."""
 
 _THREADED = (".tif", ".tiff", ".btf", ".tf8", ".jp2", ".j2k")
 """Local formats that GDAL decodes by several threads. Never remote files, nor mosaics that may lead
@@ -164,6 +170,22 @@ def _check_opened(uri: str, dataset: Any, local: bool) -> None:
         check_expansion(f"{uri}: what is decoded at once", unpacked, stored, SourceError)
 
 
+def forget_if_changed(uri: str, state: tuple[tuple[str, str], ...]) -> None:
+    """Let GDAL forget a remote file that is not as it was when this process opened it last.
+
+    Args:
+        uri: of the file.
+        state: what the server or store tells of it; nothing where it tells nothing.
+    """
+    if state and _STATES.setdefault(uri, state) != state:
+        _STATES[uri] = state
+        # What may not be kept is dropped when it is closed. Pixels are never read so: GDAL 3.10
+        # then gives zeros in place of what does not arrive.
+        dropping = {"CPL_VSIL_CURL_NON_CACHED": "/vsicurl/:/vsis3/"}
+        with suppress(RasterioError, SourceError), rasterio.Env(**_settings(uri), **dropping):
+            open_quietly(uri).close()
+
+
 @contextmanager
 def without_place() -> Iterator[None]:
     """Let rasterio work on what has no georeference without a word."""
@@ -233,7 +255,8 @@ def _settings(uri: str) -> dict[str, Any]:
         "GDAL_VRT_ENABLE_PYTHON": "YES" if trusted() else "NO",
     }
     if is_remote(file_of(uri)):
-        return settings | remote_settings()
+        store = gdal_endpoint() if is_s3(file_of(uri)) else {}
+        return settings | remote_settings() | store
     if uri.lower().endswith(_THREADED):
         settings["GDAL_NUM_THREADS"] = "ALL_CPUS"
     return settings

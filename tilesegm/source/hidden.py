@@ -11,6 +11,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
+from tilesegm.source.resampled import ResampledSource
 
 __all__ = ["Hidden", "find_hidden", "sample_windows"]
 
@@ -65,7 +66,7 @@ def find_hidden(source: object, most: int = _EXACT) -> tuple[Hidden, ...]:
     Images of integers without such tags are not read.
 
     Args:
-        source: an open image.
+        source: an open image; of one that is resampled, what it is resampled from.
         most: pixels up to which all of them are counted. Of larger images samples are, and the
             number that follows is said to be about right.
 
@@ -73,6 +74,8 @@ def find_hidden(source: object, most: int = _EXACT) -> tuple[Hidden, ...]:
         An entry for each tag, those that hide nothing included, and one for NaN and infinity if
         there are any.
     """
+    if isinstance(source, ResampledSource):
+        source = source.stored
     if not isinstance(source, ImageSource) or not source.info.masked:
         return ()
     info = source.info

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
-from tilesegm.source.remote import is_http, is_remote, probe
+from tilesegm.source.object_store import probe_remote
+from tilesegm.source.remote import is_remote
 from tilesegm.source.steps import Step
 
 __all__ = [
@@ -39,11 +40,11 @@ def address_identity(uri: str) -> Identity:
     """Return path, size and modification time of a file; of a URL, what the server reports.
 
     Raises:
-        SourceError: a web server does not serve ``uri``.
+        SourceError: a web server or store does not serve ``uri``.
     """
-    if is_http(uri):
-        return (("path", uri), *probe(uri))
-    if is_remote(uri) or not Path(uri).is_file():
+    if is_remote(uri):
+        return (("path", uri), *probe_remote(uri))
+    if not Path(uri).is_file():
         return (("path", uri),)
     state = os.stat(uri)
     return (

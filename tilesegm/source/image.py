@@ -17,9 +17,9 @@ from tilesegm.source.base import ImageInfo, Pixels
 from tilesegm.source.missing import Missing
 from tilesegm.source.steps import Step
 
-__all__ = ["ImageSource", "Loaded", "check_image", "take_bands"]
+__all__ = ["MOST_PIXELS", "MOST_SIDE", "ImageSource", "Loaded", "check_image", "take_bands"]
 
-_SIDE, _PIXELS, _BANDS = 1 << 26, 1 << 42, 1 << 12
+MOST_SIDE, MOST_PIXELS, _BANDS = 1 << 26, 1 << 42, 1 << 12
 """What plans of tiles and regions are made for: a second and some 100 MB at the most."""
 
 Loaded = tuple[NDArray[Any], NDArray[np.bool_] | None]
@@ -77,10 +77,10 @@ class ImageSource(Closing):
             SourceError: it claims more pixels or bands than can be planned.
         """
         size = f"{info.uri}: claims {info.height} x {info.width} pixels of {info.bands} bands"
-        if max(info.height, info.width) > _SIDE or info.pixels > _PIXELS:
+        if max(info.height, info.width) > MOST_SIDE or info.pixels > MOST_PIXELS:
             raise SourceError(
-                f"{size}, and more than {_SIDE} pixels a side or {_PIXELS:.1e} in all cannot be "
-                "planned; cut it to parts"
+                f"{size}, and more than {MOST_SIDE} pixels a side or {MOST_PIXELS:.1e} in all "
+                "cannot be planned; cut it to parts"
             )
         if info.bands > _BANDS:
             raise SourceError(

@@ -14,7 +14,7 @@ from tilesegm.source.base import Georeference
 from tilesegm.source.place import Surroundings, Variable, find_place
 from tilesegm.source.steps import At, Step, choose_steps
 
-__all__ = ["Labelled", "only_variable", "unlabel"]
+__all__ = ["Labelled", "images_of", "only_variable", "unlabel", "with_grid_mapping"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,18 @@ class Labelled:
     nodata: float | None = None
     scaling: tuple[float, float] = (1.0, 0.0)
     steps: tuple[Step, ...] = ()
+    band_names: tuple[str, ...] = ()
+    """Names of all bands, where labels tell them."""
     notes: tuple[str, ...] = ()
+
+
+def images_of(dataset: Any) -> list[Any]:
+    """Return the names of those variables of an xarray Dataset that have rows and columns."""
+    return [
+        name
+        for name, array in dataset.data_vars.items()
+        if None not in find_axes([str(axis) for axis in array.dims])[:2]
+    ]
 
 
 def only_variable(dataset: Any) -> Any:
@@ -34,18 +45,25 @@ def only_variable(dataset: Any) -> Any:
     Raises:
         SourceError: there is none, or there are several.
     """
-    images = [
-        name
-        for name, array in dataset.data_vars.items()
-        if None not in find_axes([str(axis) for axis in array.dims])[:2]
-    ]
+    images = images_of(dataset)
     if len(images) != 1:
         names = ", ".join(map(str, images)) or "none"
+        told = any(fill_value(dataset[name].attrs) is not None for name in images)
+        kept = ".assign_attrs(dataset[NAME].attrs)" if told else ""
         raise SourceError(
             f"a Dataset with {len(images)} images ({names}); pass one of them, dataset[NAME], or "
-            "several as bands, dataset[[NAME, NAME]].to_array('band')"
+            f"several as bands, dataset[[NAME, NAME]].to_array('band'){kept}"
         )
-    return dataset[images[0]]
+    return with_grid_mapping(dataset, dataset[images[0]])
+
+
+def with_grid_mapping(dataset: Any, image: Any) -> Any:
+    """Return an image of a Dataset with the variable that tells its coordinate system.
+
+    Unless it is asked to decode all coordinates, xarray keeps that among the data.
+    """
+    name = image.encoding.get("grid_mapping", image.attrs.get("grid_mapping"))
+    return image.assign_coords({name: dataset[name]}) if name in dataset.data_vars else image
 
 
 def unlabel(array: Any, uri: str, at: At = ()) -> tuple[Any, Labelled]:
@@ -93,6 +111,21 @@ def unlabel(array: Any, uri: str, at: At = ()) -> tuple[Any, Labelled]:
         )
     )
     labelled = Labelled(
-        place=place, nodata=fill_value(attributes), scaling=scaling(attributes), notes=notes
+        place=place,
+        nodata=fill_value(attributes),
+        scaling=scaling(attributes),
+        band_names=() if bands is None else _band_names(array, array.dims[bands]),
+        notes=notes,
     )
     return array.transpose(*(array.dims[axis] for axis in order)), labelled
+
+
+def _band_names(array: Any, axis: Any) -> tuple[str, ...]:
+    """Return names that label the axis of bands, or that GDAL describes the bands by."""
+    count = array.sizes[axis]
+    if axis in array.coords and array.coords[axis].dtype.kind in "OUST":
+        return tuple(map(str, array.coords[axis].values))
+    described = array.attrs.get("long_name")
+    if isinstance(described, list | tuple) and len(described) == count:
+        return tuple(map(str, described))
+    return ()

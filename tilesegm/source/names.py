@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path, PurePath
 
-__all__ = ["file_of", "is_zarr", "name_of_page", "stem_of"]
+__all__ = ["DOCUMENTS", "file_of", "is_zarr", "name_of_page", "stem_of"]
 
-_DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
+DOCUMENTS = ("zarr.json", ".zarray", ".zgroup")
+"""Files by one of which a folder is known for a Zarr array or group."""
 _PAGE = re.compile(r"GTIFF_DIR:(\d+):(.+)", re.IGNORECASE)
 """GDAL's name of a page of a TIFF file, counted from 1."""
 
@@ -17,7 +18,7 @@ def is_zarr(uri: str) -> bool:
     name = uri.partition("?")[0].rstrip("/")
     if any(part.endswith((".zarr", ".zarr.zip")) for part in name.split("/")[-3:]):
         return True
-    return any((Path(uri) / document).is_file() for document in _DOCUMENTS)
+    return any((Path(uri) / document).is_file() for document in DOCUMENTS)
 
 
 def file_of(uri: str) -> str:

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 
 from tilesegm.errors import SourceError
-from tilesegm.source.gdal import Gdal, open_quietly
+from tilesegm.source.gdal import Gdal, forget_if_changed, open_quietly
 from tilesegm.source.image import ImageSource
 from tilesegm.source.names import file_of, name_of_page
+from tilesegm.source.object_store import probe_remote
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.raster import RasterSource
-from tilesegm.source.remote import FetchError, is_http, is_remote, patiently, probe, renewed
+from tilesegm.source.remote import FetchError, is_remote, patiently, renewed
 from tilesegm.source.stack import StackSource
 from tilesegm.source.steps import at_text, axis_word, choose_steps
 
@@ -74,8 +75,9 @@ def open_raster(
         SourceError: there is no such image, or one of several must be chosen.
         SettingsError: the image's dtype cannot hold the nodata value asked for.
     """
-    if is_http(file_of(uri)):
-        probe(file_of(uri))  # GDAL would ask again and again for what is not there
+    if is_remote(file_of(uri)):
+        # GDAL would ask again and again for what is not there.
+        forget_if_changed(file_of(uri), probe_remote(file_of(uri)))
     pages, description = _look(uri) if _is_tiff(uri) else ((), "")
     if "<OME" in description[:2000] and not is_remote(uri):
         from tilesegm.source.tiff import TiffSource

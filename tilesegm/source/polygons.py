@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,12 @@ where 32-bit numbers end."""
 _STEPS = 256
 """Corners are rounded to this part of a pixel. Products of such numbers are exact in float64 at
 the size of images, so that a pixel's centre on an edge falls to the same side in every window."""
+
+
+_BLOCK = 512
+"""Side of the blocks in which pixels that polygons touch are drawn: GDAL takes an edge through the
+corner of a pixel for one or the other side by where the drawing begins, so it begins where it did
+for every other window."""
 
 
 class Polygons:
@@ -71,6 +78,26 @@ class Polygons:
         Returns:
             ``(height, width)`` int32.
         """
+        if not all_touched:
+            return self._draw(window, values, fill)
+        burnt = np.empty((window.height, window.width), np.int32)
+        rows, cols = (
+            range(start // _BLOCK * _BLOCK, stop, _BLOCK)
+            for start, stop in ((window.row, window.stop_row), (window.col, window.stop_col))
+        )
+        for row, col in product(rows, cols):
+            block = Window(row, col, _BLOCK, _BLOCK)
+            shared = block.intersect(window)
+            assert shared is not None
+            drawn = self._draw(block, values, fill, all_touched=True)
+            burnt[shared.shift(-window.row, -window.col).slices] = drawn[
+                shared.shift(-row, -col).slices
+            ]
+        return burnt
+
+    def _draw(
+        self, window: Window, values: NDArray[np.int32], fill: int, *, all_touched: bool = False
+    ) -> NDArray[np.int32]:
         import shapely
 
         box = shapely.box(window.col, window.row, window.stop_col, window.stop_row)
@@ -134,10 +161,13 @@ def read_polygons(
     else:
         why = ""
     reader = _Reader(address, info, attribute, buffer)
-    placed = reader.read(Affine.scale(1 / address.scale))
+    # Files count the pixels of the image as it is stored.
+    rows, cols = info.original or (info.height, info.width)
+    down, across = rows / info.height / address.scale, cols / info.width / address.scale
+    placed = reader.read(Affine.scale(across, down))
     if not len(placed.polygons) and in_pixels(address) and not placed.reading.empty:
         # Programs for maps count the rows of an image without a place from 0 downwards.
-        turned = reader.read(Affine.scale(1 / address.scale, -1 / address.scale))
+        turned = reader.read(Affine.scale(across, -down))
         if len(turned.polygons):
             placed, why = turned, "its rows by negative numbers"
     if why:

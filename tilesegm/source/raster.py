@@ -21,7 +21,7 @@ from tilesegm.source.missing import Missing
 from tilesegm.source.names import file_of
 from tilesegm.source.options import SourceOptions
 from tilesegm.source.orientation import Orientation, read_orientation
-from tilesegm.source.remote import FetchError, is_http, is_remote, patiently, renewed
+from tilesegm.source.remote import FetchError, is_remote, patiently, renewed
 from tilesegm.source.slide import map_pixel_size
 from tilesegm.source.spool import Spool
 
@@ -136,8 +136,9 @@ class RasterSource(ImageSource):
     def _files(self, level: int) -> tuple[str, ...]:
         """Return the files that are read: the image's own, and those beside it that count."""
         ignored = (".aux.xml",) if level else (".aux.xml", ".ovr")
-        own, *others = self._dataset.files or [self._uri]
-        own = self._uri if is_http(self._uri) else own
+        with self._gdal.calls("cannot be described"):  # it looks for files beside the image
+            own, *others = self._dataset.files or [self._uri]
+        own = self._uri if is_remote(self._uri) else own
         return (own, *(path for path in others if not path.endswith(ignored)))
 
     def _parts(self, files: tuple[str, ...]) -> tuple[str, ...]:

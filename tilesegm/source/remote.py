@@ -9,9 +9,8 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable
-from functools import cache
 from http.client import HTTPException, HTTPMessage
-from typing import IO, Any, TypeVar
+from typing import IO, TypeVar
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -24,11 +23,11 @@ __all__ = [
     "FetchError",
     "is_http",
     "is_remote",
-    "open_remote_zarr",
     "patiently",
     "probe",
     "remote_settings",
     "renewed",
+    "seconds_of",
 ]
 
 T = TypeVar("T")
@@ -58,7 +57,14 @@ class _Hiding(logging.Filter):
         return True
 
 
-for _library in ("rasterio._env", "rasterio._err", "fsspec", "fsspec.http"):
+_LIBRARIES = (
+    *("rasterio._env", "rasterio._err", "fsspec", "fsspec.http"),
+    *("botocore.auth", "botocore.endpoint", "botocore.hooks", "botocore.parsers"),
+    *("botocore.credentials", "botocore.session", "botocore.utils", "botocore.httpsession"),
+)
+"""Loggers of libraries that tell addresses and headers of requests."""
+
+for _library in _LIBRARIES:
     logging.getLogger(_library).addFilter(_Hiding())
 
 
@@ -152,7 +158,9 @@ def _ask(url: str) -> HTTPMessage:
 
     def ask() -> None:
         try:
-            with _OPENER.open(_request(url), timeout=_seconds("GDAL_HTTP_CONNECTTIMEOUT")) as reply:
+            with _OPENER.open(
+                _request(url), timeout=seconds_of("GDAL_HTTP_CONNECTTIMEOUT")
+            ) as reply:
                 answers.append(reply.headers)
         except Exception as error:
             answers.append(error)
@@ -160,7 +168,7 @@ def _ask(url: str) -> HTTPMessage:
     # A server that sends a byte now and then satisfies the limit of each read for ever.
     asking = threading.Thread(target=ask, name="tilesegm-probe", daemon=True)
     asking.start()
-    asking.join(_seconds("GDAL_HTTP_CONNECTTIMEOUT"))
+    asking.join(seconds_of("GDAL_HTTP_CONNECTTIMEOUT"))
     answer = answers[0] if answers else TimeoutError("timed out")
     if isinstance(answer, HTTPError):
         answer.close()
@@ -178,8 +186,8 @@ def _ask(url: str) -> HTTPMessage:
     return answer
 
 
-def _seconds(name: str) -> float:
-    """Return a limit of time that the environment may set, as GDAL takes it."""
+def seconds_of(name: str) -> float:
+    """Return a limit that the environment may set, as GDAL takes it: mostly of time."""
     try:
         return float(remote_settings()[name])
     except ValueError:
@@ -210,68 +218,3 @@ class _Careful(HTTPRedirectHandler):
 
 
 _OPENER = build_opener(_Careful)
-
-
-def open_remote_zarr(url: str) -> Any:
-    """Open the Zarr array or group at ``url`` for reading.
-
-    Raises:
-        SourceError: the packages for remote files are missing, or nothing is served there.
-    """
-    import zarr
-
-    try:
-        import fsspec  # noqa: F401
-    except ImportError as error:
-        raise SourceError(
-            f'{url}: Zarr over the network needs fsspec; run: pip install "tilesegm[remote]"'
-        ) from error
-    if not is_http(url):
-        return zarr.open(url, mode="r")
-    _find_metadata(url)
-    from aiohttp import ClientTimeout
-    from zarr.storage import FsspecStore
-
-    address, _, signature = url.partition("?")
-    limits = ClientTimeout(
-        total=_seconds("GDAL_HTTP_TIMEOUT"), sock_connect=_seconds("GDAL_HTTP_CONNECTTIMEOUT")
-    )
-    files = _signed_files()(
-        signature, asynchronous=True, encoded=bool(signature), client_kwargs={"timeout": limits}
-    )
-    return zarr.open(FsspecStore(files, read_only=True, path=address.rstrip("/")), mode="r")
-
-
-@cache
-def _signed_files() -> Any:
-    """Return files behind http as fsspec has them, each with the signature of their store."""
-    from fsspec.implementations.http import HTTPFileSystem
-    from yarl import URL
-
-    class Signed(HTTPFileSystem):  # type: ignore[misc]
-        def __init__(self, signature: str, **settings: Any) -> None:
-            super().__init__(**settings)
-            self._signature = signature
-
-        def encode_url(self, url: str) -> Any:
-            signed = f"{url}?{self._signature}" if self._signature else url
-            return URL(signed, encoded=self.encoded)
-
-    return Signed
-
-
-def _find_metadata(url: str) -> None:
-    """Refuse an address without Zarr metadata, which zarr would call an absent group."""
-    absent: SourceError | None = None
-    store, mark, signature = url.partition("?")
-    for document in ("zarr.json", ".zarray", ".zgroup"):
-        try:
-            probe(f"{store.rstrip('/')}/{document}{mark}{signature}")
-        except SourceError as error:
-            if not isinstance(error.__cause__, HTTPError):
-                raise
-            absent = absent or error
-        else:
-            return
-    if absent:
-        raise absent

@@ -33,7 +33,8 @@ from tilesegm.source.image import ImageSource, Loaded, check_image, take_bands
 from tilesegm.source.missing import Missing
 from tilesegm.source.names import is_zarr
 from tilesegm.source.options import SourceOptions
-from tilesegm.source.remote import FetchError, is_http, is_remote, open_remote_zarr, patiently
+from tilesegm.source.remote import FetchError, is_http, is_remote, patiently
+from tilesegm.source.remote_zarr import open_remote_zarr
 from tilesegm.source.zarr_image import ZarrImage, find_image
 
 __all__ = ["ZarrSource", "open_zarr"]

@@ -97,7 +97,7 @@ def make_rule(settings: LossSettings, epochs: int = 1) -> Rule | None:
         return _scheduled(arguments)
     if key == "later":
         arguments = {"epochs": epochs, **arguments}
-    check_arguments(RULES[key], arguments)
+    check_arguments(RULES[key], arguments, key)
     try:
         return RULES[key](**arguments)
     except (TypeError, ValueError) as error:
@@ -138,7 +138,7 @@ def _scheduled(arguments: dict[str, Any]) -> Rule:
     for each in schedules:
         name, own = _named(each, "loss.weighting.schedules")
         key = find(name, SCHEDULES, "schedule")
-        check_arguments(SCHEDULES[key], own)
+        check_arguments(SCHEDULES[key], own, key)
         try:
             ramps.append(SCHEDULES[key](**own))
         except (TypeError, ValueError) as error:

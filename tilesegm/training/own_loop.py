@@ -9,6 +9,7 @@ from typing import Any, Literal
 import keras
 
 from tilesegm.checks import one_of
+from tilesegm.data.scene_resolution import learnt_resolution
 from tilesegm.errors import InputError, SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.losses.weighting import WeightedModel
@@ -175,6 +176,7 @@ def save_model(
                 "inputs": {each.name: dict(each.identity) for each in scenes.infos},
                 "loop": "own",
             },
+            resolution=learnt_resolution(config.data.resolution, scenes.images),
         )
         return save_bundle(path, inference_model(network), info, overwrite=overwrite)
 

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.data.scene_resolution import learnt_resolution
 from tilesegm.data.scenes import Scenes
 from tilesegm.errors import ModelError, OutputError, ResumeError
 from tilesegm.events import Noted, OnEvent, RunEnded, StageStarted, ignore
@@ -236,6 +237,7 @@ def _bundle_info(run: RunFolder, setup: RunSetup, loop: Loop) -> BundleInfo:
         band_names=scenes.band_names,
         pixels=setup.data.standardisation,
         training={**_origin(run, setup), "pixels": dict(zip(names, learnt, strict=True))},
+        resolution=learnt_resolution(setup.config.data.resolution, scenes.images),
     )
 
 

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-import rasterio.warp
-from rasterio.errors import RasterioError
-
 from tilesegm.data.labels.base import Labels
 from tilesegm.data.labels.raster import RasterLabels
 from tilesegm.data.labels.vector import VectorLabels
@@ -17,7 +13,9 @@ from tilesegm.source.aligned import AlignedSource
 from tilesegm.source.base import ImageInfo, Source, same_place
 from tilesegm.source.open import open_source
 from tilesegm.source.options import Nodata, SourceOptions
+from tilesegm.source.placement import overlap
 from tilesegm.source.raster import RasterSource
+from tilesegm.source.resampled import ResampledSource
 from tilesegm.source.vector.address import VectorAddress, is_vector
 
 __all__ = ["open_labels", "open_on_grid"]
@@ -55,7 +53,8 @@ def open_on_grid(
 ) -> Source:
     """Open a raster, or an array, on the grid of an image.
 
-    Pixel belongs to pixel where the sizes are equal and nothing says otherwise. A georeferenced
+    Pixel belongs to pixel where the sizes are equal and nothing says otherwise; of an image that is
+    resampled, its own pixels count. A georeferenced
     raster of another grid is read by nearest neighbour; it is missing where it does not reach.
 
     Args:
@@ -71,6 +70,11 @@ def open_on_grid(
     try:
         if _on_grid(source.info, info):
             return source
+        if (source.info.height, source.info.width) == info.original:
+            # On the image's own pixels, which are resampled.
+            read = ResampledSource(source, info.height, info.width, nearest=True)
+            if _on_grid(read.info, info):
+                return read
         _check_alignable(source, info, what)
         if not isinstance(source, RasterSource):
             return AlignedSource(source, info)
@@ -102,32 +106,8 @@ def _check_alignable(source: Source, image: ImageInfo, what: str) -> None:
                 f"them by; give {what} of the image's size"
                 + (" (a photo is read upright, as its EXIF tag says)" if turned else "")
             )
-    if not _overlap(labels, image):
+    if not overlap(labels, image):
         raise SourceError(
             f"{what} {labels.uri} lie beside the image {image.uri}: they have no pixel in common; "
             "check the coordinate systems"
         )
-
-
-def _overlap(labels: ImageInfo, image: ImageInfo) -> bool:
-    here, there = _bounds(image), _bounds(labels)
-    crs = labels.georeference.crs
-    if crs and image.georeference.crs:
-        try:
-            here = rasterio.warp.transform_bounds(image.georeference.crs, crs, *here)
-        except RasterioError:
-            return False
-    return bool(
-        here[0] < there[2] and there[0] < here[2] and here[1] < there[3] and there[1] < here[3]
-    )
-
-
-def _bounds(info: ImageInfo) -> tuple[float, float, float, float]:
-    """Return left, bottom, right and top on the ground."""
-    corners = np.array(
-        [[0, 0, 1], [info.width, 0, 1], [0, info.height, 1], [info.width, info.height, 1]]
-    )
-    ground = corners @ np.array(info.georeference.transform).reshape(2, 3).T
-    left, bottom = ground.min(0)
-    right, top = ground.max(0)
-    return float(left), float(bottom), float(right), float(top)

@@ -71,8 +71,7 @@ class Rule(Configured, keras.layers.Layer):  # type: ignore[misc]
         """
         if self.shift and not self.needs_positive:
             raise SettingsError(
-                f"shift is {self.shift:g}, but {type(self).__name__} takes losses of either sign:"
-                " leave shift out"
+                f"shift is {self.shift:g}, but this rule takes losses of either sign: leave it out"
             )
         if self.needs_positive:
             for factor, term in zip(compound.weights, compound.terms, strict=True):
@@ -80,16 +79,15 @@ class Rule(Configured, keras.layers.Layer):  # type: ignore[misc]
                     self._check_minimum(term.name, factor * term.minimum)
 
     def _check_minimum(self, name: str, least: float) -> None:
-        rule = type(self).__name__
         if math.isinf(least) and not self.shift:
             raise SettingsError(
-                f"{rule} weighs losses by their values, but {name!r} has no lower bound:"
-                f" leave it out, take Fixed or a schedule, or pass {rule}(shift=...) that covers it"
+                f"this rule weighs losses by their values, but {name!r} has no lower bound: leave"
+                " it out, take the rule fixed or scheduled, or give a shift that covers it"
             )
         if math.isfinite(least) and least + self.shift < 0:
             raise SettingsError(
-                f"{rule} weighs losses by their values, but {name!r} can be {least:g}:"
-                f" pass {rule}(shift={-least:g}) or more"
+                f"this rule weighs losses by their values, but {name!r} can be {least:g}: give it a"
+                f" shift of {-least:g} or more"
             )
 
     def build(self, input_shape: tuple[int, ...]) -> None:

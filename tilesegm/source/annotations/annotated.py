@@ -52,6 +52,8 @@ class AnnotationFile:
     images: tuple[Annotated, ...]
     findings: Mapping[str, frozenset[int]] = field(default_factory=dict)
     """Numbers of shapes of no image by what was done to them."""
+    labels: tuple[str, ...] = ()
+    """Labels that the file lists, whether a shape has them or not; none where it lists none."""
 
     @property
     def several(self) -> bool:

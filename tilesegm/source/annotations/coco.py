@@ -49,7 +49,8 @@ def read_coco(content: Any) -> AnnotationFile:
         read.append(builder.finish())
     lost = sum(map(len, of_image.values()))
     findings = {_LOST: frozenset(range(start, start + lost))} if lost else {}
-    return AnnotationFile("COCO", tuple(read), findings)
+    listed = tuple(name for name in names.values() if name)
+    return AnnotationFile("COCO", tuple(read), findings, listed)
 
 
 def _add(builder: Builder, entry: Mapping[str, Any], names: Mapping[Any, str | None]) -> None:

@@ -37,7 +37,7 @@ def of_image(file: AnnotationFile, path: str, info: ImageInfo, scale: float = 1.
             f"{path} does not list the image {info.uri}; it lists {len(names)}, such as "
             f"{names[0] if names else 'none'}"
         )
-    if problem := check_size(found, info.height, info.width, scale):
+    if problem := check_size(found, *(info.original or (info.height, info.width)), scale):
         raise SourceError(
             f"{path}: {problem}; state how many pixels of the image each of the "
             f"annotations is: {path}|scale=2"

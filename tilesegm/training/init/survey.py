@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from tilesegm.data.colour import pack_colours, write_colour
 from tilesegm.data.labels.values import Census, count_values
 from tilesegm.errors import SettingsError, SourceError
+from tilesegm.source.annotations.opened import open_annotations
 from tilesegm.source.hidden import find_hidden
 from tilesegm.source.image import ImageSource
 from tilesegm.source.open import open_source
@@ -280,6 +282,7 @@ def _survey_polygons(
     doubts = (
         *_alike(ordered),
         *_each_its_own(attribute or "", len(areas), polygons),
+        *_without_shapes(paths, [*areas]),
         *filter(None, [advice]),
     )
     return LabelSurvey(
@@ -305,6 +308,19 @@ def _alike(values: Sequence[int | str]) -> Iterator[str]:
                 f"{' and '.join(group)} are classes of their own; where they are one, give it both "
                 f"(value: [{', '.join(group)}])"
             )
+
+
+def _without_shapes(paths: Sequence[str], values: Sequence[int | str]) -> Iterator[str]:
+    """Name labels that annotation files list and no shape has, which make no class."""
+    files = [open_annotations(Path(VectorAddress.parse(path).path)) for path in paths]
+    listed = dict.fromkeys(label for file in files if file is not None for label in file.labels)
+    absent = [repr(label) for label in listed if label not in values]
+    if absent:
+        some = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+        yield (
+            f"no shape has {some}, which the file lists: no class is made of them; add them to "
+            "data.labels.classes if later files have such shapes"
+        )
 
 
 def _each_its_own(attribute: str, values: int, polygons: int) -> Iterator[str]:

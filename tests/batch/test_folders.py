@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.images import write
+from tilesegm.batch.find import find_entries
 from tilesegm.errors import SettingsError
 from tilesegm.events import Event, Noted
-from tilesegm.segmentation.folders import expand_folders
 from tilesegm.segmentation.many import segment_many
 
 
@@ -22,7 +22,8 @@ def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:
     (folder / "c.zarr").mkdir()
     (folder / ".hidden.tif").touch()
     events: list[Event] = []
-    found = expand_folders(["one.tif", folder, "http://x/y.tif"], events.append)
+    entries = find_entries(["one.tif", folder, "http://x/y.tif"], events.append)
+    found = [entry.image for entry in entries]
     names = ["a.TIF", "b.tif", "c.zarr", "sharp_classes.tif"]
     assert found == ["one.tif", *(str(folder / name) for name in names), "http://x/y.tif"]
     (note,) = events
@@ -33,7 +34,7 @@ def test_a_folder_stands_for_its_images(tmp_path: Path) -> None:
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     with pytest.raises(SettingsError, match=r"holds no image, but 1 other files \(notes.txt\)"):
-        expand_folders([tmp_path])
+        find_entries([tmp_path])
 
 
 def test_a_folder_is_segmented(tmp_path: Path) -> None:
@@ -51,4 +52,4 @@ def test_a_folder_is_segmented(tmp_path: Path) -> None:
 def test_a_bundle_in_place_of_an_image_is_known(tmp_path: Path) -> None:
     (tmp_path / "bundle.json").write_text("{}")
     with pytest.raises(SettingsError, match="is a bundle of a network and no image; --model"):
-        expand_folders([tmp_path])
+        find_entries([tmp_path])

@@ -1,0 +1,146 @@
+"""Names of the outputs of a batch: one each, whatever the images are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from tilesegm.batch.entry import Entry, is_there
+from tilesegm.errors import SettingsError
+from tilesegm.ownership import check_local, place_key
+from tilesegm.sink.check import SUFFIXES
+
+__all__ = ["OutputNames"]
+
+_NAME = "{name}"
+_USUAL = "{name}_classes.tif"
+
+
+@dataclass(frozen=True)
+class OutputNames:
+    """The folder of a batch, and how files in it are named."""
+
+    folder: Path
+    pattern: str
+    """Name of a file, in which ``{name}`` stands for that of the image."""
+
+    @classmethod
+    def of(cls, output: str | Path) -> Self:
+        """Read ``maps``, or ``maps/{name}.zarr``.
+
+        Raises:
+            SettingsError: ``{name}`` is in a folder's name, or the suffix is none of an output.
+            OutputError: it is an address.
+        """
+        check_local(output)
+        path = Path(output)
+        if _NAME not in str(path):
+            return cls(path, _USUAL)
+        if path.name.count(_NAME) != 1 or _NAME in str(path.parent):
+            raise SettingsError(
+                f"output {path}: {_NAME} stands for the name of each image, once, in the last part "
+                f"of the path; give a name such as {Path('maps', _USUAL)}"
+            )
+        if path.suffix.lower() not in SUFFIXES:
+            raise SettingsError(
+                f"cannot tell the format of output {path}; expected a name that ends in "
+                f"{', '.join(SUFFIXES)}"
+            )
+        return cls(path.parent, path.name)
+
+    @property
+    def suffix(self) -> str:
+        """Suffix of the outputs."""
+        return Path(self.pattern).suffix
+
+    def path(self, name: str) -> Path:
+        """Return the output of an image that goes by a name."""
+        return self.folder / self.pattern.replace(_NAME, name)
+
+    def name(self, entries: Sequence[Entry], known: Mapping[str, str]) -> list[Path]:
+        """Give each image an output of its own.
+
+        Outputs are named after their images. Where several would get one name, also where the file
+        system tells no upper from lower case, those of the images have the folder in which they
+        lie before their names, as many as it takes, or their suffix behind.
+
+        Args:
+            entries: the images.
+            known: name of the output that an image had in an earlier run, by its identity: it
+                stays the same whatever images came since.
+
+        Raises:
+            SettingsError: a table names an output that cannot be.
+        """
+        paths: list[Path | None] = [self._settled(entry, known) for entry in entries]
+        taken = {self._key(path) for path in paths if path is not None}
+        own = {entry.identity for entry in entries}
+        others = (name for image, name in known.items() if image not in own and is_there(image))
+        taken |= {self._key(self.folder / name) for name in others}
+        groups: dict[Path, list[int]] = {}
+        for number, entry in enumerate(entries):
+            if paths[number] is None:
+                groups.setdefault(self._key(self.path(entry.short)), []).append(number)
+        # Those without a namesake first: the others keep clear of them.
+        for key, numbers in sorted(groups.items(), key=lambda group: len(group[1])):
+            same = len({entries[number].identity for number in numbers}) == 1
+            names = [entries[number].short for number in numbers]
+            if key in taken or not same:
+                names = self._apart([entries[number] for number in numbers], taken)
+            for number, name in zip(numbers, names, strict=True):
+                paths[number] = self.path(name)
+                taken.add(self._key(self.path(name)))
+        return [path for path in paths if path is not None]
+
+    def _settled(self, entry: Entry, known: Mapping[str, str]) -> Path | None:
+        """Return the output that a table or an earlier run gave to an image."""
+        if entry.output is not None:
+            name = entry.output
+            if name != os.path.basename(name) or name in ("", ".", ".."):
+                raise SettingsError(
+                    f"{entry.origin}: output {name!r} is no name of a file in {self.folder}; leave "
+                    "folders out"
+                )
+            ends = name.lower().endswith(SUFFIXES)
+            return self.folder / (name if ends else name + self.suffix)
+        before = known.get(entry.identity)
+        head, _, tail = self.pattern.partition(_NAME)
+        fits = before and before.startswith(head) and before.endswith(tail)
+        return self.folder / before if before and fits else None
+
+    def _apart(self, entries: list[Entry], taken: set[Path]) -> list[str]:
+        """Return names that differ from each other, but for one image, and from those taken."""
+        deepest = max(len(entry.parents) for entry in entries)
+        different = len({entry.identity for entry in entries})
+        together = different > 1 and len({entry.parents for entry in entries}) == 1
+        ways = [] if together else [(n, False) for n in range(1, deepest + 1)]
+        ways += [(n, True) for n in range(deepest + 1)]
+        for folders, suffix in ways:
+            names = [_called(entry, folders, suffix) for entry in entries]
+            keys = {self._key(self.path(name)) for name in names}
+            if len(keys) == different and not keys & taken:
+                return names
+        return self._numbered(entries, taken)
+
+    def _numbered(self, entries: list[Entry], taken: set[Path]) -> list[str]:
+        used, names = set(taken), dict[str, str]()
+        for entry in entries:
+            if entry.identity not in names:
+                tries = (entry.short if n == 1 else f"{entry.short}_{n}" for n in count(1))
+                name = next(name for name in tries if self._key(self.path(name)) not in used)
+                names[entry.identity] = name
+                used.add(self._key(self.path(name)))
+        return [names[entry.identity] for entry in entries]
+
+    def _key(self, path: Path) -> Path:
+        return place_key(path)
+
+
+def _called(entry: Entry, folders: int, suffix: bool) -> str:
+    """Name an image with so many folders before it, and its suffix behind."""
+    behind = [entry.suffix] if suffix and entry.suffix else []
+    return "_".join((*reversed(entry.parents[:folders]), entry.short, *behind))

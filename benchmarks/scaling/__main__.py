@@ -1,7 +1,7 @@
 """The cost of a run on workers: measured, checked on two workers, and drawn to a thousand.
 
-    python -m benchmarks.scaling
-    python -m benchmarks.scaling --size 8192 --suffix .zarr --draw scaling.png
+python -m benchmarks.scaling
+python -m benchmarks.scaling --size 8192 --suffix .zarr --draw scaling.png
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ SIDE = 1_000_000
 def main() -> None:
     """Measure, check and draw."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, default=4096, help="side of the image that is measured")
-    parser.add_argument("--filters", type=int, default=16, help="filters of the network's first level")
+    parser.add_argument("--size", type=int, default=4096, help="side of the image")
+    parser.add_argument("--filters", type=int, default=16, help="filters of the first level")
     parser.add_argument("--suffix", default=".tif", choices=[".tif", ".zarr"])
     parser.add_argument("--draw", type=Path, help="picture of the times on up to 1000 workers")
     options = parser.parse_args()

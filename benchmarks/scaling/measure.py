@@ -19,7 +19,7 @@ from tilesegm.bench.case import geotiff, make_network, write_image
 from tilesegm.cluster.cluster import Cluster
 from tilesegm.cluster.pool import open_pool
 from tilesegm.engine.plan import Plan
-from tilesegm.events import ClusterJoined, Event, PixelsDone, RunStarted, StageStarted
+from tilesegm.events import ClusterJoined, Event, RunStarted, StageStarted
 from tilesegm.grid.window import Window
 from tilesegm.sink.finished_region import FinishedRegion
 from tilesegm.sink.layer import Layer

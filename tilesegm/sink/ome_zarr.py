@@ -22,6 +22,7 @@ import numpy as np
 import zarr
 
 from tilesegm.files import draft_of, flush_tree, output_errors, remove, replace
+from tilesegm.sink.chunk_copies import CODEC, copy_chunks
 from tilesegm.sink.georeference import cf_attributes, pixel_centres
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.provenance import MapFacts
@@ -80,10 +81,10 @@ def finish_zarr(
                     at = group.create_group(str(level))
                     target = _create(at, layer, arrays[0], facts, side)
                     for plane, array in enumerate(arrays):
-                        for part in windows(array, sharded):
-                            place = part.slices if layer.planes == 1 else (plane, *part.slices)
-                            target[place] = array.read(part)
-                            written += part.pixels
+                        leading = () if layer.planes == 1 else (plane,)
+                        copy = _copy_shards if sharded else copy_chunks
+                        for pixels in copy(array, target, draft, leading):
+                            written += pixels
                             report(0.99 * written / total)
                 _add_coordinates(group["0"], staging.size, facts)
             seal_zarr(draft)
@@ -95,6 +96,15 @@ def finish_zarr(
             report(1.0)
     finally:
         remove(draft)
+
+
+def _copy_shards(
+    array: StagedArray, target: Any, store: Path, leading: tuple[int, ...]
+) -> Iterator[int]:
+    """Write an array in shards, and yield how many pixels of it are written at a time."""
+    for part in windows(array, True):
+        target[(*leading, *part.slices)] = array.read(part)
+        yield part.pixels
 
 
 def _levels(staging: Staging, layer: Layer) -> list[tuple[StagedArray, ...]]:
@@ -125,6 +135,7 @@ def _create(
         chunks=(*leading, array.chunk, array.chunk),
         shards=None if shard is None else (*leading, shard, shard),
         dtype=array.dtype,
+        compressors=CODEC,
         fill_value=layer.fill,
         dimension_names=("c", "y", "x") if stacked else ("y", "x"),
     )

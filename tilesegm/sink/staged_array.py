@@ -20,11 +20,12 @@ from tilesegm.files import remove
 from tilesegm.grid.window import Window
 from tilesegm.sink.chunk_digest import digest_of, is_plain_file
 
-__all__ = ["StagedArray", "StagedDamageError"]
+__all__ = ["COMPRESSION", "StagedArray", "StagedDamageError"]
 
 # Zstandard at level 1 writes and reads class maps about as fast as no compression at all, at a
 # tenth of the bytes; GDAL reads it, and does not read LZ4 in every build.
-_CODEC = Zstd(level=1)
+COMPRESSION = 1
+_CODEC = Zstd(level=COMPRESSION)
 
 _TOGETHER = 16  # chunks that are read at once: enough to share the cost, few enough for any width
 
@@ -136,6 +137,11 @@ class StagedArray:
     def windows(self) -> Iterator[Window]:
         """Windows of whole chunks, few at a time, that cover the array in reading order."""
         return Window(0, 0, *self.shape).tiles(self.chunk, _TOGETHER * self.chunk)
+
+    def encode_fill(self) -> bytes:
+        """Return the bytes of a chunk that holds nothing but the fill."""
+        chunk = np.full((self.chunk, self.chunk), self.fill, self.dtype)
+        return bytes(_CODEC.encode(chunk))
 
     def stored_bytes(self) -> int:
         """Bytes of all chunks on disk."""

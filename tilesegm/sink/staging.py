@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, KeysView, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,6 +37,9 @@ from tilesegm.sink.staging_folder import StagingFolder
 from tilesegm.sink.staging_site import StagingSite, seal_of
 
 __all__ = ["OtherWorkError", "Staging", "has_unfinished", "staging_folder"]
+
+_READERS = 8
+"""Regions that are read at a time to prove them: on a shared disk each of them mostly waits."""
 
 
 class OtherWorkError(ResumeError):
@@ -309,9 +313,16 @@ class Staging(Closing):
         del self._regions[number], self.facts[number]
 
     def _forget_damaged(self) -> None:
-        for region in tuple(self._regions.values()):
-            if region.window and region.digest != self._stored.sum_up(region.facts, region.window):
-                self._forget(region.number)
+        regions = tuple(self._regions.values())
+        with ThreadPoolExecutor(_READERS, "tilesegm-check") as threads:
+            for region, whole in zip(regions, threads.map(self._is_whole, regions), strict=True):
+                if not whole:
+                    self._forget(region.number)
+
+    def _is_whole(self, region: FinishedRegion) -> bool:
+        """Tell whether the chunks of a region are those of its digest, if it tells which."""
+        window = region.window
+        return not window or region.digest == self._stored.sum_up(region.facts, window)
 
     def _prove(self, region: FinishedRegion, window: Window) -> bool:
         """Take a region without a digest as it is, if its overviews follow from its pixels."""

@@ -6,6 +6,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
+
+from tests.pages import wrong_command
 
 ROOT = Path(__file__).parents[1]
 LINES = (ROOT / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
@@ -70,3 +73,18 @@ def test_the_command_exists() -> None:
     (entry,) = [line for line in LINES if line.startswith("ENTRYPOINT")]
     assert entry == 'ENTRYPOINT ["tilesegm"]'
     assert "tilesegm" in PROJECT["project"]["scripts"]
+
+
+def test_the_recipe_for_kubernetes_hangs_together() -> None:
+    (recipe,) = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
+    parts = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(recipe)}
+    assert len(parts) == 4
+    scheduler = parts["Deployment", "scheduler"]["spec"]["template"]["metadata"]["labels"]
+    assert parts["Service", "scheduler"]["spec"]["selector"] == scheduler
+    pods = [parts["Deployment", "workers"], parts["Job", "predict"]]
+    mounts = [one["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] for one in pods]
+    assert mounts[0] == mounts[1]  # the same paths to all
+    (worker,) = parts["Deployment", "workers"]["spec"]["template"]["spec"]["containers"]
+    (client,) = parts["Job", "predict"]["spec"]["template"]["spec"]["containers"]
+    assert worker["command"][2] == client["args"][-1]
+    assert wrong_command(["tilesegm", *client["args"]]) is None

@@ -195,6 +195,17 @@ def test_frameworks_stay_unimported(code: str) -> None:
     assert done.stdout.partition(said)[2].strip() == ""
 
 
+@pytest.mark.parametrize("before", ["pass", "importlib.util.find_spec('keras')"])
+def test_keras_knows_our_classes_however_it_is_imported(before: str) -> None:
+    """TensorFlow only asks whether Keras is there, and imports it later."""
+    script = (
+        f"import importlib.util, tilesegm; {before}\n"
+        "import keras; print(keras.saving.get_registered_object('tilesegm>Bilinear'))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "Bilinear" in done.stdout, done.stderr
+
+
 def test_few_rooms_import_a_framework_with_their_modules() -> None:
     heavy = {
         room(dotted(module))

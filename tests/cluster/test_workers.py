@@ -19,6 +19,7 @@ from distributed import Client, LocalCluster
 import tilesegm as ts
 from tests.cluster import networks
 from tests.images import GEO, blobs, read, write
+from tilesegm.bench.case import make_network
 from tilesegm.cluster.cluster import Cluster
 from tilesegm.cluster.pool import Pool
 from tilesegm.errors import ClusterError
@@ -159,6 +160,24 @@ def test_a_network_of_keras_scores_the_same_on_any_number_of_workers(tmp_path: P
         assert same(tmp_path / "one.tif", tmp_path / f"{workers}.tif", LAYERS[:2])
         scores = [read(tmp_path / f"{name}_scores.tif", None) for name in ("one", workers)]
         np.testing.assert_allclose(*scores, atol=1e-6)
+
+
+@pytest.mark.slow
+def test_one_thread_makes_what_several_make(tmp_path: Path) -> None:
+    make_network(4).save(tmp_path / "model.keras")
+    image = write(tmp_path / "image.tif", blobs(500, 400), **GEO)
+    for threads in (1, 3):
+        output = tmp_path / f"{threads}.tif"
+        words = [
+            "-m",
+            "tests.cluster.one_process",
+            threads,
+            image,
+            tmp_path / "model.keras",
+            output,
+        ]
+        subprocess.run([sys.executable, *map(str, words)], check=True, cwd=ROOT)
+    assert same(tmp_path / "1.tif", tmp_path / "3.tif", LAYERS)
 
 
 @pytest.mark.slow

@@ -233,6 +233,15 @@ def test_items_of_stac(tmp_path: Path) -> None:
     assert (entry.image, entry.short) == (str(tmp_path / "red.tif"), "S2_one")
 
 
+def test_an_id_with_slashes_names_one_file(tmp_path: Path) -> None:
+    pytest.importorskip("pystac")
+    write(tmp_path / "red.tif", blobs(40, 30, 2), **GEO)
+    (tmp_path / "one.json").write_text(json.dumps(item("sat/2018\\x", visual="red.tif")))
+    (one,) = ts.segment_many([tmp_path / "one.json"], lambda p: p, tmp_path / "maps")
+    assert one.error is None
+    assert (tmp_path / "maps" / "sat_2018_x_classes.tif").is_file()
+
+
 def test_an_item_without_the_asset_does_not_stop_the_rest(tmp_path: Path) -> None:
     pytest.importorskip("pystac")
     write(tmp_path / "red.tif", blobs(40, 30, 2), **GEO)

@@ -83,6 +83,11 @@ def test_a_batch_tells_the_damaged_one(tmp_path: Path) -> None:
     assert isinstance(first.error, OutputError)
     assert second.result is not None
     assert second.result.tiles == 0
+    # What it advises works, and costs that map alone.
+    assert f"remove {damaged} and give the same command again" in str(first.error)
+    damaged.unlink()
+    again = segment_many(images, network, tmp_path / "maps", tiling=TILING)
+    assert [item.reason for item in again] == ["failed before", "finished before"]
 
 
 def rewriting(path: Path, change: Callable[[], object]) -> tuple[Exception, list[Path]]:

@@ -131,6 +131,17 @@ def test_images_of_one_name_get_outputs_of_their_own(tmp_path: Path) -> None:
     assert [item.reason for item in items] == ["finished before", "new"]
 
 
+def test_a_new_image_is_told_from_its_namesakes_of_earlier_runs(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "a.tif" for folder in ("east", "west", "north")]
+    for path in paths:
+        path.parent.mkdir()
+        write(path, blobs(60, 50), **GEO)
+    ts.segment_many(paths[:2], brightest, tmp_path / "maps")
+    items = ts.segment_many(paths, brightest, tmp_path / "maps")
+    names = [item.result and item.result.output.name for item in items]
+    assert names == [f"{folder}_a_classes.tif" for folder in ("east", "west", "north")]
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be made"):
         ts.segment_many(images(tmp_path, 1), brightest, tmp_path / "no" / "such")

@@ -209,6 +209,8 @@ def test_a_large_image_is_looked_at_in_its_overviews(tmp_path: Path) -> None:
         str(path), lambda pixels: pixels, tiling=ts.Tiling(512, 0), on_event=heard.append
     )
     (note,) = [each.text for each in heard if isinstance(each, Noted)]
+    skipped = ts.segment(str(path), lambda pixels: pixels, tiling=ts.Tiling(512, 0), options=SKIP)
+    assert "at most 73.8%" in skipped.notes[0]  # pixels of an overview stand for several
     assert "73% of the image is of one colour" in note
     assert "samples" not in note
     assert note in forecast.notes

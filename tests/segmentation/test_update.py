@@ -20,7 +20,7 @@ import tilesegm as ts
 from tests.images import GEO, blobs, read, write
 from tilesegm.engine import plan as engine_plan
 from tilesegm.errors import OutputError, SettingsError
-from tilesegm.events import Event, Noted, PixelsDone
+from tilesegm.events import Event, Noted, PixelsDone, RunStarted, StageProgress, StageStarted
 from tilesegm.segmentation import segment as segment_module
 from tilesegm.segmentation.region_inputs import RegionInputs
 from tilesegm.segmentation.verify import verify
@@ -243,6 +243,22 @@ def test_what_is_interrupted_goes_on(
     assert done.resumed > 64 * 90 * (done.kept or 0)
     with from_scratch(output):
         run(path, output)
+
+
+def test_the_look_for_changes_tells_how_far_it_is(small_chunks: int, tmp_path: Path) -> None:
+    image, output, told = blobs(300, 90), tmp_path / "map.tif", list[Event]()
+    path = write(tmp_path / "image.tif", image)
+    run(path, output)
+    image[250:255] = 8
+    write(path, image)
+    ts.segment(path, network, output, tiling=TILING, options=UPDATE, on_event=told.append)
+    start = told.index(StageStarted("looking for what changed"))
+    later = [event for event in told[start + 1 :] if not isinstance(event, Noted)]
+    regions = -(-300 // 64)
+    assert later[:regions] == [StageProgress((n + 1) / regions) for n in range(regions)]
+    # Then pixels count again, those that were kept as finished.
+    assert later[regions] == RunStarted(str(path), 300 * 90, 192 * 90)
+    assert sum(event.pixels for event in later if isinstance(event, PixelsDone)) == 108 * 90
 
 
 def test_what_cannot_be_updated_is_refused(small_chunks: int, tmp_path: Path) -> None:

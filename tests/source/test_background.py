@@ -69,6 +69,7 @@ def test_a_margin_goes_and_all_that_it_surrounds_stays(
     far = ~ndimage.binary_dilation(shown, np.ones((3, 3)), iterations=24)
     assert covered[far].all() or far.sum() < 64
     assert covered.sum() == background.pixels
+    assert background.exact
 
 
 def test_a_white_roof_that_touches_the_margin_by_a_bridge_stays() -> None:
@@ -91,6 +92,21 @@ def test_margins_of_several_colours_go_and_a_large_sky_of_many_values_stays() ->
     background, covered = look(gradient.astype(np.uint8))
     assert not background.pixels
     assert "none connected to the border" in background.text
+
+
+def test_still_water_stays() -> None:
+    """Its values differ by as little as those of a white margin in JPEG, but all over it."""
+    image = framed(blobs(160, 200) // 2 + 60, 80, 60, (320, 320), 255)
+    water = np.random.default_rng(0).integers(48, 53, (320, 320, 3))
+    shore = np.where((image == 255).all(2, keepdims=True), water, image).astype(np.uint8)
+    background, covered = look(shore)
+    assert not covered.any()
+    assert "none connected to the border" in background.text
+    shore[:, 290:] = 255  # a margin beside it goes
+    background, covered = look(shore)
+    assert [colour.tolist() for colour in background.colours] == [[255] * 3]
+    assert covered[:, 310:].all()
+    assert not covered[:, :290].any()
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
@@ -142,6 +158,8 @@ def test_from_an_overview_only_pixels_of_the_colour_go(tmp_path: Path, way: Resa
         file.build_overviews([2, 4, 8], way)
     background, covered = look(str(path))
     assert "its level of 451 x 402 pixels" in background.text
+    assert background.pixels >= covered.sum()
+    assert not background.exact
     assert (image[covered] == 255).all()
     assert covered[:290].all()
     assert not covered[300:303, 333:336].any()

@@ -37,8 +37,9 @@ class Entry:
 
     @property
     def short(self) -> str:
-        """What its output is named after."""
-        return stem_of(self.name) if self.stem is None else self.stem
+        """What its output is named after: a name without folders, unlike some ids of items."""
+        stem = stem_of(self.name) if self.stem is None else self.stem
+        return stem.replace("/", "_").replace("\\", "_")
 
     @property
     def paths(self) -> list[str]:

@@ -82,14 +82,17 @@ class OutputNames:
         others = (name for image, name in known.items() if image not in own and is_there(image))
         taken |= {self._key(self.folder / name) for name in others}
         groups: dict[Path, list[int]] = {}
+        namesakes: dict[Path, set[str]] = {}
         for number, entry in enumerate(entries):
+            key = self._key(self.path(entry.short))
+            if entry.output is None:
+                namesakes.setdefault(key, set()).add(entry.identity)
             if paths[number] is None:
-                groups.setdefault(self._key(self.path(entry.short)), []).append(number)
+                groups.setdefault(key, []).append(number)
         # Those without a namesake first: the others keep clear of them.
         for key, numbers in sorted(groups.items(), key=lambda group: len(group[1])):
-            same = len({entries[number].identity for number in numbers}) == 1
             names = [entries[number].short for number in numbers]
-            if key in taken or not same:
+            if key in taken or len(namesakes[key]) > 1:
                 names = self._apart([entries[number] for number in numbers], taken)
             for number, name in zip(numbers, names, strict=True):
                 paths[number] = self.path(name)

@@ -55,8 +55,8 @@ def skip_note(background: Background, info: ImageInfo) -> str:
     if not pixels:
         return f"{info.uri}: nothing is skipped: background: {background.text}"
     return (
-        f"{info.uri}: {pixels / info.pixels:.1%} of the image ({pixels:,} pixels) is background "
-        f"and skipped: {background.text}"
+        f"{info.uri}: {'' if background.exact else 'at most '}{pixels / info.pixels:.1%} of the "
+        f"image ({pixels:,} pixels) is background and skipped: {background.text}"
     )
 
 

@@ -246,7 +246,8 @@ def _is_finished(paths: dict[str, Path], work: Work, on_event: OnEvent) -> bool:
         found = check_result(path)
         for damage in found.damage[:1]:
             raise OutputError(
-                f"{damage}; make it again with --overwrite, or give another name to keep it"
+                f"{damage}; remove {path} and give the same command again, or --overwrite, which "
+                "makes all maps of a batch again, or another name to keep it"
             )
         for note in found.notes:
             on_event(Noted(note))
@@ -309,7 +310,7 @@ def _run(
         tell_notes(work, on_event)
         kept = None if earlier is None else earlier.keep(work, staging, on_event)
         if kept is not None:
-            resumed = finished_pixels(plan.panels, staging)
+            resumed = _begin(work, staging, on_event)  # pixels count again, after the look
         tiles = _compute(work, staging, on_event)
         work.inputs.check_unchanged(staging)
         for left in reversed(range(_ATTEMPTS)):

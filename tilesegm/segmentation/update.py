@@ -12,7 +12,7 @@ from tilesegm.engine.plan import Plan
 from tilesegm.engine.run import INPUT
 from tilesegm.engine.unchanged import region_inputs
 from tilesegm.errors import InputError, OutputError, SettingsError
-from tilesegm.events import Noted, OnEvent, PixelsDone, StageStarted
+from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted
 from tilesegm.segmentation.outputs import extra_paths
 from tilesegm.segmentation.recipe import Recipe
 from tilesegm.segmentation.recompute import read_layer
@@ -57,7 +57,10 @@ class EarlierMap:
         on_event(StageStarted("looking for what changed"))
         with ExitStack() as opened:
             sources = self._open(opened)
-            for region, now in region_inputs(work.job.reading, panels, {*staging.done}):
+            todo = sum(region.number not in staging.done for panel in panels for region in panel)
+            looked = region_inputs(work.job.reading, panels, {*staging.done})
+            for done, (region, now) in enumerate(looked, 1):
+                on_event(StageProgress(done / todo))
                 known = self.inputs.regions.get(region.window)
                 if known is None or known.digest != now:
                     continue
@@ -66,7 +69,6 @@ class EarlierMap:
                     staging.write(layer.name, region.window, values)
                 facts = {"computed": 0, "skipped": 0, **known.counts, INPUT: now}
                 staging.commit(region.number, facts)
-                on_event(PixelsDone(region.window.pixels))
         staged = RegionInputs.of(work.plan, staging.facts).regions
         earlier = self.inputs.regions
         kept = sum(earlier.get(window) == one for window, one in staged.items())

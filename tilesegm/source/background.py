@@ -39,6 +39,9 @@ and weakly supervised computational pathology on whole-slide images, Nature Biom
 5, 555-570)."""
 _BRIGHT = 0.8
 """Fraction of white that the darkest band of glass has at least."""
+_EXACT = 0.25
+"""Fraction of a margin's cells at the border that are of its very colour at least. Measured: white
+collars in JPEG 0.87 and more, glass 0.45, dark roofs 0.15, water of Sentinel-2 0."""
 _AROUND = np.ones((3, 3), bool)
 
 
@@ -75,6 +78,14 @@ class Background:
     tolerance: int
     text: str
     """What was found and how, in words."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether all pixels in cells of background are known to be background.
+
+        A pixel of a smaller level stands for several, of which some may be of another colour.
+        """
+        return self.cells.level == self.size or not self.margins.any()
 
     @property
     def pixels(self) -> int:
@@ -135,14 +146,20 @@ def find_margins(cells: Cells) -> tuple[Margin, ...]:
     left = edge & near_colour(cells.high, cells.low, cells.low, tolerance)
     least = max(2, _LEAST * int(edge.sum()))
     while len(found) < _COLOURS and int(left.sum()) >= least:
-        colours, counts = np.unique(cells.low[left], axis=0, return_counts=True)
+        low, high = cells.low[left], cells.high[left]
+        colours, counts = np.unique(low, axis=0, return_counts=True)
         colour = colours[counts.argmax()]
-        alike = near_colour(cells.high, cells.low, colour, tolerance) & cells.present
-        seeds = left & alike
-        if int(seeds.sum()) < least:
+        near = near_colour(high, low, colour, tolerance)
+        if int(near.sum()) < least:
             break
+        seeds = left.copy()
+        seeds[left] = near
+        left &= ~seeds
+        # Still water and deep shade are as dark and even, but hardly ever of one value.
+        if near_colour(high, low, colour, 0)[near].mean() < _EXACT:
+            continue
+        alike = near_colour(cells.high, cells.low, colour, tolerance) & cells.present
         found.append(Margin(colour, ndimage.binary_propagation(seeds, mask=alike), tolerance))
-        left &= ~alike
     return tuple(found)
 
 

@@ -144,6 +144,20 @@ def test_bands_have_the_names_of_their_labels() -> None:
         assert source.info.band_names == ("red", "green", "blue")
     with ts.open_source(image.assign_coords(band=[1, 2, 3])) as source:
         assert source.info.band_names == ()
+    with ts.open_source(image.assign_coords(band=[3, 1, 2])) as source:
+        assert source.info.band_names == ("band 3", "band 1", "band 2")
+    with ts.open_source(image.assign_coords(band=[4, 3, 2])) as source:
+        assert source.info.band_names == ()  # chosen from an image of more
+
+
+@pytest.mark.parametrize("name", ["band_{}", "Band {}", None])
+def test_numbered_variables_are_the_bands_that_a_bundle_learnt_from(name: str | None) -> None:
+    bands = labelled(blobs(40, 50, 4))
+    names = [name.format(n) if name else n for n in range(1, 5)]
+    dataset = bands.assign_coords(band=names).to_dataset("band")[names[::-1]]
+    image = as_image(dataset, [f"band {n}" for n in range(1, 5)], lambda event: None)
+    assert image.band.values.tolist() == names
+    np.testing.assert_array_equal(image.values, bands.values)
 
 
 def test_a_step_of_time_keeps_its_date() -> None:

@@ -12,8 +12,10 @@ import tilesegm as ts
 from tests.images import GEO, read, write
 from tests.model.networks import pointwise
 from tilesegm.errors import ModelError
+from tilesegm.model.base import ModelSpec
 from tilesegm.model.bundle import BundleInfo, save_bundle
 from tilesegm.model.normalisation import Normalisation
+from tilesegm.segmentation.bands import check_bands
 
 NAMES = ("blue", "green", "red", "nir")
 MEANS, SPREADS = np.array([2800, 2400, 1600, 1300]), np.array([900, 1000, 1300, 2000])
@@ -135,3 +137,19 @@ def test_dark_missing_and_even_images_are_on_the_same_scale(tmp_path: Path, bund
     assert notes(write(tmp_path / "mean.tif", mean, **GEO), bundle) == []
     (note,) = notes(write(tmp_path / "none.tif", mean * 0, nodata=0, **GEO), bundle)
     assert "no pixel gets a class" in note
+
+
+def test_arrays_whose_labels_are_numbers_in_another_order_are_refused(tmp_path: Path) -> None:
+    xarray = pytest.importorskip("xarray")
+    names = ("band 1", "band 2", "band 3")
+    learnt = ModelSpec(name="m", bands=3, classes=(), band_names=names)
+    image = xarray.DataArray(
+        np.zeros((3, 8, 9), np.uint8), dims=("band", "y", "x"), coords={"band": [1, 2, 3]}
+    )
+    with ts.open_source(image) as source:
+        check_bands(learnt, source.info, None)
+    with (
+        ts.open_source(image.isel(band=slice(None, None, -1))) as source,
+        pytest.raises(ModelError, match="--bands 3,2,1 takes them by name"),
+    ):
+        check_bands(learnt, source.info, None)

@@ -91,7 +91,8 @@ def test_a_map_that_is_partly_sent_is_none_and_the_rest_follows(
     store: Store, tmp_path: Path, suffix: str
 ) -> None:
     uri = f"s3://{BUCKET}/map.{suffix}"
-    store.line.broken_puts = 4 if suffix == "zarr" else 1
+    # Two more than are sent: the mark that shows that the store takes the map comes and goes.
+    store.line.broken_puts = 6 if suffix == "zarr" else 3
     with pytest.raises(OutputError, match=r"denies access.*run the same command again[^\n]*$"):
         segment(uri)
     names = store.names()
@@ -113,6 +114,34 @@ def test_a_map_that_is_partly_sent_is_none_and_the_rest_follows(
         )
     assert not [*tmp_path.iterdir()]
     assert not [name for name in store.names() if name.endswith(".partial")]
+
+
+@pytest.mark.parametrize("suffix", ["tif", "zarr"])
+def test_a_store_that_takes_no_map_is_refused_before_the_work(
+    store: Store, tmp_path: Path, suffix: str
+) -> None:
+    def never(pixels: Any) -> Any:
+        # A function is asked once for its classes, with zeros.
+        assert not pixels.any()
+        return pixels
+
+    store.line.broken_puts = 0
+    with pytest.raises(OutputError, match=r"denies access[^\n]*$") as caught:
+        ts.segment(IMAGE, never, f"s3://{BUCKET}/map.{suffix}", tiling=TILING)
+    assert "kept in" not in str(caught.value)
+    store.line.broken_puts = None
+    with pytest.raises(OutputError, match=r"no such object or bucket[^\n]*$"):
+        ts.segment(IMAGE, never, f"s3://absent/map.{suffix}", tiling=TILING)
+    assert not store.names()
+    assert not [*tmp_path.iterdir()]
+
+
+def test_an_object_of_others_with_the_name_of_the_mark_stays(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    store.put(tmp_path / "mine", "map.tif.partial")
+    with pytest.raises(OutputError, match=r"map\.tif\.partial exists and is not"):
+        segment(f"s3://{BUCKET}/map.tif")
+    assert store.get("map.tif.partial") == b"mine"
 
 
 def test_an_interrupted_run_goes_on(store: Store, tmp_path: Path) -> None:
@@ -202,7 +231,7 @@ def test_no_secret_is_told(
     said: list[Any] = []
     for suffix in ("tif", "zarr"):
         uri = f"s3://{BUCKET}/map.{suffix}"
-        store.line.broken_puts = 0
+        store.line.broken_puts = 2  # the mark before the work comes and goes
         with pytest.raises(OutputError) as caught:
             segment(uri, f"s3://{BUCKET}/in/city.tif", on_event=said.append)
         kept = files(tmp_path)

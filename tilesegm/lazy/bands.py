@@ -8,6 +8,7 @@ from typing import Any
 from tilesegm.errors import SourceError
 from tilesegm.events import Noted, OnEvent
 from tilesegm.source.attributes import fill_value, scaling
+from tilesegm.source.band_names import comparable_name
 from tilesegm.source.labelled import images_of, only_variable, with_grid_mapping
 
 __all__ = ["as_image"]
@@ -28,8 +29,8 @@ def as_image(dataset: Any, learnt: Sequence[str], on_event: OnEvent) -> Any:
     names = images_of(dataset)
     if len(names) < 2:
         return only_variable(dataset)
-    places = {str(name).strip().casefold(): name for name in names}
-    wanted = [places.get(name.strip().casefold()) for name in learnt]
+    places = {comparable_name(name): name for name in names}
+    wanted = [places.get(comparable_name(name)) for name in learnt]
     by_name = bool(wanted) and None not in wanted and len(places) == len(names)
     names = wanted if by_name else names
     listed = ", ".join(map(str, names))

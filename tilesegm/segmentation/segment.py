@@ -204,6 +204,8 @@ def _segment(
         if finished:
             tiles, resumed = TileCounts(computed=0, skipped=0), info.pixels
         else:
+            if target:
+                target.check_taken()
             tiles, resumed, kept = _run(work, paths, request, on_event, places, earlier)
         if target and not sent:
             if finished:

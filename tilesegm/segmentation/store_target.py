@@ -146,6 +146,14 @@ class StoreTarget:
             on_event(Noted(f"{gone[0]} is gone; all results are made again"))
         return not gone and not has_unfinished(self.local)
 
+    def check_taken(self) -> None:
+        """Refuse a store that does not take results, before any work is done for them.
+
+        Raises:
+            OutputError: there is no such bucket, or objects may not be written or removed.
+        """
+        _place(self.uri).check_taken()
+
     def send(
         self,
         paths: Mapping[str, Path],

@@ -46,6 +46,21 @@ class StoredFile:
         self._mark(self._beside)
         return self._mark(self._name)
 
+    def check_taken(self) -> None:
+        """Store a mark beside the place and remove it.
+
+        Raises:
+            OutputError: the store does not take it, or another's object has its name.
+        """
+        import obstore
+
+        mark = f"{self._name}.partial"
+        self._mark(mark)
+        with store_errors(self._uri, OutputError):
+            known = {MARK: "none"}
+            ask(self._uri, lambda: obstore.put(self._store, mark, b"", attributes=known))
+            ask(self._uri, lambda: obstore.delete(self._store, mark))
+
     def put(self, path: Path, fingerprint: str, report: Callable[[int], None]) -> None:
         """Store a finished file and what lies beside it.
 

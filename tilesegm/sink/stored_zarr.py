@@ -55,6 +55,19 @@ class StoredZarr:
                     raise self._strange(f"holds {name}")
             return None if document is None else self._fingerprint(document)
 
+    def check_taken(self) -> None:
+        """Store the mark of unfinished objects and remove it, where none is there.
+
+        Raises:
+            OutputError: the store does not take it.
+        """
+        import obstore
+
+        with store_errors(self._uri, OutputError):
+            if self._read(self._beside, self._marker) is None:
+                ask(self._uri, lambda: obstore.put(self._beside, self._marker, b"{}"))
+                ask(self._uri, lambda: obstore.delete(self._beside, self._marker))
+
     def put(self, store: Path, fingerprint: str, report: Callable[[int], None]) -> None:
         """Store a finished Zarr; objects that are there already are not sent again.
 

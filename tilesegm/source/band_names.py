@@ -6,7 +6,17 @@ from collections.abc import Sequence
 
 from tilesegm.source.base import ImageInfo
 
-__all__ = ["bands_by_name", "is_reordered"]
+__all__ = ["bands_by_name", "comparable_name", "is_reordered"]
+
+
+def comparable_name(name: object) -> str:
+    """Return the name of a band as it is compared: rioxarray's ``band_1`` is ``band 1`` of GDAL.
+
+    Args:
+        name: of the band, or its number.
+    """
+    text = f"band {name}" if isinstance(name, int) else str(name)
+    return text.strip().casefold().replace("_", " ")
 
 
 def is_reordered(there: Sequence[str], image: ImageInfo) -> bool:
@@ -42,5 +52,5 @@ def _names_of(image: ImageInfo) -> list[str]:
 
 def _comparable(names: Sequence[str]) -> list[str]:
     """Return names as they are compared; nothing where two bands share one."""
-    compared = [name.strip().casefold() for name in names]
+    compared = [comparable_name(name) for name in names]
     return compared if len(set(compared)) == len(compared) else []

@@ -121,10 +121,17 @@ def unlabel(array: Any, uri: str, at: At = ()) -> tuple[Any, Labelled]:
 
 
 def _band_names(array: Any, axis: Any) -> tuple[str, ...]:
-    """Return names that label the axis of bands, or that GDAL describes the bands by."""
+    """Return names that label the axis of bands, or that GDAL describes the bands by.
+
+    Numbers are names where all bands of an image stand in another order than they count.
+    """
     count = array.sizes[axis]
     if axis in array.coords and array.coords[axis].dtype.kind in "OUST":
         return tuple(map(str, array.coords[axis].values))
+    if axis in array.coords and array.coords[axis].dtype.kind in "iu":
+        numbers, counted = array.coords[axis].values.tolist(), list(range(1, count + 1))
+        if numbers != counted and sorted(numbers) == counted:
+            return tuple(f"band {number}" for number in numbers)
     described = array.attrs.get("long_name")
     if isinstance(described, list | tuple) and len(described) == count:
         return tuple(map(str, described))

@@ -154,7 +154,9 @@ def _advice(error: Exception) -> str | None:
     name = type(error).__name__
     if name == "ProfileNotFound":
         return "check AWS_PROFILE and ~/.aws/config"
-    if isinstance(error, FileNotFoundError) or name == "NotFoundError":
+    # Of a list of objects only the text tells that there is no bucket.
+    absent = name == "NotFoundError" or "<Code>NoSuchBucket</Code>" in str(error)
+    if absent or isinstance(error, FileNotFoundError):
         return "no such object or bucket; check the address and AWS_ENDPOINT_URL"
     if name in ("PermissionDeniedError", "UnauthenticatedError"):
         return "the store denies access; check the credentials (AWS_*) and what they may do"

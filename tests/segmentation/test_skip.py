@@ -133,9 +133,13 @@ def test_a_result_with_skipped_pixels_is_found_finished_and_verified(tmp_path: P
     assert found.recomputed is not None
 
 
+def two_classes(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.concatenate([pixels, -pixels], axis=-1)
+
+
 def test_glass_is_looked_for_in_images_of_three_8_bit_bands_alone() -> None:
     with pytest.raises(SettingsError, match="has 1 of uint16"):
-        ts.segment(np.zeros((60, 60), np.uint16), neighbours, options=ts.Options(skip="glass"))
+        ts.segment(np.zeros((60, 60), np.uint16), two_classes, options=ts.Options(skip="glass"))
     with pytest.raises(SettingsError, match="skip"):
         ts.Options(skip="nothing")  # type: ignore[arg-type]
 

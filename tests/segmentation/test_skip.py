@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 import tilesegm as ts

@@ -56,7 +56,8 @@ class Format:
         if not self.of_map:
             return [f"coordinates count the {image}, not the {own}"]
         return [
-            f"coordinates count the {own}, not the {image}; predict --grid image makes both one"
+            f"coordinates count the {own}, not the {image}; "
+            "`tilesegm predict --grid image` writes a map of those"
         ]
 
     def is_ours(self, path: Path) -> bool:

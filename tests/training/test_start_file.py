@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -71,6 +72,13 @@ def test_a_folder_becomes_one_pattern(pairs: tuple[list[str], list[str]], tmp_pa
     text = file.read_text()
     assert "- {name: background, value: 0}  # 82,944 px, 75.00 %" in text
     assert "# Images: 12 of 96 x 96 px, 3 bands of uint8, no coordinate reference system" in text
+
+
+def test_bands_without_names_have_no_line(tmp_path: Path) -> None:
+    slide, ids = tmp_path / "slide.ome.tif", labels(320)
+    tifffile.imwrite(slide, np.stack([ids] * 3), photometric="rgb", metadata={"axes": "CYX"})
+    write_start([str(slide)], [picture(tmp_path / "mask.png", ids)], tmp_path / "slide.yaml")
+    assert "# Bands:" not in (tmp_path / "slide.yaml").read_text("utf-8")
 
 
 def test_only_the_files_that_were_given_are_taken(

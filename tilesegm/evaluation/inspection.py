@@ -46,6 +46,7 @@ def inspect_pair(
     with open_source(given.prediction) as source:
         info = source.info
     facts = read_map_facts(given.prediction)
+    info = facts.told_of(info)
     told = tuple(one.name for one in facts.classes)
     notes: tuple[str, ...] = ()
     if labels is not None and told and classes is None:  # what the user gives settles it

@@ -79,7 +79,7 @@ class ClassMap(Closing):
         self.facts = read_map_facts(image)
         with ExitStack() as files:
             self._source = files.enter_context(open_source(image, nodata=options.nodata))
-            info = self._source.info
+            info = self.facts.told_of(self._source.info)
             check_class_map(info, self.facts)
             area = options.area
             self._area = None if area is None else open_area(area, info)

@@ -61,7 +61,14 @@ class CleanFile:
         self._classes = classes
         facts = class_map.facts
         named = classes if class_map.names else ()
-        own = MapFacts(classes=named, version=__version__, model=facts.model, image=facts.image)
+        own = MapFacts(
+            classes=named,
+            version=__version__,
+            model=facts.model,
+            image=facts.image,
+            resolution=facts.resolution,
+            original=facts.original,
+        )
         self._tags = {**own.raster_tags(), "LAYER": "classes", CLEANED: steps}
         self._dtype, self._nodata = _type_for(class_map, len(classes))
 

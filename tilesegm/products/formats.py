@@ -19,7 +19,7 @@ from tilesegm.products.coco import write_coco
 from tilesegm.products.pixel_geojson import write_pixel_geojson
 from tilesegm.products.polygon_table import PolygonTable, placed
 from tilesegm.shown import line_of
-from tilesegm.source.base import Georeference
+from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.gdal import without_warnings
 from tilesegm.version import __version__
 
@@ -44,6 +44,21 @@ class Format:
     nodes: bool = False
     """Whether borders are moved in writing, so that both of their sides need the same vertices."""
     note: str = ""
+    of_map: bool = False
+    """Whether coordinates count pixels of the map wherever it lies."""
+
+    def pixel_notes(self, info: ImageInfo) -> list[str]:
+        """Say whose pixels coordinates count, where the map has others than its image."""
+        if info.original is None or (info.georeference.transform and not self.of_map):
+            return []
+        image = "{} x {} pixels of the image".format(*info.original)
+        own = f"{info.height} x {info.width} pixels of the map"
+        if not self.of_map:
+            return [f"coordinates count the {image}, not the {own}"]
+        return [
+            f"coordinates count the {own}, not the {image}; "
+            "`tilesegm predict --grid image` writes a map of those"
+        ]
 
     def is_ours(self, path: Path) -> bool:
         """Tell whether a file of this format is of tilesegm."""
@@ -92,7 +107,9 @@ def format_of(output: Path, place: Georeference) -> Format:
         return Format("GeoJSON", partial(write_pixel_geojson, said=_SAID), note=note)
     if suffix == ".json":
         note = "COCO counts in pixels of the map; .geojson and .gpkg keep its coordinate system"
-        return Format("COCO", partial(write_coco, said=_SAID), note=note if crs else "")
+        return Format(
+            "COCO", partial(write_coco, said=_SAID), note=note if crs else "", of_map=True
+        )
     raise SettingsError(
         f"output {output} cannot hold polygons; expected a name that ends in .gpkg, .fgb, "
         ".geojson, .parquet, .shp or .json (COCO)"

@@ -72,11 +72,13 @@ def attributes_of(objects: Objects, unit: str) -> dict[str, NDArray[Any]]:
 def placed(shapes: NDArray[Any], info: ImageInfo) -> NDArray[Any]:
     """Put polygons in pixel coordinates where they lie, outer rings counterclockwise there.
 
-    Without a transform they stay where they are.
+    Without a transform they count the pixels of the image, as files of labels do.
     """
     import shapely
 
-    a, b, c, d, e, f = info.georeference.transform or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+    rows, cols = info.original or (info.height, info.width)
+    pixels = (cols / info.width, 0.0, 0.0, 0.0, rows / info.height, 0.0)
+    a, b, c, d, e, f = info.georeference.transform or pixels
 
     def place(points: NDArray[np.float64]) -> NDArray[np.float64]:
         x, y = points.T

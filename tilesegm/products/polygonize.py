@@ -134,6 +134,7 @@ def polygonize(
             for place in (path, *(path.with_suffix(suffix) for suffix in form.members))
         }
         notes = [*class_map.notes, *([form.note] if form.note else [])]
+        notes += form.pixel_notes(class_map.info)
 
         def progress(fraction: float) -> None:
             on_event(StageProgress(fraction))

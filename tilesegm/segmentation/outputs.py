@@ -166,6 +166,7 @@ def make_facts(plan: Plan, recipe: Recipe) -> MapFacts:
         exact=plan.exact,
         decision=decision_tag(plan),
         resolution=resolution_tag(plan),
+        original=plan.info.original,
         fingerprint=digest(recipe.fingerprint),
         run=recipe.text(),
     )

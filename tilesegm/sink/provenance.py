@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -19,7 +19,7 @@ from tilesegm.errors import InputError, OutputError, SourceError
 from tilesegm.grid.tiles import TileLayout
 from tilesegm.grid.tiling import Blend
 from tilesegm.ownership import carries
-from tilesegm.source.base import Georeference
+from tilesegm.source.base import Georeference, ImageInfo
 from tilesegm.source.gdal import Gdal, open_quietly
 from tilesegm.source.names import is_zarr
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
@@ -44,6 +44,8 @@ _TILING = "TILESEGM_TILING"
 _AT = "TILESEGM_AT"
 _DECISION = "TILESEGM_DECISION"
 _RESOLUTION = "TILESEGM_RESOLUTION"
+_IMAGE_SIZE = "TILESEGM_IMAGE_SIZE"
+_SIZE_TEXT = re.compile(r"([1-9]\d*) x ([1-9]\d*)")
 _TILING_TEXT = re.compile(
     r"tile (\d+) x (\d+), overlap (\d+), margin (\d+), blend (\w+)(?:, stride (\d+))?"
 )
@@ -80,6 +82,8 @@ class MapFacts:
     score as the network gives it."""
     resolution: str | None = None
     """At which pixels the network saw the image, where not at its own: ``0.5 µm, from 0.25 µm``."""
+    original: tuple[int, int] | None = None
+    """Height and width of the image over the same ground, where the map has other pixels."""
     fingerprint: str | None = None
     """`digest` of all that the result depends on."""
     layer: str = "classes"
@@ -128,11 +132,16 @@ class MapFacts:
             "TILESEGM_EXACT": None if self.exact is None else "yes" if self.exact else "no",
             _DECISION: self.decision,
             _RESOLUTION: self.resolution,
+            _IMAGE_SIZE: None if self.original is None else "{} x {}".format(*self.original),
             _FINGERPRINT: self.fingerprint,
             _RUN: self.run,
             _INPUTS: self.inputs,
         }
         return {name: text for name, text in texts.items() if text is not None}
+
+    def told_of(self, info: ImageInfo) -> ImageInfo:
+        """Add the size of the image to what is known of the map, in whose pixels files count."""
+        return info if self.original is None else replace(info, original=self.original)
 
     def raster_tags(self) -> dict[str, str]:
         """Tags of a GeoTIFF, whose colours and place have fields of their own."""
@@ -172,6 +181,7 @@ def read_map_facts(image: Any) -> MapFacts:
         exact={"yes": True, "no": False}.get(tags.get("TILESEGM_EXACT", "")),
         decision=tags.get(_DECISION),
         resolution=tags.get(_RESOLUTION),
+        original=_size(tags.get(_IMAGE_SIZE, "")),
         fingerprint=tags.get(_FINGERPRINT),
         layer=tags.get("LAYER", "classes"),
         cleaned=tags.get(CLEANED),
@@ -293,6 +303,11 @@ def _tiling_text(layout: TileLayout) -> str:
         f"tile {height} x {width}, overlap {layout.overlap}, margin {layout.margin}, "
         f"blend {layout.blend}, stride {layout.stride}"
     )
+
+
+def _size(text: str) -> tuple[int, int] | None:
+    match = _SIZE_TEXT.fullmatch(text)
+    return None if match is None else (int(match[1]), int(match[2]))
 
 
 def _layout(text: str) -> TileLayout:

@@ -201,6 +201,7 @@ def _head(
         f"{width} x {height}" for width, height in dict.fromkeys((sizes[0], sizes[-1]))
     )
     first = images[0]
+    bands = f"Bands: {', '.join(first.band_names)}" if first.band_names else ""
     systems = sorted({image.crs or "no coordinate reference system" for image in images})
     return (
         _MARK.decode(),
@@ -208,7 +209,7 @@ def _head(
         "",
         f"Images: {len(images)} of {size} px, {first.bands} bands of {first.dtype}, "
         f"{', '.join(systems)}" + (", some pixels missing" if first.masked else ""),
-        *textwrap.wrap("Bands: " + ", ".join(first.band_names), 97, break_on_hyphens=False),
+        *textwrap.wrap(bands, 97, break_on_hyphens=False),
         f"Labels: {labels.kind}, {len(labels.counts)} values",
         *(line for note in notes for line in textwrap.wrap(note, 97, break_on_hyphens=False)),
         "",

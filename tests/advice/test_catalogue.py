@@ -108,3 +108,16 @@ def test_what_is_printed_is_what_json_says() -> None:
     block = text.partition("in the settings file\n")[2].partition("\nin Python")[0]
     assert yaml.safe_load(block)["loss"] == shown["loss"]
     assert {row["data"] for row in shown["study"]} >= {"drive", "isbi2012", "dsb2018"}
+
+
+@pytest.mark.parametrize("name", ["dice_ce_skeleton", "border_pyramid", "lovasz_ce"])
+def test_sums_of_the_study_name_their_terms(name: str) -> None:
+    with pytest.raises(InputError, match="is a sum of the study, of ") as refused:
+        describe(name)
+    assert describe(str(refused.value).rpartition(" ")[2]).entry.kind == "losses"
+
+
+def test_an_import_path_with_a_dot_is_told_to_take_a_colon() -> None:
+    for look in (get, describe):
+        with pytest.raises(InputError, match="written with a colon, as my_losses:Brier"):
+            look("my_losses.Brier")

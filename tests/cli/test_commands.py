@@ -217,6 +217,16 @@ def test_plan_says_what_predict_will_do(cli: Cli, models: Path, tmp_path: Path) 
         assert word in table
 
 
+def test_plan_tells_widths_before_heights(cli: Cli, models: Path, tmp_path: Path) -> None:
+    image = write(tmp_path / "image.tif", blobs(60, 40), **GEO)
+    words = [image, "-m", models / "b3.keras"]
+    rows, cols = json.loads(cli("plan", *words, "--json").out)["tile"]
+    assert rows > cols
+    table = cli("plan", *words).out
+    assert "40 x 60 px" in table
+    assert f"{cols} x {rows} px" in table
+
+
 def test_a_network_of_fixed_size_needs_no_options(cli: Cli, tmp_path: Path) -> None:
     import keras
 

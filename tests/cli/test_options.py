@@ -36,6 +36,7 @@ DIFFER = {
 OWN_DEFAULTS = {"bench tiling": {"tile", "overlap", "size"}}
 
 RAISED_IN = {
+    "metrics/bootstrap": ("evaluate",),
     "batch": ("predict",),
     "segmentation": ("predict", "plan", "audit"),
     "segmentation/machine": ("predict",),

@@ -22,6 +22,7 @@ import rasterio
 from tests.cli.conftest import Cli, Said, cli
 from tests.training.scenery import write_scene
 from tilesegm.comparison import budget
+from tilesegm.comparison.best import best_file, write_best
 from tilesegm.comparison.budget import Cost, fit_steps
 from tilesegm.comparison.compare import compare
 from tilesegm.comparison.plan import ComparisonOptions, Plan, make_plan
@@ -102,6 +103,19 @@ def stop_after(limit: int, *kinds: type) -> Callable[[Event], None]:
             raise StoppedError
 
     return stop
+
+
+def test_the_command_that_is_told_trusts_what_the_comparison_did(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = plan_of(config.rename(config.with_name("my city.yaml")))
+    monkeypatch.delenv("TILESEGM_TRUST", raising=False)
+    write_best(plan, "dice")
+    told = "# Train with it: tilesegm train 'my city.best.yaml'"
+    assert f"{told}\n" in best_file(plan).read_text()
+    monkeypatch.setenv("TILESEGM_TRUST", "1")
+    write_best(plan, "dice")
+    assert f"{told} --trust\n" in best_file(plan).read_text()
 
 
 def test_a_comparison_from_settings_to_the_best_ones(cli: Cli, config: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -69,3 +71,15 @@ def test_maps_of_another_truth_are_refused() -> None:
         compare(evaluation(truth, right), [evaluation(truth[1:], right[1:])])
     with pytest.raises(InputError, match="1 block"):
         compare(evaluation(truth[:1], right[:1]), [evaluation(truth[:1], right[:1])])
+
+
+@pytest.mark.parametrize("side", [20, 100, 300])
+def test_the_advice_on_one_block_cuts_the_map_into_several(side: int) -> None:
+    counts = count_pairs(np.eye(side, dtype=int), np.eye(side, dtype=int), 2)
+    image = ImageEvaluation("p", "t", side, side, MapCounts(counts), (Block(0, 0, counts),))
+    one = Evaluation(("a", "b"), Measures(), (image,))
+    with pytest.raises(InputError, match="1 block") as refused:
+        compare(one, [one])
+    advised = re.search(r"--block (\d+) ", str(refused.value))
+    assert advised
+    assert 1 < Measures(block=int(advised[1])).block < side

@@ -460,3 +460,31 @@ def test_labels_are_known_by_folder_or_name(image: str, labels: str) -> None:
     assert [(each.image, each.labels) for each in files] == [
         tuple(str(Path(form.format(n)).absolute()) for form in (image, labels)) for n in range(12)
     ]
+
+
+def test_further_masks_of_a_folder_are_no_images_where_labels_are_named() -> None:
+    for part in ("training", "test"):
+        pairs(f"d/{part}/images/{{}}_{part}.png", f"d/{part}/1st_manual/{{}}_manual1.png")
+        for number in range(12):
+            mask(f"d/{part}/mask/{number}_{part}_mask.png")
+    with pytest.raises(InputError, match="2 files of labels have the name") as refused:
+        start("d")
+    advised = re.findall(r"--labels '(.*)'", str(refused.value))
+    _, files, notes = start("d", advised)
+    assert len(files) == 24
+    assert all(Path(each.image).parent.name == "images" for each in files)
+    assert all(Path(each.labels).parent.name == "1st_manual" for each in files)
+    assert any(note.startswith("24 other files are left out: d/test/mask/0_") for note in notes)
+    assert roles(files) == {"test": 12, None: 12}
+
+
+def test_the_advice_on_kinds_of_images_works() -> None:
+    pairs("im/{}_rgb.png", "la/{}.png")
+    for number in range(12):
+        photo(f"im/{number}_raw.png", 1)
+    with pytest.raises(InputError, match="2 images have the name of labels") as refused:
+        start("im", "la")
+    (advised,) = re.findall(r"such as '(.*)'", str(refused.value))
+    assert advised == "im/**/*_raw.png"
+    _, files, _ = start(advised, "la")
+    assert len(files) == 12

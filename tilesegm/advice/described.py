@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.advice.catalogue import Entry, catalogue, entry_of
-from tilesegm.advice.study import Row, findings
+from tilesegm.advice.study import STUDIED, Row, findings
+from tilesegm.errors import InputError
 from tilesegm.losses import LOSSES, RECIPES, Compound, get
 from tilesegm.losses.arguments import Argument, arguments_of
 from tilesegm.losses.names import find
@@ -62,6 +63,12 @@ def describe(name: str) -> Described:
     """
     if is_own(name):
         return _describe_own(name)
+    if name in STUDIED and not any(each.name == name for each in catalogue()):
+        terms = [term["name"] for term in STUDIED[name]["terms"]]
+        raise InputError(
+            f"{name!r} is a sum of the study, of {', '.join(terms)}; show "
+            f"{'these' if len(terms) > 1 else 'it'}: tilesegm losses show {terms[-1]}"
+        )
     entry = entry_of(find(name, [each.name for each in catalogue()], "loss, rule or schedule"))
     make, made = _code(entry)
     if isinstance(made, Compound) and entry.kind == "recipes":

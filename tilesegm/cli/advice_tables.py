@@ -41,8 +41,12 @@ def show_advice(console: PlainConsole, advice: Advice) -> None:
         console.print(f"note: {note}")
     console.print(
         "Its networks were small and its runs short; `tilesegm losses show NAME` tells more of "
-        "each loss."
+        f"each term, such as {_last_term(advice)}."
     )
+
+
+def _last_term(advice: Advice) -> str:
+    return str(advice.candidates[0].loss["terms"][-1]["name"])
 
 
 def _lines(facts: Facts) -> dict[str, str]:

@@ -232,6 +232,7 @@ def _count(number: int, what: str) -> str:
 def _show(result: ComparisonResult) -> None:
     """Print scores, best first, and what is sure."""
     from tilesegm.comparison.answer import chance_words
+    from tilesegm.comparison.best import train_command
 
     found = result.answer
     titles = [*(measure.title for measure in found.measures), "best?"]
@@ -256,7 +257,7 @@ def _show(result: ComparisonResult) -> None:
             for name, epoch in dropped.items()
         ),
         f"report: {result.report}",
-        f"best settings: tilesegm train {result.best_settings}",
+        f"best settings: {train_command(result.best_settings)}",
     )
     console.print(said, soft_wrap=True, highlight=False)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -166,7 +167,8 @@ def init(
         if choices.named:
             names = [str(entry["name"]) for entry in classes]
             told = f" ({', '.join(names[:8])}{' ...' if len(names) > 8 else ''})"
-        say(f"{output}: {len(classes)} classes{told}; then: tilesegm train {output} --dry-run")
+        command = f"tilesegm train {shlex.quote(str(output))} --dry-run"
+        say(f"{output}: {len(classes)} classes{told}; then: {command}")
 
 
 @train_app.command()

@@ -30,7 +30,12 @@ def find(name: str, choices: Iterable[str], kind: str) -> str:
     by_key = {_key(choice): choice for choice in choices}
     if _key(name) in by_key:
         return by_key[_key(name)]
-    raise InputError(f"there is no {kind} {name!r}; {_proposal(name, by_key, 0.5)}")
+    module, dot, attribute = name.rpartition(".")
+    if dot and module and attribute.isidentifier():
+        advice = f"a loss of your own is written with a colon, as {module}:{attribute}"
+    else:
+        advice = _proposal(name, by_key, 0.5)
+    raise InputError(f"there is no {kind} {name!r}; {advice}")
 
 
 def settings_name(loss: type) -> str:

@@ -123,9 +123,11 @@ def _check_same(
             "evaluations to compare have different true pixels; evaluate both with one truth"
         )
     if len(base) < 2:
+        side = max((max(image.height, image.width) for image in first.images), default=0)
+        smaller = max(min(first.measures.block, side) // 8, 16)
         raise InputError(
-            f"there is {len(base)} block to resample; give smaller blocks, such as "
-            f"block={max(first.measures.block // 8, 16)}, or more images"
+            f"there is {len(base)} block to resample; give smaller blocks, such as --block "
+            f"{smaller} (Measures(block={smaller})), or more images"
         )
 
 

@@ -58,6 +58,16 @@ class Gathered:
             self, files=tuple(one for one in self.files if os.path.abspath(one) not in out)
         )
 
+    def without_other_labels(self) -> Gathered:
+        """Move what is known for labels in whole folders of images to the other files.
+
+        Once the labels are named, further ones, such as masks of the field of view, are no images.
+        """
+        images, labels = self.halves() if self.folders else (self, Gathered(()))
+        if not images.files or not labels.files:
+            return self
+        return replace(self, files=images.files, others=(*self.others, *labels.files))
+
     def halves(self) -> tuple[Gathered, Gathered]:
         """Tell images from labels where both stand in the same folders.
 

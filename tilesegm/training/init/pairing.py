@@ -110,7 +110,7 @@ def _by_names(images: Sequence[str], labels: Sequence[str]) -> dict[str, Scene]:
         return (composed(Path(path).stem),)
 
     def named(side: int, path: str) -> _Key:
-        return (image_name(Path(path).stem),)
+        return (_name_in_folder(path),)
 
     def middle(side: int, path: str) -> _Key:
         return (middles[side][path],)
@@ -203,14 +203,13 @@ def _match(images: Sequence[str], labels: Sequence[str], rule: _Rule) -> dict[st
             several = by_key[side][key]
             if len(several) > 1:
                 partner = by_key[1 - side][key][0]
+                advice = "leave one of them in place"
+                if not _same_stem(several):
+                    meant = _glob_of(several[0], (images, labels)[side])
+                    advice = f"name those that are meant, such as {'--labels ' * side}{meant!r}"
                 raise SettingsError(
                     f"{len(several)} {what} have the name of {other} {partner}: {listed(several)}; "
-                    + (
-                        "leave one of them in place"
-                        if side == 0 or _same_stem(several)
-                        else "name those that are meant, such as --labels "
-                        f"{_glob_of(several[0], labels)!r}"
-                    )
+                    f"{advice}"
                 )
     return {by_key[0][key][0]: Scene((by_key[0][key][0],), by_key[1][key][0]) for key in shared}
 
@@ -264,6 +263,14 @@ def _folders(paths: Sequence[str], root: Path) -> dict[str, _Key]:
         )
         for path in paths
     }
+
+
+def _name_in_folder(path: str) -> str:
+    """Return the name of an image without a role that its folders tell, as ``test/01_test.tif``."""
+    name = image_name(Path(path).stem)
+    first, _, last = name.rpartition("_")
+    told = first and plain(last) in ROLES and plain(last) in map(plain, Path(path).parts[:-1])
+    return image_name(first) if told else name
 
 
 def _middles(paths: Sequence[str]) -> dict[str, str]:

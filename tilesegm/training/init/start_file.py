@@ -145,7 +145,7 @@ def _find(
     if labels and not together:
         truths = gather(labels, vectors=True)
         apart = given.without(truths.files)
-        given = apart if apart.files else given
+        given = (apart if apart.files else given).without_other_labels()
     else:
         given, truths = gather(images, vectors=True).halves()
         if not truths.files or not given.files:

@@ -31,9 +31,9 @@ class Work:
     """What has to be done, counted."""
 
     megapixels: float
-    tiles: float
+    tiles: int
     """That are computed, those of the upper edges of runs again."""
-    longest: float
+    longest: int
     """Tiles that the busiest worker computes."""
     tasks: int
     regions: int
@@ -42,11 +42,11 @@ class Work:
     def of(cls, plan: Plan, workers: int) -> Work:
         """Count the work of a plan on so many workers."""
         sharing = share(plan, workers)
-        tiles = sharing.redundancy * plan.tiles / plan.redundancy
+        tiles = round(sharing.redundancy * plan.tiles / plan.redundancy)
         return cls(
             megapixels=plan.info.pixels / 1e6,
             tiles=tiles,
-            longest=tiles / (workers * sharing.busy),
+            longest=round(tiles / (workers * sharing.busy)),
             tasks=sharing.runs,
             regions=sum(len(panel) for panel in plan.panels),
         )

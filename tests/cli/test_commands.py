@@ -14,6 +14,7 @@ import rasterio
 import tifffile
 import zarr
 
+import tilesegm as ts
 from tests.cli.conftest import Cli
 from tests.images import GEO, blobs, read, write
 from tilesegm.sink.provenance import read_map_facts
@@ -334,3 +335,19 @@ def test_a_step_of_a_volume_is_read_and_told(cli: Cli, models: Path, tmp_path: P
     refused = cli(*run, "--at", "z=9")
     assert "choose from 0 to 4" in refused.err
     assert "give one step of each axis" in cli(*run, "--at", "z:9").err
+
+
+def test_a_map_has_no_margin_to_skip(cli: Cli, tmp_path: Path) -> None:
+    image = np.full((300, 300, 2), (0, 9), np.uint8)
+    image[100:200, 100:200] = 9, 0
+    output = tmp_path / "map.tif"
+    ts.segment(image, lambda pixels: pixels, output)
+    assert json.loads(cli("info", output, "--json").out)["margin"] is None
+    same = write(tmp_path / "same.tif", read(output))
+    assert "of one colour (1)" in json.loads(cli("info", same, "--json").out)["margin"]
+
+
+def test_plan_tells_the_memory_of_each_worker(cli: Cli, models: Path, tmp_path: Path) -> None:
+    words = ["plan", write(tmp_path / "image.tif", blobs(300, 200)), "-m", models / "bundle"]
+    assert "in each worker" not in cli(*words, "--no-probe").out
+    assert "MB in each worker (" in cli(*words, "--no-probe", "--workers", 2).out

@@ -84,9 +84,10 @@ def _about_image(path: str, **choices: Any) -> dict[str, Any]:
 
     with open_source(path, **choices) as source:
         image, hidden = source.info, find_hidden(source)
-        margin = find_margin_share(source, levels)
+        facts = read_map_facts(path)
+        # A finished map has no background to skip; one class may well fill its border.
+        margin = None if facts.classes else find_margin_share(source, levels)
         values = _about_values(source)
-    facts = read_map_facts(path)
     place = image.georeference
     return {
         "image": image.uri,

@@ -58,6 +58,7 @@ def _table(facts: dict[str, Any]) -> Table:
     elif not facts["exact"] and facts["exact_overlap"] is not None:
         exact += f"; an overlap of {facts['exact_overlap']} px makes it exact (--overlap exact)"
     flips = facts["expected_class_flips"]
+    each = " in each worker" if facts["workers"] else ""
     rows = {
         "image": f"{facts['width']} x {facts['height']} px",
         "tile": f"{facts['tile'][1]} x {facts['tile'][0]} px, overlap {facts['overlap']}, "
@@ -67,7 +68,7 @@ def _table(facts: dict[str, Any]) -> Table:
         **_workers(facts["workers"]),
         "redundancy": f"{facts['redundancy']:.2f} pixels computed per pixel",
         "read amplification": f"{facts['read_amplification']:.2f} pixels decoded per pixel",
-        "peak memory": f"{_mb(facts['peak_memory_bytes'])} ({memory})",
+        "peak memory": f"{_mb(facts['peak_memory_bytes'])}{each} ({memory})",
         "disk": f"at most {_mb(facts['staging_bytes_at_most'])} unfinished, "
         f"{_mb(facts['output_bytes_at_most'])} finished",
         "exact": exact,

@@ -7,7 +7,7 @@ import sys
 
 SCRIPT = """
 import importlib, pkgutil, sys
-import keras, tensorflow  # what other packages do with these modules is their own affair
+import distributed, keras, tensorflow  # what others do with these modules is their own affair
 for name in ("resource", "fcntl", "pwd", "grp", "termios"):
     sys.modules[name] = None
 import tilesegm

@@ -192,3 +192,17 @@ def test_the_precision_of_several_models_is_not_left_to_workers(
         run(image, tmp_path / f"{n}.tif", several, cluster=c) for n, c in enumerate([None, cluster])
     ]
     assert equal(*(one.output for one in both))
+
+
+@pytest.mark.parametrize("address", ["folder/file", "10.0.0.1", "tcp://10.0.0.1", "a b:1", ":8786"])
+def test_what_is_no_address_is_refused_before_anything_waits_for_it(address: str) -> None:
+    with pytest.raises(SettingsError, match="expected HOST:PORT"):
+        Cluster(address=address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://10.0.0.1:8786", "host:1", "tls://[::1]:8786", "wss://a.example:443/b", "inproc://1/2"],
+)
+def test_addresses_of_dask_are_taken(address: str) -> None:
+    assert Cluster(address=address).address == address

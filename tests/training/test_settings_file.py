@@ -281,7 +281,7 @@ def test_losses_are_checked_with_their_line(file: Path) -> None:
     with pytest.raises(SettingsError) as refused:
         load_checked_config(file)
     assert str(refused.value) == (
-        f"{file}:12: loss.terms[1]: there is no loss 'lovas'; did you mean 'Lovasz'?"
+        f"{file}:12: loss.terms[1]: there is no loss 'lovas'; did you mean 'lovasz'?"
     )
     rule = dataclasses.replace(config.loss, terms=({"name": "dice"},), weighting={"name": "dwq"})
     with pytest.raises(SettingsError, match=r"^loss\.weighting: there is no weighting rule 'dwq'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,8 @@ from tilesegm.checks import in_range
 from tilesegm.errors import SettingsError
 
 __all__ = ["Cluster"]
+
+_ADDRESS = re.compile(r"(\w+://)?[^\s:/]+:\d+(/\S*)?|(\w+://)?\[[0-9a-fA-F:]+\]:\d+|inproc://\S+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +43,11 @@ class Cluster:
             raise SettingsError(
                 f"a cluster is given by {' and '.join(given) or 'nothing'}; give one: the number "
                 "of workers to start here, the address of a scheduler, or a client"
+            )
+        if self.address and not _ADDRESS.fullmatch(self.address):
+            raise SettingsError(
+                f"the scheduler's address is {self.address!r}; expected HOST:PORT, or with a "
+                "protocol before it, such as tcp://10.0.0.1:8786"
             )
         if self.workers and self.resource:
             raise SettingsError(

@@ -133,7 +133,7 @@ def segment(
 
         >>> result = ts.segment(image, lambda pixels: pixels, tiling=tiling)
         >>> result
-        SegmentedImage(300 x 400 px: class 0 62 %, class 2 38 %, class 1 0 %)
+        SegmentedImage(300 x 400 px: class 0 62 %, class 2 38 %, class 1 0 %; 1 note)
         >>> result.classes[0, 248:252]
         array([0, 0, 2, 2], dtype=uint8)
     """

@@ -182,6 +182,7 @@ def test_workers_without_the_resource_are_told(
         run(image, tmp_path / "out.tif", cluster=lacking)
 
 
+@pytest.mark.slow
 def test_the_precision_of_several_models_is_not_left_to_workers(
     cluster: Cluster, image: Path, tmp_path: Path
 ) -> None:

@@ -92,6 +92,7 @@ def test_a_worker_that_is_killed_costs_nothing_but_time(
     assert same(alone, output)
 
 
+@pytest.mark.slow
 def test_regions_of_a_run_are_safe_one_by_one(
     processes: Client, image: Path, alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

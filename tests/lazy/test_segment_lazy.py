@@ -110,7 +110,7 @@ def test_several_layers_come_from_one_pass() -> None:
     assert len(network.corners) == len(set(network.corners)) == 3 * 5
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(data=st.data())
 def test_any_size_tile_chunk_and_slice(data: st.DataObject) -> None:
     def sizes(low: int, high: int) -> Any:

@@ -163,6 +163,17 @@ def test_a_folder_out_of_sight_is_told(tmp_path: Path) -> None:
         site.check()
 
 
+def test_results_on_the_grid_of_the_image_are_those_of_one_process(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    image = write(tmp_path / "image.tif", blobs(2300, 400), **GEO)
+    grid: dict[str, Any] = {"resolution": "17m", "grid": "image", "confidence": "top"}
+    alone = run(image, tmp_path / "alone.tif", **grid)
+    shared = run(image, tmp_path / "shared.tif", cluster=cluster, **grid)
+    assert equal(alone.output, shared.output)
+    assert equal(*(dict(each.extras)["confidence"] for each in (alone, shared)))
+
+
 def test_settings_that_name_no_workers_are_refused() -> None:
     with pytest.raises(SettingsError, match="given by nothing"):
         Cluster()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import tilesegm as ts
+from tests.images import GEO, write
 from tilesegm.engine.plan import Plan
 from tilesegm.engine.sharing import cut_runs, share
 
@@ -62,3 +65,16 @@ def test_runs_leave_out_what_is_finished() -> None:
     panels = planned(1024 * 7).panels
     runs = cut_runs(panels, {2}, 2)
     assert [[region.number for region in run] for run in runs] == [[0, 1], [3, 4], [5, 6]]
+
+
+def test_tiles_are_counted_where_results_have_the_pixels_of_the_image(tmp_path: Path) -> None:
+    """2048 x 100 pixels of 10 m are seen as 1024 x 50 of 20 m: two rows of tiles of 512."""
+    path = write(tmp_path / "image.tif", np.zeros((2048, 100, 1), np.uint8), **GEO)
+    options = ts.Options(resolution="20.0m", grid="image")
+    tiling = ts.Tiling(tile=512, overlap=0)
+    plan = ts.plan(path, _two, tiling=tiling, options=options, probe=False).plan
+    assert (plan.tiles, sum(map(len, plan.panels))) == (2, 2)
+    alone = share(plan, 1)
+    assert (alone.runs, alone.redundancy) == (1, plan.redundancy)
+    # The kernel between the grids reaches a row over the border of the two regions.
+    assert share(plan, 2).redundancy == 2 * plan.redundancy

@@ -70,9 +70,8 @@ class Plan:
     @property
     def tiles(self) -> int:
         """Tiles that are computed, those at the edges of panels once for each panel."""
-        cols = self.grid.cols
-        panels = map(self._panel, self.panels)
-        return len(self.grid.rows.spans) * sum(len(cols.cover(*panel)) for panel in panels)
+        across = sum(len(self._across(panel)) for panel in self.panels)
+        return len(self.grid.rows.spans) * across
 
     @property
     def redundancy(self) -> float:
@@ -118,20 +117,23 @@ class Plan:
             shrinks=background is not None and not self.spec.batch,
         )
 
+    def _across(self, panel: tuple[Region, ...]) -> range:
+        """Return the numbers of the columns of tiles that a panel needs."""
+        window = self.tiled(panel[0].window)
+        return self.grid.cols.cover(window.col, window.stop_col)
+
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
         block = self.read.block[0]
-        for panel in map(self._panel, self.panels):
-            numbers = cols.cover(*panel)
+        for numbers in map(self._across, self.panels):
             left = cols.spans[numbers[0]].start
             right = min(cols.spans[numbers[-1]].start + cols.tile, self.read.width)
             yield from Window(0, left, rows.size, right - left).tiles(block, right - left)
 
-    def _panel(self, regions: tuple[Region, ...]) -> tuple[int, int]:
-        """Return the columns of the tiled image that a panel needs: the first, and that after."""
-        window, regrid = regions[0].window, self.regrid()
-        window = window if regrid is None else regrid.seen(window)
-        return window.col, window.stop_col
+    def tiled(self, window: Window) -> Window:
+        """Return the window of the tiled image that a window of the results is decided from."""
+        regrid = self.regrid()
+        return window if regrid is None else regrid.seen(window)
 
 
 def footprint(spec: ModelSpec) -> Footprint:

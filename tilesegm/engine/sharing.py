@@ -97,12 +97,12 @@ def _tiles_of_runs(plan: Plan, regions: int) -> list[int]:
     firsts, lasts = [s.first for s in rows.spans], [s.last for s in rows.spans]
     costs = []
     for panel in plan.panels:
-        window = panel[0].window
-        across = len(cols.cover(window.col, window.stop_col))
+        windows = [plan.tiled(region.window) for region in panel]
+        across = len(cols.cover(windows[0].col, windows[0].stop_col))
         for start in range(0, len(panel), regions):
-            run = panel[start : start + regions]
-            touching = bisect_left(firsts, run[-1].window.stop_row)
-            touching -= bisect_right(lasts, run[0].window.row)
+            run = windows[start : start + regions]
+            touching = bisect_left(firsts, run[-1].stop_row)
+            touching -= bisect_right(lasts, run[0].row)
             costs.append(touching * across)
     return costs
 

@@ -47,7 +47,9 @@ RAISED_IN = {
         f"segmentation/{name}": ("predict",)
         for name in (
             "inputs",
-            "segment",
+            "finished",
+            "image_run",
+            "staged_run",
             "batch",
             "recorded",
             "update",

@@ -22,7 +22,7 @@ from tilesegm.engine import plan
 from tilesegm.errors import TilesegmError
 from tilesegm.events import Event, Noted, OnEvent, PixelsDone
 from tilesegm.grid.tiling import Tiling
-from tilesegm.segmentation import segment as workflow
+from tilesegm.segmentation import staged_run
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.segment import segment
 from tilesegm.sink import pyramid
@@ -39,7 +39,7 @@ def tiny() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         patch.setattr(plan, "CHUNK", 64)
-        patch.setattr(workflow, "CHUNK", 64)
+        patch.setattr(staged_run, "CHUNK", 64)
         patch.setattr(pyramid, "SMALLEST", 32)
         yield
 

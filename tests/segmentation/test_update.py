@@ -21,7 +21,7 @@ from tests.images import GEO, blobs, read, write
 from tilesegm.engine import plan as engine_plan
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Event, Noted, PixelsDone, RunStarted, StageProgress, StageStarted
-from tilesegm.segmentation import segment as segment_module
+from tilesegm.segmentation import staged_run
 from tilesegm.segmentation.region_inputs import RegionInputs
 from tilesegm.segmentation.verify import verify
 from tilesegm.sink.provenance import read_map_facts
@@ -38,7 +38,7 @@ def network(pixels: NDArray[Any]) -> NDArray[Any]:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> int:
     """Regions of 64 rows, so that small images have several."""
-    for module in (engine_plan, segment_module):
+    for module in (engine_plan, staged_run):
         monkeypatch.setattr(module, "CHUNK", 64)
     return 64
 

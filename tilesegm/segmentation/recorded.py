@@ -20,8 +20,8 @@ from tilesegm.segmentation.batch_record import (
     read_run,
     running,
 )
+from tilesegm.segmentation.image_run import run_request
 from tilesegm.segmentation.result import Segmentation
-from tilesegm.segmentation.segment import run_request
 from tilesegm.segmentation.work import Request
 from tilesegm.sink.provenance import OtherResultError
 from tilesegm.sink.staging import OtherWorkError

@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "source": {"grid"},
     "sink": {"grid", "source"},
     "engine": {"grid", "source", "sink", "model"},
-    "cluster": {"grid", "sink", "engine"},
+    "cluster": {"grid", "sink", "model", "engine"},
     "batch": {"source", "sink", "model"},
     "metrics": {"grid", "model"},
     "metrics.keras": {"losses", "metrics"},

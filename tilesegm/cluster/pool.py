@@ -151,7 +151,8 @@ class Pool:
         Raises:
             SettingsError: it cannot be sent.
         """
-        from tilesegm.cluster.shipping import ModelPlugin, Shipped, pack
+        from tilesegm.cluster.shipping import ModelPlugin, Shipped
+        from tilesegm.model.packed import pack
 
         client = self.join()
         with self._lock:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import pickle
 from dataclasses import dataclass
 from typing import Any
 
 from distributed import WorkerPlugin, get_worker
 
-from tilesegm.errors import ClusterError, SettingsError
+from tilesegm.errors import ClusterError
+from tilesegm.model.packed import unpack
 
-__all__ = ["ModelPlugin", "Shipped", "pack"]
+__all__ = ["ModelPlugin", "Shipped"]
 
 
 class ModelPlugin(WorkerPlugin):  # type: ignore[misc]
@@ -33,27 +33,11 @@ class Shipped:
 
         Raises:
             ClusterError: it did not arrive.
+            ModelError: it needs what is not there.
         """
         plugin = get_worker().plugins.get(self.name)
         if plugin is None:
             raise ClusterError(
                 "the model did not reach a worker; save it, and pass its path, which workers open"
             )
-        return pickle.loads(plugin.data)
-
-
-def pack(model: Any) -> bytes:
-    """Return a model as bytes.
-
-    Raises:
-        SettingsError: it is none that can be sent.
-    """
-    import cloudpickle
-
-    try:
-        return bytes(cloudpickle.dumps(model))
-    except Exception as error:
-        raise SettingsError(
-            f"{model!r:.80} cannot be sent to workers ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:120]}); save it, and pass its path"
-        ) from error
+        return unpack(plugin.data)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dask.base import tokenize
 
-from tilesegm.errors import ModelError
 from tilesegm.lazy.kept import Kept
 from tilesegm.lazy.locked import LockedPredictor
 from tilesegm.model.open import is_keras
+from tilesegm.model.packed import pack, unpack
 from tilesegm.segmentation.models import models_of, path_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.setup import open_predictor, outputs_of
@@ -79,28 +78,14 @@ class Network:
 
     def _unpacked(self) -> Any:
         if self._model is None and self._packed is not None:
-            try:
-                return pickle.loads(self._packed)
-            except Exception as error:
-                raise ModelError(
-                    f"the network cannot be unpacked in a worker ({error}); save it, and pass the "
-                    "path of the file"
-                ) from error
+            return unpack(self._packed)
         return self._model
 
     def __getstate__(self) -> dict[str, Any]:
         if self.is_path:
             return self.__dict__
         if self._packed is None:
-            import cloudpickle
-
-            try:
-                self._packed = cloudpickle.dumps(self._model)
-            except Exception as error:
-                raise ModelError(
-                    f"the network cannot be sent to another process ({error}); pass the path of a "
-                    "saved one, or compute with scheduler='threads'"
-                ) from error
+            self._packed = pack(self._model)
         return self.__dict__ | {"_model": None}
 
 

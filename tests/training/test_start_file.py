@@ -17,10 +17,12 @@ from tilesegm.data.split.pieces import cut_blocks
 from tilesegm.errors import OutputError, SettingsError, SourceError
 from tilesegm.events import Noted
 from tilesegm.training.init.hold_out import _NETWORKS
+from tilesegm.training.init.image_survey import ImageSurvey
+from tilesegm.training.init.label_survey import LabelSurvey
 from tilesegm.training.init.scene_patterns import find_patterns
 from tilesegm.training.init.start_choices import choose
 from tilesegm.training.init.start_file import write_start
-from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_labels
+from tilesegm.training.init.survey import survey_labels
 from tilesegm.training.settings.settings_file import load_config
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.data.split.pieces import cut_blocks
-from tilesegm.training.init.survey import ImageSurvey
+from tilesegm.training.init.image_survey import ImageSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 
 __all__ = ["HoldOut", "are_slices", "hold_outs"]

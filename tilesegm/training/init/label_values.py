@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tilesegm.data.labels.values import Census, read_meaning
-from tilesegm.training.init.survey import LabelSurvey
+from tilesegm.training.init.label_survey import LabelSurvey
 
 __all__ = ["ReadValues", "read_values"]
 

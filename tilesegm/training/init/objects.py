@@ -8,7 +8,7 @@ import numpy as np
 
 from tilesegm.data.instances import Instances
 from tilesegm.source.open import open_source
-from tilesegm.training.init.survey import LabelSurvey
+from tilesegm.training.init.label_survey import LabelSurvey
 
 __all__ = ["survey_objects"]
 

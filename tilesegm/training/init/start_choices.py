@@ -9,8 +9,9 @@ from typing import Any
 
 from tilesegm.source.vector.reading import tell
 from tilesegm.training.init.hold_out import HoldOut, hold_outs
+from tilesegm.training.init.image_survey import ImageSurvey
+from tilesegm.training.init.label_survey import LabelSurvey
 from tilesegm.training.init.label_values import read_values
-from tilesegm.training.init.survey import ImageSurvey, LabelSurvey
 from tilesegm.training.settings.yaml_positions import KeyPath
 
 __all__ = ["Choices", "choose"]

@@ -18,12 +18,14 @@ from tilesegm.shown import without_secrets
 from tilesegm.training.init.entries import make_entries, relative_to, scenes_of_patterns
 from tilesegm.training.init.gather import Gathered, gather, listed
 from tilesegm.training.init.hold_out import are_slices, hold_outs
+from tilesegm.training.init.image_survey import ImageSurvey, survey_image
+from tilesegm.training.init.label_survey import LabelSurvey
 from tilesegm.training.init.lists import files_of_lists, with_roles
 from tilesegm.training.init.objects import survey_objects
 from tilesegm.training.init.pairing import Scene, pair
 from tilesegm.training.init.sizes import check_annotated_sizes
 from tilesegm.training.init.start_choices import Choices, choose
-from tilesegm.training.init.survey import ImageSurvey, LabelSurvey, survey_image, survey_labels
+from tilesegm.training.init.survey import survey_labels
 from tilesegm.training.init.trial import first_that_works, open_as_training
 from tilesegm.training.settings.commented import commented_yaml
 

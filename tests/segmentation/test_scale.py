@@ -288,6 +288,16 @@ def test_plan_tells_what_predict_does(image: Path) -> None:
     assert (fine.plan.info.height, fine.plan.tiles) == (330, forecast.plan.tiles)
 
 
+def test_an_image_that_is_seen_in_one_panel_is_one_panel(tmp_path: Path) -> None:
+    """1500 columns are two panels of 1024, and the 883 that are seen of them are one."""
+    image = write(tmp_path / "wide.tif", blobs(600, 1500), **GEO)
+    options = ts.Options(resolution="17m", grid="image")
+    seen = ts.plan(image, Bright("10m"), tiling=TILING, options=ts.Options(resolution="17m")).plan
+    plan = ts.plan(image, Bright("10m"), tiling=TILING, options=options).plan
+    assert (len(seen.panels), len(plan.panels)) == (1, 1)
+    assert plan.tiles == seen.tiles
+
+
 def test_a_fingerprint_without_a_scale_is_that_of_earlier_versions(image: Path) -> None:
     plain = ts.segment(image, Bright(None), image.with_name("a.tif"), tiling=TILING)
     facts = read_map_facts(plain.output)

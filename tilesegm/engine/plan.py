@@ -203,7 +203,9 @@ def plan_on_grid(plan: Plan, info: ImageInfo, decision: Decision, budget: int | 
         BudgetError: the plan needs more than ``budget``.
     """
     seen = plan.info
-    panel = max(plan.memory.panel * info.width // seen.width // CHUNK, 1) * CHUNK
+    panel = -(-info.width // CHUNK) * CHUNK
+    if plan.memory.panel < seen.width:  # as wide on the ground, and never of more tiles
+        panel = max(plan.memory.panel * info.width // seen.width // CHUNK, 1) * CHUNK
     results = sum(layer.planes * layer.dtype.itemsize for layer in decision.layers)
     # Regions: one made, one written. Strips of scores: resampled by rows, by columns, decided.
     column = 2 * CHUNK * results + STRIP * (12 * decision.planes + results)

@@ -108,10 +108,11 @@ def predict(
         ),
     ] = False,
     staging: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Folder for the unfinished work of an output in a store (s3://); the current one "
-            "if not given."
+            help="Place for unfinished work: s3://BUCKET/FOLDER, so that workers and a later run "
+            "need no disk of this machine; or, for an output in a store, a folder in place of the "
+            "current one."
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -27,7 +27,7 @@ from tilesegm.errors import (
 )
 from tilesegm.events import Noted, OnEvent, PixelsDone
 from tilesegm.sink.finished_region import FinishedRegion
-from tilesegm.sink.staging import Staging
+from tilesegm.sink.region_store import DurableStore
 
 __all__ = ["run_on_workers"]
 
@@ -52,7 +52,7 @@ class _Try:
 
 
 def run_on_workers(
-    pool: Pool, order: Order, plan: Plan, staging: Staging, on_event: OnEvent
+    pool: Pool, order: Order, plan: Plan, staging: DurableStore, on_event: OnEvent
 ) -> TileCounts:
     """Compute the regions that ``staging`` lacks on the workers of a pool.
 
@@ -70,7 +70,7 @@ def run_on_workers(
 
 class _Runner:
     def __init__(
-        self, pool: Pool, order: Order, plan: Plan, staging: Staging, on_event: OnEvent
+        self, pool: Pool, order: Order, plan: Plan, staging: DurableStore, on_event: OnEvent
     ) -> None:
         self._pool, self._order, self._plan = pool, order, plan
         self._staging, self._on_event = staging, on_event

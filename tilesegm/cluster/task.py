@@ -19,7 +19,7 @@ from tilesegm.engine.run import facts_of, with_batch
 from tilesegm.engine.stream import Job
 from tilesegm.errors import TilesegmError
 from tilesegm.sink.finished_region import FinishedRegion
-from tilesegm.sink.staging_site import StagingSite
+from tilesegm.sink.region_store import Site
 
 __all__ = ["Order", "Outcome", "Task", "compute", "forget"]
 
@@ -50,7 +50,7 @@ class Task:
     """A run of neighbouring regions of one panel."""
 
     order: Order
-    site: StagingSite
+    site: Site
     run: tuple[Region, ...]
     batch: int
     """Tiles in a batch."""

@@ -16,8 +16,7 @@ from tilesegm.engine.stream import Finished, Job
 from tilesegm.errors import BudgetError
 from tilesegm.events import Noted, OnEvent, PixelsDone
 from tilesegm.sink.layer import Layer
-from tilesegm.sink.region_store import RegionStore
-from tilesegm.sink.staging import Staging
+from tilesegm.sink.region_store import DurableStore, RegionStore
 
 __all__ = [
     "INPUT",
@@ -110,7 +109,7 @@ def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int | str
     return facts
 
 
-def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: Staging) -> int:
+def finished_pixels(panels: tuple[tuple[Region, ...], ...], staging: DurableStore) -> int:
     """Return how many pixels an earlier run has finished, once it is known that they are right.
 
     Raises:

@@ -27,6 +27,8 @@ from tilesegm.segmentation.store_target import StoreTarget
 from tilesegm.segmentation.update import find_earlier
 from tilesegm.segmentation.work import Request, open_work, tell_counts
 from tilesegm.sink.provenance import digest
+from tilesegm.sink.staging_prefix import StagingPrefix
+from tilesegm.sink.stored_staging import discard_staged
 from tilesegm.source.base import ImageInfo
 
 __all__ = ["run_request"]
@@ -62,6 +64,7 @@ def _segment(
             f"update reads an earlier map on this machine, and {target.uri} lies in a store; "
             "leave update out"
         )
+    prefix = StagingPrefix.of(request.options.staging, target.uri if target else str(place))
     paths = output_paths(place.local if isinstance(place, StoreTarget) else place, request.options)
     check_outputs(paths.values())
     before = target.fingerprints(paths) if target else {}
@@ -79,11 +82,13 @@ def _segment(
         else:
             if target:
                 target.check_taken()
-            tiles, resumed, kept = make_outputs(work, paths, on_event, places, earlier)
+            tiles, resumed, kept = make_outputs(work, paths, on_event, places, earlier, prefix)
         if target and not sent:
             if finished:
                 on_event(Noted(f"{target.uri}: was finished before, and is sent now"))
             target.send(paths, before, mine, on_event)
+        if prefix is not None:
+            discard_staged(prefix, work.fingerprint)
     tell_counts(work, tiles, on_event)
     seconds = time.monotonic() - began
     if not finished:

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from tilesegm.errors import SourceError
 from tilesegm.segmentation.options import Options
-from tilesegm.sink.staging import OtherWorkError, Staging
+from tilesegm.sink.region_store import DurableStore
+from tilesegm.sink.run_file import OtherWorkError
 from tilesegm.source.area import Area
 from tilesegm.source.base import Source
 from tilesegm.source.file_states import FileStates
@@ -42,7 +43,7 @@ class Inputs:
             return fingerprint
         return fingerprint | {"content": {"sha256": self.states.content}}
 
-    def check_resumed(self, staging: Staging) -> None:
+    def check_resumed(self, staging: DurableStore) -> None:
         """Refuse to go on with the work of a run that read other files; else note what is read.
 
         Raises:
@@ -52,17 +53,17 @@ class Inputs:
         if known is None:
             staging.note(_NOTE, self.states.digest)
         elif known != self.states.digest:
-            output = str(staging.folder).removesuffix(".partial")
+            output = staging.place.removesuffix(".partial")
             raise OtherWorkError(
                 f"a file of the image was written or replaced since the unfinished run on {output} "
                 "began (its size, times or inode differ); compute all of it again with --overwrite"
             )
 
-    def check_unchanged(self, staging: Staging | None = None) -> None:
+    def check_unchanged(self, staging: DurableStore | None = None) -> None:
         """Refuse the results of files that changed while they were read, and discard them.
 
         Args:
-            staging: holds the results, if they are on disk.
+            staging: holds the results, if they are kept.
 
         Raises:
             SourceError: they did.

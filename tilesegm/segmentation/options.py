@@ -115,7 +115,9 @@ class Options:
     shards: Shards = "auto"
     """Whether many chunks of a Zarr output share a file: ``auto`` where it has over 10 000."""
     staging: str | Path | None = None
-    """Folder for unfinished work of an output in a store (``s3://``); None for the current one."""
+    """Place for unfinished work: ``s3://BUCKET/FOLDER`` for any output, so that workers and a later
+    run need no disk of this machine; or a folder for that of an output in a store. None: beside an
+    output on a disk, and for one in a store in the current folder."""
 
     def __post_init__(self) -> None:
         for name, value, allowed in (

@@ -24,7 +24,7 @@ from tilesegm.segmentation.image_run import run_request
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.segmentation.work import Request
 from tilesegm.sink.provenance import OtherResultError
-from tilesegm.sink.staging import OtherWorkError
+from tilesegm.sink.run_file import OtherWorkError
 from tilesegm.source.base import ImageInfo
 
 __all__ = ["segment_recorded"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ class StoreTarget:
 
         Args:
             output: path or address.
-            staging: folder for unfinished work, None for the current one.
+            staging: folder for unfinished work, None for the current one; or an address in a store
+                for it, see `StagingPrefix`.
 
         Raises:
             SettingsError: a folder was named for an output on a disk.
@@ -51,10 +53,11 @@ class StoreTarget:
         uri = str(output)
         if not is_s3(uri):
             check_local(output)
-            if staging is not None:
+            if staging is not None and not is_s3(str(staging)):
                 raise SettingsError(
-                    f"staging {staging} is for outputs in a store (s3://...); unfinished work of "
-                    f"{output} lies beside it: leave staging out"
+                    f"staging {staging} is a folder, which outputs in a store (s3://...) take; "
+                    f"unfinished work of {output} lies beside it: leave staging out, or name a "
+                    "place in a store, s3://BUCKET/FOLDER"
                 )
             return None
         bucket, key = s3_parts(uri)
@@ -71,6 +74,8 @@ class StoreTarget:
         # Another address is made in another folder, whatever its last name.
         code = hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()[:8]
         name = f"{key.rpartition('/')[2]}.{code}.unsent"
+        if is_s3(str(staging)):
+            staging = tempfile.gettempdir()  # nothing is lost with it
         return cls(f"s3://{bucket}/{key}", Path(staging or ".").absolute() / name)
 
     @property

@@ -20,6 +20,7 @@ from tilesegm.segmentation.region_inputs import RegionInputs
 from tilesegm.segmentation.work import Work
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.provenance import MapFacts, digest, read_map_facts
+from tilesegm.sink.region_store import DurableStore
 from tilesegm.sink.result_check import check_result
 from tilesegm.sink.staging import Staging
 from tilesegm.source.base import Source
@@ -38,7 +39,7 @@ class EarlierMap:
     paths: Mapping[str, Path]
     inputs: RegionInputs
 
-    def keep(self, work: Work, staging: Staging, on_event: OnEvent) -> int:
+    def keep(self, work: Work, staging: DurableStore, on_event: OnEvent) -> int:
         """Stage all regions that the map holds already, and say and return how many they are.
 
         The input of those that are not staged is read and summed up, and nothing is computed.

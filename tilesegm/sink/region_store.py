@@ -9,9 +9,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.grid.window import Window
+from tilesegm.sink.finished_region import FinishedRegion
 from tilesegm.sink.layer import Layer
 
-__all__ = ["ArrayStore", "RegionStore"]
+__all__ = ["ArrayStore", "DurableStore", "RegionStore", "Site", "Writer"]
+
+
+class Writer(Protocol):
+    """What writes the pixels of regions, from one thread at a time."""
+
+    def write(self, layer: str, window: Window, values: NDArray[Any]) -> None:
+        """Write finished pixels of a layer, ``(h, w)`` or ``(planes, h, w)``."""
+        ...
+
+    def finish(self, region: int, facts: Mapping[str, Any] | None = None) -> FinishedRegion:
+        """Return a region whose pixels are safe: those that were written since the last one."""
+        ...
+
+
+class Site(Protocol):
+    """The place of unfinished results, as it is sent to other machines: small, and no secret."""
+
+    def check(self) -> None:
+        """Refuse to write where it cannot be reached, or belongs to another run by now."""
+        ...
+
+    def writer(self) -> Writer:
+        """Return what writes regions there."""
+        ...
 
 
 class RegionStore(Protocol):
@@ -42,6 +67,30 @@ class RegionStore(Protocol):
 
     def commit(self, region: int, facts: Mapping[str, Any] | None = None) -> None:
         """Declare a region finished."""
+        ...
+
+
+class DurableStore(RegionStore, Protocol):
+    """What outlives a kill: a folder on a disk, or objects of a store."""
+
+    findings: list[str]
+    """Damage that was found and what was done about it, a sentence each."""
+
+    @property
+    def site(self) -> Site:
+        """What other processes need to write regions here."""
+        ...
+
+    def record(self, regions: Sequence[FinishedRegion]) -> None:
+        """Declare regions finished whose chunks are safe already, wherever they were written."""
+        ...
+
+    def keep_only(self, windows: Mapping[int, Window], counts: Collection[str] = ()) -> None:
+        """Forget finished regions that no run of these can have written."""
+        ...
+
+    def discard(self) -> None:
+        """Remove all of it."""
         ...
 
 

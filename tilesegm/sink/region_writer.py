@@ -13,7 +13,7 @@ from tilesegm.grid.window import Window
 from tilesegm.sink.finished_region import FinishedRegion, sum_up
 from tilesegm.sink.staged_layers import StagedLayers
 
-__all__ = ["RegionWriter"]
+__all__ = ["RegionWriter", "around"]
 
 
 class RegionWriter:
@@ -53,7 +53,7 @@ class RegionWriter:
         """
         facts = dict(facts or {})
         digest = sum_up(facts, self._written)
-        finished = FinishedRegion(region, facts, _around(self._windows), digest)
+        finished = FinishedRegion(region, facts, around(self._windows), digest)
         with output_errors(self.folder):
             flush_all(self.folder / place for place in self._written)
         self._written.clear()
@@ -61,7 +61,7 @@ class RegionWriter:
         return finished
 
 
-def _around(windows: Sequence[Window]) -> Window:
+def around(windows: Sequence[Window]) -> Window:
     """Return the smallest window that holds all of these."""
     if not windows:
         return Window(0, 0, 0, 0)

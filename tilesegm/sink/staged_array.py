@@ -20,7 +20,7 @@ from tilesegm.files import remove
 from tilesegm.grid.window import Window
 from tilesegm.sink.chunk_digest import digest_of, is_plain_file
 
-__all__ = ["COMPRESSION", "StagedArray", "StagedDamageError"]
+__all__ = ["COMPRESSION", "StagedArray", "StagedDamageError", "write_chunk"]
 
 # Zstandard at level 1 writes and reads class maps about as fast as no compression at all, at a
 # tenth of the bytes; GDAL reads it, and does not read LZ4 in every build.
@@ -32,6 +32,14 @@ _TOGETHER = 16  # chunks that are read at once: enough to share the cost, few en
 
 class StagedDamageError(OutputError):
     """Staged results are not as they were written; those regions no longer count as finished."""
+
+
+def write_chunk(file: Path, data: bytes) -> bytes:
+    """Write the bytes of a chunk, and return their digest."""
+    if not is_plain_file(file):
+        remove(file)  # a folder in its place, or a link out of ours
+    file.write_bytes(data)
+    return digest_of(data)
 
 
 class StagedArray:
@@ -78,6 +86,11 @@ class StagedArray:
         Yields:
             The files as they are written, each with the digest of its bytes.
         """
+        for file, data in self.encode(row, col, values):
+            yield file, write_chunk(file, data)
+
+    def encode(self, row: int, col: int, values: NDArray[Any]) -> Iterator[tuple[Path, bytes]]:
+        """Return the files that `write` makes of values, each with its bytes."""
         size = self.chunk
         for part in Window(row, col, *values.shape).tiles(size):
             chunk = values[part.shift(-row, -col).slices].astype(self.dtype, copy=False)
@@ -85,11 +98,7 @@ class StagedArray:
                 beyond = (0, size - part.height), (0, size - part.width)
                 chunk = np.pad(chunk, beyond, constant_values=self.fill)
             file = self.folder / f"{part.row // size}.{part.col // size}"
-            data = bytes(_CODEC.encode(np.ascontiguousarray(chunk)))
-            if not is_plain_file(file):
-                remove(file)  # a folder in its place, or a link out of ours
-            file.write_bytes(data)
-            yield file, digest_of(data)
+            yield file, bytes(_CODEC.encode(np.ascontiguousarray(chunk)))
 
     def read(self, window: Window) -> NDArray[Any]:
         """Read ``(height, width)`` values; chunks that were never written read as the fill.

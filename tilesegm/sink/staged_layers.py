@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from tilesegm.sink.chunk_digest import digest_of_file
 from tilesegm.sink.finished_region import sum_up
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.pyramid import STREAMED, halve, level_chunk, level_sizes
-from tilesegm.sink.staged_array import StagedArray, StagedDamageError
+from tilesegm.sink.staged_array import StagedArray, StagedDamageError, write_chunk
 
 __all__ = ["StagedLayers"]
 
@@ -65,16 +65,28 @@ class StagedLayers:
         Raises:
             ValueError: the window does not hold whole chunks, or the values do not fill it.
         """
+        return self.take(self.encode(layer, window, values))
+
+    def encode(
+        self, layer: str, window: Window, values: NDArray[Any]
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the chunks that `write` makes of pixels: the path of each, and its bytes.
+
+        Raises:
+            ValueError: as `write` does.
+        """
         planes = values if values.ndim == 3 else values[np.newaxis]
         self._check(self.layers[layer], window, planes)
-        digests: Digests = {}
         for arrays, plane in zip(self._arrays[layer], planes, strict=True):
-            digests |= self._named(arrays[0].write(window.row, window.col, plane))
-            for level, array in enumerate(arrays[1 : 1 + STREAMED], 1):
-                plane = halve(plane, self.layers[layer])
-                row, col = window.row >> level, window.col >> level
-                digests |= self._named(array.write(row, col, plane))
-        return digests
+            for level, array in enumerate(arrays[: 1 + STREAMED]):
+                if level:
+                    plane = halve(plane, self.layers[layer])
+                for file, data in array.encode(window.row >> level, window.col >> level, plane):
+                    yield self._place(file), data
+
+    def take(self, chunks: Iterable[tuple[str, bytes]]) -> Digests:
+        """Write chunks that `encode` made, here or elsewhere."""
+        return {place: write_chunk(self.folder / place, data) for place, data in chunks}
 
     def complete_overviews(self) -> Digests:
         """Make the overviews that `write` left for the end.
@@ -100,15 +112,19 @@ class StagedLayers:
     def sum_up(self, facts: Mapping[str, Any], window: Window) -> str | None:
         """Return what `sum_up` makes of a region as it is on disk; None where it lacks a chunk."""
         digests: Digests = {}
+        for place in self.places(window):
+            digest = digest_of_file(self.folder / place)
+            if digest is None:
+                return None
+            digests[place] = digest
+        return sum_up(facts, digests)
+
+    def places(self, window: Window) -> Iterator[str]:
+        """Return the paths of the chunks of a region."""
         inside = window.intersect(Window(0, 0, *self.size)) or Window(0, 0, 0, 0)
         for arrays in itertools.chain.from_iterable(self._arrays.values()):
             for level, array in enumerate(arrays[: 1 + STREAMED]):
-                for file in array.chunks(_shrunk(inside, level)):
-                    digest = digest_of_file(file)
-                    if digest is None:
-                        return None
-                    digests[self._place(file)] = digest
-        return sum_up(facts, digests)
+                yield from map(self._place, array.chunks(_shrunk(inside, level)))
 
     def is_plausible(self, window: Window) -> bool:
         """Tell whether a region can be decoded and its overviews are those of its pixels."""

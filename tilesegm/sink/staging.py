@@ -22,28 +22,23 @@ from typing import Any, Self
 from numpy.typing import NDArray
 
 from tilesegm.closing import Closing
-from tilesegm.errors import ResumeError
-from tilesegm.files import flush_new, output_errors
+from tilesegm.files import flush_all, flush_new, output_errors, write_file
 from tilesegm.grid.window import Window
-from tilesegm.sink.fingerprint import plain
-from tilesegm.sink.finished_region import FinishedRegion, is_count
+from tilesegm.sink.chunk_digest import digest_of
+from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.region_writer import RegionWriter
-from tilesegm.sink.run_file import AGAIN, FORMAT, changes_since, read_run, write_run
+from tilesegm.sink.run_file import goes_on, read_run, run_of, run_text
 from tilesegm.sink.staged_array import StagedArray, StagedDamageError
 from tilesegm.sink.staged_layers import StagedLayers
 from tilesegm.sink.staging_folder import StagingFolder
 from tilesegm.sink.staging_site import StagingSite, seal_of
 
-__all__ = ["OtherWorkError", "Staging", "has_unfinished", "staging_folder"]
+__all__ = ["Staging", "has_unfinished", "staging_folder"]
 
 _READERS = 8
 """Regions that are read at a time to prove them: on a shared disk each of them mostly waits."""
-
-
-class OtherWorkError(ResumeError):
-    """Unfinished work beside an output is not of the same run."""
 
 
 def staging_folder(output: Path) -> Path:
@@ -115,7 +110,7 @@ class Staging(Closing):
         with output_errors(staging.folder):
             staging._claim.claim()
             try:
-                staging._begin(plain(fingerprint), overwrite)
+                staging._begin(fingerprint, overwrite)
             except BaseException:
                 staging._claim.release()
                 raise
@@ -177,6 +172,31 @@ class Staging(Closing):
             self._journal.append(*(region.entry() for region in regions))
         for region in regions:
             self._remember(region)
+
+    def take(self, region: FinishedRegion, chunks: Mapping[str, bytes]) -> bool:
+        """Write the chunks of a region that was finished elsewhere; `record` it afterwards.
+
+        May be called from several threads.
+
+        Args:
+            region: with its window.
+            chunks: bytes of each chunk by its path in the folder.
+
+        Returns:
+            Whether they are the chunks that its digest tells of; others are not written.
+
+        Raises:
+            OutputError: the disk is full or gone.
+        """
+        window = region.window
+        if window is None or set(chunks) != set(self._stored.places(window)):
+            return False
+        digests = {place: digest_of(data) for place, data in chunks.items()}
+        if region.digest != sum_up(region.facts, digests):
+            return False
+        with output_errors(self.folder):
+            flush_all(self.folder / place for place in self._stored.take(chunks.items()))
+        return True
 
     def note(self, key: str, value: Any) -> None:
         """Remember a small fact of the whole run, such as a choice that must not change later."""
@@ -255,31 +275,18 @@ class Staging(Closing):
         self._journal.close()
         self._claim.release()
 
-    def _begin(self, fingerprint: dict[str, Any], overwrite: bool) -> None:
+    def _begin(self, fingerprint: Mapping[str, Any], overwrite: bool) -> None:
         head = self._claim.head
-        now = {
-            "format": FORMAT,
-            "fingerprint": fingerprint,
-            "size": list(self.size),
-            "chunk": self.chunk,
-            "layers": {layer.name: str(layer) for layer in self.layers},
-        }
+        now = run_of(fingerprint, self.size, self.layers, self.chunk)
         before = read_run(head)
-        again = before is not None and before.pop(AGAIN, False)
         if before is None and self._claim.leftovers() and not overwrite:
             self.findings.append(
                 f"{head} is damaged or missing, so it cannot be told what the unfinished work "
                 "beside it belongs to; all of it is computed again"
             )
-        if before is None or (overwrite and not (again and before == now)):
+        if not goes_on(before, now, overwrite, self.place):
             self._claim.clear()
-            write_run(head, now | ({AGAIN: True} if overwrite else {}))
-        elif changes := changes_since(before, now):
-            raise OtherWorkError(
-                f"an unfinished run on {str(self.folder).removesuffix('.partial')} differs from "
-                f"this one ({'; '.join(changes)}); repeat it as it was to go on, or discard it "
-                "with --overwrite"
-            )
+            write_file(head, run_text(now, overwrite))
         self._journal = Journal(self.folder / "journal")
         flush_new([*self._stored.create(), self.folder / "journal"], self.folder)
         self._recall()

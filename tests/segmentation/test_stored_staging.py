@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from distributed import Client
 
 import tilesegm as ts
-from tests.images import blobs
+from tests.images import blobs, read, write
 from tests.source.store import BUCKET, Line, Store, serving_store
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import PixelsDone
@@ -192,7 +194,7 @@ def test_work_of_another_run_is_refused_and_discarded_by_overwrite(
     with pytest.raises(StoppedError):
         segment("map.tif", on_event=stop_after(1))
     before = store.names("work")
-    with pytest.raises(OtherWorkError, match=r"map.tif\.\w{8} differs from this one \(results changed"):
+    with pytest.raises(OtherWorkError, match=r"map.tif\.\w{8} differs .* \(results changed"):
         segment("map.tif", options=ts.Options(staging=WORK))
     assert store.names("work") == before
     assert not [*tmp_path.glob("*partial*")]
@@ -232,3 +234,22 @@ def test_a_place_without_a_bucket_is_refused(store: Store) -> None:
         segment("map.tif", options=ts.Options(staging="s3://"))
     with pytest.raises(OutputError, match="no such object or bucket"):
         segment("map.tif", options=ts.Options(staging="s3://nowhere/work"))
+
+
+def test_workers_need_no_disk_of_this_machine(store: Store, tmp_path: Path, plain: Path) -> None:
+    write(tmp_path / "city.tif", IMAGE)
+    store.put(tmp_path / "city.tif", "in/city.tif")
+    on_disk: list[Path] = []
+
+    def look(event: Any) -> None:
+        if isinstance(event, PixelsDone):
+            on_disk.extend(tmp_path.glob("map.tif.partial/*/*/*/[0-9]*"))
+
+    with Client(
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as client:
+        options = ts.Options(confidence="top", staging=WORK, cluster=ts.Cluster(client=client))
+        segment("map.tif", f"s3://{BUCKET}/in/city.tif", options=options, on_event=look)
+    assert not on_disk
+    np.testing.assert_array_equal(read(tmp_path / "map.tif"), read(plain))
+    assert not store.names("work")

@@ -19,6 +19,7 @@ from tilesegm.segmentation.setup import open_predictor
 from tilesegm.segmentation.work import Request, Work, open_work
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.source.base import ImageInfo
+from tilesegm.source.object_store import is_s3
 from tilesegm.trust import trust_files, trusted
 
 __all__ = ["RunOrder", "check_travels"]
@@ -47,7 +48,7 @@ class RunOrder:
         """Make the order of a run.
 
         Args:
-            pool: workers that get it; a model in memory is sent to them.
+            pool: workers that get it; a model is sent to them that they cannot open.
             work: what the client opened.
 
         Raises:
@@ -63,7 +64,8 @@ class RunOrder:
                 "precision auto is decided for each of several models, and each worker could "
                 "decide otherwise; give --precision float32 or bfloat16, or leave the workers out"
             )
-        model = model if _is_path(model) else pool.ship(model)
+        if not _is_path(model) or is_s3(str(asked.staging)):
+            model = pool.ship(model)  # who keeps unfinished work in a store shares no disk
         options = replace(asked, cluster=None, hash_input=False, precision=precision)
         fingerprint = _comparable(work.fingerprint, model)
         given = (image, model, work.request.tiling, options, fingerprint, os.getcwd())

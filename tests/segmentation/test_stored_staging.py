@@ -13,7 +13,7 @@ from distributed import Client
 
 import tilesegm as ts
 from tests.images import blobs, read, write
-from tests.source.store import BUCKET, Line, Store, serving_store
+from tests.source.store import BUCKET, SECRET, Line, Store, serving_store
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import PixelsDone
 from tilesegm.sink.run_file import OtherWorkError
@@ -120,6 +120,9 @@ def test_a_run_goes_on_from_a_machine_with_an_empty_disk(
         f"{folder}/{name}"
         for name in ("notes/inputs.json", "regions/0.zip", "regions/1.zip", "run.json")
     ]
+    for name in left:
+        tags = store.client.head_object(Bucket=BUCKET, Key=name)["Metadata"]
+        assert SECRET not in str(tags) and SECRET.encode() not in store.get(name)
     assert not [*tmp_path.glob("*unsent*")]
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

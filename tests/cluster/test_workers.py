@@ -113,7 +113,7 @@ def test_regions_of_a_run_are_safe_one_by_one(
         run(image, output, networks.slow, cluster=cluster, on_event=stop)
     assert [len(task.run) for task in submitted] == [3, 3]
     done = run(image, output, networks.slow, cluster=cluster)
-    assert 0 < done.resumed < 3 * 1024 * 130
+    assert done.resumed in (1024 * 130, 2 * 1024 * 130)  # the first of one run, or of both
     assert same(alone, output)
 
 

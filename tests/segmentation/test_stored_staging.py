@@ -122,7 +122,8 @@ def test_a_run_goes_on_from_a_machine_with_an_empty_disk(
     ]
     for name in left:
         tags = store.client.head_object(Bucket=BUCKET, Key=name)["Metadata"]
-        assert SECRET not in str(tags) and SECRET.encode() not in store.get(name)
+        assert SECRET not in str(tags)
+        assert SECRET.encode() not in store.get(name)
     assert not [*tmp_path.glob("*unsent*")]
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")

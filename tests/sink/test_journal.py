@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tilesegm.grid.window import Window
+from tilesegm.sink.finished_region import FinishedRegion
 from tilesegm.sink.journal import Journal
 
 ENTRIES = [{"region": n, "facts": {"text": "é\n" * n}} for n in range(5)]
@@ -70,3 +73,11 @@ def test_a_failed_line_leaves_the_journal_as_it_was(tmp_path, monkeypatch):
     journal.append(ENTRIES[2])
     journal.close()
     assert reopened(tmp_path / "journal") == [ENTRIES[0], ENTRIES[2]]
+
+
+def test_a_region_reads_back_from_its_line_and_from_a_message() -> None:
+    region = FinishedRegion(3, {"computed": 2}, Window(1024, 0, 300, 130), "ab" * 32)
+    line = json.loads(json.dumps(region.entry()))
+    assert FinishedRegion.parse(line) == region
+    assert FinishedRegion.parse(line | {"window": tuple(line["window"])}) == region
+    assert FinishedRegion.parse(line | {"window": (1024, 0, 300)}) is None

@@ -109,8 +109,8 @@ def _unless_empty(staging: Staging, prefix: StagingPrefix | None) -> Iterator[No
     try:
         yield
     except BaseException:
-        if prefix is not None and not staging.done:
-            staging.discard()
+        if prefix is not None:
+            staging.abandon()
         raise
 
 
@@ -138,7 +138,5 @@ def _compute(work: Work, staging: DurableStore, on_event: OnEvent) -> TileCounts
             return run_regions(work.job, work.plan.panels, staging, on_event)
         return run_on_workers(pool, RunOrder.of(pool, work), work.plan, staging, on_event)
     except BaseException:
-        # Nothing to go on with: leave nothing behind.
-        if not staging.done:
-            staging.discard()
+        staging.abandon()
         raise

@@ -43,7 +43,7 @@ class FinishedRegion:
             return None
         if window is None and digest is None:
             return cls(number, facts)
-        sides = window if isinstance(window, list) else []
+        sides = window if isinstance(window, list | tuple) else []  # Dask makes tuples of lists
         if len(sides) != 4 or not all(map(is_count, sides)) or not isinstance(digest, str):
             return None
         return cls(number, facts, Window(*sides), digest)

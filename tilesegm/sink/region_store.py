@@ -93,6 +93,10 @@ class DurableStore(RegionStore, Protocol):
         """Remove all of it."""
         ...
 
+    def abandon(self) -> None:
+        """Remove it where no region is finished, so that a run that failed leaves nothing."""
+        ...
+
 
 class ArrayStore:
     """Results of a run as arrays.

@@ -270,6 +270,11 @@ class Staging(Closing):
         self._journal.close()
         self._claim.remove()
 
+    def abandon(self) -> None:
+        """Remove the folder, and close, where no region is finished."""
+        if not self.done:
+            self.discard()
+
     def close(self) -> None:
         """Let go of the folder; the same run may go on later."""
         self._journal.close()

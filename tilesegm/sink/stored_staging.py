@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from numpy.typing import NDArray
 
 from tilesegm.closing import Closing
+from tilesegm.errors import OutputError
 from tilesegm.grid.window import Window
 from tilesegm.sink.fingerprint import plain
 from tilesegm.sink.finished_region import FinishedRegion, is_count
@@ -194,6 +196,12 @@ class StoredStaging(Closing):
     def discard(self) -> None:
         """Remove all objects: their results are in place elsewhere, or unwanted."""
         self.prefix.clear()
+
+    def abandon(self) -> None:
+        """Remove all objects where there is no region, also none that a worker wrote untold."""
+        with suppress(OutputError):  # what failed before is what the user has to know
+            if not self.done and not self.prefix.names(REGIONS):
+                self.discard()
 
     def close(self) -> None:
         """Nothing is held: the same run may go on from anywhere."""

@@ -64,7 +64,7 @@ class Resolution:
         Raises:
             SettingsError: it tells none.
         """
-        found = _TEXT.fullmatch(text.strip())
+        found = _TEXT.fullmatch(str(text).strip())  # a bare number lacks its unit
         unit = None if found is None else _METRES.get(found[3].lower())
         if found is None or unit is None:
             raise SettingsError(

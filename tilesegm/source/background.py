@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -95,6 +95,11 @@ class Background:
         down = np.bincount(rows.ravel(), minlength=found.shape[0])
         along = np.bincount(cols.ravel(), minlength=found.shape[1])
         return int(down @ found @ along)
+
+    def by_cells(self) -> Background:
+        """Return it as if all pixels in cells of margins were of their colours."""
+        none = np.zeros_like(self.margins)
+        return replace(self, glass=self.glass | self.margins, margins=none, colours=())
 
     @property
     def identity(self) -> Identity:

@@ -113,6 +113,8 @@ def test_a_plan_tells_the_tiles_that_workers_compute(
     forecast = ts.plan(image, networks.context, tiling=SMALL, options=asked, probe=False)
     result = run(image, tmp_path / "out.tif", area=options.area, cluster=cluster)
     assert (forecast.tiles, forecast.skipped) == (result.tiles, result.skipped)
+    alone = run(image, tmp_path / "alone.tif", area=options.area)
+    assert equal(alone.output, result.output)
     one = ts.plan(image, networks.context, tiling=SMALL, options=options, probe=False)
     assert one.tiles < forecast.tiles, "rows at the edges of runs are computed twice"
     assert forecast.skipped > 0

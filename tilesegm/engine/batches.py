@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,19 @@ class Reading:
     shrinks: bool = False
     """Whether few tiles make batches of half the size, a quarter, and so on, and none is filled up,
     which would cost as much as if no tile had been skipped."""
+
+    @property
+    def shrinks_by_area(self) -> bool:
+        """Whether batches shrink that earlier versions filled up: those beside an area alone."""
+        return self.shrinks and self.background is None
+
+    def as_agreed(self, shrinks: bool) -> Reading:
+        """Return the reading of a run that batches shrink in, or of one of an earlier version.
+
+        Args:
+            shrinks: whether they do so beside an area alone.
+        """
+        return self if shrinks or not self.shrinks_by_area else replace(self, shrinks=False)
 
     def size_for(self, tiles: int) -> int:
         """Return the size of the first batch that so many tiles make."""
@@ -162,7 +175,8 @@ def _strips(reading: Reading, window: Window) -> Iterator[tuple[int, _Strip]]:
 def _digests_of(reading: Reading, cols: range) -> TileRowDigests:
     info = reading.source.info
     settings = (info.dtype.str, info.bands, reading.batch, reading.fill, reading.more_fills)
-    return TileRowDigests(reading.grid, cols, settings)
+    told = ("batches shrink",) if reading.shrinks_by_area else ()
+    return TileRowDigests(reading.grid, cols, (*settings, *told))
 
 
 def read_tiles(reading: Reading, row: int, col: int) -> NDArray[Any]:

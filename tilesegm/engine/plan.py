@@ -113,8 +113,7 @@ class Plan:
             area,
             background,
             self.spec.fills[1:],
-            # Not of an area alone: an earlier version may have begun it with full batches.
-            shrinks=background is not None and not self.spec.batch,
+            shrinks=(area is not None or background is not None) and not self.spec.batch,
         )
 
     def across(self, panel: tuple[Region, ...]) -> range:

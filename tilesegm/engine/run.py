@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tilesegm.engine.batches import Reading
 from tilesegm.engine.heap import share_heap, trim_heap
 from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.regions import Region, pending_runs
@@ -23,6 +24,7 @@ __all__ = [
     "INPUT",
     "TileCounts",
     "agreed_batch",
+    "agreed_reading",
     "count_tiles",
     "facts_of",
     "finished_pixels",
@@ -32,6 +34,8 @@ __all__ = [
 
 _COUNTS = ("computed", "skipped", "infinite", "empty")
 """Facts of a region; `infinite` is left out where it is 0, `empty` by earlier versions."""
+_SHRINKS = "batches shrink"
+"""Note of a run with an area alone; earlier versions filled its batches up and noted nothing."""
 INPUT = "input"
 """Fact of a region: the digest of all that it depends on beside the network."""
 
@@ -63,6 +67,7 @@ def run_regions(
         BudgetError: the device has no memory for a single tile; finished regions are safe.
     """
     share_heap()
+    job = replace(job, reading=agreed_reading(staging, job.reading))
     job = with_batch(job, agreed_batch(staging, job.reading.batch, on_event))
     while True:
         try:
@@ -132,6 +137,19 @@ def agreed_batch(staging: RegionStore, planned: int, on_event: OnEvent) -> int:
     )
     staging.note("batch", planned)  # what results tell of their making
     return planned
+
+
+def agreed_reading(staging: RegionStore, reading: Reading, *, shrinks: bool = True) -> Reading:
+    """Return the reading with batches that shrink, unless a run began without.
+
+    Args:
+        staging: of the run.
+        reading: as it is planned.
+        shrinks: whether a run that begins now lets batches shrink beside an area alone.
+    """
+    if reading.shrinks_by_area and shrinks and not staging.done:
+        staging.note(_SHRINKS, True)
+    return reading.as_agreed(staging.notes.get(_SHRINKS) is True)
 
 
 def with_batch(job: Job, batch: int) -> Job:

@@ -170,7 +170,8 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             f"this is not what the result was made of: {'; '.join(changes)}; give the image and "
             "the network of that run (--image, --model)"
         )
-    reading = replace(plan.reading(source, area, background), batch=recipe.batch)
+    planned = replace(plan.reading(source, area, background), batch=recipe.batch)
+    reading = planned.as_agreed(recipe.shrinks)
     return Job(reading, predictor, plan.decision, plan.regrid(whole, area)), plan
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tilesegm.cluster.run import run_on_workers
 from tilesegm.engine.plan import CHUNK
-from tilesegm.engine.run import TileCounts, finished_pixels, run_regions
+from tilesegm.engine.run import TileCounts, agreed_reading, finished_pixels, run_regions
 from tilesegm.errors import OutputError
 from tilesegm.events import Noted, OnEvent, RunStarted
 from tilesegm.segmentation.machine import check_workers
@@ -54,6 +54,7 @@ def make_outputs(
         overwrite=request.overwrite,
     ) as staging:
         work.inputs.check_resumed(staging)
+        work = _agreed(work, staging, earlier)
         resumed = _begin(work, staging, on_event)
         tell_notes(work, on_event)
         kept = None if earlier is None else earlier.keep(work, staging, on_event)
@@ -79,6 +80,13 @@ def make_outputs(
                 work.inputs.check_unchanged(staging)
         staging.discard()
     return tiles, resumed, kept
+
+
+def _agreed(work: Work, staging: Staging, earlier: EarlierMap | None) -> Work:
+    """Return the work with batches as those of the run that goes on, or of the earlier map."""
+    shrinks = earlier is None or earlier.shrinks
+    reading = agreed_reading(staging, work.job.reading, shrinks=shrinks)
+    return replace(work, job=replace(work.job, reading=reading))
 
 
 def _begin(work: Work, staging: Staging, on_event: OnEvent) -> int:

@@ -91,6 +91,7 @@ class Work:
             options=replace(self.request.options, cluster=None),
             batch=staging.notes.get("batch", self.job.reading.batch),
             fingerprint=self.fingerprint,
+            shrinks=self.job.reading.shrinks_by_area,
         )
 
 

@@ -3,8 +3,8 @@
     python benchmarks/skip.py IMAGE [IMAGE ...] [--aoi AREA]
 
 A network of three convolutions (32, 64 and 96 channels) maps each image without and with ``skip``,
-or with an area of interest, in tiles of 256 with an overlap of 32. Time is that of the processor, of this process, the better of
-two runs each.
+or with an area of interest, in tiles of 256 with an overlap of 32. Time is that of the processor,
+of this process, the better of two runs each.
 """
 
 from __future__ import annotations

@@ -67,7 +67,6 @@ def run_regions(
         BudgetError: the device has no memory for a single tile; finished regions are safe.
     """
     share_heap()
-    job = replace(job, reading=agreed_reading(staging, job.reading))
     job = with_batch(job, agreed_batch(staging, job.reading.batch, on_event))
     while True:
         try:
@@ -87,11 +86,12 @@ def run_regions(
 
 def count_tiles(staging: RegionStore) -> TileCounts:
     """Add up the facts of all finished regions."""
-    facts = staging.facts.values()
-    sums = {name: sum(counts.get(name, 0) for counts in facts) for name in _COUNTS}
-    if not all("empty" in counts for counts in facts):
-        sums["empty"] = 0
-    return TileCounts(**sums)
+    sums, told = dict.fromkeys(_COUNTS, 0), True
+    for counts in staging.facts.values():
+        told &= "empty" in counts
+        for name in _COUNTS:
+            sums[name] += counts.get(name, 0)
+    return TileCounts(**sums if told else sums | {"empty": 0})
 
 
 def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int | str]:

@@ -218,6 +218,21 @@ def test_plan_says_what_predict_will_do(cli: Cli, models: Path, tmp_path: Path) 
         assert word in table
 
 
+def test_plan_takes_the_area_that_predict_takes(cli: Cli, models: Path, tmp_path: Path) -> None:
+    image = write(tmp_path / "image.tif", blobs(300, 400), **GEO)
+    area = np.zeros((300, 400), np.uint8)
+    area[:60, :300] = 1
+    words = [image, "-m", models / "b3.keras", "--tile", "64", "--overlap", "16"]
+    words += ["--aoi", write(tmp_path / "area.tif", area, **GEO), "--skip", "background"]
+    forecast = json.loads(cli("plan", *words, "--json", "--no-probe").out)
+    result = json.loads(cli("predict", *words, "-o", tmp_path / "out.tif", "--json").out)
+    assert result["skipped"] > 0
+    for fact in ("tiles", "skipped"):
+        assert forecast[fact] == result[fact]
+    told = f"{result['tiles']} in batches of {forecast['batch']}; {result['skipped']} others hold"
+    assert told in " ".join(cli("plan", *words, "--no-probe").out.replace("│", " ").split())
+
+
 def test_plan_tells_widths_before_heights(cli: Cli, models: Path, tmp_path: Path) -> None:
     image = write(tmp_path / "image.tif", blobs(60, 40), **GEO)
     words = [image, "-m", models / "b3.keras"]

@@ -150,10 +150,10 @@ def test_messages_name_options_of_the_commands_that_show_them() -> None:
 
 def test_a_wrong_option_in_a_message_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     file = ROOT / "segmentation" / "setup.py"
-    message = [(1, "choose three, e.g. --bands 1,2,3, or --aoi")]
+    message = [(1, "choose three, e.g. --bands 1,2,3, or --polygons")]
     monkeypatch.setattr("tests.cli.test_options.strings", lambda path: message)
     problems = list(wrong_options(file))
-    assert problems == [f"{file}:1 names --aoi: not in plan, audit"]
+    assert problems == [f"{file}:1 names --polygons: not in plan, audit"]
 
 
 def test_commands_are_listed_in_the_order_of_their_use(cli: Cli) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,23 @@ def test_workers_get_few_tasks_at_a_time(
     run(image, tmp_path / "out.tif", cluster=cluster)
     assert len(flying) == 6
     assert max(flying) == 4
+
+
+def test_a_plan_tells_the_tiles_that_workers_compute(
+    cluster: Cluster, image: Path, tmp_path: Path
+) -> None:
+    area = np.zeros((1024 * 5 + 300, 260), np.uint8)
+    area[900:2200, 100:] = area[3060:3090, :50] = 1
+    options = ts.Options(area=write(tmp_path / "area.tif", area, **GEO))
+    asked = replace(options, cluster=ts.Cluster(workers=2))
+    forecast = ts.plan(image, networks.context, tiling=SMALL, options=asked, probe=False)
+    result = run(image, tmp_path / "out.tif", area=options.area, cluster=cluster)
+    assert (forecast.tiles, forecast.skipped) == (result.tiles, result.skipped)
+    alone = run(image, tmp_path / "alone.tif", area=options.area)
+    assert equal(alone.output, result.output)
+    one = ts.plan(image, networks.context, tiling=SMALL, options=options, probe=False)
+    assert one.tiles < forecast.tiles, "rows at the edges of runs are computed twice"
+    assert forecast.skipped > 0
 
 
 def test_a_batch_that_does_not_fit_is_halved_for_all(cluster: Cluster, tmp_path: Path) -> None:

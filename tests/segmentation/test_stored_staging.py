@@ -115,10 +115,9 @@ def test_a_run_goes_on_from_a_machine_with_an_empty_disk(
     with pytest.raises(StoppedError):
         segment(output, on_event=stop_after(2))
     left = store.names("work")
-    folder = left[0].rpartition("/notes/")[0]
+    folder = left[0].rpartition("/")[0]
     assert left == [
-        f"{folder}/{name}"
-        for name in ("notes/inputs.json", "regions/0.zip", "regions/1.zip", "run.json")
+        f"{folder}/{name}" for name in ("notes.json", "regions/0.zip", "regions/1.zip", "run.json")
     ]
     for name in left:
         tags = store.client.head_object(Bucket=BUCKET, Key=name)["Metadata"]

@@ -72,6 +72,30 @@ def test_a_margin_goes_and_all_that_it_surrounds_stays(
     assert background.exact
 
 
+@pytest.mark.parametrize("most", [1 << 21, 20_000, 5_000])
+def test_a_margin_goes_up_to_its_edge(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no farther: what is white beyond a line that is not, or at the end of a path, stays."""
+    monkeypatch.setattr("tilesegm.source.cells._PARTS", most)
+    rows, cols = np.mgrid[:320, :320]
+    shown = rows + 1.3 * cols > 300
+    image = np.where(shown[..., None], blobs(320, 320) // 2 + 60, 255).astype(np.uint8)
+    beside = ndimage.binary_dilation(~shown, np.ones((3, 3)), iterations=4)
+    inside = shown & ~ndimage.binary_dilation(~shown, np.ones((3, 3)), iterations=2)
+    cars = beside & inside & (cols % 20 < 6)
+    image[cars] = 255
+    path = shown & (rows + 1.3 * cols < 400) & (rows >= 100) & (rows < 103)
+    image[path] = 255
+    background, covered = look(image)
+    side = {1 << 21: 1, 20_000: 4, 5_000: 8}[most]
+    assert covered.sum() == background.pixels
+    assert not covered[shown & ~path].any()
+    assert not covered[path & ~ndimage.binary_dilation(~shown, iterations=17)].any()
+    reach = 2 * side if side < 8 else 2 * 8
+    left = ~ndimage.binary_dilation(shown, np.ones((3, 3)), iterations=reach)
+    assert covered[left & (rows >= 40) & (cols >= 40)].all()  # it ends in a point at the border
+    assert ("of their edge" in background.text) is (side < 8)
+
+
 def test_a_white_roof_that_touches_the_margin_by_a_bridge_stays() -> None:
     image = framed(blobs(200, 200) // 2 + 60, 100, 100, (320, 320), 255)
     image[180:260, 180:260] = 255

@@ -30,6 +30,7 @@ from tilesegm.cli.shared import (
     ResolutionChoice,
     Scheduler,
     ScoresChoice,
+    SkipBackground,
     Stack,
     Temperature,
     Threshold,
@@ -133,8 +134,10 @@ class InferenceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmentationOptions(InferenceOptions):
-    """The same, with the results that a segmentation writes and the memory it may use."""
+    """The same, with what is segmented, the results that are written and the memory to use."""
 
+    aoi: Aoi = None
+    skip: SkipBackground = None
     grid: GridChoice = "model"
     confidence: ConfidenceChoice = None
     scores: ScoresChoice = None
@@ -147,6 +150,8 @@ class SegmentationOptions(InferenceOptions):
         """All other options, and ``more`` that one command alone has."""
         memory = parse_bytes(self.memory)
         return super().options(
+            area=self.aoi,
+            skip=self.skip,
             grid=self.grid,
             confidence=self.confidence,
             scores=self.scores,

@@ -63,8 +63,8 @@ def _table(facts: dict[str, Any]) -> Table:
         "image": f"{facts['width']} x {facts['height']} px",
         "tile": f"{facts['tile'][1]} x {facts['tile'][0]} px, overlap {facts['overlap']}, "
         f"{facts['margin']} px of it without weight, {facts['blend']}",
-        "tiles": f"{facts['tiles']} in batches of {facts['batch']}",
-        "regions": f"{facts['regions']} in {facts['panels']} panels",
+        "tiles": _tiles(facts),
+        "regions": f"{facts['regions']} in {facts['panels']} panels" + _without_tiles(facts),
         **_workers(facts["workers"]),
         "redundancy": f"{facts['redundancy']:.2f} pixels computed per pixel",
         "read amplification": f"{facts['read_amplification']:.2f} pixels decoded per pixel",
@@ -84,6 +84,21 @@ def _table(facts: dict[str, Any]) -> Table:
     if facts["notes"]:
         table.add_row("note", lines(*facts["notes"]))
     return table
+
+
+def _tiles(facts: dict[str, Any]) -> str:
+    assumed, skipped = facts["tiles_assume"], facts["skipped"]
+    told = f"{'about ' if assumed else ''}{facts['tiles']} in batches of {facts['batch']}"
+    if skipped:
+        told += f"; {skipped} others hold no pixel to classify and are skipped"
+    if assumed:
+        told += f"; counted without reading the image, as if {assumed}"
+    return told
+
+
+def _without_tiles(facts: dict[str, Any]) -> str:
+    empty = facts["empty_regions"]
+    return f", {empty} of them without a tile to compute" if empty else ""
 
 
 def _workers(sharing: dict[str, Any] | None) -> dict[str, str]:

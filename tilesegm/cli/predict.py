@@ -13,7 +13,7 @@ import typer
 from tilesegm.cli.models import sort_inputs
 from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
-from tilesegm.cli.shared import Aoi, AsJson, Images, Models, Overwrite, Quiet
+from tilesegm.cli.shared import AsJson, Images, Models, Overwrite, Quiet
 from tilesegm.cli.terminal import say
 from tilesegm.errors import SettingsError
 from tilesegm.sink.check import SUFFIXES
@@ -41,20 +41,11 @@ def predict(
         ),
     ],
     segmentation: SegmentationOptions,
-    aoi: Aoi = None,
     asset: Annotated[
         str | None,
         typer.Option(
             metavar="NAME,...",
             help="Asset of STAC items that is the image; several are stacked as its bands.",
-        ),
-    ] = None,
-    skip: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHAT",
-            help="background: leave out margins of one colour and the glass of slides, where they "
-            "touch the border; glass: look for glass in any image of three 8-bit bands too.",
         ),
     ] = None,
     polygons: Annotated[
@@ -136,8 +127,6 @@ def predict(
     tiling = segmentation.tiling
     names = None if class_names is None else tuple(map(str.strip, class_names.split(",")))
     options = segmentation.options(
-        area=aoi,
-        skip=skip,
         classes=names,
         min_confidence=min_confidence,
         compress=compress,

@@ -48,6 +48,7 @@ __all__ = [
     "ShownImages",
     "Size",
     "Skip",
+    "SkipBackground",
     "SmallChoice",
     "Stack",
     "Temperature",
@@ -159,6 +160,15 @@ ClassNames = Annotated[
 ]
 Only = Annotated[
     str | None, typer.Option(help="Classes to take, by name or id, such as building,2.")
+]
+SkipBackground = Annotated[
+    str | None,
+    typer.Option(
+        "--skip",
+        metavar="WHAT",
+        help="background: leave out margins of one colour and the glass of slides, where they "
+        "touch the border; glass: look for glass in any image of three 8-bit bands too.",
+    ),
 ]
 Skip = Annotated[
     str | None, typer.Option(help="Classes to leave out, by name or id, such as background.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,15 @@ from tilesegm.source.background import Background
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.missing import count_infinite
 
-__all__ = ["Batch", "Reading", "RowEnd", "read_batches", "read_digests", "read_tiles"]
+__all__ = [
+    "Batch",
+    "Reading",
+    "RowEnd",
+    "count_wanted",
+    "read_batches",
+    "read_digests",
+    "read_tiles",
+]
 
 
 @dataclass(frozen=True)
@@ -69,12 +77,29 @@ class Reading:
     """Whether few tiles make batches of half the size, a quarter, and so on, and none is filled up,
     which would cost as much as if no tile had been skipped."""
 
+    @property
+    def shrinks_by_area(self) -> bool:
+        """Whether batches shrink that earlier versions filled up: those beside an area alone."""
+        return self.shrinks and self.background is None
+
+    def as_agreed(self, shrinks: bool) -> Reading:
+        """Return the reading of a run that batches shrink in, or of one of an earlier version.
+
+        Args:
+            shrinks: whether they do so beside an area alone.
+        """
+        return self if shrinks or not self.shrinks_by_area else replace(self, shrinks=False)
+
     def size_for(self, tiles: int) -> int:
         """Return the size of the first batch that so many tiles make."""
         size = self.batch
         while self.shrinks and size > tiles:
             size //= 2
         return size
+
+    def slots_for(self, tiles: int) -> int:
+        """Return how many tiles the network computes for so many of a row, with what is filled."""
+        return tiles if self.shrinks else -(-tiles // self.batch) * self.batch
 
 
 def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
@@ -87,11 +112,7 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
     col_numbers = cols.cover(window.col, window.stop_col)
     for row, strip in _strips(reading, window):
         low, high = rows.spans[row].first, min(rows.spans[row].last, rows.size)
-        kept = [
-            col
-            for col in col_numbers
-            if strip.any_wanted(low, high, cols.spans[col].first, cols.spans[col].last)
-        ]
+        kept = _wanted(reading.grid, row, strip, col_numbers)
         given = 0
         while given < len(kept):
             chosen = tuple(kept[given : given + reading.size_for(len(kept) - given)])
@@ -104,6 +125,25 @@ def read_batches(reading: Reading, window: Window) -> Iterator[Batch | RowEnd]:
             strip.infinite_rows(low, rows.finished(row)),
             strip.digest(row),
         )
+
+
+def count_wanted(reading: Reading, window: Window) -> Iterator[int]:
+    """Yield how many tiles of each row that decides ``window`` hold a wanted pixel.
+
+    They are those that `read_batches` hands out.
+    """
+    col_numbers = reading.grid.cols.cover(window.col, window.stop_col)
+    for row, strip in _strips(reading, window):
+        yield len(_wanted(reading.grid, row, strip, col_numbers))
+
+
+def _wanted(grid: TileGrid, row: int, strip: _Strip, col_numbers: range) -> list[int]:
+    """Return the columns of those tiles of a row that hold a wanted pixel."""
+    spans = grid.cols.spans
+    low, high = grid.rows.spans[row].first, min(grid.rows.spans[row].last, grid.rows.size)
+    return [
+        col for col in col_numbers if strip.any_wanted(low, high, spans[col].first, spans[col].last)
+    ]
 
 
 def read_digests(reading: Reading, window: Window) -> Iterator[tuple[int, bytes]]:
@@ -135,7 +175,8 @@ def _strips(reading: Reading, window: Window) -> Iterator[tuple[int, _Strip]]:
 def _digests_of(reading: Reading, cols: range) -> TileRowDigests:
     info = reading.source.info
     settings = (info.dtype.str, info.bands, reading.batch, reading.fill, reading.more_fills)
-    return TileRowDigests(reading.grid, cols, settings)
+    told = ("batches shrink",) if reading.shrinks_by_area else ()
+    return TileRowDigests(reading.grid, cols, (*settings, *told))
 
 
 def read_tiles(reading: Reading, row: int, col: int) -> NDArray[Any]:

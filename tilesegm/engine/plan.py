@@ -70,7 +70,7 @@ class Plan:
     @property
     def tiles(self) -> int:
         """Tiles that are computed, those at the edges of panels once for each panel."""
-        across = sum(len(self._across(panel)) for panel in self.panels)
+        across = sum(len(self.across(panel)) for panel in self.panels)
         return len(self.grid.rows.spans) * across
 
     @property
@@ -113,19 +113,18 @@ class Plan:
             area,
             background,
             self.spec.fills[1:],
-            # Not of an area alone: an earlier version may have begun it with full batches.
-            shrinks=background is not None and not self.spec.batch,
+            shrinks=(area is not None or background is not None) and not self.spec.batch,
         )
 
-    def _across(self, panel: tuple[Region, ...]) -> range:
-        """Return the numbers of the columns of tiles that a panel needs."""
+    def across(self, panel: tuple[Region, ...]) -> range:
+        """Return the numbers of the columns of tiles that decide a panel."""
         window = self.tiled(panel[0].window)
         return self.grid.cols.cover(window.col, window.stop_col)
 
     def _reads(self) -> Iterator[Window]:
         rows, cols = self.grid.rows, self.grid.cols
         block = self.read.block[0]
-        for numbers in map(self._across, self.panels):
+        for numbers in map(self.across, self.panels):
             left = cols.spans[numbers[0]].start
             right = min(cols.spans[numbers[-1]].start + cols.tile, self.read.width)
             yield from Window(0, left, rows.size, right - left).tiles(block, right - left)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tilesegm.engine.batches import Reading
 from tilesegm.engine.heap import share_heap, trim_heap
 from tilesegm.engine.on_grid import stream_results
 from tilesegm.engine.regions import Region, pending_runs
@@ -22,6 +23,7 @@ __all__ = [
     "INPUT",
     "TileCounts",
     "agreed_batch",
+    "agreed_reading",
     "count_tiles",
     "facts_of",
     "finished_pixels",
@@ -31,6 +33,8 @@ __all__ = [
 
 _COUNTS = ("computed", "skipped", "infinite", "empty")
 """Facts of a region; `infinite` is left out where it is 0, `empty` by earlier versions."""
+_SHRINKS = "batches shrink"
+"""Note of a run with an area alone; earlier versions filled its batches up and noted nothing."""
 INPUT = "input"
 """Fact of a region: the digest of all that it depends on beside the network."""
 
@@ -81,11 +85,12 @@ def run_regions(
 
 def count_tiles(staging: RegionStore) -> TileCounts:
     """Add up the facts of all finished regions."""
-    facts = staging.facts.values()
-    sums = {name: sum(counts.get(name, 0) for counts in facts) for name in _COUNTS}
-    if not all("empty" in counts for counts in facts):
-        sums["empty"] = 0
-    return TileCounts(**sums)
+    sums, told = dict.fromkeys(_COUNTS, 0), True
+    for counts in staging.facts.values():
+        told &= "empty" in counts
+        for name in _COUNTS:
+            sums[name] += counts.get(name, 0)
+    return TileCounts(**sums if told else sums | {"empty": 0})
 
 
 def facts_of(finished: Finished, layers: Sequence[Layer]) -> dict[str, int | str]:
@@ -131,6 +136,19 @@ def agreed_batch(staging: RegionStore, planned: int, on_event: OnEvent) -> int:
     )
     staging.note("batch", planned)  # what results tell of their making
     return planned
+
+
+def agreed_reading(staging: RegionStore, reading: Reading, *, shrinks: bool = True) -> Reading:
+    """Return the reading with batches that shrink, unless a run began without.
+
+    Args:
+        staging: of the run.
+        reading: as it is planned.
+        shrinks: whether a run that begins now lets batches shrink beside an area alone.
+    """
+    if reading.shrinks_by_area and shrinks and not staging.done:
+        staging.note(_SHRINKS, True)
+    return reading.as_agreed(staging.notes.get(_SHRINKS) is True)
 
 
 def with_batch(job: Job, batch: int) -> Job:

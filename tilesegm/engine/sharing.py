@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from tilesegm.engine.needed import NeededTiles, all_tiles
 from tilesegm.engine.plan import Plan
 from tilesegm.engine.regions import Region, pending_runs
 
@@ -37,29 +37,37 @@ class Sharing:
     regions: int
     """Regions of a run, at most."""
     runs: int
+    tiles: int
+    """Tiles that all workers compute together."""
+    skipped: int
+    """Tiles that they find to hold no pixel to classify."""
     redundancy: float
-    """Pixels computed / pixels of the image."""
+    """Pixels computed / pixels, where there is something to classify."""
     busy: float
     """Fraction of time that workers compute, as long as all are equally fast."""
     speedup: float
     """Times that it is faster than one process with the cores of one worker."""
 
 
-def share(plan: Plan, workers: int) -> Sharing:
-    """Choose the length of runs that takes the least time.
+def share(plan: Plan, workers: int, needed: NeededTiles | None = None) -> Sharing:
+    """Choose the length of runs that takes the least time where all tiles are computed.
 
     Args:
         plan: of the image.
         workers: that compute at a time, at least 1.
+        needed: the tiles that are computed, for what is told of them; None for all. They do not
+            change the length, since a run begins before they are known.
     """
     count = sum(len(panel) for panel in plan.panels)
     most = max(1, min(_LONGEST, -(-count // workers)))
-    shares = [_shared(plan, workers, regions) for regions in range(1, most + 1)]
+    every = all_tiles(plan)
+    shares = [_shared(plan, workers, regions, every) for regions in range(1, most + 1)]
     best = max(one.speedup for one in shares)
     good = [one for one in shares if one.speedup * _NEAR >= best]
     # Each run costs messages, so many of them may as well be longer.
     longer = [one for one in good if one.runs >= _PLENTY * workers]
-    return longer[-1] if longer else good[0]
+    chosen = longer[-1] if longer else good[0]
+    return chosen if needed is None else _shared(plan, workers, chosen.regions, needed)
 
 
 def cut_runs(
@@ -77,34 +85,24 @@ def cut_runs(
             yield run[start : start + regions]
 
 
-def _shared(plan: Plan, workers: int, regions: int) -> Sharing:
-    costs = _tiles_of_runs(plan, regions)
-    total = sum(costs)
-    seconds = _makespan(costs, workers)
+def _shared(plan: Plan, workers: int, regions: int, needed: NeededTiles) -> Sharing:
+    runs = [
+        panel[start : start + regions]
+        for panel in plan.panels
+        for start in range(0, len(panel), regions)
+    ]
+    costs = needed.of_runs(plan, runs)
+    total, seconds = sum(costs), _makespan(costs, workers)
     return Sharing(
         workers=workers,
         regions=regions,
         runs=len(costs),
-        redundancy=plan.redundancy * total / plan.tiles,
-        busy=total / (workers * seconds),
-        speedup=plan.tiles / seconds,
+        tiles=total,
+        skipped=sum(all_tiles(plan).of_runs(plan, runs)) - total,
+        redundancy=plan.redundancy * total / (needed.tiles or 1),
+        busy=total / (workers * (seconds or 1)),
+        speedup=needed.tiles / seconds if seconds else 1,
     )
-
-
-def _tiles_of_runs(plan: Plan, regions: int) -> list[int]:
-    """Return the number of tiles that each run computes."""
-    rows, cols = plan.grid.rows, plan.grid.cols
-    firsts, lasts = [s.first for s in rows.spans], [s.last for s in rows.spans]
-    costs = []
-    for panel in plan.panels:
-        windows = [plan.tiled(region.window) for region in panel]
-        across = len(cols.cover(windows[0].col, windows[0].stop_col))
-        for start in range(0, len(panel), regions):
-            run = windows[start : start + regions]
-            touching = bisect_left(firsts, run[-1].stop_row)
-            touching -= bisect_right(lasts, run[0].row)
-            costs.append(touching * across)
-    return costs
 
 
 def _makespan(costs: list[int], workers: int) -> float:

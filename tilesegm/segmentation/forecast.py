@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.engine.batches import Reading, read_tiles
+from tilesegm.engine.needed import NeededTiles, find_needed
 from tilesegm.engine.plan import CHUNK, Plan
 from tilesegm.engine.seam_check import check_seams, expected_flips
 from tilesegm.engine.sharing import Sharing, share
@@ -16,6 +17,7 @@ from tilesegm.grid.resolution import Resolution
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import ModelSpec, Predictor
 from tilesegm.segmentation.decision import decision_tag
+from tilesegm.segmentation.narrowing import open_narrowing
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.result_grid import image_grid, resolution_tag
 from tilesegm.segmentation.setup import (
@@ -47,6 +49,8 @@ class Forecast:
     """The tiles of a segmentation, and its cost in memory, disk space and time."""
 
     plan: Plan
+    needed: NeededTiles
+    """The tiles that hold a pixel to classify."""
     staging_bytes: int
     """Most bytes of unfinished results."""
     output_bytes: int
@@ -60,13 +64,31 @@ class Forecast:
     notes: tuple[str, ...] = ()
     """What is assumed of the image and of the resolution that it is read at, in a line each."""
 
+    @property
+    def tiles(self) -> int:
+        """Tiles that are computed, with those that workers compute twice."""
+        return self.needed.tiles if self.sharing is None else self.sharing.tiles
+
+    @property
+    def skipped(self) -> int:
+        """Tiles that hold no pixel to classify."""
+        if self.sharing is None:
+            return self.plan.tiles - self.needed.tiles
+        return self.sharing.skipped
+
+    @property
+    def empty_regions(self) -> int:
+        """Regions without a tile that is computed."""
+        regions = [(region,) for panel in self.plan.panels for region in panel]
+        return self.needed.of_runs(self.plan, regions).count(0)
+
     def __repr__(self) -> str:
         info, classes = self.plan.info, len(self.plan.spec.classes)
         seconds = "" if self.seconds is None else f", {self.seconds:.0f} s"
         flips = "" if self.flips is None else f", {100 * self.flips:.2g} % flips"
         return (
             f"Forecast({Path(info.uri).name}, {info.height} x {info.width} px, {classes} classes, "
-            f"{self.plan.tiles} tiles, {self.plan.memory.peak / 1e6:.0f} MB{seconds}{flips})"
+            f"{self.tiles} tiles, {self.plan.memory.peak / 1e6:.0f} MB{seconds}{flips})"
         )
 
     def summary(self) -> dict[str, Any]:
@@ -80,10 +102,13 @@ class Forecast:
             "overlap": plan.grid.overlap,
             "margin": plan.grid.margin,
             "blend": plan.tiling.blend,
-            "tiles": plan.tiles,
+            "tiles": self.tiles,
+            "skipped": self.skipped,
+            "tiles_assume": self.needed.assumed or None,
             "batch": memory.batch,
             "panels": len(plan.panels),
             "regions": sum(len(panel) for panel in plan.panels),
+            "empty_regions": self.empty_regions,
             "redundancy": round(plan.redundancy, 3),
             "read_amplification": round(plan.read_amplification, 3),
             "peak_memory_bytes": memory.peak,
@@ -150,24 +175,29 @@ def plan(
 
     listener = Listener(ignore)
     with open_scaled(image, options, opener, listener) as (source, network):
+        narrowed = open_narrowing(image, source, options, listener)
         whole = image_grid(source, options)
         made = plan_for(source.info, network.spec, tiling or Tiling(), options, whole)
+        planned = made.reading(source, narrowed.area, narrowed.background)
+        needed = find_needed(made, planned)
         seconds = flips = None
         if probe and not isinstance(network, _Described):
             reading = made.reading(source)
-            seconds = _seconds(reading, network, made)
+            slots = sum(planned.slots_for(count) for panel in needed.rows for count in panel)
+            seconds = _seconds(reading, network) * slots / reading.batch
             flips = 0.0 if made.exact else _flips(reading, network, made)
     size = (made.info.height, made.info.width)
     disk = estimate_bytes(size, made.decision.layers, CHUNK)
     uri = made.info.uri
     return Forecast(
         plan=made,
+        needed=needed,
         notes=tuple(note.removeprefix(f"{uri}: ") for note in listener.notes),
         staging_bytes=disk.staging,
         output_bytes=disk.output,
         seconds=seconds,
         flips=flips,
-        sharing=share(made, cluster.workers)
+        sharing=share(made, cluster.workers, needed)
         if (cluster := options.cluster) and cluster.workers
         else None,
     )
@@ -188,12 +218,13 @@ def _text(resolution: Resolution | None) -> str | None:
     return None if resolution is None else str(resolution)
 
 
-def _seconds(reading: Reading, predictor: Predictor, made: Plan) -> float:
+def _seconds(reading: Reading, predictor: Predictor) -> float:
+    """Time a batch."""
     batch = read_tiles(reading, 0, 0)
     predictor(batch)  # the first call compiles
     began = time.perf_counter()
     predictor(batch)
-    return (time.perf_counter() - began) * -(-made.tiles // made.memory.batch)
+    return time.perf_counter() - began
 
 
 def _flips(reading: Reading, predictor: Predictor, made: Plan) -> float:

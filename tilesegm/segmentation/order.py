@@ -39,6 +39,8 @@ class RunOrder:
     request: Request
     fingerprint: Mapping[str, Any]
     """Of what the client opened."""
+    shrinks: bool
+    """Whether batches shrink beside an area alone."""
     folder: str
     trusted: bool
     key: str
@@ -68,12 +70,14 @@ class RunOrder:
             model = pool.ship(model)  # who keeps unfinished work in a store shares no disk
         options = replace(asked, cluster=None, hash_input=False, precision=precision)
         fingerprint = _comparable(work.fingerprint, model)
-        given = (image, model, work.request.tiling, options, fingerprint, os.getcwd())
+        shrinks = work.job.reading.shrinks_by_area
+        given = (image, model, work.request.tiling, options, fingerprint, shrinks, os.getcwd())
         return cls(
             image=image,
             model=model,
             request=replace(work.request, options=options, given=None, pool=None),
             fingerprint=fingerprint,
+            shrinks=shrinks,
             folder=os.getcwd(),
             trusted=trusted(),
             key=hashlib.sha256(repr(given).encode()).hexdigest(),
@@ -97,7 +101,7 @@ class RunOrder:
                     "image and model must be the same files everywhere, and tilesegm the same "
                     "version"
                 )
-            yield work.job
+            yield replace(work.job, reading=work.job.reading.as_agreed(self.shrinks))
 
     def _predictor(self, info: ImageInfo) -> Predictor:
         """Return the network, which stays open for the next image."""

@@ -36,6 +36,8 @@ class Recipe:
     batch: int
     """Tiles that were scored together."""
     fingerprint: Mapping[str, Any]
+    shrinks: bool = False
+    """Whether batches shrank beside an area alone, as in no earlier version."""
 
     def text(self) -> str:
         """Return it as JSON, in which passwords and signatures of addresses are hidden."""
@@ -51,6 +53,8 @@ class Recipe:
         plain = asdict(told) | {
             "options": {k: v for k, v in options.items() if k not in _NOT_OF_PIXELS}
         }
+        if not self.shrinks:
+            del plain["shrinks"]  # likewise
         return without_secrets(json.dumps(plain, default=os.fspath))
 
     @classmethod

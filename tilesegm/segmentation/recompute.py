@@ -23,14 +23,13 @@ from tilesegm.errors import InputError
 from tilesegm.events import OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.grid.window import Window
 from tilesegm.model.base import Predictor
-from tilesegm.segmentation.background import open_background
+from tilesegm.segmentation.narrowing import open_narrowing
 from tilesegm.segmentation.outputs import extra_paths, output_paths
 from tilesegm.segmentation.recipe import ARRAY, Recipe
 from tilesegm.segmentation.result_grid import image_grid
 from tilesegm.segmentation.setup import open_predictor, open_scaled, open_whole, plan_for
 from tilesegm.sink.fingerprint import differences, plain
 from tilesegm.sink.layer import Layer
-from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.open import open_source
 
@@ -157,8 +156,8 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             "they are now (--image, --model)"
         ) from error
     grid = image_grid(source, options)
-    area = None if options.area is None else open_area(options.area, grid or source.info)
-    background = open_background(image, source, options)
+    narrowed = open_narrowing(image, source, options, ignore)
+    area, background = narrowed.area, narrowed.background
     plan = plan_for(source.info, predictor.spec, recipe.tiling, options, grid)
     now = plain(make_fingerprint(plan, area, background))
     before = {name: dict(part) for name, part in recipe.fingerprint.items() if name in now}
@@ -171,7 +170,8 @@ def _open_job(recipe: Recipe, sampling: Sampling, opened: ExitStack) -> tuple[Jo
             f"this is not what the result was made of: {'; '.join(changes)}; give the image and "
             "the network of that run (--image, --model)"
         )
-    reading = replace(plan.reading(source, area, background), batch=recipe.batch)
+    planned = replace(plan.reading(source, area, background), batch=recipe.batch)
+    reading = planned.as_agreed(recipe.shrinks)
     return Job(reading, predictor, plan.decision, plan.regrid(whole, area)), plan
 
 

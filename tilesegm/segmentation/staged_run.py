@@ -10,7 +10,7 @@ from typing import Any
 
 from tilesegm.cluster.run import run_on_workers
 from tilesegm.engine.plan import CHUNK
-from tilesegm.engine.run import TileCounts, finished_pixels, run_regions
+from tilesegm.engine.run import TileCounts, agreed_reading, finished_pixels, run_regions
 from tilesegm.errors import OutputError
 from tilesegm.events import Noted, OnEvent, RunStarted, StageProgress, StageStarted
 from tilesegm.segmentation.machine import check_workers
@@ -71,6 +71,7 @@ def make_outputs(
         stored = None if prefix is None else StoredStaging.open(prefix, **asked)
         at: DurableStore = stored or staging
         work.inputs.check_resumed(at)
+        work = _agreed(work, at, earlier)
         resumed = _begin(work, at, on_event)
         tell_notes(work, on_event)
         kept = None if earlier is None else earlier.keep(work, at, on_event)
@@ -119,6 +120,13 @@ def _fetch(stored: StoredStaging, staging: Staging, on_event: OnEvent) -> None:
     stored.move_to(staging, lambda fraction: on_event(StageProgress(fraction)))
     while staging.findings:
         on_event(Noted(staging.findings.pop(0)))
+
+
+def _agreed(work: Work, staging: DurableStore, earlier: EarlierMap | None) -> Work:
+    """Return the work with batches as those of the run that goes on, or of the earlier map."""
+    shrinks = earlier is None or earlier.shrinks
+    reading = agreed_reading(staging, work.job.reading, shrinks=shrinks)
+    return replace(work, job=replace(work.job, reading=reading))
 
 
 def _begin(work: Work, staging: DurableStore, on_event: OnEvent) -> int:

@@ -38,6 +38,8 @@ class EarlierMap:
 
     paths: Mapping[str, Path]
     inputs: RegionInputs
+    shrinks: bool
+    """Whether batches shrank beside an area alone."""
 
     def keep(self, work: Work, staging: DurableStore, on_event: OnEvent) -> int:
         """Stage all regions that the map holds already, and say and return how many they are.
@@ -117,7 +119,7 @@ def find_earlier(paths: Mapping[str, Path], work: Work, on_event: OnEvent) -> Ea
     facts = read_map_facts(output)
     if facts.fingerprint == digest(work.fingerprint):
         return None
-    _check_settings(output, facts, work)
+    recipe = _check_settings(output, facts, work)
     for path in dict.fromkeys(paths.values()):
         if not path.exists():
             raise OutputError(f"{path} is gone, so {output} cannot be updated; give --overwrite")
@@ -139,7 +141,7 @@ def find_earlier(paths: Mapping[str, Path], work: Work, on_event: OnEvent) -> Ea
                 "of it is computed again"
             )
         )
-    return EarlierMap(dict(paths), inputs)
+    return EarlierMap(dict(paths), inputs, recipe.shrinks)
 
 
 def _kept_note(kept: int, plan: Plan, output: Path) -> str:
@@ -153,8 +155,11 @@ def _kept_note(kept: int, plan: Plan, output: Path) -> str:
     )
 
 
-def _check_settings(output: Path, facts: MapFacts, work: Work) -> None:
+def _check_settings(output: Path, facts: MapFacts, work: Work) -> Recipe:
     """Refuse a map of another network or of other settings, whose regions none can be kept of.
+
+    Returns:
+        How the map was made.
 
     Raises:
         OutputError: it is one.
@@ -176,6 +181,7 @@ def _check_settings(output: Path, facts: MapFacts, work: Work) -> None:
             f"output {output} exists and an update keeps network and settings, which differ "
             f"({'; '.join(changes)}); repeat them as they were, {advice}"
         )
+    return recipe
 
 
 def _settings(fingerprint: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,21 +17,20 @@ from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent
 from tilesegm.grid.tiling import Tiling
 from tilesegm.model.base import Predictor
-from tilesegm.segmentation.background import margin_note, open_background, skip_note
+from tilesegm.segmentation.background import margin_note
 from tilesegm.segmentation.inputs import Inputs
 from tilesegm.segmentation.machine import check_machine
 from tilesegm.segmentation.models import path_of
+from tilesegm.segmentation.narrowing import open_narrowing
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.recipe import Recipe, image_name
 from tilesegm.segmentation.result_grid import image_grid
 from tilesegm.segmentation.setup import notes_of, open_scaled, open_whole, plan_for
 from tilesegm.segmentation.values import strange_values
 from tilesegm.sink.staging import Staging
-from tilesegm.source.area import open_area
 from tilesegm.source.base import ImageInfo, Source
 from tilesegm.source.hidden import find_hidden
 from tilesegm.source.missing import infinite_note
-from tilesegm.source.vector.reading import tell
 
 __all__ = ["Request", "Seen", "Work", "open_work", "plan_work", "tell_counts", "tell_notes"]
 
@@ -92,6 +91,7 @@ class Work:
             options=replace(self.request.options, cluster=None),
             batch=staging.notes.get("batch", self.job.reading.batch),
             fingerprint=self.fingerprint,
+            shrinks=self.job.reading.shrinks_by_area,
         )
 
 
@@ -168,13 +168,8 @@ def plan_work(image: Any, seen: Seen, request: Request, on_event: OnEvent) -> Wo
     """
     options, source, predictor = request.options, seen.source, seen.predictor
     grid = image_grid(source, options)
-    area = None if options.area is None else open_area(options.area, grid or source.info)
-    told = [*tell(filter(None, [area.reading])), *area.notes] if area else []
-    for line in told:
-        on_event(Noted(line))
-    background = open_background(image, source, options)
-    if background is not None:
-        on_event(Noted(skip_note(background, source.info)))
+    narrowed = open_narrowing(image, source, options, on_event)
+    area, background = narrowed.area, narrowed.background
     inputs = Inputs.of(source, area, options)
     plan = plan_for(source.info, predictor.spec, request.tiling, options, grid)
     check_machine(plan, options.memory)

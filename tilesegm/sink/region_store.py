@@ -42,10 +42,13 @@ class Site(Protocol):
 class RegionStore(Protocol):
     """What the engine writes to, from one thread at a time."""
 
-    facts: dict[int, dict[str, Any]]
-    """What was noted of each finished region, by its number."""
     notes: dict[str, Any]
     """Facts of the whole run."""
+
+    @property
+    def facts(self) -> Mapping[int, Mapping[str, Any]]:
+        """What was noted of each finished region, by its number."""
+        ...
 
     @property
     def place(self) -> str:

@@ -26,6 +26,7 @@ from tilesegm.files import flush_all, flush_new, output_errors, write_file
 from tilesegm.grid.window import Window
 from tilesegm.sink.chunk_digest import digest_of
 from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
+from tilesegm.sink.finished_regions import FinishedRegions
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.region_writer import RegionWriter
@@ -39,6 +40,8 @@ __all__ = ["Staging", "has_unfinished", "staging_folder"]
 
 _READERS = 8
 """Regions that are read at a time to prove them: on a shared disk each of them mostly waits."""
+_WAITING = 1024
+"""Regions that wait to be read, since each that does takes memory."""
 
 
 def staging_folder(output: Path) -> Path:
@@ -71,11 +74,11 @@ class Staging(Closing):
         self.size = size
         self.layers = tuple(layers)
         self.chunk = chunk
-        self.facts: dict[int, dict[str, Any]] = {}
+        self._regions = FinishedRegions()
+        self.facts = self._regions.facts
         self.notes: dict[str, Any] = {}
         self.findings: list[str] = []
         self._stored = StagedLayers(folder, size, layers, chunk)
-        self._regions: dict[int, FinishedRegion] = {}
         self._writer = RegionWriter(folder, self._stored)
         self._overviews: dict[str, bytes] = {}
         self._claim = StagingFolder(folder, [layer.name for layer in layers])
@@ -171,7 +174,7 @@ class Staging(Closing):
         with output_errors(self.folder):
             self._journal.append(*(region.entry() for region in regions))
         for region in regions:
-            self._remember(region)
+            self._regions.add(region)
 
     def take(self, region: FinishedRegion, chunks: Mapping[str, bytes]) -> bool:
         """Write the chunks of a region that was finished elsewhere; `record` it afterwards.
@@ -216,11 +219,11 @@ class Staging(Closing):
         """
         before, proven = len(self._regions), 0
         with output_errors(self.folder):
-            for region in tuple(self._regions.values()):
-                window = windows.get(region.number)
+            for number in tuple(self._regions):
+                region, window = self._regions[number], windows.get(number)
                 odd = not all(is_count(region.facts.get(name, 0)) for name in counts)
                 if odd or window is None or region.window not in (None, window):
-                    self._forget(region.number)
+                    self._regions.forget(number)
                 elif region.window is None:
                     proven += self._prove(region, window)
         self._tell_damage(before)
@@ -302,7 +305,7 @@ class Staging(Closing):
         for entry in self._journal.entries:
             region = FinishedRegion.parse(entry)
             if region is not None:
-                self._remember(region)
+                self._regions.add(region)
             elif isinstance(entry.get("note"), str) and "value" in entry:
                 self.notes[entry["note"]] = entry["value"]
             else:
@@ -317,22 +320,18 @@ class Staging(Closing):
         self._forget_damaged()
         self._tell_damage(before)
 
-    def _remember(self, region: FinishedRegion) -> None:
-        self._regions[region.number] = region
-        self.facts[region.number] = region.facts
-
-    def _forget(self, number: int) -> None:
-        del self._regions[number], self.facts[number]
-
     def _forget_damaged(self) -> None:
-        regions = tuple(self._regions.values())
+        numbers = tuple(self._regions)
         with ThreadPoolExecutor(_READERS, "tilesegm-check") as threads:
-            for region, whole in zip(regions, threads.map(self._is_whole, regions), strict=True):
-                if not whole:
-                    self._forget(region.number)
+            for start in range(0, len(numbers), _WAITING):
+                some = numbers[start : start + _WAITING]
+                for number, whole in zip(some, threads.map(self._is_whole, some), strict=True):
+                    if not whole:
+                        self._regions.forget(number)
 
-    def _is_whole(self, region: FinishedRegion) -> bool:
+    def _is_whole(self, number: int) -> bool:
         """Tell whether the chunks of a region are those of its digest, if it tells which."""
+        region = self._regions[number]
         window = region.window
         return not window or region.digest == self._stored.sum_up(region.facts, window)
 
@@ -341,9 +340,9 @@ class Staging(Closing):
         whole = self._stored.is_plausible(window)
         digest = self._stored.sum_up(region.facts, window) if whole else None
         if digest is None:
-            self._forget(region.number)
+            self._regions.forget(region.number)
             return False
-        self._remember(dataclasses.replace(region, window=window, digest=digest))
+        self._regions.add(dataclasses.replace(region, window=window, digest=digest))
         return True
 
     def _tell_damage(self, before: int) -> None:

@@ -1,7 +1,7 @@
 """The prefix in a store under which the unfinished results of a run lie as objects.
 
     run.json            what the run depends on, as in a staging folder
-    notes/NAME.json     a fact of the whole run
+    notes.json          facts of the whole run
     regions/NUMBER.zip  a finished region
 
 An object appears whole or not at all, so a region needs no journal: its object is its line.
@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -24,7 +24,7 @@ __all__ = ["StagingPrefix"]
 
 T = TypeVar("T")
 
-HEAD, NOTES, REGIONS = "run.json", "notes", "regions"
+HEAD, NOTES, REGIONS = "run.json", "notes.json", "regions"
 _NAMES = {HEAD, NOTES, REGIONS}
 _AT_ONCE = 1000
 """Objects that are removed at a time."""
@@ -127,13 +127,19 @@ class StagingPrefix:
             )
         return {}
 
-    def names(self, folder: str) -> list[str]:
-        """Return the names of the objects in one of the folders above, sorted.
+    def names(self, folder: str | None = None) -> list[str]:
+        """Return the names of all objects, or of those in a folder, sorted.
 
         Raises:
             OutputError: the store cannot be reached.
         """
-        return sorted(self._list(folder))
+        import obstore
+
+        def listed() -> list[str]:
+            pages: Iterator[Any] = chain.from_iterable(obstore.list(self._store, prefix=folder))
+            return sorted(one["path"] for one in pages)
+
+        return self._ask(listed)
 
     def clear(self) -> None:
         """Remove all that runs write.
@@ -143,26 +149,12 @@ class StagingPrefix:
         Raises:
             OutputError: the store does not remove it.
         """
-        if self.read(HEAD) is not None:
-            self._delete([HEAD])
-        for folder in (NOTES, REGIONS):
-            names = self._list(folder)
-            for start in range(0, len(names), _AT_ONCE):
-                self._delete(names[start : start + _AT_ONCE])
-
-    def _list(self, folder: str) -> list[str]:
         import obstore
 
-        def listed() -> list[str]:
-            pages: Iterator[Any] = chain.from_iterable(obstore.list(self._store, prefix=folder))
-            return [one["path"] for one in pages]
-
-        return self._ask(listed)
-
-    def _delete(self, names: list[str]) -> None:
-        import obstore
-
-        self._ask(lambda: obstore.delete(self._store, names))
+        names = sorted(self.names(), key=lambda name: name != HEAD)
+        batches = [names[:1], *(names[n : n + _AT_ONCE] for n in range(1, len(names), _AT_ONCE))]
+        for batch in filter(None, batches):
+            self._ask(partial(obstore.delete, self._store, batch))
 
     def _ask(self, call: Callable[[], T]) -> T:
         with store_errors(self.uri, OutputError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator, KeysView, Mapping, Sequence
+from collections.abc import Callable, Collection, KeysView, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +16,7 @@ from tilesegm.errors import OutputError
 from tilesegm.grid.window import Window
 from tilesegm.sink.fingerprint import plain
 from tilesegm.sink.finished_region import FinishedRegion, is_count
+from tilesegm.sink.finished_regions import FinishedRegions
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.run_file import goes_on, parse_run, run_of, run_text
 from tilesegm.sink.staged_layers import StagedLayers
@@ -33,6 +34,8 @@ __all__ = ["StoredStaging", "discard_staged"]
 
 _FOUND = 32
 """Regions that are looked for at a time: each of them waits for the store alone."""
+_WAITING = 1024
+"""Regions that wait to be looked for, since each that does takes memory."""
 _FETCHED = 4
 """Regions that are fetched at a time; all of their chunks are in memory."""
 _TOGETHER = 64
@@ -66,11 +69,11 @@ class StoredStaging(Closing):
         self, prefix: StagingPrefix, size: tuple[int, int], layers: Sequence[Layer], chunk: int
     ) -> None:
         self.prefix = prefix
-        self.facts: dict[int, dict[str, Any]] = {}
+        self._regions = FinishedRegions()
+        self.facts = self._regions.facts
         self.notes: dict[str, Any] = {}
         self.findings: list[str] = []
         self._size, self._layers, self._chunk = size, tuple(layers), chunk
-        self._regions: dict[int, FinishedRegion] = {}
         self._writer = StoredRegionWriter(prefix, StagedLayers(Path(), size, layers, chunk))
         self._seal = ""
 
@@ -131,7 +134,8 @@ class StoredStaging(Closing):
 
     def note(self, key: str, value: Any) -> None:
         """Remember a small fact of the whole run, such as a choice that must not change later."""
-        self.prefix.put(f"{NOTES}/{key}.json", json.dumps(value).encode())
+        notes = {**self.notes, key: value}
+        self.prefix.put(NOTES, json.dumps(notes).encode())
         self.notes[key] = value
 
     def write(self, layer: str, window: Window, values: NDArray[Any]) -> None:
@@ -149,16 +153,16 @@ class StoredStaging(Closing):
     def record(self, regions: Sequence[FinishedRegion]) -> None:
         """Take up regions that are in the store already, whoever wrote them."""
         for region in regions:
-            self._regions[region.number] = region
-            self.facts[region.number] = region.facts
+            self._regions.add(region)
 
     def keep_only(self, windows: Mapping[int, Window], counts: Collection[str] = ()) -> None:
         """Forget finished regions that no run of these can have written; see `Staging`."""
         before = len(self._regions)
-        for number, region in tuple(self._regions.items()):
+        for number in tuple(self._regions):
+            region = self._regions[number]
             odd = not all(is_count(region.facts.get(name, 0)) for name in counts)
             if odd or region.window is None or region.window != windows.get(number):
-                del self._regions[number], self.facts[number]
+                self._regions.forget(number)
         self._tell_lost(before - len(self._regions))
 
     def move_to(self, staging: Staging, report: Callable[[float], None]) -> None:
@@ -177,17 +181,17 @@ class StoredStaging(Closing):
             if staging.notes.get(key) != value:
                 staging.note(key, value)
 
-        def move(region: FinishedRegion) -> bool:
-            return staging.take(region, fetch_region(self.prefix, region))
+        def move(number: int) -> FinishedRegion | None:
+            region = self._regions[number]
+            return region if staging.take(region, fetch_region(self.prefix, region)) else None
 
-        lacking = [one for number, one in self._regions.items() if number not in staging.done]
+        lacking = [number for number in self._regions if number not in staging.done]
         with ThreadPoolExecutor(_FETCHED, "tilesegm-fetch") as threads:
             for start in range(0, len(lacking), _TOGETHER):
                 some = lacking[start : start + _TOGETHER]
-                whole = zip(some, threads.map(move, some), strict=True)
-                staging.record([region for region, taken in whole if taken])
+                staging.record([region for region in threads.map(move, some) if region])
                 report((start + len(some)) / len(lacking))
-        if lost := sum(region.number not in staging.done for region in lacking):
+        if lost := sum(number not in staging.done for number in lacking):
             staging.findings.append(
                 f"{self.place}: {lost} of {len(self._regions)} finished regions did not read back "
                 "as they were written; they are computed again"
@@ -208,16 +212,16 @@ class StoredStaging(Closing):
 
     def _recall(self) -> None:
         """Take up what lies under the prefix."""
-        for name in self.prefix.names(NOTES):
-            try:
-                self.notes[Path(name).stem] = json.loads(self.prefix.read(name) or b"")
-            except (ValueError, RecursionError):
-                self.findings.append(f"{self.place}/{name} is damaged, and left out")
+        try:
+            self.notes.update(json.loads(self.prefix.read(NOTES) or b"{}"))
+        except (ValueError, TypeError, RecursionError):
+            self.findings.append(f"{self.place}/{NOTES} is damaged, and left out")
         names = self.prefix.names(REGIONS)
-        found: Iterator[FinishedRegion | None]
         with ThreadPoolExecutor(_FOUND, "tilesegm-find") as threads:
-            found = threads.map(lambda name: find_region(self.prefix, name), names)
-            self.record([region for region in found if region is not None])
+            for start in range(0, len(names), _WAITING):
+                some = names[start : start + _WAITING]
+                found = threads.map(lambda name: find_region(self.prefix, name), some)
+                self.record([region for region in found if region is not None])
         self._tell_lost(len(names) - len(self._regions))
 
     def _tell_lost(self, lost: int) -> None:

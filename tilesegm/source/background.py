@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo
 from tilesegm.source.cells import Cells
 from tilesegm.source.identity import Identity
+from tilesegm.source.rim import Rim, find_rim
 
 __all__ = [
     "TOLERANCE",
@@ -74,7 +75,10 @@ class Background:
     """``(rows, cols)`` cells of glass."""
     margins: NDArray[np.bool_]
     """Cells of margins, where pixels of one of ``colours`` are background."""
+    rim: Rim | None
+    """What is left of margins beside these cells; None where nothing is, or it cannot be told."""
     colours: tuple[NDArray[Any], ...]
+    """Empty where pixels are not looked at."""
     tolerance: int
     text: str
     """What was found and how, in words."""
@@ -89,19 +93,23 @@ class Background:
 
     @property
     def pixels(self) -> int:
-        """Number of pixels in cells of background."""
+        """Number of pixels in cells of background, and in what is left beside them."""
         found = self.glass | self.margins
         rows, cols = self.cells.places(Window(0, 0, *self.size), self.size)
         down = np.bincount(rows.ravel(), minlength=found.shape[0])
         along = np.bincount(cols.ravel(), minlength=found.shape[1])
-        return int(down @ found @ along)
+        return int(down @ found @ along) + (self.rim.pixels(self.size) if self.rim else 0)
+
+    def by_cells(self) -> Background:
+        """Return it as if all pixels in cells of margins were of their colours."""
+        return replace(self, colours=())
 
     @property
     def identity(self) -> Identity:
         """Names and values that differ when other pixels are background."""
         known = (self.size, self.cells.level, self.cells.side, self.tolerance)
         digest = hashlib.sha256(repr((*known, [one.tolist() for one in self.colours])).encode())
-        for found in (self.glass, self.margins):
+        for found in (self.glass, self.margins, *([self.rim.parts] if self.rim else [])):
             digest.update(np.packbits(found).tobytes())
         return (("cells", digest.hexdigest()),)
 
@@ -115,9 +123,11 @@ class Background:
         rows, cols = self.cells.places(window, self.size)
         found: NDArray[np.bool_] = self.glass[rows, cols]
         margins = self.margins[rows, cols]
-        if margins.any():
-            alike = [near_colour(values, values, colour, self.tolerance) for colour in self.colours]
-            found |= margins & np.logical_or.reduce(alike)
+        if self.rim is not None:
+            margins |= self.rim.covers(window)
+        if margins.any() and self.colours:
+            margins &= _near_any(values, values, self.colours, self.tolerance)
+        found |= margins
         return found
 
 
@@ -166,7 +176,8 @@ def find_margins(cells: Cells) -> tuple[Margin, ...]:
 def find_background(cells: Cells, info: ImageInfo, *, glass: bool) -> Background:
     """Find margins of one colour, and glass; both are connected to the border.
 
-    What is found is shrunk by a cell on all sides that do not lie at the border.
+    What is found is shrunk by a cell on all sides that do not lie at the border. Margins grow back
+    by parts of cells, where there are any.
 
     Args:
         cells: the image.
@@ -184,14 +195,20 @@ def find_background(cells: Cells, info: ImageInfo, *, glass: bool) -> Background
     in_glass = bright & inner
     kept = [margin for margin in margins if (margin.cells & inner & ~in_glass).any()]
     in_margins = inner & ~in_glass & cells.present
+    colours = tuple(margin.colour for margin in kept)
+    rim = None
+    if kept and cells.parts is not None:
+        alike = _near_any(cells.parts.high, cells.parts.low, colours, tolerance)
+        rim = find_rim(cells, in_margins, alike & cells.parts.present)
     return Background(
         size=(info.height, info.width),
-        cells=cells,
+        cells=replace(cells, parts=None),
         glass=in_glass,
         margins=in_margins,
-        colours=tuple(margin.colour for margin in kept),
+        rim=rim,
+        colours=colours,
         tolerance=tolerance,
-        text=_tell(kept, bool(in_glass.any()), cells.how),
+        text=_tell(kept, bool(in_glass.any()), cells.how, rim),
     )
 
 
@@ -231,13 +248,23 @@ def near_colour(
     return np.asarray(above.all(-1) & below.all(-1))
 
 
-def _tell(margins: Sequence[Margin], glass: bool, how: str) -> str:
+def _near_any(
+    high: NDArray[Any], low: NDArray[Any], colours: Sequence[NDArray[Any]], tolerance: int
+) -> NDArray[np.bool_]:
+    """Tell where no band is farther from one of several colours than the tolerance."""
+    near = [near_colour(high, low, one, tolerance) for one in colours]
+    return np.asarray(np.logical_or.reduce(near))
+
+
+def _tell(margins: Sequence[Margin], glass: bool, how: str, rim: Rim | None) -> str:
     named = [f"margins of one colour ({margin.text})" for margin in margins]
     if glass:
         named.append(
             f"glass (saturation at most {_SATURATION:.3f}, no band darker than {_BRIGHT:.0%} of "
             "white)"
         )
-    return f"{' and '.join(named) or 'none'} connected to the border, found in {how}" + (
-        " and shrunk by one of them" if named else ""
+    return (
+        f"{' and '.join(named) or 'none'} connected to the border, found in {how}"
+        + (" and shrunk by one of them" if named else "")
+        + (f", margins to {rim.side} px of their edge" if rim else "")
     )

@@ -15,7 +15,7 @@ from tilesegm.grid.window import Window
 from tilesegm.source.base import ImageInfo, Pixels, Source
 from tilesegm.source.placement import ByProportion
 
-__all__ = ["Cells", "gather", "read_cells", "small_side", "smaller_level"]
+__all__ = ["Cells", "Parts", "gather", "read_cells", "small_side", "smaller_level"]
 
 _MOST = 1 << 22
 """Pixels of a level from which on a smaller one is looked for."""
@@ -24,8 +24,24 @@ _CELLS = 1 << 20
 _SIDE, _FEWEST = 8, 32
 """Least side of a cell in pixels, and cells along the shorter side of a small image, where they are
 smaller for it."""
+_PARTS = 1 << 21
+"""Most parts of cells."""
 _READ = 1 << 22
 """Pixels that are read together, as far as blocks allow."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The values of an image by squares that cells are made of."""
+
+    low: NDArray[Any]
+    """``(rows, cols, bands)``, the lowest value of each part."""
+    high: NDArray[Any]
+    """The highest."""
+    present: NDArray[np.bool_]
+    """``(rows, cols)``, False where all pixels of a part are missing."""
+    side: int
+    """Of a part in pixels, of which that of a cell is a multiple."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +60,8 @@ class Cells:
     """Height and width of the image that they were found in."""
     side: int
     """Of a cell in pixels of that image; cells at its lower and right edge may be cut."""
+    parts: Parts | None = None
+    """Smaller squares, where all pixels of the image were read and cells have several."""
 
     @property
     def how(self) -> str:
@@ -86,7 +104,7 @@ def smaller_level(opener: Callable[[int], Source], most: int = _MOST) -> Source 
 
 
 def read_cells(source: Source, opener: Callable[[int], Source]) -> Cells:
-    """Read an image in cells; all of its pixels where it has no smaller levels.
+    """Read an image in cells; all of its pixels, in parts too, where it has no smaller levels.
 
     Args:
         source: the image.
@@ -103,7 +121,14 @@ def read_cells(source: Source, opener: Callable[[int], Source]) -> Cells:
         side = 1 if level else small_side(info)
         while -(-info.height // side) * -(-info.width // side) > (_MOST if level else _CELLS):
             side *= 2
-        return gather(level or source, side)
+        return gather(level or source, side, 0 if level else _part_side(info, side))
+
+
+def _part_side(info: ImageInfo, side: int) -> int:
+    """Return the side of the smallest parts of cells that there may be; 0 for none."""
+    sides = [side // n for n in range(side, 1, -1) if side % n == 0]
+    few = (n for n in sides if -(-info.height // n) * -(-info.width // n) <= _PARTS)
+    return next(few, 0)
 
 
 def small_side(info: ImageInfo) -> int:
@@ -111,25 +136,51 @@ def small_side(info: ImageInfo) -> int:
     return min(_SIDE, max(1, min(info.height, info.width) // _FEWEST))
 
 
-def gather(source: Source, side: int) -> Cells:
+def gather(source: Source, side: int, part: int = 0) -> Cells:
     """Read all pixels of an image in cells of so many rows and columns.
+
+    Args:
+        source: the image.
+        side: rows and columns of a cell.
+        part: rows and columns of its parts; 0 for none.
 
     Raises:
         SourceError: pixels cannot be read.
     """
     info = source.info
+    low, high, present = _empty(info, side)
+    mean = np.empty(low.shape, np.float32)
+    parts = _empty(info, part) if part else None
+    for window in _strips(source, side):
+        pixels = source.read(window)
+        place = _place(window, side)
+        low[place], high[place], mean[place], present[place] = _reduce(pixels, side)
+        if parts is not None:
+            place = _place(window, part)
+            for known, found in zip(parts, _range(pixels, part), strict=True):
+                known[place] = found
+    return Cells(
+        low=low,
+        high=high,
+        mean=mean,
+        present=present,
+        level=(info.height, info.width),
+        side=side,
+        parts=parts and Parts(low=parts[0], high=parts[1], present=parts[2], side=part),
+    )
+
+
+def _empty(info: ImageInfo, side: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Return arrays for the lowest and highest values of cells, and for which have a pixel."""
     rows, cols = -(-info.height // side), -(-info.width // side)
     low = np.empty((rows, cols, info.bands), info.dtype)
-    high, mean = np.empty_like(low), np.empty(low.shape, np.float32)
-    present = np.empty((rows, cols), bool)
-    for window in _strips(source, side):
-        top, left = window.row // side, window.col // side
-        bottom, right = -(-window.stop_row // side), -(-window.stop_col // side)
-        place = slice(top, bottom), slice(left, right)
-        low[place], high[place], mean[place], present[place] = _reduce(source.read(window), side)
-    return Cells(
-        low=low, high=high, mean=mean, present=present, level=(info.height, info.width), side=side
-    )
+    return low, np.empty_like(low), np.empty((rows, cols), bool)
+
+
+def _place(window: Window, side: int) -> tuple[slice, slice]:
+    """Return the cells of a window."""
+    rows = slice(window.row // side, -(-window.stop_row // side))
+    return rows, slice(window.col // side, -(-window.stop_col // side))
 
 
 def _strips(source: Source, side: int) -> list[Window]:
@@ -149,18 +200,27 @@ def _reduce(pixels: Pixels, side: int) -> tuple[NDArray[Any], ...]:
     values, valid = pixels.values, pixels.valid
     counts = np.ones(values.shape[:2], np.float32) if valid is None else valid.astype(np.float32)
     total = _by_cell(np.add, counts, side)
-    lowest = highest = values
     summed = values.astype(np.float32)
     if valid is not None:
+        summed = np.where(valid[..., None], summed, np.float32(0))
+    mean = _by_cell(np.add, summed, side) / np.maximum(total, 1)[..., None]
+    low, high, present = _range(pixels, side)
+    return low, high, mean, present
+
+
+def _range(pixels: Pixels, side: int) -> tuple[NDArray[Any], ...]:
+    """Return the lowest and highest values of cells, and which of them have a pixel."""
+    values, valid = pixels.values, pixels.valid
+    if valid is None:
+        present = np.ones(values.shape[:2], bool)
+        lowest = highest = values
+    else:
         ends = np.iinfo(values.dtype) if values.dtype.kind in "iu" else np.finfo(values.dtype)
-        hidden = ~valid[..., None]
+        present, hidden = valid, ~valid[..., None]
         lowest = np.where(hidden, values.dtype.type(ends.max), values)
         highest = np.where(hidden, values.dtype.type(ends.min), values)
-        summed = np.where(hidden, np.float32(0), summed)
-    present = total > 0
-    mean = _by_cell(np.add, summed, side) / np.maximum(total, 1)[..., None]
     low, high = _by_cell(np.minimum, lowest, side), _by_cell(np.maximum, highest, side)
-    return low, high, mean, present
+    return low, high, _by_cell(np.logical_or, present, side)
 
 
 def _by_cell(combine: np.ufunc, values: NDArray[Any], side: int) -> NDArray[Any]:

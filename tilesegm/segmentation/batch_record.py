@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,13 +28,13 @@ _CHOSEN = re.compile(r"(?:\d+\.)*(?:bands|level|nodata|scaling|resampled|at .+)"
 """What options choose of an image, in the part of the image."""
 
 
-def running(entry: Entry, output: Path, before: Mapping[str, Any] | None) -> dict[str, Any]:
+def running(entry: Entry, output: Path | str, before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Say that an image is being computed."""
     return _record(entry, output, RUNNING, before)
 
 
 def failed(
-    entry: Entry, output: Path, error: BaseException, before: Mapping[str, Any] | None
+    entry: Entry, output: Path | str, error: BaseException, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Say why an image has no result."""
     kind = (
@@ -48,7 +49,7 @@ def done(entry: Entry, result: Segmentation, reason: str) -> dict[str, Any]:
     facts = read_map_facts(result.output)
     summary = result.summary()
     parts = {name: digest(part)[:16] for name, part in _by_kind(_fingerprint(facts.run)).items()}
-    return _record(entry, Path(result.output), DONE, None) | {
+    return _record(entry, result.output, DONE, None) | {
         "reason": reason,
         "fingerprint": facts.fingerprint,
         "digests": parts,
@@ -58,7 +59,7 @@ def done(entry: Entry, result: Segmentation, reason: str) -> dict[str, Any]:
     }
 
 
-def read_run(output: Path) -> tuple[str | None, dict[str, Any]]:
+def read_run(output: Path | str) -> tuple[str | None, dict[str, Any]]:
     """Return the digest of a result's fingerprint, and the fingerprint as far as it is told."""
     facts = read_map_facts(output)
     return facts.fingerprint, _fingerprint(facts.run)
@@ -91,11 +92,11 @@ def _fingerprint(run: str | None) -> dict[str, Any]:
 
 
 def _record(
-    entry: Entry, output: Path, status: str, before: Mapping[str, Any] | None
+    entry: Entry, output: Path | str, status: str, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     record = {
         "image": entry.identity,
-        "output": output.name,
+        "output": os.path.basename(output),
         "status": status,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tilesegm.errors import SourceError, TilesegmError
@@ -21,6 +22,7 @@ __all__ = [
     "gdal_endpoint",
     "is_s3",
     "open_store",
+    "place_of",
     "probe_remote",
     "s3_parts",
     "store_errors",
@@ -36,6 +38,11 @@ _LONGEST = 300
 def is_s3(uri: str) -> bool:
     """Tell whether ``uri`` is an address in an object store that speaks S3."""
     return uri.startswith(_SCHEME)
+
+
+def place_of(text: str | Path) -> Path | str:
+    """Return an address in such a store as it is, and anything else as a path."""
+    return str(text) if is_s3(str(text)) else Path(text)
 
 
 def s3_parts(uri: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.env import env_ctx_if_needed, set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.session import DummySession
 from rasterio.vrt import WarpedVRT
 from tifffile import COMPRESSION
 
@@ -84,7 +85,9 @@ class Gdal:
             # GDAL has one cache per process, by default 5 % of the machine's memory. Through Env
             # the bound would end with this read, and lift another thread's bound with it.
             set_gdal_config("GDAL_CACHEMAX", self._cache_bytes)
-            with rasterio.Env(**self._settings):
+            # With keys of a store in the environment a session costs more than many a read.
+            session = None if is_remote(file_of(self._uri)) else DummySession()
+            with rasterio.Env(session, **self._settings):
                 yield
         except SourceError:
             raise

@@ -91,7 +91,7 @@ class Batch:
         reads = reads_of([entry.image for entry in entries], model, request.options)
         reads += [("the area of interest", area) for area in areas]
         place.check(written, reads)
-        place.make(manifest)
+        place.make()
         return cls(entries, model, request, requests, outputs, place, manifest)
 
     @property
@@ -280,9 +280,9 @@ def _stopped(error: TilesegmError, number: int, total: int) -> TilesegmError:
     kind: type[TilesegmError] = BudgetError
     if isinstance(error, ClusterError):
         kind = ClusterError
-    elif isinstance(error.__cause__ or error, OSError):
+    elif isinstance(error, OSError) or isinstance(error.__cause__, OSError):
         kind = OutputError
     return kind(
         f"{error}; the batch stops at image {number + 1} of {total}, since this is of the machine "
-        "and would meet the others too: mend it, and the same command goes on"
+        "or the store, and would meet the others too: mend it, and the same command goes on"
     )

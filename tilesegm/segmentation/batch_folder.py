@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from tilesegm.batch.manifest import MANIFEST, Manifest
 from tilesegm.batch.stopping import stops_all
 from tilesegm.batch.stored_manifest import StoredManifest
 from tilesegm.errors import OutputError, SettingsError
-from tilesegm.files import check_file, flush
+from tilesegm.files import flush
 from tilesegm.ownership import check_apart, check_unread_objects
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import check_inputs, named_inputs, output_paths
@@ -44,7 +45,7 @@ class DiskFolder:
         check_apart(written)
         check_inputs([Path(place) for _, place in written], reads)
 
-    def make(self, manifest: Manifest) -> None:
+    def make(self) -> None:
         """Make the folder where there is none.
 
         Raises:
@@ -70,31 +71,36 @@ class StoreFolder:
     staging: Path
 
     def manifest(self) -> StoredManifest:
-        """Read what is known of the images whose outputs lie there."""
+        """Read what is known of the images whose outputs lie there.
+
+        Raises:
+            OutputError: nothing can be written where maps are made before they are sent.
+        """
         # The names of maps that are not sent are made alike.
         bucket, key = s3_parts(self.uri)
         code = hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()[:8]
         name = f"{key.rpartition('/')[2] or bucket}.{code}.unsent"
-        return StoredManifest(self.uri, self.staging.absolute() / name)
+        place = self.staging.absolute()
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+            raise OutputError(
+                f"folder {place}, where maps for {self.uri} are made before they are sent, "
+                f"{'is not writable' if place.is_dir() else 'does not exist'}; name another one "
+                "with --staging"
+            )
+        return StoredManifest(self.uri, place / name)
 
     def check(self, written: Sequence[tuple[str, Path | str]], reads: _Reads) -> None:
         """Refuse results that share an address, or are read; see `DiskFolder.check`."""
         check_apart(written)
         check_unread_objects([str(place) for _, place in written], named_inputs(reads))
 
-    def make(self, manifest: Manifest) -> None:
-        """Refuse a store that takes nothing, and a disk on which nothing can be made.
+    def make(self) -> None:
+        """Refuse a store that takes nothing.
 
         Raises:
             OutputError: with what is wrong and how to mend it.
         """
-        try:
-            check_file(manifest.path)
-        except OutputError as error:
-            raise OutputError(
-                f"{error}, with --staging, where maps are made before they are sent"
-            ) from error
-        self._check_taken()
+        StoredFile(f"{self.uri}/{MANIFEST}").check_taken()
 
     def stops(self, error: BaseException) -> bool:
         """Tell whether an error would meet all images that follow, as the store is out of reach."""
@@ -102,13 +108,10 @@ class StoreFolder:
             return True
         try:
             if isinstance(error, OutputError):
-                self._check_taken()
+                self.make()
         except OutputError:
             return True
         return False
-
-    def _check_taken(self) -> None:
-        StoredFile(f"{self.uri}/{MANIFEST}").check_taken()
 
 
 def folder_of(place: Path | str, options: Options) -> DiskFolder | StoreFolder:

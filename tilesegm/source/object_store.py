@@ -10,10 +10,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tilesegm.errors import SourceError, TilesegmError
+from tilesegm.ownership import state_of
 from tilesegm.shown import harmless
 from tilesegm.source.remote import FetchError, is_http, patiently, probe, seconds_of
 
@@ -61,7 +63,6 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
         error: raised where packages or credentials are missing.
     """
     try:
-        import boto3
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store
     except ImportError as missing:
@@ -70,7 +71,7 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
         ) from missing
     bucket, prefix = s3_parts(uri)
     with store_errors(uri, error):
-        session = boto3.Session()
+        session = _session()
         public = _flag("AWS_NO_SIGN_REQUEST", "YES", "TRUE", "ON", "1")
         if not public and session.get_credentials() is None:
             raise error(
@@ -98,6 +99,27 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
             },
             **access,
         )
+
+
+def _session() -> Any:
+    """Return what finds credentials, made anew once the variables or files that tell them change.
+
+    Making one takes longer than a request, and each map of a batch opens its places several times.
+    """
+    known = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    files = (
+        known.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        known.get("AWS_CONFIG_FILE", "~/.aws/config"),
+    )
+    paths = [Path(os.path.expanduser(file)) for file in files]
+    return _made_session((*sorted(known.items()), *((path, state_of(path)) for path in paths)))
+
+
+@lru_cache(maxsize=4)
+def _made_session(known: tuple[Any, ...]) -> Any:
+    import boto3
+
+    return boto3.Session()
 
 
 def ask(uri: str, call: Callable[[], T]) -> T:

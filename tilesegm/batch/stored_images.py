@@ -100,7 +100,7 @@ class _Objects:
             return {key}, [], []
         shown = [one for one in (*files, *folders) if not _name(one).startswith(".")]
         images, others = self._sorted(shown, any_suffix=False)
-        within = [one for one in others if one in folders and not one.endswith(".partial")]
+        within = [one for one in others if self._is_folder(one)]
         return images, [one for one in others if one not in within], within
 
     def of_pattern(self, key: str) -> tuple[set[str], list[str], list[str]]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 from tilesegm.batch.manifest import MANIFEST, Manifest
@@ -131,8 +132,10 @@ def folder_of(place: Path | str, options: Options) -> DiskFolder | StoreFolder:
                 f"update reads earlier maps on this machine, and {place} lies in a store; leave "
                 "update out"
             )
-        return StoreFolder(place, Path("." if staging is None or is_s3(str(staging)) else staging))
-    if staging is not None:
+        # With unfinished work in a store too, nothing on this disk has to last.
+        local = gettempdir() if is_s3(str(staging)) else staging
+        return StoreFolder(place, Path(local or "."))
+    if staging is not None and not is_s3(str(staging)):
         raise SettingsError(
             f"staging {staging} is for outputs in a store (s3://...); unfinished work of images "
             f"in {place} lies there: leave staging out"

@@ -21,6 +21,7 @@ from tilesegm.source.remote import FetchError, is_http, patiently, probe, second
 
 __all__ = [
     "ask",
+    "find_session",
     "gdal_endpoint",
     "is_s3",
     "open_store",
@@ -71,7 +72,7 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
         ) from missing
     bucket, prefix = s3_parts(uri)
     with store_errors(uri, error):
-        session = _session()
+        session = find_session()
         public = _flag("AWS_NO_SIGN_REQUEST", "YES", "TRUE", "ON", "1")
         if not public and session.get_credentials() is None:
             raise error(
@@ -101,10 +102,10 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
         )
 
 
-def _session() -> Any:
-    """Return what finds credentials, made anew once the variables or files that tell them change.
+def find_session() -> Any:
+    """Return the session of boto3 that finds credentials: a new one once what tells them changes.
 
-    Making one takes longer than a request, and each map of a batch opens its places several times.
+    Making one takes longer than many a request.
     """
     known = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     files = (

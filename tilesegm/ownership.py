@@ -51,7 +51,8 @@ def check_local(place: str | os.PathLike[str]) -> None:
         raise OutputError(
             f"cannot write to {scheme}://{rest.lstrip('/')}: only class maps of `tilesegm predict` "
             "go to a store, one to s3://BUCKET/NAME.tif or .zarr and several to "
-            "s3://BUCKET/FOLDER/, and tables of areas; give such an address or a path on disk"
+            "s3://BUCKET/FOLDER/, and tables of areas; give such an address, in Python as str, or "
+            "a path on disk"
         )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -150,11 +152,12 @@ def test_images_of_one_name_and_zarrs(store: Store, tmp_path: Path) -> None:
         ("s3://maps/a//b", OutputError, "empty folder"),
         ("s3://maps/#/", OutputError, "with '#'"),
         ("s3://absent/maps", OutputError, "no such object or bucket"),
+        (Path("s3://maps/x"), OutputError, "in Python as str"),
         ("gs://maps/x", OutputError, r"s3://BUCKET/FOLDER/.*a path on disk$"),
     ],
 )
 def test_what_cannot_be_a_folder_is_refused_before_the_work(
-    store: Store, tmp_path: Path, folder: str, kind: type[Exception], words: str
+    store: Store, tmp_path: Path, folder: Any, kind: type[Exception], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
         segment(images(tmp_path / "in", 0), folder, network=None)
@@ -204,7 +207,9 @@ def test_a_store_that_fails_stops_the_batch_and_the_same_command_goes_on(
     assert not [name for name in store.names() if SECRET.encode() in store.get(name)]
 
 
-def test_lines_of_several_machines_come_together(store: Store, tmp_path: Path) -> None:
+def test_lines_of_several_machines_come_together(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here, there = (StoredManifest(MAPS, tmp_path / name) for name in ("here", "there"))
     line = {"image": "/a.tif", "status": "done"}
     here.add(line | {"output": "a.tif", "time": "2026-01-01T00:00:02+00:00"})
@@ -230,6 +235,18 @@ def test_lines_of_several_machines_come_together(store: Store, tmp_path: Path) -
     killed.add(line | {"output": "d.tif", "time": "2026-01-01T00:00:04+00:00"})
     killed.tidy()
     assert [row["output"] for row in records(store)] == [f"{name}.tif" for name in "abcd"]
+    # Another process finishes with the folder in the moment before a line is written.
+    claimed = here._claimed
+
+    @contextmanager
+    def late() -> Iterator[None]:
+        monkeypatch.setattr(here, "_claimed", claimed)
+        with claimed():
+            shutil.rmtree(here.path.parent)
+            yield
+
+    monkeypatch.setattr(here, "_claimed", late)
+    here.add(line | {"output": "f.tif"})
     # What another program has put there since stays.
     here.add(line | {"output": "e.tif"})
     store.client.put_object(Bucket=BUCKET, Key="maps/manifest.jsonl", Body=b"mine")

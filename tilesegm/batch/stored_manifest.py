@@ -19,7 +19,7 @@ __all__ = ["StoredManifest"]
 _PAUSE = 60.0
 """Seconds between two times that it is sent while a batch is at work."""
 _TRIES = 10
-"""Times that it is sent again because another machine was faster."""
+"""Times that something is done again because another process was faster."""
 
 _Lines = dict[str, dict[str, Any]]
 
@@ -60,10 +60,15 @@ class StoredManifest(Manifest):
         Raises:
             OutputError: it cannot be written.
         """
-        with output_errors(self.path):
-            make_folder(self.path.parent)  # another process may have finished with it
         with self._threads:
-            super().add(record)
+            for left in reversed(range(_TRIES)):
+                self._make_folder()
+                try:
+                    super().add(record)
+                    break
+                except OutputError as error:
+                    if not left or not isinstance(error.__cause__, FileNotFoundError):
+                        raise  # another process has not just finished with the folder
             self._own[record["output"]] = record
         if time.monotonic() - self._sent > _PAUSE:
             self._sent = time.monotonic()
@@ -80,8 +85,7 @@ class StoredManifest(Manifest):
         Raises:
             OutputError: the store does not take them; the file stays.
         """
-        with output_errors(self.path):
-            make_folder(self.path.parent)
+        self._make_folder()
         with self._sending, self._claimed():
             # Also those of processes that share the file, and were killed.
             there = {line["output"]: line for line in self._lines() if line is not None}
@@ -94,9 +98,13 @@ class StoredManifest(Manifest):
                     "send it"
                 ) from error.__cause__
             remove(self.path)
-        remove(Path(self._lock.lock_file))
-        with suppress(OSError):
-            self.path.parent.rmdir()
+            remove(Path(self._lock.lock_file))
+            with suppress(OSError):
+                self.path.parent.rmdir()
+
+    def _make_folder(self) -> None:
+        with output_errors(self.path):
+            make_folder(self.path.parent)
 
     def _send(self) -> None:
         with self._sending:

@@ -127,6 +127,24 @@ def test_objects_of_others_stay(store: Store, tmp_path: Path) -> None:
     assert not [*Path.cwd().iterdir()]
 
 
+def test_an_image_of_another_machine_is_not_taken_for_one_that_was_moved(
+    store: Store, tmp_path: Path
+) -> None:
+    (path,) = images(tmp_path / "east", 0)
+    segment([path])
+    before = store.get("maps/0_classes.tif")
+    path.unlink()  # as seen from a machine that does not have it
+    write(tmp_path / "0.tif", blobs(40, 30, seed=3))
+    (tmp_path / "table.csv").write_text("image,output\n0.tif,0_classes\n")
+    (item,) = segment([tmp_path / "0.tif"])
+    assert item.result is not None
+    assert item.result.output == f"{MAPS}/{tmp_path.name}_0_classes.tif"
+    for _ in range(2):  # also where the manifest tells of the first attempt
+        (named,) = segment([tmp_path / "table.csv"])
+        assert re.search("is not the result of this image", str(named.error))
+    assert store.get("maps/0_classes.tif") == before
+
+
 def test_images_of_one_name_and_zarrs(store: Store, tmp_path: Path) -> None:
     paths = [*images(tmp_path / "east", 0), *images(tmp_path / "west", 0)]
     items = segment(paths, f"s3://{BUCKET}/{{name}}.zarr")

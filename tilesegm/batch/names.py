@@ -100,7 +100,13 @@ class OutputNames:
         paths: list[Path | str | None] = [self._settled(entry, known) for entry in entries]
         taken = {place_key(path) for path in paths if path is not None}
         own = {entry.identity for entry in entries}
-        others = (name for image, name in known.items() if image not in own and is_there(image))
+        # Images whose maps are in a store may lie on the disk of another machine.
+        stored = isinstance(self.folder, str)
+        others = (
+            name
+            for image, name in known.items()
+            if image not in own and (stored or is_there(image))
+        )
         taken |= {place_key(self._at(name)) for name in others}
         groups: dict[Path | str, list[int]] = {}
         namesakes: dict[Path | str, set[str]] = {}

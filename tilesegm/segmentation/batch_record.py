@@ -14,7 +14,10 @@ from tilesegm.batch.entry import Entry
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.sink.provenance import digest, read_map_facts
 
-__all__ = ["DONE", "FAILED", "RUNNING", "changes_of", "done", "failed", "read_run", "running"]
+__all__ = [
+    *("DONE", "FAILED", "RUNNING"),
+    *("changes_of", "done", "failed", "may_replace", "read_run", "running"),
+]
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
@@ -59,6 +62,15 @@ def done(entry: Entry, result: Segmentation, reason: str) -> dict[str, Any]:
     }
 
 
+def may_replace(entry: Entry, output: Path | str, image: object) -> bool:
+    """Tell whether an image may take an output that the manifest knows to be of ``image``.
+
+    What is not to be seen here may lie on another machine where the output is in a store.
+    """
+    same = entry.identity == image if isinstance(output, str) else entry.may_follow(image)
+    return entry.is_file and same
+
+
 def read_run(output: Path | str) -> tuple[str | None, dict[str, Any]]:
     """Return the digest of a result's fingerprint, and the fingerprint as far as it is told."""
     facts = read_map_facts(output)
@@ -101,5 +113,6 @@ def _record(
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     # Of the output that an earlier run has left: it may be replaced by what is computed now.
-    kept = before.get("fingerprint") if before else None
+    mine = before is not None and may_replace(entry, output, before.get("image"))
+    kept = before.get("fingerprint") if before and mine else None
     return record | ({"fingerprint": kept} if kept else {})

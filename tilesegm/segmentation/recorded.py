@@ -18,6 +18,7 @@ from tilesegm.segmentation.batch_record import (
     RUNNING,
     changes_of,
     done,
+    may_replace,
     read_run,
     running,
 )
@@ -60,7 +61,7 @@ def segment_recorded(
     def run(asked: Request) -> Segmentation:
         return run_request(entry.image, opener, output, asked, listen)
 
-    known = entry.is_file and before is not None and entry.may_follow(before.get("image"))
+    known = before is not None and may_replace(entry, output, before.get("image"))
     changed = ""
     updated = read_run(output)[1] if request.options.update and os.path.exists(output) else {}
     try:

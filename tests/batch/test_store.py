@@ -364,8 +364,8 @@ def test_folders_and_patterns_in_a_store_stand_for_images(store: Store, tmp_path
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("s3://maps/none/", "stands for no image, nor an object"),
-        ("s3://maps/in/*.png", "stands for no image"),
+        ("s3://maps/none/", "no objects that are images, nor others"),
+        ("s3://maps/in/*.png", "no objects that are images"),
         ("s3://maps/", r"itself holds no image, but 1 folders \(in\); give 's3://maps/\*\*'"),
         ("s3://maps/list.txt", "is a list in a store"),
         ("gs://maps/*.tif", r"a list of them \(\.txt\)"),

@@ -121,9 +121,10 @@ def test_a_batch_in_a_store_ends_with_its_table_and_manifest(
         said = cli(*words, "--areas", f"{maps}/mine.csv")
         assert said.code == 3
         assert "mine.csv exists and is not of tilesegm" in said.err
-        said = cli(*words[:-1], f"{maps}/x.tif")
-        assert said.code == 2
-        assert f"a name such as {maps}/{{name}}.tif" in said.err
+        for name in ("x.tif", "x.png"):
+            said = cli(*words[:-1], f"{maps}/{name}")
+            assert said.code == 2
+            assert f"a name such as {maps}/{{name}}.tif" in said.err
         said = cli("predict", folder / "in" / "east" / "a.tif", *words[2:-1], f"{maps}/a.png")
         assert "or s3://BUCKET/FOLDER/ for several images" in said.err
     assert sorted(path.name for path in folder.iterdir()) == ["in"]

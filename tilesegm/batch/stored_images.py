@@ -59,10 +59,10 @@ def images_of_store(address: str, on_event: OnEvent = ignore) -> list[str]:
             f"'{below}' to take the images in them"
         )
     if not images:
-        holds = f"but {len(others)} other objects ({_names(others)})" if others else "nor an object"
+        holds = f"but {len(others)} other objects ({_names(others)})" if others else "nor others"
         raise SettingsError(
-            f"{address} stands for no image, {holds}; give a folder of images or a pattern such as "
-            f"'s3://BUCKET/FOLDER/*.tif', or their addresses in a list (.txt)"
+            f"{address} stands for no objects that are images, {holds}; give a folder of images or "
+            "a pattern such as 's3://BUCKET/FOLDER/*.tif', or their addresses in a list (.txt)"
         )
     text = f"{address}: {len(images)} images"
     text += f"; {len(others)} other objects are left out ({_names(others)})" if others else ""

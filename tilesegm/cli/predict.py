@@ -16,7 +16,7 @@ from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import Aoi, AsJson, Images, Models, Overwrite, Quiet
 from tilesegm.cli.terminal import say
 from tilesegm.errors import SettingsError
-from tilesegm.sink.check import SUFFIXES
+from tilesegm.sink.check import STORED, SUFFIXES
 
 if TYPE_CHECKING:
     from tilesegm.batch.entry import Entry
@@ -276,7 +276,8 @@ def _to_folder(images: int, output: str) -> bool:
         folder = output.endswith("/") if is_s3(output) else path.is_dir()
         return images > 1 or folder or not path.suffix
     if images > 1:
-        among = output.rstrip("/").removesuffix(path.name) + "{name}" + path.suffix
+        suffix = ".tif" if is_s3(output) and path.suffix.lower() not in STORED else path.suffix
+        among = output.rstrip("/").removesuffix(path.name) + "{name}" + suffix
         raise SettingsError(
             f"{images} images cannot share the output {output}; give the name of a folder, a name "
             f"such as {among}, or --stack to take the images as bands of one"

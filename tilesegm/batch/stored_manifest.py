@@ -86,21 +86,22 @@ class StoredManifest(Manifest):
             OutputError: the store does not take them; the file stays.
         """
         self._make_folder()
-        with self._sending, self._claimed():
-            # Also those of processes that share the file, and were killed.
-            there = {line["output"]: line for line in self._lines() if line is not None}
-            self._own = _merged(there, self._own)
-            try:
+        try:
+            self._send()  # before other processes have to wait
+            with self._sending, self._claimed():
+                # Also those of processes that share the file, and were killed.
+                there = {line["output"]: line for line in self._lines() if line is not None}
+                self._own = _merged(there, self._own)
                 self._send()
-            except OutputError as error:
-                raise OutputError(
-                    f"{error}; the manifest is kept in {self.path}: run the same command again to "
-                    "send it"
-                ) from error.__cause__
-            remove(self.path)
-            remove(Path(self._lock.lock_file))
-            with suppress(OSError):
-                self.path.parent.rmdir()
+                remove(self.path)
+                remove(Path(self._lock.lock_file))
+                with suppress(OSError):
+                    self.path.parent.rmdir()
+        except OutputError as error:
+            raise OutputError(
+                f"{error}; the manifest is kept in {self.path}: run the same command again to send "
+                "it"
+            ) from error.__cause__
 
     def _make_folder(self) -> None:
         with output_errors(self.path):

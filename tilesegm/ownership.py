@@ -16,6 +16,7 @@ __all__ = [
     "check_local",
     "check_place",
     "check_unread",
+    "check_unread_objects",
     "free_name",
     "place_key",
     "state_of",
@@ -49,8 +50,9 @@ def check_local(place: str | os.PathLike[str]) -> None:
     if colon and len(scheme) > 1 and scheme.isalnum():
         raise OutputError(
             f"cannot write to {scheme}://{rest.lstrip('/')}: only class maps of `tilesegm predict` "
-            "go to a store, one at a time, to s3://BUCKET/NAME.tif or .zarr; give such an address "
-            "or a path on disk"
+            "go to a store, one to s3://BUCKET/NAME.tif or .zarr and several to "
+            "s3://BUCKET/FOLDER/, and tables of areas; give such an address, in Python as str, or "
+            "a path on disk"
         )
 
 
@@ -125,16 +127,42 @@ def check_unread(
                 )
 
 
-def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
+def check_unread_objects(outputs: Iterable[str], read: Iterable[tuple[str, str]]) -> None:
+    """Refuse outputs in a store that a run reads.
+
+    Args:
+        outputs: their addresses.
+        read: what each input is, such as ``the model``, and its path or address.
+
+    Raises:
+        OutputError: an output is an input, holds one, or lies in one.
+    """
+    theirs = {name.rstrip("/"): what for what, name in read}
+    holders = {folder: what for name, what in theirs.items() for folder in _folders(name)}
+    for output in outputs:
+        above = (theirs[folder] for folder in _folders(output) if folder in theirs)
+        same = theirs.get(output) or holders.get(output) or next(above, None)
+        if same is not None:
+            raise OutputError(f"output {output} is {same}; give the output another name")
+
+
+def _folders(address: str) -> list[str]:
+    """Return the address of the folder of an object, of its folder, and so on to the bucket."""
+    scheme, mark, rest = address.partition("://")
+    parts = rest.split("/") if mark else []
+    return [scheme + mark + "/".join(parts[:n]) for n in range(len(parts) - 1, 0, -1)]
+
+
+def check_apart(outputs: Iterable[tuple[str, Path | str]]) -> None:
     """Refuse outputs that share one file.
 
     Args:
-        outputs: what each output is or is made of, and its path.
+        outputs: what each output is or is made of, and its path, or its address in a store.
 
     Raises:
         SettingsError: two of them do; upper and lower case count where the file system tells them.
     """
-    taken: dict[Path, tuple[str, Path]] = {}
+    taken: dict[Path | str, tuple[str, Path | str]] = {}
     for name, path in outputs:
         key = place_key(path)
         if key in taken:
@@ -147,8 +175,13 @@ def check_apart(outputs: Iterable[tuple[str, Path]]) -> None:
         taken[key] = name, path
 
 
-def place_key(path: Path) -> Path:
-    """Return what two paths of files, which may not exist yet, share if they are one file."""
+def place_key(path: Path | str) -> Path | str:
+    """Return what two paths of files, which may not exist yet, share if they are one file.
+
+    Addresses in a store, which are texts, tell upper from lower case, and have no links.
+    """
+    if isinstance(path, str):
+        return path
     real = _real(path)
     return real if _tells_case(real.parent) else real.with_name(real.name.casefold())
 

@@ -127,6 +127,18 @@ def test_what_the_manifest_does_not_know_is_not_replaced(tmp_path: Path) -> None
     assert isinstance(item.error, OutputError)
 
 
+def test_an_output_of_another_image_stays_however_often_it_is_asked_for(tmp_path: Path) -> None:
+    first, other = (write(tmp_path / f"{n}.tif", blobs(40, 30, seed=n), **GEO) for n in range(2))
+    maps = tmp_path / "maps"
+    ts.segment_many([first], brightest, maps, tiling=TILING)
+    before = file_state(maps / "0_classes.tif")
+    (tmp_path / "table.csv").write_text(f"image,output\n{other},0_classes\n")
+    for _ in range(2):
+        (item,) = ts.segment_many([tmp_path / "table.csv"], brightest, maps, tiling=TILING)
+        assert isinstance(item.error, OutputError)
+    assert file_state(maps / "0_classes.tif") == before
+
+
 def test_any_exception_of_a_library_is_of_one_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

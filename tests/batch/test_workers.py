@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 import tilesegm as ts
 from tests.batch.test_batch import brightest, records
 from tests.images import GEO, blobs, read, write
+from tests.source.store import BUCKET, serving_store
 from tilesegm.cluster.cluster import Cluster
 from tilesegm.events import Event, PixelsDone, StageProgress, StageStarted
 
@@ -92,3 +94,21 @@ def test_a_batch_on_workers_that_is_stopped_goes_on(client: Client, tmp_path: Pa
     items = ts.segment_many(paths, slow, tmp_path / "maps", **words)
     assert [item.error for item in items] == [None] * 7
     assert items[0].reason == "finished before"
+
+
+def test_images_of_a_store_share_the_workers(client: Client, tmp_path: Path) -> None:
+    paths = images(tmp_path)[4:]
+    options = ts.Options(cluster=Cluster(client=client), staging=tmp_path)
+    with serving_store() as store:
+        maps = f"s3://{BUCKET}/maps"
+        items = ts.segment_many(paths, brightest, maps, tiling=TILING, options=options)
+        assert [item.reason for item in items] == ["new", "new", "new", ""]
+        for path, item in zip(paths, items[:3], strict=False):
+            assert item.result is not None
+            with ts.open_source(item.result.output) as found, ts.open_source(path) as image:
+                classes = image.read(image.info.window).values.argmax(axis=2)
+                values = found.read(found.info.window).values[..., 0]
+            np.testing.assert_array_equal(values, classes)
+        lines = store.get("maps/manifest.jsonl").splitlines()
+        assert Counter(json.loads(line)["status"] for line in lines) == {"done": 3, "failed": 1}
+    assert not [*tmp_path.glob("*.unsent")]

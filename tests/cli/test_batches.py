@@ -9,6 +9,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.images import GEO, blobs, write
+from tests.source.store import BUCKET, serving_store
+from tilesegm.cli.predict import _to_folder
 
 
 @pytest.fixture
@@ -88,3 +90,51 @@ def test_wrong_names_of_outputs(
     said = cli("predict", f"{folder}/in/**", "-m", models / "b3.keras", "-o", folder / output)
     assert said.code == 2
     assert words in said.err
+
+
+def test_a_batch_in_a_store_ends_with_its_table_and_manifest(
+    cli: Cli, models: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    maps = f"s3://{BUCKET}/maps"
+    monkeypatch.chdir(folder)
+    with serving_store() as store:
+        words = ("predict", f"{folder}/in/**", "-m", models / "b3.keras", "-o", maps)
+        said = cli(*words, "--areas", f"{maps}/areas.csv")
+        assert said.code == 1
+        *_, error, last = said.err.splitlines()
+        assert "b.tif" in error
+        assert last == f"3 images: 2 computed (new: 2), 1 failed; see {maps}/manifest.jsonl"
+        names = [name for name in store.names() if not name.endswith(".aux.xml")]
+        assert names == [
+            f"maps/{name}"
+            for name in ("areas.csv", "east_a_classes.tif", "manifest.jsonl", "west_a_classes.tif")
+        ]
+        table = store.get("maps/areas.csv").decode()
+        assert [line.partition(",")[0] for line in table.splitlines()[1:]] == [
+            f"{maps}/{name}_a_classes.tif" for name in ("east", "west")
+        ]
+        # As `tilesegm areas` makes it, which replaces it and no table of others.
+        made = [f"{maps}/{name}_a_classes.tif" for name in ("east", "west")]
+        assert cli("areas", *made, "-o", f"{maps}/areas.csv").code == 0
+        assert store.get("maps/areas.csv").decode() == table
+        store.client.put_object(Bucket=BUCKET, Key="maps/mine.csv", Body=b"a,b")
+        said = cli(*words, "--areas", f"{maps}/mine.csv")
+        assert said.code == 3
+        assert "mine.csv exists and is not of tilesegm" in said.err
+        for name in ("x.tif", "x.png"):
+            said = cli(*words[:-1], f"{maps}/{name}")
+            assert said.code == 2
+            assert f"a name such as {maps}/{{name}}.tif" in said.err
+        said = cli("predict", folder / "in" / "east" / "a.tif", *words[2:-1], f"{maps}/a.png")
+        assert "or s3://BUCKET/FOLDER/ for several images" in said.err
+    assert sorted(path.name for path in folder.iterdir()) == ["in"]
+
+
+@pytest.mark.parametrize("output", ["maps", "maps/", "v1.2/", "", "deep/{name}.tif", "x.png/y"])
+def test_one_image_goes_to_a_folder_of_a_store(output: str) -> None:
+    assert _to_folder(1, f"s3://my.bucket/{output}")
+
+
+@pytest.mark.parametrize("output", ["a.tif", "maps/a.zarr", "maps/a.zarr/", "a.png", "v1.2"])
+def test_one_image_becomes_an_object_of_a_store(output: str) -> None:
+    assert not _to_folder(1, f"s3://my.bucket/{output}")

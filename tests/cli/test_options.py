@@ -51,6 +51,7 @@ RAISED_IN = {
             "image_run",
             "staged_run",
             "batch",
+            "batch_folder",
             "recorded",
             "update",
             "store_target",

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.request import urlopen
 
 from tests.source.server import running
 
@@ -172,6 +173,8 @@ def serving_store() -> Iterator[Store]:
         aws_secret_access_key=SECRET,
         region_name="us-east-1",
     )
+    # Objects stay as long as the process, whichever server took them.
+    urlopen(f"http://127.0.0.1:{port}/moto-api/reset", data=b"").close()
     client.create_bucket(Bucket=BUCKET)
     try:
         with running(proxy) as host:

@@ -12,6 +12,7 @@ import zarr
 from tests.images import GEO, blobs, write
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
+from tilesegm.source.object_store import find_session
 from tilesegm.source.open import open_source
 
 from .store import BUCKET, Line, Store, serving_store
@@ -101,3 +102,38 @@ def test_a_profile_gives_credentials_and_endpoint(
         with open_source(f"s3://{BUCKET}/in/{name}") as source:
             np.testing.assert_array_equal(source.read(window).values, IMAGE[window.slices])
     assert any("AKIALAB" in head for head in store.line.heads)
+
+
+def test_keys_are_not_looked_for_at_each_read(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import boto3
+
+    class Counted(boto3.Session):
+        made = 0
+
+        def __init__(self, **words: str | None) -> None:
+            Counted.made += 1
+            super().__init__(**words)
+
+    monkeypatch.setattr(boto3, "Session", Counted)
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "3")  # another environment than before
+    local = write(tmp_path / "one.tif", IMAGE, **GEO)
+    for name in (str(local), f"s3://{BUCKET}/in/city.tif", f"s3://{BUCKET}/in/city.zarr"):
+        with open_source(name) as source:
+            opened = Counted.made
+            for window in Window(0, 0, *IMAGE.shape[:2]).tiles(256):
+                np.testing.assert_array_equal(source.read(window).values, IMAGE[window.slices])
+            assert Counted.made == opened
+
+
+def test_keys_that_change_while_a_process_lives_are_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for key in ("AKIAFIRST", "AKIASECOND"):
+        path.write_text(f"[default]\naws_access_key_id = {key}\naws_secret_access_key = x\n")
+        assert find_session().get_credentials().access_key == key

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from tilesegm.batch.entry import Entry
 from tilesegm.batch.folders import has_pattern, images_of_folder, images_of_pattern
 from tilesegm.batch.lists import paths_of_list
 from tilesegm.batch.stac import entries_of_items, is_stac, read_items
+from tilesegm.batch.stored_images import images_of_store
 from tilesegm.batch.tables import rows_of_table
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.source.names import is_zarr
+from tilesegm.source.object_store import is_s3
 from tilesegm.source.open import opens_as_image
 from tilesegm.source.remote import is_http, is_remote
 
@@ -34,9 +37,10 @@ def find_entries(
     """Return the images of a batch, in their order.
 
     Args:
-        images: paths, addresses and arrays, where a folder stands for the images in it, a pattern
-            for those that fit, a ``.txt`` for those in its lines, a ``.csv`` for those of its rows
-            with their options, and STAC items for their assets; or a mapping of names to images.
+        images: paths, addresses and arrays, where a folder on a disk or in a store stands for the
+            images in it, a pattern for those that fit, a ``.txt`` for those in its lines, a
+            ``.csv`` for those of its rows with their options, and STAC items for their assets; or a
+            mapping of names to images.
         on_event: called with notes: what was taken, and what was left out.
         assets: see `entries_of_items`.
 
@@ -101,7 +105,19 @@ class _Finding:
         if suffix in _ITEMS and (not is_remote(path) or is_http(path)):
             self.items += 1
             return entries_of_items(read_items(path), path, self._assets, self._on_event)
+        if is_s3(path):
+            if suffix in (*_LISTS, *_TABLES, *_ITEMS):
+                raise SettingsError(
+                    f"{path} is a list in a store, and lists are read from a disk; copy it: "
+                    "addresses in it may be of a store"
+                )
+            return images_of_store(path, self._on_event)
         if is_remote(path):
+            if not is_http(path) and (has_magic(path) or path.endswith("/")):
+                raise SettingsError(
+                    f"{path} names no image, and folders and patterns are looked up on a disk and "
+                    "in s3:// alone; give addresses, or a list of them (.txt)"
+                )
             return ()
         if has_pattern(path):
             return images_of_pattern(path, self._on_event)

@@ -15,15 +15,22 @@ from tilesegm.model.bundle import is_bundle
 from tilesegm.ownership import carries
 from tilesegm.source.names import is_zarr
 
-__all__ = ["has_pattern", "images_of_folder", "images_of_pattern"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "MAP_MARK",
+    "has_pattern",
+    "images_of_folder",
+    "images_of_pattern",
+    "is_named_as_result",
+]
 
-_IMAGES = (
+IMAGE_SUFFIXES = (
     ".tif", ".tiff", ".btf", ".tf8", ".png", ".jpg", ".jpeg", ".jp2", ".j2k", ".webp", ".bmp",
     ".gif", ".img", ".vrt", ".svs", ".ndpi", ".scn",
 )  # fmt: skip
 _RESULTS = ("_classes", "_classes_confidence", "_classes_scores")
 """What the names of results add to the name of their image."""
-_MARK = b"TILESEGM_VERSION"
+MAP_MARK = b"TILESEGM_VERSION"
 """What maps that tilesegm wrote hold near their start."""
 
 
@@ -124,7 +131,7 @@ class _Found:
         found: list[Path] = []
         others: list[Path] = []
         for path in entries:
-            known = any_suffix or path.suffix.lower() in _IMAGES
+            known = any_suffix or path.suffix.lower() in IMAGE_SUFFIXES
             image = (known and not path.is_dir()) or (path.is_dir() and is_zarr(str(path)))
             (found if image and not _is_result(path, beside) else others).append(path)
         self = cls([str(path) for path in found], others)
@@ -132,7 +139,7 @@ class _Found:
             deeper = [
                 path
                 for path in _fitting(within, ["**"])
-                if path.suffix.lower() in _IMAGES and not _is_result(path, set())
+                if path.suffix.lower() in IMAGE_SUFFIXES and not _is_result(path, set())
             ]
             if deeper:
                 self.others.remove(within)
@@ -158,9 +165,20 @@ class _Found:
 
 def _is_result(path: Path, beside: set[Path]) -> bool:
     """Tell whether a file is what a run made of an image: by its name beside that, or its mark."""
+    return is_named_as_result(path, beside) or carries(
+        path / "zarr.json" if path.is_dir() else path, MAP_MARK
+    )
+
+
+def is_named_as_result(path: Path, beside: set[Path]) -> bool:
+    """Tell whether a name is that of a result of one of the images beside it.
+
+    Args:
+        path: that has the name.
+        beside: paths of the images without their suffixes.
+    """
     bare = path.with_suffix("")
-    named = any(bare.with_name(bare.name.removesuffix(end)) in beside - {bare} for end in _RESULTS)
-    return named or carries(path / "zarr.json" if path.is_dir() else path, _MARK)
+    return any(bare.with_name(bare.name.removesuffix(end)) in beside - {bare} for end in _RESULTS)
 
 
 def _is_folder(path: Path) -> bool:

@@ -16,7 +16,7 @@ from tilesegm.errors import OutputError
 from tilesegm.files import flush, output_errors, write_file
 from tilesegm.ownership import check_place
 
-__all__ = ["MANIFEST", "Manifest"]
+__all__ = ["MANIFEST", "Manifest", "line_of", "parse_line"]
 
 MANIFEST = "manifest.jsonl"
 _MARK = b'{"manifest": 1, '
@@ -65,6 +65,11 @@ class Manifest:
             )
 
     @property
+    def place(self) -> Path | str:
+        """Where people find it."""
+        return self.path
+
+    @property
     def images(self) -> dict[str, str]:
         """The output of each image that is known, by what the image is known by."""
         return {
@@ -82,7 +87,7 @@ class Manifest:
         Raises:
             OutputError: it cannot be written.
         """
-        line = _line(record)
+        line = line_of(record)
         with self._claimed(), open(self.path, "a+b", buffering=0) as file:
             new = file.seek(0, os.SEEK_END) == 0
             if not new:
@@ -96,6 +101,9 @@ class Manifest:
             self._superseded |= record["output"] in self.records
             self.records[record["output"]] = record
 
+    def pause(self) -> None:
+        """Take note that the batch is stopped: all lines are where they belong already."""
+
     def tidy(self) -> None:
         """Leave one line for each output, in the order in which they came.
 
@@ -106,14 +114,14 @@ class Manifest:
             return
         with self._claimed():
             last = {record["output"]: record for record in self._lines() if record is not None}
-            write_file(self.path, b"".join(map(_line, last.values())))
+            write_file(self.path, b"".join(map(line_of, last.values())))
         self._superseded, self.damaged = False, 0
 
     def _lines(self) -> Iterator[dict[str, Any] | None]:
         """Return what each line says; None for one that is damaged."""
         try:
             with open(self.path, "rb") as file:
-                yield from map(_parse, file)
+                yield from map(parse_line, file)
         except FileNotFoundError:
             return
         except OSError as error:
@@ -132,12 +140,14 @@ class Manifest:
                 ) from None
 
 
-def _line(record: dict[str, Any]) -> bytes:
+def line_of(record: dict[str, Any]) -> bytes:
+    """Return a record as a line of the file."""
     text = json.dumps(record, ensure_ascii=False).encode("utf-8", "replace")
     return _MARK + text[1:] + b"\n"
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parse_line(line: bytes) -> dict[str, Any] | None:
+    """Return what a line says, None where it is damaged or of somebody else."""
     if not line.startswith(_MARK) or not line.endswith(b"\n"):
         return None
     try:

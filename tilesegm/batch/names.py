@@ -1,4 +1,7 @@
-"""Names of the outputs of a batch: one each, whatever the images are called."""
+"""Names of the outputs of a batch: one each, whatever the images are called.
+
+Outputs on a disk are a `Path`, and those in a store a text, their address.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ from pathlib import Path
 from typing import Self
 
 from tilesegm.batch.entry import Entry, is_there
-from tilesegm.errors import SettingsError
+from tilesegm.errors import OutputError, SettingsError
 from tilesegm.ownership import check_local, place_key
-from tilesegm.sink.check import SUFFIXES
+from tilesegm.sink.check import STORED, SUFFIXES
+from tilesegm.source.object_store import is_s3, place_of, s3_parts
 
 __all__ = ["OutputNames"]
 
@@ -24,44 +28,61 @@ _USUAL = "{name}_classes.tif"
 class OutputNames:
     """The folder of a batch, and how files in it are named."""
 
-    folder: Path
+    folder: Path | str
+    """Its path, or its address in a store, without a slash at the end."""
     pattern: str
     """Name of a file, in which ``{name}`` stands for that of the image."""
 
     @classmethod
     def of(cls, output: str | Path) -> Self:
-        """Read ``maps``, or ``maps/{name}.zarr``.
+        """Read ``maps``, or ``maps/{name}.zarr``, or such an address in a store.
 
         Raises:
             SettingsError: ``{name}`` is in a folder's name, or the suffix is none of an output.
-            OutputError: it is an address.
+            OutputError: it is an address that no folder of maps can have.
         """
-        check_local(output)
-        path = Path(output)
-        if _NAME not in str(path):
-            return cls(path, _USUAL)
-        if path.name.count(_NAME) != 1 or _NAME in str(path.parent):
+        folder = place_of(output)
+        if isinstance(folder, Path):
+            check_local(output)
+            above, last = str(folder.parent), folder.name
+        else:
+            folder = folder.rstrip("/")
+            above, _, last = folder.rpartition("/")
+            if "#" in folder or "//" in s3_parts(folder)[1]:
+                raise OutputError(
+                    f"output {folder}: GDAL opens no object with '#' or an empty folder in its "
+                    "name; give another one"
+                )
+        if _NAME not in str(folder):
+            return cls(_checked(folder), _USUAL)
+        if last.count(_NAME) != 1 or _NAME in above:
             raise SettingsError(
-                f"output {path}: {_NAME} stands for the name of each image, once, in the last part "
-                f"of the path; give a name such as {Path('maps', _USUAL)}"
+                f"output {folder}: {_NAME} stands for the name of each image, once, in the last "
+                f"part of the path; give a name such as {Path('maps', _USUAL)}"
             )
-        if path.suffix.lower() not in SUFFIXES:
+        suffixes = SUFFIXES if isinstance(folder, Path) else STORED
+        if Path(last).suffix.lower() not in suffixes:
             raise SettingsError(
-                f"cannot tell the format of output {path}; expected a name that ends in "
-                f"{', '.join(SUFFIXES)}"
+                f"cannot tell the format of output {folder}; expected a name that ends in "
+                f"{', '.join(suffixes)}"
             )
-        return cls(path.parent, path.name)
+        return cls(_checked(above) if isinstance(folder, str) else folder.parent, last)
 
     @property
     def suffix(self) -> str:
         """Suffix of the outputs."""
         return Path(self.pattern).suffix
 
-    def path(self, name: str) -> Path:
+    def path(self, name: str) -> Path | str:
         """Return the output of an image that goes by a name."""
-        return self.folder / self.pattern.replace(_NAME, name)
+        if isinstance(self.folder, str):
+            name = name.replace("#", "_")  # GDAL opens no such object
+        return self._at(self.pattern.replace(_NAME, name))
 
-    def name(self, entries: Sequence[Entry], known: Mapping[str, str]) -> list[Path]:
+    def _at(self, file: str) -> Path | str:
+        return f"{self.folder}/{file}" if isinstance(self.folder, str) else self.folder / file
+
+    def name(self, entries: Sequence[Entry], known: Mapping[str, str]) -> list[Path | str]:
         """Give each image an output of its own.
 
         Outputs are named after their images. Where several would get one name, also where the file
@@ -76,15 +97,21 @@ class OutputNames:
         Raises:
             SettingsError: a table names an output that cannot be.
         """
-        paths: list[Path | None] = [self._settled(entry, known) for entry in entries]
-        taken = {self._key(path) for path in paths if path is not None}
+        paths: list[Path | str | None] = [self._settled(entry, known) for entry in entries]
+        taken = {place_key(path) for path in paths if path is not None}
         own = {entry.identity for entry in entries}
-        others = (name for image, name in known.items() if image not in own and is_there(image))
-        taken |= {self._key(self.folder / name) for name in others}
-        groups: dict[Path, list[int]] = {}
-        namesakes: dict[Path, set[str]] = {}
+        # Images whose maps are in a store may lie on the disk of another machine.
+        stored = isinstance(self.folder, str)
+        others = (
+            name
+            for image, name in known.items()
+            if image not in own and (stored or is_there(image))
+        )
+        taken |= {place_key(self._at(name)) for name in others}
+        groups: dict[Path | str, list[int]] = {}
+        namesakes: dict[Path | str, set[str]] = {}
         for number, entry in enumerate(entries):
-            key = self._key(self.path(entry.short))
+            key = place_key(self.path(entry.short))
             if entry.output is None:
                 namesakes.setdefault(key, set()).add(entry.identity)
             if paths[number] is None:
@@ -96,10 +123,10 @@ class OutputNames:
                 names = self._apart([entries[number] for number in numbers], taken)
             for number, name in zip(numbers, names, strict=True):
                 paths[number] = self.path(name)
-                taken.add(self._key(self.path(name)))
+                taken.add(place_key(self.path(name)))
         return [path for path in paths if path is not None]
 
-    def _settled(self, entry: Entry, known: Mapping[str, str]) -> Path | None:
+    def _settled(self, entry: Entry, known: Mapping[str, str]) -> Path | str | None:
         """Return the output that a table or an earlier run gave to an image."""
         if entry.output is not None:
             name = entry.output
@@ -109,13 +136,18 @@ class OutputNames:
                     "folders out"
                 )
             ends = name.lower().endswith(SUFFIXES)
-            return self.folder / (name if ends else name + self.suffix)
+            if ends and isinstance(self.folder, str) and not name.lower().endswith(STORED):
+                raise SettingsError(
+                    f"{entry.origin}: output {name!r} cannot be written to a store; expected a "
+                    f"name that ends in {', '.join(STORED)}"
+                )
+            return self._at(name if ends else name + self.suffix)
         before = known.get(entry.identity)
         head, _, tail = self.pattern.partition(_NAME)
         fits = before and before.startswith(head) and before.endswith(tail)
-        return self.folder / before if before and fits else None
+        return self._at(before) if before and fits else None
 
-    def _apart(self, entries: list[Entry], taken: set[Path]) -> list[str]:
+    def _apart(self, entries: list[Entry], taken: set[Path | str]) -> list[str]:
         """Return names that differ from each other, but for one image, and from those taken."""
         deepest = max(len(entry.parents) for entry in entries)
         different = len({entry.identity for entry in entries})
@@ -124,23 +156,38 @@ class OutputNames:
         ways += [(n, True) for n in range(deepest + 1)]
         for folders, suffix in ways:
             names = [_called(entry, folders, suffix) for entry in entries]
-            keys = {self._key(self.path(name)) for name in names}
+            keys = {place_key(self.path(name)) for name in names}
             if len(keys) == different and not keys & taken:
                 return names
         return self._numbered(entries, taken)
 
-    def _numbered(self, entries: list[Entry], taken: set[Path]) -> list[str]:
+    def _numbered(self, entries: list[Entry], taken: set[Path | str]) -> list[str]:
         used, names = set(taken), dict[str, str]()
         for entry in entries:
             if entry.identity not in names:
                 tries = (entry.short if n == 1 else f"{entry.short}_{n}" for n in count(1))
-                name = next(name for name in tries if self._key(self.path(name)) not in used)
+                name = next(name for name in tries if place_key(self.path(name)) not in used)
                 names[entry.identity] = name
-                used.add(self._key(self.path(name)))
+                used.add(place_key(self.path(name)))
         return [names[entry.identity] for entry in entries]
 
-    def _key(self, path: Path) -> Path:
-        return place_key(path)
+
+def _checked(folder: Path | str) -> Path | str:
+    """Return a folder that may hold maps, in the usual spelling.
+
+    Raises:
+        OutputError: it is an address that says something else.
+    """
+    if isinstance(folder, Path):
+        return folder
+    bucket, key = s3_parts(f"{folder}/") if is_s3(f"{folder}/") else ("", "")
+    if not bucket or key.lower().endswith(STORED):
+        raise OutputError(
+            f"output {folder} is no folder of maps; several images go to s3://BUCKET/FOLDER/ or to "
+            f"names such as s3://BUCKET/FOLDER/{_USUAL}, and a name that ends in "
+            f"{', '.join(STORED)} is that of one map"
+        )
+    return f"s3://{bucket}/{key}" if key else f"s3://{bucket}"
 
 
 def _called(entry: Entry, folders: int, suffix: bool) -> str:

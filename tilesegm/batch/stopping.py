@@ -16,12 +16,12 @@ _FULL = 1 << 20
 """Bytes below which a disk is full: libraries that write do not say why they failed."""
 
 
-def stops_all(error: BaseException, folder: Path | None) -> bool:
+def stops_all(error: BaseException, folder: Path | None = None) -> bool:
     """Tell whether an error is of the machine, not of the image that it came with.
 
     Args:
         error: what was raised.
-        folder: of the outputs.
+        folder: of the outputs, or of what is not finished of them.
     """
     seen: BaseException | None = error
     while seen is not None:

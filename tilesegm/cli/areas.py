@@ -33,8 +33,12 @@ def areas(
     ],
     reading: MapReading,
     output: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", help="Also write a .csv file with a row per map."),
+        str | None,
+        typer.Option(
+            *("-o", "--output"),
+            metavar="PATH",
+            help="Also write a .csv file with a row per map; to s3://BUCKET/NAME.csv too.",
+        ),
     ] = None,
     count: Annotated[
         bool,
@@ -58,6 +62,7 @@ def areas(
     from tilesegm.products.adjusted import read_confusion
     from tilesegm.products.area_files import check_csv, find_maps, write_csv
     from tilesegm.products.areas import adjusted, measure_areas
+    from tilesegm.source.object_store import place_of
 
     with ProgressBar(quiet or as_json, notes=not quiet) as progress:
         paths, left = find_maps(class_maps)
@@ -69,7 +74,7 @@ def areas(
                 *([reading.aoi] if reading.aoi else []),
                 *([str(evaluation)] if evaluation else []),
             ]
-            check_csv(output, read)
+            check_csv(place_of(output), read)
         known = None if evaluation is None else read_confusion(evaluation)
         measured: list[ClassAreas] = []
         for path in paths:
@@ -80,7 +85,7 @@ def areas(
         if known is not None:
             progress(Noted(_SAMPLE.format(known[1].sum())))
         if output is not None:
-            write_csv(output, measured)
+            write_csv(place_of(output), measured)
     for one in measured:
         if as_json:
             typer.echo(json.dumps(summary(one)))

@@ -16,7 +16,7 @@ from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Images, Models, Overwrite, Quiet
 from tilesegm.cli.terminal import say
 from tilesegm.errors import SettingsError
-from tilesegm.sink.check import SUFFIXES
+from tilesegm.sink.check import STORED, SUFFIXES
 
 if TYPE_CHECKING:
     from tilesegm.batch.entry import Entry
@@ -36,7 +36,8 @@ def predict(
             "--output",
             metavar="PATH",
             help=".tif (COG), .zarr or .png file for one image, or s3://BUCKET/NAME.tif or .zarr; "
-            "for several a folder, or a name in it such as 'maps/{name}.zarr'.",
+            "for several a folder, s3://BUCKET/FOLDER/ too, or a name in it such as "
+            "'maps/{name}.zarr'.",
             show_default=False,
         ),
     ],
@@ -56,9 +57,11 @@ def predict(
         ),
     ] = None,
     areas: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="Also write the areas of classes as CSV, a row a map, as `tilesegm areas` does."
+            metavar="PATH",
+            help="Also write the areas of classes as CSV, a row a map, as `tilesegm areas` does; "
+            "to s3://BUCKET/NAME.csv too.",
         ),
     ] = None,
     min_confidence: Annotated[
@@ -139,25 +142,24 @@ def predict(
     unsure = min_confidence is not None and not quiet
     lines: list[tuple[str, bool]] = []
     batch, tally = None, Tally()
-    place = Path(output)
     try:
         with ProgressBar(quiet or as_json, notes=not quiet) as progress:
             models, images = sort_inputs(model, images, progress)
             entries = find_entries(images, progress, wanted)
-            to_folder = not segmentation.stack and _to_folder(len(entries), place)
+            to_folder = not segmentation.stack and _to_folder(len(entries), output)
             paths = [path for entry in entries for path in entry.paths]
             if polygons is not None:
-                _check_polygons(polygons, paths, models, place, to_folder)
+                _check_polygons(polygons, paths, models, output, to_folder)
             if to_folder:  # which has to be there for a table in it
                 request = Request.of(models, tiling, options, overwrite)
                 batch = Batch.of(entries, models, output, request)
             if areas is not None:
-                _check_areas(areas, paths, models, None if to_folder else place, polygons)
+                _check_areas(areas, paths, models, None if to_folder else output, polygons)
             rows: Iterable[dict[str, Any]]
             if batch is not None:
                 rows = map(tally.add, batch.run(progress))
             else:
-                image, changes = _only_entry(entries, place, segmentation.stack)
+                image, changes = _only_entry(entries, output, segmentation.stack)
                 result = segment(
                     image,
                     models,
@@ -196,26 +198,27 @@ def predict(
 
 
 def _check_polygons(
-    polygons: Path, images: list[str], models: list[str], output: Path, to_folder: bool
+    polygons: Path, images: list[str], models: list[str], output: str, to_folder: bool
 ) -> None:
     """Refuse polygons that cannot be written, before the map is made."""
     from tilesegm.ownership import check_apart
     from tilesegm.products.polygonize import check_polygons
     from tilesegm.source.base import Georeference
+    from tilesegm.source.object_store import place_of
 
     if to_folder:
         raise SettingsError(
             f"--polygons {polygons} is one file, and {len(images)} images are given; leave it out, "
             "and turn each map into polygons with `tilesegm polygonize`"
         )
-    check_apart([("the class map", output), ("--polygons", polygons)])
+    check_apart([("the class map", place_of(output)), ("--polygons", polygons)])
     read = [("the input image", image) for image in images]
     read += [("the model", model) for model in models]
-    check_polygons(polygons, [*read, ("the class map", str(output))], Georeference())
+    check_polygons(polygons, [*read, ("the class map", output)], Georeference())
 
 
 def _check_areas(
-    areas: Path, images: list[str], models: list[str], output: Path | None, polygons: Path | None
+    areas: str, images: list[str], models: list[str], output: str | None, polygons: Path | None
 ) -> None:
     """Refuse a table that cannot be written, before the map is made.
 
@@ -228,11 +231,12 @@ def _check_areas(
     """
     from tilesegm.ownership import check_apart
     from tilesegm.products.area_files import check_csv
+    from tilesegm.source.object_store import place_of
 
-    made = [("the class map", output)] if output else []
+    made = [("the class map", place_of(output))] if output else []
     made += [("--polygons", polygons)] if polygons else []
-    check_apart([*made, ("--areas", areas)])
-    check_csv(areas, [*images, *models, *([str(output)] if output else [])])
+    check_apart([*made, ("--areas", place_of(areas))])
+    check_csv(place_of(areas), [*images, *models, *([output] if output else [])])
 
 
 def _measure(row: dict[str, Any]) -> ClassAreas:
@@ -244,28 +248,34 @@ def _measure(row: dict[str, Any]) -> ClassAreas:
     return measured
 
 
-def _write_areas(path: Path, measured: list[ClassAreas]) -> None:
+def _write_areas(place: str, measured: list[ClassAreas]) -> None:
     from tilesegm.products.area_files import write_csv
+    from tilesegm.source.object_store import place_of
 
-    write_csv(path, measured)
+    write_csv(place_of(place), measured)
 
 
-def _to_folder(images: int, output: Path) -> bool:
+def _to_folder(images: int, output: str) -> bool:
     """Tell whether each image gets a file of its own in ``output``."""
-    if "{name}" in str(output):
+    from tilesegm.source.object_store import is_s3, s3_parts
+
+    if "{name}" in output:
         return True
-    if output.suffix.lower() not in SUFFIXES:
-        return images > 1 or output.is_dir() or not output.suffix
+    path = Path(s3_parts(output)[1] if is_s3(output) else output)
+    if path.suffix.lower() not in SUFFIXES:
+        folder = output.endswith("/") if is_s3(output) else path.is_dir()
+        return images > 1 or folder or not path.suffix
     if images > 1:
+        suffix = ".tif" if is_s3(output) and path.suffix.lower() not in STORED else path.suffix
+        among = output.rstrip("/").removesuffix(path.name) + "{name}" + suffix
         raise SettingsError(
             f"{images} images cannot share the output {output}; give the name of a folder, a name "
-            f"such as {output.with_name('{name}' + output.suffix)}, or --stack to take the images "
-            "as bands of one"
+            f"such as {among}, or --stack to take the images as bands of one"
         )
     return False
 
 
-def _only_entry(entries: list[Entry], output: Path, stack: bool) -> tuple[Any, dict[str, Any]]:
+def _only_entry(entries: list[Entry], output: str, stack: bool) -> tuple[Any, dict[str, Any]]:
     """Return the one image that a file is made of, and its own options.
 
     Raises:

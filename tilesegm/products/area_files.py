@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tilesegm.errors import InputError, SettingsError
+from tilesegm.errors import InputError, OutputError, SettingsError
 from tilesegm.files import write_file
-from tilesegm.ownership import carries, check_place
+from tilesegm.ownership import carries, check_place, check_unread_objects
 from tilesegm.pictures.png import PNG_MARK
 from tilesegm.products.areas import FIRST_COLUMNS, ClassAreas, areas_csv
 from tilesegm.products.workplace import check_target
 from tilesegm.sink.provenance import is_map, read_map_facts
+from tilesegm.sink.stored_file import StoredFile
+from tilesegm.sink.stored_text import StoredText
 from tilesegm.source.names import is_zarr
 
 __all__ = ["check_csv", "find_maps", "write_csv"]
@@ -51,23 +53,58 @@ def find_maps(given: Iterable[str]) -> tuple[list[str], str]:
     return list(dict.fromkeys(paths)), left
 
 
-def check_csv(output: Path, read: Iterable[str]) -> None:
+def check_csv(output: Path | str, read: Iterable[str]) -> None:
     """Refuse a table that cannot be written, or would replace what is not ours or is read.
+
+    Args:
+        output: its path, or its address in a store.
+        read: what is read, by path or address.
 
     Raises:
         SettingsError: it is not called ``.csv``.
         OutputError: with what is wrong and how to mend it.
     """
-    if output.suffix.lower() != ".csv":
+    if not str(output).lower().endswith(".csv"):
         raise SettingsError(f"output {output} is a table; expected a name that ends in .csv")
-    check_target(output, [("read", name) for name in read])
-    check_place(output, _MARK)
+    inputs = [("read", name) for name in read]
+    if isinstance(output, Path):
+        check_target(output, inputs)
+        check_place(output, _MARK)
+    else:
+        check_unread_objects([output], inputs)
+        _stored(output)
+        StoredFile(output).check_taken()
 
 
-def write_csv(output: Path, maps: Sequence[ClassAreas]) -> None:
+def write_csv(output: Path | str, maps: Sequence[ClassAreas]) -> None:
     """Write the areas of maps, a row each.
+
+    Args:
+        output: path of the table, or its address in a store.
+        maps: what was measured.
 
     Raises:
         OutputError: it cannot be written, or somebody else's file stands there by now.
     """
-    write_file(output, areas_csv(maps), _MARK)
+    table = areas_csv(maps)
+    if isinstance(output, Path):
+        write_file(output, table, _MARK)
+    elif not _stored(output).replace(table.encode()):
+        raise OutputError(
+            f"{output} changed while it was written, and stays as it is: run the same command again"
+        )
+
+
+def _stored(uri: str) -> StoredText:
+    """Return the place of a table in a store.
+
+    Raises:
+        OutputError: something else is there, or the store cannot be reached.
+    """
+    place = StoredText(uri)
+    if not (place.read() or _MARK).startswith(_MARK):
+        raise OutputError(
+            f"output {uri} exists and is not of tilesegm, which replaces its own objects only; "
+            "move it away or give another name"
+        )
+    return place

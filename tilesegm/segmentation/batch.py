@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,13 +25,17 @@ from tilesegm.errors import (
     TilesegmError,
 )
 from tilesegm.events import Event, Noted, OnEvent, StageProgress, StageStarted
-from tilesegm.files import flush
 from tilesegm.model.base import Predictor
-from tilesegm.ownership import check_apart
+from tilesegm.segmentation.batch_folder import (
+    DiskFolder,
+    StoreFolder,
+    folder_of,
+    results_of,
+)
 from tilesegm.segmentation.batch_item import BatchItem
 from tilesegm.segmentation.batch_record import failed
 from tilesegm.segmentation.in_memory import check_without_output, segment_in_memory
-from tilesegm.segmentation.outputs import check_inputs, output_paths, reads_of
+from tilesegm.segmentation.outputs import reads_of
 from tilesegm.segmentation.recorded import segment_recorded
 from tilesegm.segmentation.setup import open_predictor
 from tilesegm.segmentation.work import Request
@@ -53,7 +58,9 @@ class Batch:
     """Settings of all images."""
     requests: Sequence[Request]
     """Those of each."""
-    outputs: Sequence[Path | None]
+    outputs: Sequence[Path | str | None]
+    """Files, or addresses in a store."""
+    folder: DiskFolder | StoreFolder | None
     manifest: Manifest | None
 
     @classmethod
@@ -64,33 +71,33 @@ class Batch:
 
         Raises:
             SettingsError: two images share an output, or options of one are out of range.
-            OutputError: an output is read, or the folder cannot be made.
+            OutputError: an output is read, or the folder cannot be made, or its store be reached.
         """
         requests = [_request(entry, request) for entry in entries]
         if folder is None:
             check_without_output(request)
-            return cls(entries, model, request, requests, [None] * len(entries), None)
+            return cls(entries, model, request, requests, [None] * len(entries), None, None)
         names = OutputNames.of(folder)
-        manifest = Manifest(names.folder)
+        place = folder_of(names.folder, request.options)
+        manifest = place.manifest()
         outputs = names.name(entries, manifest.images)
         written = [
-            (entry.name, path)
+            (entry.name, result)
             for entry, output, one in zip(entries, outputs, requests, strict=True)
-            for path in dict.fromkeys(output_paths(output, one.options).values())
+            for result in results_of(output, one.options)
         ]
         _check_once(entries, outputs)
-        check_apart(written)
         areas = {id(one.options.area): one.options.area for one in requests}.values()
         reads = reads_of([entry.image for entry in entries], model, request.options)
         reads += [("the area of interest", area) for area in areas]
-        check_inputs([path for _, path in written], reads)
-        _make_folder(names.folder)
-        return cls(entries, model, request, requests, outputs, manifest)
+        place.check(written, reads)
+        place.make()
+        return cls(entries, model, request, requests, outputs, place, manifest)
 
     @property
-    def place(self) -> Path | None:
+    def place(self) -> Path | str | None:
         """Where the manifest lies."""
-        return self.manifest.path if self.manifest else None
+        return self.manifest.place if self.manifest else None
 
     def run(self, on_event: OnEvent) -> Iterator[BatchItem]:
         """Segment the images that are not finished, and return what became of each, in order.
@@ -100,6 +107,16 @@ class Batch:
             OutputError: the disk is full, or the manifest cannot be written.
             BudgetError: the machine is out of memory.
         """
+        try:
+            yield from self._run(on_event)
+        except BaseException:
+            if self.manifest is not None:
+                self.manifest.pause()
+            raise
+        if self.manifest is not None:
+            self.manifest.tidy()
+
+    def _run(self, on_event: OnEvent) -> Iterator[BatchItem]:
         opener = _Opener(self.model, self.request)
         cluster = self.request.options.cluster
         if cluster is None or self.manifest is None:
@@ -108,8 +125,6 @@ class Batch:
         else:
             with open_pool(cluster, on_event) as pool:
                 yield from self._share(opener, pool, on_event)
-        if self.manifest is not None:
-            self.manifest.tidy()
 
     def _share(self, opener: _Opener, pool: Pool | None, on_event: OnEvent) -> Iterator[BatchItem]:
         """Work at several images at a time, whose regions share the workers of a pool.
@@ -150,7 +165,7 @@ class Batch:
                 raise  # a file that is no model suits no other image either
             own = _own(error, entry)
             lost = isinstance(error, ClusterError) and pool is not None and not pool.alive
-            stops = lost or stops_all(error, self.place.parent if self.place else None)
+            stops = lost or (self.folder.stops if self.folder else stops_all)(error)
             self._note_failure(number, own, stops)
             if stops:
                 raise _stopped(own, number, len(self.entries)) from error
@@ -173,7 +188,7 @@ class Batch:
         output = self.outputs[number]
         if self.manifest is None or output is None:
             return
-        before = self.manifest.records.get(output.name)
+        before = self.manifest.records.get(os.path.basename(output))
         try:
             self.manifest.add(failed(self.entries[number], output, error, before))
         except OutputError:
@@ -235,7 +250,7 @@ def _request(entry: Entry, request: Request) -> Request:
         raise SettingsError(f"{entry.origin}: {error}") from error
 
 
-def _check_once(entries: Sequence[Entry], outputs: Sequence[Path]) -> None:
+def _check_once(entries: Sequence[Entry], outputs: Sequence[Path | str]) -> None:
     """Refuse an image that is given twice, with one output.
 
     Raises:
@@ -265,18 +280,9 @@ def _stopped(error: TilesegmError, number: int, total: int) -> TilesegmError:
     kind: type[TilesegmError] = BudgetError
     if isinstance(error, ClusterError):
         kind = ClusterError
-    elif isinstance(error.__cause__ or error, OSError):
+    elif isinstance(error, OSError) or isinstance(error.__cause__, OSError):
         kind = OutputError
     return kind(
         f"{error}; the batch stops at image {number + 1} of {total}, since this is of the machine "
-        "and would meet the others too: mend it, and the same command goes on"
+        "or the store, and would meet the others too: mend it, and the same command goes on"
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        if not folder.is_dir():
-            folder.mkdir()
-            flush(folder.parent)  # or finished maps could go with their folder
-    except OSError as error:
-        raise OutputError(f"folder {folder} cannot be made: {error.strerror}") from error

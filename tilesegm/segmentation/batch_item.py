@@ -63,12 +63,12 @@ class Tally:
             self.reasons[item.reason] += 1
         return item.summary()
 
-    def line(self, total: int, manifest: Path | None) -> str:
+    def line(self, total: int, manifest: Path | str | None) -> str:
         """Say how many there are of each kind, and where the manifest lies.
 
         Args:
             total: images of the batch; fewer were counted where it was stopped.
-            manifest: its path.
+            manifest: its path or address.
         """
         made = {reason: n for reason, n in self.reasons.items() if reason != FINISHED}
         why = ", ".join(f"{reason}: {n}" for reason, n in made.items())

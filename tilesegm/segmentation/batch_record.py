@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,7 +14,10 @@ from tilesegm.batch.entry import Entry
 from tilesegm.segmentation.result import Segmentation
 from tilesegm.sink.provenance import digest, read_map_facts
 
-__all__ = ["DONE", "FAILED", "RUNNING", "changes_of", "done", "failed", "read_run", "running"]
+__all__ = [
+    *("DONE", "FAILED", "RUNNING"),
+    *("changes_of", "done", "failed", "may_replace", "read_run", "running"),
+]
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
@@ -27,13 +31,13 @@ _CHOSEN = re.compile(r"(?:\d+\.)*(?:bands|level|nodata|scaling|resampled|at .+)"
 """What options choose of an image, in the part of the image."""
 
 
-def running(entry: Entry, output: Path, before: Mapping[str, Any] | None) -> dict[str, Any]:
+def running(entry: Entry, output: Path | str, before: Mapping[str, Any] | None) -> dict[str, Any]:
     """Say that an image is being computed."""
     return _record(entry, output, RUNNING, before)
 
 
 def failed(
-    entry: Entry, output: Path, error: BaseException, before: Mapping[str, Any] | None
+    entry: Entry, output: Path | str, error: BaseException, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """Say why an image has no result."""
     kind = (
@@ -48,7 +52,7 @@ def done(entry: Entry, result: Segmentation, reason: str) -> dict[str, Any]:
     facts = read_map_facts(result.output)
     summary = result.summary()
     parts = {name: digest(part)[:16] for name, part in _by_kind(_fingerprint(facts.run)).items()}
-    return _record(entry, Path(result.output), DONE, None) | {
+    return _record(entry, result.output, DONE, None) | {
         "reason": reason,
         "fingerprint": facts.fingerprint,
         "digests": parts,
@@ -58,7 +62,16 @@ def done(entry: Entry, result: Segmentation, reason: str) -> dict[str, Any]:
     }
 
 
-def read_run(output: Path) -> tuple[str | None, dict[str, Any]]:
+def may_replace(entry: Entry, output: Path | str, image: object) -> bool:
+    """Tell whether an image may take an output that the manifest knows to be of ``image``.
+
+    What is not to be seen here may lie on another machine where the output is in a store.
+    """
+    same = entry.identity == image if isinstance(output, str) else entry.may_follow(image)
+    return entry.is_file and same
+
+
+def read_run(output: Path | str) -> tuple[str | None, dict[str, Any]]:
     """Return the digest of a result's fingerprint, and the fingerprint as far as it is told."""
     facts = read_map_facts(output)
     return facts.fingerprint, _fingerprint(facts.run)
@@ -91,14 +104,15 @@ def _fingerprint(run: str | None) -> dict[str, Any]:
 
 
 def _record(
-    entry: Entry, output: Path, status: str, before: Mapping[str, Any] | None
+    entry: Entry, output: Path | str, status: str, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     record = {
         "image": entry.identity,
-        "output": output.name,
+        "output": os.path.basename(output),
         "status": status,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     # Of the output that an earlier run has left: it may be replaced by what is computed now.
-    kept = before.get("fingerprint") if before else None
+    mine = before is not None and may_replace(entry, output, before.get("image"))
+    kept = before.get("fingerprint") if before and mine else None
     return record | ({"fingerprint": kept} if kept else {})

@@ -44,8 +44,9 @@ def segment_many(
             name are called ``image_0``, ``image_1`` and so on, by their place.
         model: a model as in `segment`.
         folder: folder that gets ``NAME_classes.tif`` for each image, or a name such as
-            ``maps/{name}.zarr``; created when absent. None for arrays, which all stay in memory;
-            an image that no longer fits is an error of its item.
+            ``maps/{name}.zarr``; created when absent. One of a store is ``s3://BUCKET/FOLDER``.
+            None for arrays, which all stay in memory; an image that no longer fits is an error of
+            its item.
         tiling: size, overlap and blending of tiles.
         options: everything else, the same for all images but for what a table says.
         overwrite: compute all images again and replace finished outputs.
@@ -55,7 +56,7 @@ def segment_many(
     Raises:
         SettingsError: an image is given twice, images are one array, or a folder, list, table or
             STAC file gives no image.
-        OutputError: the folder cannot be made, or the disk is full.
+        OutputError: the folder cannot be made, the disk is full, or the store is out of reach.
         ModelError: the model's file cannot be opened.
         BudgetError: the machine is out of memory.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tilesegm.segmentation.batch_record import (
     RUNNING,
     changes_of,
     done,
+    may_replace,
     read_run,
     running,
 )
@@ -36,7 +38,7 @@ _REASONS = {FAILED: "failed before", RUNNING: "interrupted before", DONE: "outpu
 def segment_recorded(
     entry: Entry,
     opener: Callable[[ImageInfo], Predictor],
-    output: Path,
+    output: Path | str,
     request: Request,
     manifest: Manifest,
     on_event: OnEvent,
@@ -46,7 +48,7 @@ def segment_recorded(
     What the manifest says to be a result of this image is replaced where image, model or options
     changed. Everything else that stands in the place of the output is refused as `segment` does.
     """
-    before = manifest.records.get(output.name)
+    before = manifest.records.get(os.path.basename(output))
     began = False
 
     def listen(event: Event) -> None:
@@ -59,9 +61,9 @@ def segment_recorded(
     def run(asked: Request) -> Segmentation:
         return run_request(entry.image, opener, output, asked, listen)
 
-    known = entry.is_file and before is not None and entry.may_follow(before.get("image"))
+    known = before is not None and may_replace(entry, output, before.get("image"))
     changed = ""
-    updated = read_run(output)[1] if request.options.update and output.exists() else {}
+    updated = read_run(output)[1] if request.options.update and os.path.exists(output) else {}
     try:
         result = run(request)
         if updated and began:

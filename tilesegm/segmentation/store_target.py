@@ -14,7 +14,9 @@ from typing import Self
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted
 from tilesegm.files import make_folder, output_errors, remove
-from tilesegm.ownership import check_local
+from tilesegm.ownership import check_local, check_unread_objects
+from tilesegm.sink.check import STORED
+from tilesegm.sink.provenance import OtherResultError
 from tilesegm.sink.staging import has_unfinished
 from tilesegm.sink.stored_file import StoredFile
 from tilesegm.sink.stored_zarr import StoredZarr
@@ -22,8 +24,6 @@ from tilesegm.sink.tiff_check import file_beside
 from tilesegm.source.object_store import is_s3, s3_parts
 
 __all__ = ["StoreTarget"]
-
-_SUFFIXES = (".tif", ".tiff", ".zarr")
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,10 @@ class StoreTarget:
                 )
             return None
         bucket, key = s3_parts(uri)
-        if not bucket or not key.lower().endswith(_SUFFIXES):
+        if not bucket or not key.lower().endswith(STORED):
             raise OutputError(
                 f"cannot tell the format of output {uri}; expected s3://BUCKET/NAME with a name "
-                f"that ends in {', '.join(_SUFFIXES)}"
+                f"that ends in {', '.join(STORED)}, or s3://BUCKET/FOLDER/ for several images"
             )
         if "#" in key or "//" in key:
             raise OutputError(
@@ -111,10 +111,7 @@ class StoreTarget:
         Raises:
             OutputError: it is.
         """
-        for what, name in read:
-            theirs = name.rstrip("/")
-            if f"{self.uri}/".startswith(f"{theirs}/") or theirs.startswith(f"{self.uri}/"):
-                raise OutputError(f"output {self.uri} is {what}; give the output another name")
+        check_unread_objects([self.uri], read)
 
     def addresses(self, paths: Mapping[str, Path]) -> dict[str, str]:
         """Return the address of each result by its name."""
@@ -138,11 +135,11 @@ class StoreTarget:
             on_event: called with a note on a result that is gone.
 
         Raises:
-            OutputError: results of another run are there.
+            OtherResultError: results of another run are there.
         """
         for uri, found in before.items():
             if found not in (None, fingerprint):
-                raise OutputError(
+                raise OtherResultError(
                     f"output {uri} exists and is not the result of this image, model and settings; "
                     "replace it with --overwrite or give another name"
                 )

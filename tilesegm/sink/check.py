@@ -11,9 +11,11 @@ from tilesegm.ownership import check_local, check_place, check_unread
 from tilesegm.shown import is_text
 from tilesegm.source.names import file_of
 
-__all__ = ["SUFFIXES", "check_output", "check_space"]
+__all__ = ["STORED", "SUFFIXES", "check_output", "check_space"]
 
 SUFFIXES = (".tif", ".tiff", ".zarr", ".png")
+STORED = (".tif", ".tiff", ".zarr")
+"""Suffixes of outputs that go to a store."""
 
 
 def check_output(output: Path | str, source: str | None = None) -> None:

@@ -20,8 +20,9 @@ from tilesegm.grid.tiles import TileLayout
 from tilesegm.grid.tiling import Blend
 from tilesegm.ownership import carries
 from tilesegm.source.base import Georeference, ImageInfo
-from tilesegm.source.gdal import Gdal, open_quietly
+from tilesegm.source.gdal import Gdal, forget_if_changed, open_quietly
 from tilesegm.source.names import is_zarr
+from tilesegm.source.object_store import is_s3, probe_remote
 from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
 
@@ -257,6 +258,8 @@ def _own_attributes(path: str, node: Any) -> Any:
 
 
 def _raster_contents(path: str) -> _Stored:
+    if is_s3(path):
+        forget_if_changed(path, probe_remote(path))  # a batch replaces maps that it has read
     calls = Gdal(path, DEFAULT_CACHE_BYTES).calls("cannot be opened")
     with calls, open_quietly(path) as dataset:
         tags = dataset.tags()

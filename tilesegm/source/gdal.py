@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path, PurePath
 from threading import RLock
 from typing import Any
@@ -18,6 +19,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.env import env_ctx_if_needed, set_gdal_config
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.session import AWSSession, DummySession, Session
 from rasterio.vrt import WarpedVRT
 from tifffile import COMPRESSION
 
@@ -29,9 +31,9 @@ from tilesegm.source.decoded import decoded_bytes
 from tilesegm.source.drivers import DRIVERS
 from tilesegm.source.mosaic import check_beside, check_links, check_mosaic_text
 from tilesegm.source.names import file_of
-from tilesegm.source.object_store import gdal_endpoint, is_s3
+from tilesegm.source.object_store import find_session, gdal_endpoint, is_s3
 from tilesegm.source.options import Nodata
-from tilesegm.source.remote import FetchError, is_remote, remote_settings
+from tilesegm.source.remote import FetchError, is_http, is_remote, remote_settings
 from tilesegm.source.vector.address import is_vector
 from tilesegm.trust import HOW_TO_TRUST, trusted
 
@@ -84,7 +86,7 @@ class Gdal:
             # GDAL has one cache per process, by default 5 % of the machine's memory. Through Env
             # the bound would end with this read, and lift another thread's bound with it.
             set_gdal_config("GDAL_CACHEMAX", self._cache_bytes)
-            with rasterio.Env(**self._settings):
+            with rasterio.Env(_session(file_of(self._uri)), **self._settings):
                 yield
         except SourceError:
             raise
@@ -243,6 +245,18 @@ def georeference_of(dataset: Any) -> Georeference:
         gcp_crs=points_crs.to_wkt() if points_crs else None,
         rpcs=tuple(sorted(dataset.tags(ns="RPC").items())),
     )
+
+
+def _session(file: str) -> Session | None:
+    """Return what gives keys of a store to GDAL; None leaves it to rasterio.
+
+    Where the environment holds keys, rasterio makes a session of boto3 at each call, which takes
+    longer than many a read, also of a file on a disk.
+    """
+    if not is_s3(file):
+        return None if is_remote(file) and not is_http(file) else DummySession()
+    keys = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} <= os.environ.keys()
+    return AWSSession(find_session()) if keys and find_spec("boto3") else None
 
 
 def _settings(uri: str) -> dict[str, Any]:

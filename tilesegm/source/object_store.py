@@ -10,17 +10,22 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from tilesegm.errors import SourceError, TilesegmError
+from tilesegm.ownership import state_of
 from tilesegm.shown import harmless
 from tilesegm.source.remote import FetchError, is_http, patiently, probe, seconds_of
 
 __all__ = [
     "ask",
+    "find_session",
     "gdal_endpoint",
     "is_s3",
     "open_store",
+    "place_of",
     "probe_remote",
     "s3_parts",
     "store_errors",
@@ -36,6 +41,11 @@ _LONGEST = 300
 def is_s3(uri: str) -> bool:
     """Tell whether ``uri`` is an address in an object store that speaks S3."""
     return uri.startswith(_SCHEME)
+
+
+def place_of(text: str | Path) -> Path | str:
+    """Return an address in such a store as it is, and anything else as a path."""
+    return str(text) if is_s3(str(text)) else Path(text)
 
 
 def s3_parts(uri: str) -> tuple[str, str]:
@@ -54,7 +64,6 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
         error: raised where packages or credentials are missing.
     """
     try:
-        import boto3
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store
     except ImportError as missing:
@@ -63,7 +72,7 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
         ) from missing
     bucket, prefix = s3_parts(uri)
     with store_errors(uri, error):
-        session = boto3.Session()
+        session = find_session()
         public = _flag("AWS_NO_SIGN_REQUEST", "YES", "TRUE", "ON", "1")
         if not public and session.get_credentials() is None:
             raise error(
@@ -91,6 +100,27 @@ def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
             },
             **access,
         )
+
+
+def find_session() -> Any:
+    """Return the session of boto3 that finds credentials: a new one once what tells them changes.
+
+    Making one takes longer than many a request.
+    """
+    known = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    files = (
+        known.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+        known.get("AWS_CONFIG_FILE", "~/.aws/config"),
+    )
+    paths = [Path(os.path.expanduser(file)) for file in files]
+    return _made_session((*sorted(known.items()), *((path, state_of(path)) for path in paths)))
+
+
+@lru_cache(maxsize=4)
+def _made_session(known: tuple[Any, ...]) -> Any:
+    import boto3
+
+    return boto3.Session()
 
 
 def ask(uri: str, call: Callable[[], T]) -> T:

@@ -6,11 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import rasterio
 import rasterio.warp
 from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
+from rasterio.session import DummySession
 
 from tilesegm.errors import SourceError
 from tilesegm.source.vector.address import PIXELS
@@ -51,7 +53,8 @@ def project(source: Any, target: Any, points: Points) -> Points:
         return points
     x, y = np.ascontiguousarray(points.T)
     try:
-        projected = np.column_stack(rasterio.warp.transform(source, target, x, y))
+        with rasterio.Env(DummySession()):  # keys of a store are of no use, and take long to find
+            projected = np.column_stack(rasterio.warp.transform(source, target, x, y))
     except (CPLE_BaseError, RasterioError):
         # One point that fails takes all others with it.
         if len(points) == 1:

@@ -8,7 +8,11 @@ from typing import Self
 
 from tilesegm.errors import SourceError
 
-__all__ = ["Findings", "Reading", "tell", "tell_bare"]
+__all__ = ["CUT_OFF", "OUTSIDE", "Findings", "Reading", "tell", "tell_bare"]
+
+OUTSIDE = "shapes outside of the image left out"
+"""What is said of shapes that count pixels which the image does not have."""
+CUT_OFF = "shapes cut off at the edge of the image"
 
 Feature = tuple[str, int]
 """Name of a layer and number of a feature in it."""

@@ -101,8 +101,9 @@ def write_start(
         on_event(Noted(assumed))
     with open_as_training(choices.chosen, folder) as opened:
         way = first_that_works(opened, ways, on_event)
-        for note in scene_notes(opened):
+        for note in (*opened.notes, *scene_notes(opened)):
             on_event(Noted(note))
+        notes = (*notes, *opened.notes)
     if way is not ways[0]:
         choices = choose(entries, surveys, surveyed, way, buffer)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))

@@ -48,6 +48,11 @@ class Reading:
         more = frozenset(features)
         return replace(self, findings={**self.findings, text: more}) if more else self
 
+    def only(self, *texts: str) -> Self:
+        """Keep of what was done to features that which some texts say, and nothing else."""
+        findings = {text: which for text, which in self.findings.items() if text in texts}
+        return type(self)(file=self.file, findings=findings)
+
     def joined(self, other: Self) -> Self:
         """Take what was read of the same file for another image too."""
         findings = dict(self.findings)

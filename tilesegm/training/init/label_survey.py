@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tilesegm.data.labels.values import Census
+from tilesegm.source.vector.reading import Reading
 from tilesegm.training.init.class_names import ClassNames
 
 __all__ = ["LabelSurvey"]
@@ -24,6 +25,8 @@ class LabelSurvey:
     """Attribute that holds the class of polygons."""
     census: Census = field(default_factory=Census)
     """All pixels of rasters, missing ones too."""
+    readings: tuple[Reading, ...] = ()
+    """What is to be told of vector files."""
     doubts: tuple[str, ...] = ()
     """What looks wrong about the values of polygons, in a line each."""
     complete: bool = False

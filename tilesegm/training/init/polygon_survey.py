@@ -35,7 +35,7 @@ def survey_polygons(
     drawn = None if buffer is None else Buffer.parse(buffer)
     areas: Counter[int | str] = Counter()
     colours: dict[int | str, str] = {}
-    left: set[str] = set()
+    readings = []
     polygons = 0
     for path in paths:
         address = VectorAddress.parse(path)
@@ -57,7 +57,14 @@ def survey_polygons(
             for value, colour in zip(values, layer.colours(attribute), strict=True):
                 if value is not None and colour is not None:
                     colours.setdefault(value, "#{:02X}{:02X}{:02X}".format(*colour))
-        left |= {text for text in reading.findings if text in _THIN}
+            unnamed = [
+                (layer.name, feature)
+                for feature, value in zip(layer.features.tolist(), values, strict=True)
+                if value is None
+            ]
+            reading = reading.adding(f"polygons without a value of {attribute}", unnamed)
+        readings.append(reading)
+    left = {text for each in readings for text in each.findings if text in _THIN}
     advice = "--buffer 3 draws points and lines 3 pixels wide to each side" if left else ""
     if not areas:
         told = "; ".join(filter(None, [*sorted(left), advice]))
@@ -79,6 +86,7 @@ def survey_polygons(
         millionths,
         colours if len(set(colours.values())) == len(colours) else {},
         attribute,
+        readings=tuple(readings),
         doubts=doubts,
         complete=all(annotated_attribute(VectorAddress.parse(path).path) for path in paths),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tilesegm.source.vector.reading import tell
 from tilesegm.training.init.hold_out import HoldOut, hold_outs
 from tilesegm.training.init.image_survey import ImageSurvey
 from tilesegm.training.init.label_survey import LabelSurvey
@@ -117,6 +118,7 @@ def choose(
             *(note + (more if len(hidden) > 1 else "") for note in (hidden or [()])[0]),
             *values.remarks.values(),
             *labels.doubts,
+            *tell(labels.readings),
         ),
     )
 

@@ -15,6 +15,7 @@ from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.files import write_file
 from tilesegm.ownership import carries, check_place, check_unread, free_name, state_of
 from tilesegm.shown import without_secrets
+from tilesegm.source.vector.reading import CUT_OFF, OUTSIDE, tell, tell_bare
 from tilesegm.training.init.entries import make_entries, relative_to, scenes_of_patterns
 from tilesegm.training.init.gather import Gathered, gather, listed
 from tilesegm.training.init.hold_out import are_slices, hold_outs
@@ -101,9 +102,11 @@ def write_start(
         on_event(Noted(assumed))
     with open_as_training(choices.chosen, folder) as opened:
         way = first_that_works(opened, ways, on_event)
-        for note in (*opened.notes, *scene_notes(opened)):
+        outside = tell(reading.only(OUTSIDE, CUT_OFF) for reading in opened.readings)
+        missed = (*outside, *tell_bare(opened.readings))
+        for note in (*missed, *scene_notes(opened)):
             on_event(Noted(note))
-        notes = (*notes, *opened.notes)
+        notes = (*notes, *missed)
     if way is not ways[0]:
         choices = choose(entries, surveys, surveyed, way, buffer)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))

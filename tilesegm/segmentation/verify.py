@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tilesegm.errors import InputError, ModelError
+from tilesegm.errors import InputError, ModelError, TilesegmError
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.model.bundle import is_bundle, read_bundle
 from tilesegm.segmentation.outputs import output_paths
@@ -43,9 +43,8 @@ class Verification:
     """Tiles that were computed again, if that was asked for."""
     seconds: float
 
-    def moved(self, folder: Path, uri: str) -> Verification:
-        """Say of a copy in a folder what it is of: results beside an address in a store."""
-        place = uri.rstrip("/").rpartition("/")[0]
+    def moved(self, folder: Path, place: str) -> Verification:
+        """Say of copies in a folder what they are of: results at a place in a store."""
 
         def said(lines: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(line.replace(str(folder), place) for line in lines)
@@ -54,13 +53,18 @@ class Verification:
         return replace(self, files=files, damage=said(self.damage), notes=said(self.notes))
 
     @property
+    def names(self) -> str:
+        """Names of the files, and addresses of those in a store."""
+        return ", ".join(file if isinstance(file, str) else file.name for file in self.files)
+
+    @property
     def whole(self) -> bool:
         """Whether nothing wrong was found."""
         return not self.damage
 
     def __repr__(self) -> str:
         found = f"{len(self.damage)} findings" if self.damage else "whole"
-        return f"Verification({', '.join(Path(file).name for file in self.files)}: {found})"
+        return f"Verification({self.names}: {found})"
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
@@ -135,8 +139,12 @@ def verify(
     if not is_s3(str(result)):
         return _verify(Path(result), sampling, on_event)
     on_event(StageStarted(f"fetching {result}"))
+    place = str(result).rstrip("/").rpartition("/")[0]
     with fetched(str(result)) as copy:
-        return _verify(copy, sampling, on_event).moved(copy.parent, str(result))
+        try:
+            return _verify(copy, sampling, on_event).moved(copy.parent, place)
+        except TilesegmError as error:
+            raise type(error)(str(error).replace(str(copy.parent), place)) from None
 
 
 def _verify(path: Path, sampling: Sampling, on_event: OnEvent) -> Verification:

@@ -29,7 +29,7 @@ def clean(
     class_map: ClassMapFile,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="GeoTIFF to write, .tif.", show_default=False),
+        typer.Option("-o", "--output", help="Map to write, .tif or .zarr.", show_default=False),
     ],
     reading: MapReading,
     majority: Annotated[

@@ -186,11 +186,13 @@ def _check(path: Path) -> dict[Path, Findings]:
     if found[path].damage:
         return found  # what it says of others may be wrong
     facts = read_map_facts(path)
-    if facts.cleaned is not None:
+    if facts.cleaned is not None and not found[path].sealed:
         raise InputError(
-            f"{path} was cleaned after it was predicted, and cleaned maps hold no digests; verify "
+            f"{path} was cleaned by an earlier version, whose cleaned maps hold no digests; verify "
             "the map that `tilesegm clean` was given, and clean it again"
         )
+    if facts.cleaned is not None:
+        return found
     if facts.fingerprint is None:
         raise InputError(f"{path} was not written by tilesegm, so nothing tells what it should be")
     if facts.run is None or path.is_dir() or facts.layer != "classes":
@@ -221,7 +223,7 @@ def _recompute(path: Path, sampling: Sampling, on_event: OnEvent) -> Recomputed:
     facts = None if is_bundle(path) else read_map_facts(path)
     if facts is None or facts.run is None or facts.layer != "classes":
         raise InputError(
-            f"{path} does not tell how it was made, as bundles, extra outputs and results of "
-            "earlier versions: give a class map, or leave --recompute out"
+            f"{path} does not tell how it was made, as bundles, extra outputs, cleaned maps and "
+            "results of earlier versions: give a class map, or leave --recompute out"
         )
     return recompute(path, Recipe.parse(facts.run), sampling, on_event)

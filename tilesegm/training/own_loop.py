@@ -166,7 +166,7 @@ def save_model(
                 "build returned for them, or what keras.saving.load_model opens of a bundle of "
                 "theirs (BUNDLE/model.keras)"
             )
-        alike[0].set_weights(averaged_weights(model.optimizer, trained))
+        alike[0].set_weights(averaged_weights(getattr(model, "optimizer", None), trained))
         info = BundleInfo(
             classes=scenes.classes,
             normalisation=setup.normalisation,

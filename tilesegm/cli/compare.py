@@ -28,6 +28,7 @@ from tilesegm.cli.shared import (
 from tilesegm.cli.terminal import PlainConsole, lines, say
 from tilesegm.cli.training_tables import EpochProgress
 from tilesegm.cli.values import parse_duration, parse_ids
+from tilesegm.counted import counted
 from tilesegm.errors import SettingsError
 from tilesegm.events import EpochEnded, Noted
 
@@ -240,19 +241,19 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
     looks = ", ".join(map(str, plan.rungs[:-1]))
     dropped = f"; after epoch {looks} the worst are dropped" if looks else ""
     say(
-        f"{len(plan.trials)} runs: {len(plan.names)} values ({'; '.join(plan.names)}), "
-        f"{_count(len(plan.seeds), 'seed')}, {_count(len(plan.folds), 'fold')}"
+        f"{counted(len(plan.trials), 'run')}: "
+        f"{counted(len(plan.names), 'value')} ({'; '.join(plan.names)}), "
+        f"{counted(len(plan.seeds), 'seed')}, {counted(len(plan.folds), 'fold')}"
     )
-    say(f"{plan.steps:,} steps a run in {plan.epochs} epochs{dropped}: {steps_of(plan):,} steps")
+    say(
+        f"{plan.steps:,} steps a run in "
+        f"{counted(plan.epochs, 'epoch')}{dropped}: {steps_of(plan):,} steps"
+    )
     say(
         f"about {_time(seconds)} ({cost.step:.2f} s a step, {cost.start:.1f} s to start and score "
         f"a run {starts_of(plan)} times)"
     )
     say(f"{plan.folder}: nothing but statistics.npz was written")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _show(result: ComparisonResult) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tilesegm.counted import counted
 from tilesegm.errors import InputError, ModelError, TilesegmError
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.model.bundle import is_bundle, read_bundle
@@ -63,7 +64,7 @@ class Verification:
         return not self.damage
 
     def __repr__(self) -> str:
-        found = f"{len(self.damage)} findings" if self.damage else "whole"
+        found = counted(len(self.damage), "finding") if self.damage else "whole"
         return f"Verification({self.names}: {found})"
 
     def summary(self) -> dict[str, Any]:
@@ -133,7 +134,7 @@ def verify(
         >>> open("classes.tif", "wb").write(data) > 0
         True
         >>> ts.verify("classes.tif")
-        Verification(classes.tif: 1 findings)
+        Verification(classes.tif: 1 finding)
     """
     sampling = Sampling(fraction=recompute, image=image, model=model, rounding=rounding, seed=seed)
     if not is_s3(str(result)):

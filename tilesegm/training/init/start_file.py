@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tilesegm.counted import counted
 from tilesegm.data.file_names import find_path
 from tilesegm.data.scene_notes import scene_notes
 from tilesegm.errors import OutputError, SettingsError
@@ -213,10 +214,10 @@ def _head(
         _MARK.decode(),
         "Keys behind a # have their defaults. Paths are relative to this file.",
         "",
-        f"Images: {len(images)} of {size} px, {first.bands} bands of {first.dtype}, "
+        f"Images: {len(images)} of {size} px, {counted(first.bands, 'band')} of {first.dtype}, "
         f"{', '.join(systems)}" + (", some pixels missing" if first.masked else ""),
         *textwrap.wrap(bands, 97, break_on_hyphens=False),
-        f"Labels: {labels.kind}, {len(labels.counts)} values",
+        f"Labels: {labels.kind}, {counted(len(labels.counts), 'value')}",
         *(line for note in notes for line in textwrap.wrap(note, 97, break_on_hyphens=False)),
         "",
         "Train by: tilesegm train FILE (with --dry-run to see first what would happen)",

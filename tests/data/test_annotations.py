@@ -318,7 +318,7 @@ def test_a_scale_fits_shapes_of_a_smaller_image(tmp_path: Path) -> None:
     path = labelme(
         tmp_path, shape("a", [[1, 2], [5, 6]], "rectangle"), imageHeight=10, imageWidth=15
     )
-    with pytest.raises(SourceError, match="annotated with 15 x 10 pixels and has 30 x 20") as told:
+    with pytest.raises(SourceError, match="annotated with 10 x 15 pixels and has 20 x 30") as told:
         notes(path, "a", "b")
     assert f"{path}|scale=2" in str(told.value)
     got, _ = notes(Path(f"{path}|scale=2"), "a", "b")

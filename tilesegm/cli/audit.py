@@ -74,8 +74,8 @@ def _table(done: Audit) -> Table:
         "pixels from a seam",
         "compared",
         "% flipped",
-        title=f"{summary['image']}: {counted(done.samples, 'place')}, tile {summary['tile'][1]} x "
-        f"{summary['tile'][0]}, overlap {summary['overlap']}, {summary['blend']}",
+        title=f"{summary['image']}: {counted(done.samples, 'place')}, tile {summary['tile'][0]} x "
+        f"{summary['tile'][1]}, overlap {summary['overlap']}, {summary['blend']}",
         title_justify="left",
     )
     for entry in summary["by_distance"]:

@@ -61,8 +61,8 @@ def _table(facts: dict[str, Any]) -> Table:
     flips = facts["expected_class_flips"]
     each = " in each worker" if facts["workers"] else ""
     rows = {
-        "image": f"{facts['width']} x {facts['height']} px",
-        "tile": f"{facts['tile'][1]} x {facts['tile'][0]} px, overlap {facts['overlap']}, "
+        "image": f"{facts['height']} x {facts['width']} px",
+        "tile": f"{facts['tile'][0]} x {facts['tile'][1]} px, overlap {facts['overlap']}, "
         f"{facts['margin']} px of it without weight, {facts['blend']}",
         "tiles": f"{facts['tiles']} in batches of {facts['batch']}",
         "regions": f"{facts['regions']} in {counted(facts['panels'], 'panel')}",

@@ -306,7 +306,7 @@ def _line(row: dict[str, Any]) -> str:
     empty = row["empty_pixels"]
     unsure = sum(one["pixels"] for one in row.get("areas", ()) if one["name"] == "unsure")
     return (
-        f"{row['output']}: {row['width']} x {row['height']} px, "
+        f"{row['output']}: {row['height']} x {row['width']} px, "
         f"{counted(row['classes'], 'class', 'classes')}, "
         + (f"{empty:,} px ({_share(empty, row)}) without a class, " if empty else "")
         + (f"{unsure:,} px ({_share(unsure, row)}) unsure, " if unsure else "")

@@ -203,9 +203,9 @@ def _head(
     images: Sequence[ImageSurvey], labels: LabelSurvey, notes: Sequence[str]
 ) -> tuple[str, ...]:
     """Say what was found."""
-    sizes = sorted({(image.width, image.height) for image in images})
+    sizes = sorted({(image.height, image.width) for image in images})
     size = " to ".join(
-        f"{width} x {height}" for width, height in dict.fromkeys((sizes[0], sizes[-1]))
+        f"{height} x {width}" for height, width in dict.fromkeys((sizes[0], sizes[-1]))
     )
     first = images[0]
     bands = f"Bands: {', '.join(first.band_names)}" if first.band_names else ""

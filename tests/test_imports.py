@@ -18,7 +18,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 
 FOUNDATIONS = {
     *("checks", "class_colours", "class_kinds", "classes", "closing", "colour_vision", "errors"),
-    "decision_rule",
+    *("counted", "decision_rule"),
     *("events", "files", "hdf5", "inputs", "ownership", "plain", "shown", "tensorflow_log"),
     *("trust", "version"),
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["HOW_TO_TRUST", "trust_files", "trusted"]
+from tilesegm.errors import SettingsError
+
+__all__ = ["HOW_TO_TRUST", "check_trusted", "trust_files", "trusted"]
 
 _VARIABLE = "TILESEGM_TRUST"
 
@@ -20,3 +22,16 @@ def trusted() -> bool:
 def trust_files() -> None:
     """Trust the files of this process and of those that it starts."""
     os.environ[_VARIABLE] = "1"
+
+
+def check_trusted(name: str) -> None:
+    """Refuse code that settings name, unless the user trusts it.
+
+    Args:
+        name: its import path.
+
+    Raises:
+        SettingsError: it is not trusted.
+    """
+    if not trusted():
+        raise SettingsError(f"{name} is Python code, which settings may not run; {HOW_TO_TRUST}")

@@ -74,6 +74,9 @@ def test_a_hundred_images_of_which_five_are_broken(tmp_path: Path) -> None:
     assert len(set(told.values())) == 5
     assert "expects 3 bands" in told["b_bands.tif"]
     assert rows[0]["figures"]["width"] == 30
+    missing, done = (next(r for r in rows if r["status"] == one) for one in ("failed", "done"))
+    assert missing.keys() == done.keys() | {"error"}
+    assert Counter(row["reason"] for row in rows) == {"new": 100}
 
     before = {path.name: file_state(path) for path in maps.glob("*.tif")}
     for n, path in enumerate(bad):
@@ -105,6 +108,19 @@ def test_what_changed_is_computed_again_and_said(tmp_path: Path) -> None:
     assert reasons() == ["options changed"] * 3
     assert reasons(network=lambda pixels: -pixels) == ["model changed"] * 3
     assert len(records(maps)) == 3
+
+
+def test_a_failure_tells_what_the_image_was_before(tmp_path: Path) -> None:
+    path, maps = write(tmp_path / "a.tif", blobs(40, 30), **GEO), tmp_path / "maps"
+    ts.segment_many([path], brightest, maps, tiling=TILING)
+    (done,) = records(maps)
+    path.write_bytes(b"no image")
+    for reason in ("done before", "failed before"):
+        ts.segment_many([path], brightest, maps, tiling=TILING)
+        (row,) = records(maps)
+        assert (row["status"], row["reason"]) == ("failed", reason)
+        assert row["fingerprint"] == done["fingerprint"]
+        assert row["figures"] == {}
 
 
 def test_what_the_manifest_does_not_know_is_not_replaced(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_folders_within_a_folder_are_left_out_and_counted(tmp_path: Path) -> Non
     touch(tmp_path, "train/0.tif")
     names, notes = found([tmp_path / "train"], tmp_path)
     assert names == ["train/0.tif"]
-    assert "1 images; folders within it hold 3 images (in 2 folders), left out" in notes[0]
+    assert "1 image; folders within it hold 3 images (in 2 folders), left out" in notes[0]
 
 
 def test_results_are_no_images_of_a_folder(tmp_path: Path) -> None:

@@ -161,8 +161,11 @@ def test_a_page_tells_the_limit_of_unsure_and_what_was_cleaned(
     assert "probability below 0.7" in texts[0]
     assert "majority: 3; min area: 500m2; small: merge" in texts[1]
     verified = cli("verify", clean)
-    assert verified.code == 2
-    assert "was cleaned after it was predicted" in verified.err
+    assert verified.code == 0
+    assert "clean.tif: whole" in verified.out
+    again = cli("verify", clean, "--recompute", "100%")
+    assert again.code == 2
+    assert "does not tell how it was made, as bundles, extra outputs, cleaned maps" in again.err
 
 
 def test_floats_are_refused_with_advice_that_keeps_pixels_without_a_class(

@@ -86,8 +86,8 @@ def test_a_batch_of_real_images_goes_on_past_a_bad_one(
     assert last == f"3 images: 2 computed (new: 2), 1 failed; see {folder / 'manifest.jsonl'}"
     assert "Traceback" not in line
     one, other = done.stdout.splitlines()
-    assert one.startswith(f"{folder / 'RGBA.byte_classes.tif'}: 791 x 718 px, 4 classes")
-    assert other.startswith(f"{folder / 'cmu_small_region_classes.tif'}: 2220 x 2967 px")
+    assert one.startswith(f"{folder / 'RGBA.byte_classes.tif'}: 718 x 791 px, 4 classes")
+    assert other.startswith(f"{folder / 'cmu_small_region_classes.tif'}: 2967 x 2220 px")
     with rasterio.open(byte) as before, rasterio.open(folder / "RGBA.byte_classes.tif") as after:
         assert after.crs == before.crs
         assert after.transform == before.transform
@@ -233,14 +233,14 @@ def test_plan_takes_the_area_that_predict_takes(cli: Cli, models: Path, tmp_path
     assert told in " ".join(cli("plan", *words, "--no-probe").out.replace("│", " ").split())
 
 
-def test_plan_tells_widths_before_heights(cli: Cli, models: Path, tmp_path: Path) -> None:
+def test_plan_tells_heights_before_widths(cli: Cli, models: Path, tmp_path: Path) -> None:
     image = write(tmp_path / "image.tif", blobs(60, 40), **GEO)
     words = [image, "-m", models / "b3.keras"]
     rows, cols = json.loads(cli("plan", *words, "--json").out)["tile"]
     assert rows > cols
     table = cli("plan", *words).out
-    assert "40 x 60 px" in table
-    assert f"{cols} x {rows} px" in table
+    assert "60 x 40 px" in table
+    assert f"{rows} x {cols} px" in table
 
 
 def test_a_network_of_fixed_size_needs_no_options(cli: Cli, tmp_path: Path) -> None:

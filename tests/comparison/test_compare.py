@@ -27,7 +27,7 @@ from tilesegm.comparison.budget import Cost, fit_steps
 from tilesegm.comparison.compare import compare
 from tilesegm.comparison.plan import ComparisonOptions, Plan, make_plan
 from tilesegm.comparison.variants import make_variants
-from tilesegm.errors import ResumeError
+from tilesegm.errors import ResumeError, SettingsError
 from tilesegm.events import EpochEnded, Event, StageProgress
 from tilesegm.training.settings.settings_file import load_config
 
@@ -63,6 +63,36 @@ def config(tmp_path: Path) -> Path:
 def plan_of(config: Path, vary: str = LOSSES, folder: str = "runs", **options: Any) -> Plan:
     chosen = ComparisonOptions(**{"seeds": 1, **options})
     return make_plan(config, make_variants([vary]), chosen, config.parent / folder)
+
+
+def test_untrusted_code_is_refused_before_any_loss_is_made(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[object] = []
+    monkeypatch.setattr("tilesegm.training.checked_config.check_losses", lambda *_: made.append(1))
+    with pytest.raises(SettingsError, match=r"my:Brier: loss.*is Python code"):
+        plan_of(config, "loss=dice_ce,my:Brier")
+    assert not made
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--rank-by", "beauty"), "there is no measure 'beauty'"),
+        (("--folds", "9"), "expected different numbers"),
+        (("--steps", "3", "--budget", "1h"), "both --steps and --budget"),
+        (("--budget", "soon"), "soon"),
+        (("-o", "."), "holds no comparison"),
+    ],
+)
+def test_losses_are_compared_only_where_a_comparison_can_begin(
+    config: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], message: str
+) -> None:
+    monkeypatch.chdir(config.parent)
+    monkeypatch.setattr("tilesegm.advice.advise", lambda *_, **__: pytest.fail("labels were read"))
+    said = cli("losses", "compare", config, *words)
+    assert said.code != 0
+    assert message in said.err
 
 
 def rows_of(folder: Path) -> list[dict[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tilesegm.advice.study import sums_of_the_study
 from tilesegm.comparison.variants import make_variants
 from tilesegm.errors import SettingsError
 
@@ -26,6 +28,21 @@ def test_losses_are_named_alone_and_added() -> None:
     assert plain.changes == ('loss={"terms": [{"name": "dice_ce"}]}',)
     assert two.name == "cross_entropy+lovasz"
     assert two.changes == ('loss={"terms": [{"name": "cross_entropy"}, {"name": "lovasz"}]}',)
+
+
+def test_sums_of_the_study_are_losses_too() -> None:
+    found = make_variants(["loss=lovasz_ce,dice+pyramid_ce,dice"], sums_of_the_study())
+    assert [variant.name for variant in found] == ["lovasz_ce", "dice+pyramid_ce", "dice"]
+    blocks = [json.loads(variant.changes[0].removeprefix("loss=")) for variant in found]
+    assert [[term["name"] for term in block["terms"]] for block in blocks] == [
+        ["cross_entropy", "lovasz"],
+        ["dice", "cross_entropy", "pyramid"],
+        ["dice"],
+    ]
+    (weighted, _) = make_variants(["loss=weighted_ce,dice"], sums_of_the_study())
+    assert json.loads(weighted.changes[0].removeprefix("loss="))["class_weights"] == "median"
+    with pytest.raises(SettingsError, match="weighted_ce has class_weights of its own"):
+        make_variants(["loss=dice+weighted_ce,dice"], sums_of_the_study())
 
 
 def test_a_loss_block_is_named_by_its_terms() -> None:

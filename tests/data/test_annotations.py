@@ -154,6 +154,22 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     np.testing.assert_array_equal(wide == 0, drawn | (got == 0))
 
 
+def test_what_lies_outside_of_the_image_is_counted(tmp_path: Path) -> None:
+    path = labelme(
+        tmp_path,
+        shape("a", [[2, 3], [12, 10]], "rectangle"),
+        shape("a", [[25, 15], [30.9, 18]], "rectangle"),
+        shape("a", [[25, 12], [31.1, 14]], "rectangle"),
+        shape("a", [[31, 3], [40, 10]], "rectangle"),
+        shape("a", [[500, 500], [510, 510]], "rectangle"),
+        shape("a", [[-500, 5], [1, 6]], "rectangle"),
+    )
+    got, told = notes(path, "a", "b")
+    assert "shapes outside of the image left out: 2 (first: feature 3)" in told
+    assert "shapes cut off at the edge of the image: 2 (first: feature 2)" in told
+    assert (got == 0).sum() == 70 + 15 + 10 + 1
+
+
 def runs_of(mask: np.ndarray) -> list[int]:
     flat = mask.T.ravel()
     edges = [0, *(np.flatnonzero(np.diff(flat)) + 1).tolist(), flat.size]
@@ -302,7 +318,7 @@ def test_a_scale_fits_shapes_of_a_smaller_image(tmp_path: Path) -> None:
     path = labelme(
         tmp_path, shape("a", [[1, 2], [5, 6]], "rectangle"), imageHeight=10, imageWidth=15
     )
-    with pytest.raises(SourceError, match="annotated with 15 x 10 pixels and has 30 x 20") as told:
+    with pytest.raises(SourceError, match="annotated with 10 x 15 pixels and has 20 x 30") as told:
         notes(path, "a", "b")
     assert f"{path}|scale=2" in str(told.value)
     got, _ = notes(Path(f"{path}|scale=2"), "a", "b")

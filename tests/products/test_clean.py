@@ -14,13 +14,14 @@ import scipy.ndimage
 import tilesegm as ts
 from tests.images import GEO, file_state, write
 from tests.products.maps import cut_small
-from tilesegm.errors import OutputError, SettingsError
+from tilesegm.errors import InputError, OutputError, SettingsError
 from tilesegm.products.class_map import MapOptions
 from tilesegm.products.clean import CleanOptions, clean
 from tilesegm.products.extent import Extent
 from tilesegm.products.selection import Selection
 from tilesegm.sink.provenance import read_map_facts
 from tilesegm.source.gdal import open_quietly
+from tilesegm.source.open import open_source
 
 
 def options(**more: object) -> CleanOptions:
@@ -70,6 +71,42 @@ def test_a_cleaned_map_keeps_its_classes_and_tells_what_was_done(tmp_path: Path)
     state = file_state(tmp_path / "clean.tif")
     clean(path, tmp_path / "clean.tif", CleanOptions(majority=Extent.length("3", "--majority")))
     assert file_state(tmp_path / "clean.tif") != state
+
+
+@pytest.mark.parametrize("suffix", ["tif", "zarr"])
+def test_a_cleaned_map_is_sealed(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"clean.{suffix}"
+    rng = np.random.default_rng(0)
+    ids = rng.integers(0, 3, (1100, 90)).astype(np.uint8)
+    source = write(tmp_path / "map.tif", ids, nodata=0, **GEO)
+    three = options(majority=Extent.length("3", "--majority"))
+    clean(source, tmp_path / "plain.tif", three)
+    clean(source, path, three)
+    with open_source(tmp_path / "plain.tif") as one, open_source(path) as other:
+        np.testing.assert_array_equal(
+            other.read(one.info.window).values, one.read(one.info.window).values
+        )
+        assert other.info.georeference == one.info.georeference
+        assert other.info.nodata == one.info.nodata == 0
+    facts = read_map_facts(path)
+    assert json.loads(facts.cleaned or "") == {"majority": "3"}
+    assert [one.name for one in facts.classes] == ["none", "field", "hut"]
+    assert facts == read_map_facts(tmp_path / "plain.tif")
+    assert ts.verify(path).whole
+    assert ts.evaluate(path, tmp_path / "plain.tif").class_scores.accuracy == 1
+    data = next(file for file in (path, *path.rglob("0/classes/c/0/0")) if file.is_file())
+    changed = bytearray(data.read_bytes())
+    changed[-9] ^= 1
+    data.write_bytes(changed)
+    assert not ts.verify(path).whole
+
+
+def test_a_map_that_an_earlier_version_cleaned_is_known_to_have_no_digests(tmp_path: Path) -> None:
+    path = write(tmp_path / "map.tif", np.ones((5, 6), np.uint8), **GEO)
+    with rasterio.open(path, "r+") as file:
+        file.update_tags(TILESEGM_VERSION="0.1", TILESEGM_CLEANED='{"majority": "3"}')
+    with pytest.raises(InputError, match="cleaned by an earlier version"):
+        ts.verify(path)
 
 
 def test_dropped_objects_become_nodata(tmp_path: Path) -> None:

@@ -250,7 +250,13 @@ def test_a_map_in_a_store_is_verified_to_the_last_byte(
 ) -> None:
     uri = f"s3://{BUCKET}/deep/{name}"
     segment(uri)
-    assert ts.verify(uri, recompute=0.2, image=IMAGE, model=network).whole
+    found = ts.verify(uri, recompute=0.2, image=IMAGE, model=network)
+    assert found.whole
+    others = f", s3://{BUCKET}/deep/map_confidence.tif" * (name == "map.tif")
+    assert repr(found) == f"Verification({uri}{others}: whole)"
+    store.client.put_object(Bucket=BUCKET, Key="deep/note.txt", Body=b"mine")
+    with pytest.raises(ts.TilesegmError, match=f"^s3://{BUCKET}/deep/note.txt is no result"):
+        ts.verify(f"s3://{BUCKET}/deep/note.txt")
     damaged = "deep/map_confidence.tif" if name == "map.tif" else "deep/map.zarr/0/classes/c/0/0"
     data = bytearray(store.get(damaged))
     data[-10] ^= 1

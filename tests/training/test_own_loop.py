@@ -272,3 +272,16 @@ def test_a_network_of_other_settings_is_not_saved(folder: Path) -> None:
     model = ts.build(config_of(folder, "small"))
     with pytest.raises(InputError, match="no network of these settings"):
         ts.save_model(model, config_of(folder, "small", model={"filters": 6}), folder / "no")
+
+
+@pytest.mark.parametrize("deep", [pytest.param(False, marks=pytest.mark.slow), True])
+def test_the_network_of_a_bundle_is_saved_again(folder: Path, deep: bool) -> None:
+    config = config_of(folder, f"again{deep}", model={"deep_supervision": deep})
+    first = ts.save_model(ts.build(config), config, folder / f"first{deep}")
+    network = keras.saving.load_model(read_bundle(first).weights)
+    network.set_weights([weights * 1.5 + 0.1 for weights in network.get_weights()])
+    saved = read_bundle(ts.save_model(network, config, folder / f"second{deep}"))
+    assert saved.info.normalisation == read_bundle(first).info.normalisation
+    again = keras.saving.load_model(saved.weights)
+    pixels = np.random.default_rng(0).random((1, 32, 32, 2), np.float32)
+    np.testing.assert_array_equal(again(pixels), network(pixels))

@@ -131,6 +131,16 @@ def test_coco_lists_images_and_tells_roles() -> None:
         start("x/images", labels=["other.json"], overwrite=True)
 
 
+def test_annotations_outside_of_their_images_are_counted() -> None:
+    for number, photo in enumerate(photos(Path("in"))):
+        labelme(photo, "a", "b", "b", *["c"] * (12 if number == 2 else 0))
+    _, said = start("in")
+    # Of 15 shapes, each 9 px to the right of the one before, four begin beyond 96 px.
+    assert "p2.json: shapes outside of the image left out: 4 (first: feature 11)" in said
+    assert "shapes cut off at the edge of the image: 1 (first: feature 10)" in said
+    assert said.count("outside of the image") == 1
+
+
 def test_points_need_a_buffer() -> None:
     for photo in photos(Path("x")):
         labelme(photo)

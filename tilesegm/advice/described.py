@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tilesegm.advice.catalogue import Entry, catalogue, entry_of
-from tilesegm.advice.study import STUDIED, Row, findings
+from tilesegm.advice.study import STUDIED, Row, findings, sums_of_the_study
 from tilesegm.errors import InputError
 from tilesegm.losses import LOSSES, RECIPES, Compound, get
 from tilesegm.losses.arguments import Argument, arguments_of
@@ -63,7 +63,7 @@ def describe(name: str) -> Described:
     """
     if is_own(name):
         return _describe_own(name)
-    if name in STUDIED and not any(each.name == name for each in catalogue()):
+    if name in sums_of_the_study():
         terms = [term["name"] for term in STUDIED[name]["terms"]]
         raise InputError(
             f"{name!r} is a sum of the study, of {', '.join(terms)}; show "

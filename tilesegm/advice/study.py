@@ -12,7 +12,9 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-__all__ = ["STUDIED", "Row", "findings", "rows"]
+from tilesegm.advice.catalogue import catalogue
+
+__all__ = ["STUDIED", "Row", "findings", "rows", "sums_of_the_study"]
 
 _CE, _DICE = {"name": "cross_entropy"}, {"name": "dice"}
 _PAIR = [{"name": "border_weighted"}, {"name": "pyramid"}]
@@ -72,6 +74,13 @@ class Row:
     def score(self) -> float:
         """Mean of mean IoU and boundary IoU."""
         return (self.mean_iou + self.boundary_iou) / 2
+
+
+@cache
+def sums_of_the_study() -> dict[str, dict[str, Any]]:
+    """Return what stands under ``loss:`` for names that only the study gives."""
+    known = {each.name for each in catalogue()}
+    return {name: block for name, block in STUDIED.items() if name not in known}
 
 
 @cache

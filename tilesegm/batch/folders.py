@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from glob import has_magic
 from pathlib import Path
 
+from tilesegm.counted import counted
 from tilesegm.errors import SettingsError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.model.bundle import is_bundle
@@ -62,7 +63,7 @@ def images_of_folder(folder: str, on_event: OnEvent = ignore) -> list[str]:
             f"folder {folder} holds no image, but {len(found.others)} other files{found.named}; "
             "give a folder of images, or their paths"
         )
-    text = f"folder {folder}: {len(found.images)} images{found.left}"
+    text = f"folder {folder}: {counted(len(found.images), 'image')}{found.left}"
     if found.below:
         text += f"; {found.deeper}, left out ('{Path(folder, '**')}' takes them too)"
     on_event(Noted(text))
@@ -101,7 +102,7 @@ def images_of_pattern(pattern: str, on_event: OnEvent = ignore) -> list[str]:
             + (f", but {len(found.others)} other files{found.named}" if found.others else "")
             + "; check the pattern, and from which folder it starts"
         )
-    on_event(Noted(f"{pattern}: {len(found.images)} images{found.left}"))
+    on_event(Noted(f"{pattern}: {counted(len(found.images), 'image')}{found.left}"))
     return sorted(found.images)
 
 

@@ -154,7 +154,7 @@ def _caption_of(scene: Scene, style: Style) -> str:
     """Say what a dot of the picture stands for, what is not painted, where the scale holds."""
     info = scene.shown.info
     size = pixel_size_of(scene.place, info.height, info.width)
-    parts = [f"{info.width} x {info.height} pixels"]
+    parts = [f"{info.height} x {info.width} pixels"]
     if scene.step > 1:
         parts.append(f"a dot is {scene.step:.3g} pixels wide")
     elif scene.step < 1:

@@ -139,7 +139,7 @@ def _check_output(
 def _summary(scene: Scene, survey: Survey) -> str:
     info = scene.shown.info
     size = pixel_size_of(scene.place, info.height, info.width)
-    parts = [f"{info.width:,} x {info.height:,} pixels"]
+    parts = [f"{info.height:,} x {info.width:,} pixels"]
     if size is not None and size.microscope:
         parts.append(f"{size.across * 1e6:.4g} µm a pixel")
     elif size is not None:

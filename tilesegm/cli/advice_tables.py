@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tilesegm.cli.loss_tables import GAIN, paste, study_table
 from tilesegm.cli.terminal import PlainConsole
+from tilesegm.counted import counted
 
 if TYPE_CHECKING:
     from tilesegm.advice import Advice
@@ -63,7 +64,8 @@ def _lines(facts: Facts) -> dict[str, str]:
             f"{facts.agreement:.2f})"
         )
     return {
-        "looked at": f"{facts.pixels:,} labelled training pixels of {facts.scenes} scenes{some}; "
+        "looked at": f"{facts.pixels:,} labelled training pixels of "
+        f"{counted(facts.scenes, 'scene')}{some}; "
         "no held-out pixel",
         "borders": f"{facts.border:.1%} of pixels lie beside another class",
         "noise": moving,

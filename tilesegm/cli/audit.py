@@ -13,6 +13,7 @@ from tilesegm.cli.option_groups import InferenceOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Images, Models, Quiet, Seed
 from tilesegm.cli.terminal import PlainConsole
+from tilesegm.counted import counted
 
 if TYPE_CHECKING:
     from tilesegm.segmentation.audit import Audit
@@ -73,8 +74,8 @@ def _table(done: Audit) -> Table:
         "pixels from a seam",
         "compared",
         "% flipped",
-        title=f"{summary['image']}: {done.samples} places, tile {summary['tile'][1]} x "
-        f"{summary['tile'][0]}, overlap {summary['overlap']}, {summary['blend']}",
+        title=f"{summary['image']}: {counted(done.samples, 'place')}, tile {summary['tile'][0]} x "
+        f"{summary['tile'][1]}, overlap {summary['overlap']}, {summary['blend']}",
         title_justify="left",
     )
     for entry in summary["by_distance"]:

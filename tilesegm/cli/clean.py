@@ -20,6 +20,7 @@ from tilesegm.cli.shared import (
 )
 from tilesegm.cli.terminal import say
 from tilesegm.cli.values import parse_words
+from tilesegm.counted import counted
 
 __all__ = ["clean"]
 
@@ -29,7 +30,7 @@ def clean(
     class_map: ClassMapFile,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="GeoTIFF to write, .tif.", show_default=False),
+        typer.Option("-o", "--output", help="Map to write, .tif or .zarr.", show_default=False),
     ],
     reading: MapReading,
     majority: Annotated[
@@ -82,6 +83,7 @@ def clean(
         typer.echo(json.dumps(row))
     elif not quiet:
         say(
-            f"{output}: {row['changed_pixels']:,} px changed, {row['objects']:,} objects left of "
+            f"{output}: {row['changed_pixels']:,} px changed, "
+            f"{counted(row['objects'], 'object')} left of "
             f"{row['objects_before']:,}, {row['seconds']:.1f} s"
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ from tilesegm.cli.shared import (
 from tilesegm.cli.terminal import PlainConsole, lines, say
 from tilesegm.cli.training_tables import EpochProgress
 from tilesegm.cli.values import parse_duration, parse_ids
+from tilesegm.counted import counted
 from tilesegm.errors import SettingsError
 from tilesegm.events import EpochEnded, Noted
 
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from tilesegm.comparison.plan import Plan
     from tilesegm.comparison.variants import Variant
 
-__all__ = ["Arguments", "LookProgress", "compare", "run_comparison"]
+__all__ = ["Arguments", "LookProgress", "check_comparison", "compare", "run_comparison"]
 
 
 _WIDE = 120
@@ -122,9 +124,50 @@ def compare(config: Settings, vary: Vary, arguments: Arguments) -> None:
 
     Example: tilesegm compare city.yaml --vary loss=cross_entropy,dice_ce --seeds 3 --budget 1h
     """
+    from tilesegm.advice.study import sums_of_the_study
     from tilesegm.comparison.variants import make_variants
 
-    run_comparison(config, make_variants(vary), arguments)
+    run_comparison(config, make_variants(vary, sums_of_the_study()), arguments)
+
+
+def check_comparison(config: Path, variants: Sequence[Variant], arguments: Arguments) -> None:
+    """Refuse what no comparison can begin with, before it is known what else is compared.
+
+    Raises:
+        TilesegmError: options, settings or places of outputs cannot be used.
+    """
+    from tilesegm.comparison.best import check_best
+    from tilesegm.comparison.folder import check_claim
+
+    plan = _make_plan(config, variants, arguments, arguments.steps)
+    check_best(plan)
+    check_claim(plan, overwrite=True)  # its values are known only later
+
+
+def _make_plan(
+    config: Path, variants: Sequence[Variant], arguments: Arguments, steps: int | None
+) -> Plan:
+    from tilesegm.comparison.plan import ComparisonOptions, make_plan
+
+    if arguments.steps is not None and arguments.budget is not None:
+        raise SettingsError("both --steps and --budget are given; they say the same, give one")
+    if arguments.budget is not None:
+        parse_duration(arguments.budget)
+    options = ComparisonOptions(
+        seeds=arguments.seeds,
+        folds=arguments.folds,
+        steps=steps,
+        rank_by=arguments.rank_by,
+        drop=arguments.drop,
+        thin=parse_ids("thin", arguments.thin),
+        objects=parse_ids("objects", arguments.objects),
+    )
+    changes = tuple(arguments.changes or ())
+    return make_plan(config, variants, options, _folder(config, arguments), changes)
+
+
+def _folder(config: Path, arguments: Arguments) -> Path:
+    return arguments.output or config.with_name(f"{config.stem}-comparison")
 
 
 def run_comparison(config: Path, variants: Sequence[Variant], arguments: Arguments) -> None:
@@ -132,28 +175,12 @@ def run_comparison(config: Path, variants: Sequence[Variant], arguments: Argumen
     from tilesegm.comparison.best import check_best
     from tilesegm.comparison.budget import fit_steps, measure_cost, steps_before
     from tilesegm.comparison.folder import check_claim
-    from tilesegm.comparison.plan import ComparisonOptions, make_plan
 
-    if arguments.steps is not None and arguments.budget is not None:
-        raise SettingsError("both --steps and --budget are given; they say the same, give one")
+    make = partial(_make_plan, config, variants, arguments)
     seconds = None if arguments.budget is None else parse_duration(arguments.budget)
-    options = ComparisonOptions(
-        seeds=arguments.seeds,
-        folds=arguments.folds,
-        steps=arguments.steps,
-        rank_by=arguments.rank_by,
-        drop=arguments.drop,
-        thin=parse_ids("thin", arguments.thin),
-        objects=parse_ids("objects", arguments.objects),
-    )
-    folder = arguments.output or config.with_name(f"{config.stem}-comparison")
-    changes = tuple(arguments.changes or ())
-
-    def make(steps: int | None) -> Plan:
-        return make_plan(config, variants, replace(options, steps=steps), folder, changes)
-
+    folder = _folder(config, arguments)
     began = None if seconds is None or arguments.overwrite else steps_before(folder)
-    plan, cost = make(began or options.steps), None
+    plan, cost = make(began or arguments.steps), None
     check_best(plan)
     check_claim(plan, overwrite=arguments.overwrite)
     with LookProgress(arguments.quiet or arguments.as_json) as progress:
@@ -214,19 +241,19 @@ def _tell_plan(plan: Plan, cost: Cost, arguments: Arguments) -> None:
     looks = ", ".join(map(str, plan.rungs[:-1]))
     dropped = f"; after epoch {looks} the worst are dropped" if looks else ""
     say(
-        f"{len(plan.trials)} runs: {len(plan.names)} values ({'; '.join(plan.names)}), "
-        f"{_count(len(plan.seeds), 'seed')}, {_count(len(plan.folds), 'fold')}"
+        f"{counted(len(plan.trials), 'run')}: "
+        f"{counted(len(plan.names), 'value')} ({'; '.join(plan.names)}), "
+        f"{counted(len(plan.seeds), 'seed')}, {counted(len(plan.folds), 'fold')}"
     )
-    say(f"{plan.steps:,} steps a run in {plan.epochs} epochs{dropped}: {steps_of(plan):,} steps")
+    say(
+        f"{plan.steps:,} steps a run in "
+        f"{counted(plan.epochs, 'epoch')}{dropped}: {steps_of(plan):,} steps"
+    )
     say(
         f"about {_time(seconds)} ({cost.step:.2f} s a step, {cost.start:.1f} s to start and score "
         f"a run {starts_of(plan)} times)"
     )
     say(f"{plan.folder}: nothing but statistics.npz was written")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _show(result: ComparisonResult) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tilesegm.cli.compare import Arguments, LookProgress, run_comparison
+from tilesegm.cli.compare import Arguments, LookProgress, check_comparison, run_comparison
 from tilesegm.cli.option_groups import with_option_groups
 from tilesegm.cli.shared import Settings
 
@@ -44,23 +44,25 @@ def compare_losses(
 
     Example: tilesegm losses compare city.yaml --seeds 3 --budget 1h
     """
+    from tilesegm.advice.study import sums_of_the_study
     from tilesegm.comparison.variants import make_variants
 
-    variants = (
-        make_variants([f"loss={losses}"]) if losses is not None else _advised(config, arguments)
-    )
+    if losses is None:
+        variants = _advised(config, arguments)
+    else:
+        variants = make_variants([f"loss={losses}"], sums_of_the_study())
     run_comparison(config, variants, arguments)
 
 
 def _advised(config: Path, arguments: Arguments) -> tuple[Variant, ...]:
     """Return the losses that suit the labels, behind those that are always compared."""
     from tilesegm.advice import advise
-    from tilesegm.comparison.variants import Variant
     from tilesegm.training.settings.settings_file import load_config
 
+    found = {name: json.dumps(block) for name, block in _ALWAYS.items()}
+    check_comparison(config, _variants(found), arguments)
     settings = load_config(config, arguments.changes or ())
     quiet = arguments.quiet or arguments.as_json
-    found = {name: json.dumps(block) for name, block in _ALWAYS.items()}
     with LookProgress(quiet) as progress:
         advice = advise(settings, on_event=progress)
         for candidate in advice.candidates:
@@ -71,4 +73,10 @@ def _advised(config: Path, arguments: Arguments) -> tuple[Variant, ...]:
                 found[candidate.name] = json.dumps(block)
         if not quiet:
             progress.say(f"comparing {', '.join(found)}: {advice.rule}")
+    return _variants(found)
+
+
+def _variants(found: dict[str, str]) -> tuple[Variant, ...]:
+    from tilesegm.comparison.variants import Variant
+
     return tuple(Variant(name, (f"loss={block}",)) for name, block in found.items())

@@ -13,6 +13,7 @@ from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Images, Models
 from tilesegm.cli.terminal import PlainConsole, lines
+from tilesegm.counted import counted
 
 __all__ = ["plan"]
 
@@ -60,11 +61,12 @@ def _table(facts: dict[str, Any]) -> Table:
     flips = facts["expected_class_flips"]
     each = " in each worker" if facts["workers"] else ""
     rows = {
-        "image": f"{facts['width']} x {facts['height']} px",
-        "tile": f"{facts['tile'][1]} x {facts['tile'][0]} px, overlap {facts['overlap']}, "
+        "image": f"{facts['height']} x {facts['width']} px",
+        "tile": f"{facts['tile'][0]} x {facts['tile'][1]} px, overlap {facts['overlap']}, "
         f"{facts['margin']} px of it without weight, {facts['blend']}",
         "tiles": _tiles(facts),
-        "regions": f"{facts['regions']} in {facts['panels']} panels" + _without_tiles(facts),
+        "regions": f"{facts['regions']} in {counted(facts['panels'], 'panel')}"
+        + _without_tiles(facts),
         **_workers(facts["workers"]),
         "redundancy": f"{facts['redundancy']:.2f} pixels computed per pixel",
         "read amplification": f"{facts['read_amplification']:.2f} pixels decoded per pixel",
@@ -105,7 +107,7 @@ def _workers(sharing: dict[str, Any] | None) -> dict[str, str]:
     if sharing is None:
         return {}
     return {
-        "workers": f"{sharing['workers']}, which share {sharing['runs']} runs of up to "
+        "workers": f"{sharing['workers']}, which share {counted(sharing['runs'], 'run')} of up to "
         f"{sharing['regions_per_run']} regions: {sharing['redundancy']:.2f} pixels computed per "
         f"pixel, busy {sharing['busy']:.0%} of the time, {sharing['speedup']:.2f} times as fast as "
         "one of them"

@@ -15,6 +15,7 @@ from tilesegm.cli.option_groups import SegmentationOptions, with_option_groups
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.shared import AsJson, Images, Models, Overwrite, Quiet
 from tilesegm.cli.terminal import say
+from tilesegm.counted import counted
 from tilesegm.errors import SettingsError
 from tilesegm.sink.check import STORED, SUFFIXES
 
@@ -305,12 +306,14 @@ def _line(row: dict[str, Any]) -> str:
     empty = row["empty_pixels"]
     unsure = sum(one["pixels"] for one in row.get("areas", ()) if one["name"] == "unsure")
     return (
-        f"{row['output']}: {row['width']} x {row['height']} px, {row['classes']} classes, "
+        f"{row['output']}: {row['height']} x {row['width']} px, "
+        f"{counted(row['classes'], 'class', 'classes')}, "
         + (f"{empty:,} px ({_share(empty, row)}) without a class, " if empty else "")
         + (f"{unsure:,} px ({_share(unsure, row)}) unsure, " if unsure else "")
-        + f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, {row['tiles']} tiles"
+        + f"{row['seconds']:.1f} s, {row['megapixels_per_second']:.2f} MP/s, "
+        f"{counted(row['tiles'], 'tile')}"
         + (f" ({row['skipped']} skipped)" if row["skipped"] else "")
-        + (f", {kept} regions kept" if kept else "")
+        + (f", {counted(kept, 'region')} kept" if kept else "")
         + f", redundancy {row['redundancy']:.2f}, {exact}"
     )
 

@@ -26,6 +26,7 @@ from tilesegm.cli.shared import (
 from tilesegm.cli.terminal import PlainConsole, say
 from tilesegm.cli.training_tables import EpochProgress, show_dry_run, show_result, summarise
 from tilesegm.cli.without_effect import TellingCommand
+from tilesegm.counted import counted
 from tilesegm.errors import OutputError
 from tilesegm.ownership import check_place
 
@@ -168,7 +169,7 @@ def init(
             names = [str(entry["name"]) for entry in classes]
             told = f" ({', '.join(names[:8])}{' ...' if len(names) > 8 else ''})"
         command = f"tilesegm train {shlex.quote(str(output))} --dry-run"
-        say(f"{output}: {len(classes)} classes{told}; then: {command}")
+        say(f"{output}: {counted(len(classes), 'class', 'classes')}{told}; then: {command}")
 
 
 @train_app.command()

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tilesegm.cli.progress import ProgressBar
 from tilesegm.cli.terminal import PlainConsole, lines
+from tilesegm.counted import counted
 from tilesegm.events import EpochEnded, Event
 from tilesegm.plain import plain
 
@@ -53,8 +54,9 @@ def show_dry_run(console: PlainConsole, dry: dict[str, Any]) -> None:
         "split": _split(dry),
         "network": f"{dry['model']}, {dry['parameters']:,} parameters, receptive field "
         f"{_field(dry['radius'])}, stride {dry['stride']}, {dry['precision']}",
-        "steps": f"{dry['batches']:,} batches of {dry['batch']} windows of {dry['size']} px in "
-        f"{dry['epochs']} epochs: {dry['passes']:.1f} times all pixels",
+        "steps": f"{counted(dry['batches'], 'batch', 'batches')} of "
+        f"{counted(dry['batch'], 'window')} of {dry['size']} px in "
+        f"{counted(dry['epochs'], 'epoch')}: {dry['passes']:.1f} times all pixels",
         "time": f"{_time(dry['seconds'])} without validation "
         f"({dry['seconds_per_step']:.2f} s a step, {dry['seconds_per_batch']:.2f} s to make a "
         "batch in one thread)",
@@ -106,7 +108,7 @@ def show_result(console: PlainConsole, result: dict[str, Any]) -> None:
         console.print(table)
     console.print(
         lines(
-            f"{result['epochs']} epochs, best after {result['best_epoch']}, "
+            f"{counted(result['epochs'], 'epoch')}, best after {result['best_epoch']}, "
             f"{_time(result['seconds'])}",
             *_decision(result["decision"], result["classes"]),
             f"model: {result['model']}",

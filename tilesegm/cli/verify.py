@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -96,6 +95,5 @@ def _tell(done: Verification, quiet: bool) -> None:
             f"{again.sampled} of {again.tiles} tiles computed again: {len(again.altered)} differ"
             f"{rounded}; chance to find one of altered tiles: {odds}"
         )
-    names = ", ".join(PurePath(file).name for file in done.files)
     if done.whole:
-        typer.echo(f"{names}: whole, {done.bytes / 1e6:.1f} MB in {done.seconds:.1f} s")
+        typer.echo(f"{done.names}: whole, {done.bytes / 1e6:.1f} MB in {done.seconds:.1f} s")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tilesegm.comparison.look import Look
 from tilesegm.comparison.measures import Measure, Parts, scores_of
 from tilesegm.comparison.plan import Trial
+from tilesegm.counted import counted
 
 __all__ = ["Answer", "Gain", "Gathered", "answer", "chance_words", "gather", "repeats_of"]
 
@@ -123,7 +124,7 @@ def chance_words(chance: float) -> str:
 
 def repeats_of(number: int) -> str:
     """Return a number of repeats in words."""
-    return "1 repeat" if number == 1 else f"{number} repeats"
+    return counted(number, "repeat")
 
 
 def gather(looks: Mapping[Trial, Look], names: Sequence[str], kind: str) -> Gathered:

@@ -16,6 +16,7 @@ from tilesegm.comparison.measures import Measure
 from tilesegm.comparison.places import add_places
 from tilesegm.comparison.plan import Plan, Trial
 from tilesegm.comparison.scored_pixels import ScoredPixels
+from tilesegm.counted import counted
 from tilesegm.files import write_file
 from tilesegm.plain import plain
 from tilesegm.report.charts import intervals, lines
@@ -88,10 +89,9 @@ def write_page(findings: Findings, path: Path) -> None:
 
 def _add_protocol(page: Page, findings: Findings) -> None:
     plan, found, scored = findings.plan, findings.answer, findings.scored
-    seeds, folds = len(plan.seeds), len(plan.folds)
     page.text(
-        f"{len(plan.names)} values, {seeds} {'seed' if seeds == 1 else 'seeds'}, {folds} "
-        f"{'fold' if folds == 1 else 'folds'}; {plan.steps:,} updates a run. Scored on "
+        f"{counted(len(plan.names), 'value')}, {counted(len(plan.seeds), 'seed')}, "
+        f"{counted(len(plan.folds), 'fold')}; {plan.steps:,} updates a run. Scored on "
         f"{scored.decided_on}. Intervals hold 95 % of {found.units} units and "
         f"{repeats_of(found.repeats)} that are drawn again with replacement, the same for all: "
         "what makes a seed or a place hard for all cancels out."

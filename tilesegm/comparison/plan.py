@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from tilesegm.comparison.measures import Measure, rank_measures
 from tilesegm.comparison.variants import Variant
 from tilesegm.errors import SettingsError
 from tilesegm.metrics.measures import Measures
-from tilesegm.training.checked_config import load_checked_config
+from tilesegm.training.checked_config import load_checked_config, load_trusted_config
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.settings_file import load_config, plain_config
 
@@ -165,8 +165,10 @@ def make_plan(
     """
     base = load_config(path, changes)
     configs = {}
+    for variant in variants:  # first what is quick to tell of all
+        _load(load_trusted_config, path, changes, variant)
     for variant in variants:
-        config = _load(path, changes, variant)
+        config = _load(load_checked_config, path, changes, variant)
         schedule = _schedule(config, options.steps)
         configs[variant.name] = dataclasses.replace(config, schedule=schedule)
     measures = Measures(thin=options.thin, objects=options.objects)
@@ -194,10 +196,15 @@ def make_plan(
     )
 
 
-def _load(path: str | Path, changes: Sequence[str], variant: Variant) -> TrainingConfig:
+def _load(
+    load: Callable[[str | Path, Sequence[str]], TrainingConfig],
+    path: str | Path,
+    changes: Sequence[str],
+    variant: Variant,
+) -> TrainingConfig:
     """Read the settings of a variant, whose mistakes are told by its name."""
     try:
-        return load_checked_config(path, [*changes, *variant.changes])
+        return load(path, [*changes, *variant.changes])
     except SettingsError as error:
         text = str(error)
         for change in variant.changes:

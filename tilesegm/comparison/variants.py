@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tilesegm.errors import SettingsError
@@ -42,7 +43,9 @@ class Variant:
     """``key.path=value`` each, as `--set` takes them, the value as JSON."""
 
 
-def make_variants(texts: Sequence[str]) -> tuple[Variant, ...]:
+def make_variants(
+    texts: Sequence[str], sums: Mapping[str, Any] = MappingProxyType({})
+) -> tuple[Variant, ...]:
     """Read ``KEY=A,B,...`` each, and combine every value with every one of the others.
 
     A value is YAML, a file of settings that holds it (``.yaml``, ``.yml``, ``.json``), or for
@@ -51,11 +54,12 @@ def make_variants(texts: Sequence[str]) -> tuple[Variant, ...]:
 
     Args:
         texts: what varies; the first value of each is the one that others are compared with.
+        sums: what stands under ``loss:`` for names that settings do not know.
 
     Raises:
         SettingsError: a key is unknown or cannot vary, or there is nothing to compare.
     """
-    axes = [list(_axis(text)) for text in texts]
+    axes = [list(_axis(text, sums)) for text in texts]
     found = []
     for choice in product(*axes):
         name = ", ".join(name for name, _ in choice)
@@ -66,13 +70,13 @@ def make_variants(texts: Sequence[str]) -> tuple[Variant, ...]:
         raise SettingsError(f"{twice!r} is given twice; name each value once")
     if len(found) < 2:
         raise SettingsError(
-            "there is nothing to compare with; give two values or more, such as "
-            "loss=cross_entropy,dice_ce"
+            f"there is nothing to compare {', '.join(names)} with; give two values or more, such "
+            "as cross_entropy,dice_ce"
         )
     return tuple(found)
 
 
-def _axis(text: str) -> Iterator[tuple[str, str]]:
+def _axis(text: str, sums: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the name and the change of each value."""
     key, equals, rest = text.partition("=")
     key = key.strip()
@@ -80,7 +84,7 @@ def _axis(text: str) -> Iterator[tuple[str, str]]:
         raise SettingsError(f"{text}: expected KEY=A,B,..., such as loss=cross_entropy,dice_ce")
     _check_key(key, text)
     short = key.rpartition(".")[2]
-    values = list(_values(key, rest.strip(), text))
+    values = list(_values(key, rest.strip(), text, sums))
     cut = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name, _ in values]
     for number, (name, value) in enumerate(values):
         # Long names are cut where that leaves them different.
@@ -109,7 +113,7 @@ def _check_key(key: str, text: str) -> None:
         raise SettingsError(f"{text}: {key} is no key of the settings; {advice}")
 
 
-def _values(key: str, rest: str, text: str) -> Iterator[tuple[str, Any]]:
+def _values(key: str, rest: str, text: str, sums: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     if rest.startswith("@"):
         yield from _named(rest[1:], text)
         return
@@ -125,10 +129,23 @@ def _values(key: str, rest: str, text: str) -> Iterator[tuple[str, Any]]:
         value = read_document(f"value: {part}", f"{text}").values["value"]
         shown = part
         if key == "loss" and isinstance(value, str):
-            value = {"terms": [{"name": name.strip()} for name in value.split("+")]}
+            value = sums.get(value) or {"terms": [*_terms(value, sums)]}
         elif key == "loss":
             shown = _loss_words(value) or part
         yield shown, value
+
+
+def _terms(text: str, sums: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the terms of names that are joined by ``+``."""
+    for name in map(str.strip, text.split("+")):
+        block = sums.get(name, {"terms": [{"name": name}]})
+        if set(block) != {"terms"}:
+            others = " and ".join(sorted(set(block) - {"terms"}))
+            raise SettingsError(
+                f"{text}: {name} has {others} of its own, so nothing can be added to it; write "
+                "the loss block out (@FILE of names and values)"
+            )
+        yield from block["terms"]
 
 
 def _loss_words(block: Any) -> str:

@@ -54,6 +54,8 @@ class Scenes(Closing):
     """Facts about each scene."""
     images: tuple[ImageInfo, ...]
     """Facts about the image of each scene, its georeference among them."""
+    readings: tuple[Reading, ...]
+    """What was read of vector files that are labels, one for each image."""
     notes: tuple[str, ...]
     """What one should know of the order of bands and of the polygons that were read, in a line
     each."""
@@ -100,6 +102,7 @@ class Scenes(Closing):
             self.images = tuple(scene.image for scene in self._scenes)
             check_alike(self.images)
             order = other_order(self.images)
+            self.readings = tuple(labels)
             bare = tell_bare(labels)
             self.notes = (*order, *tell(labels), *bare, *tell(areas), *dict.fromkeys(masks))
         except BaseException:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tilesegm.counted import counted
 from tilesegm.data.file_names import image_name
 from tilesegm.data.split import Split, load_split
 from tilesegm.errors import SettingsError
@@ -80,7 +81,7 @@ def _scene_of(pair: MapPair, split: Split, path: str | Path) -> str:
         names = ", ".join(scene.name for scene in (exact or split.scenes)[:5])
         raise SettingsError(
             f"{uri} ({height} x {width}, of image {image!r}) fits "
-            + (f"{len(exact)} scenes" if exact else "no scene")
+            + (counted(len(exact), "scene") if exact else "no scene")
             + f" of {path}, which has {names}{' ...' if len(split.scenes) > 5 else ''}; name maps "
             "as the scenes, and give maps of whole images"
         )

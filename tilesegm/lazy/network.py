@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ from tilesegm.lazy.locked import LockedPredictor
 from tilesegm.model.open import is_keras
 from tilesegm.model.packed import pack, unpack
 from tilesegm.segmentation.models import models_of, path_of
+from tilesegm.segmentation.opening import Opening
 from tilesegm.segmentation.options import Options
-from tilesegm.segmentation.setup import open_predictor, outputs_of
+from tilesegm.segmentation.setup import open_predictor
 from tilesegm.source.base import ImageInfo
 
 __all__ = ["Network"]
@@ -48,7 +48,7 @@ class Network:
             else _states(model)
             if self.is_path
             else model,
-            _of_network(options),
+            Opening.of(options),
         )
         """What tells it from others, apart from the weights of a Keras model."""
         self.key = self.token
@@ -87,25 +87,6 @@ class Network:
         if self._packed is None:
             self._packed = pack(self._model)
         return self.__dict__ | {"_model": None}
-
-
-def _of_network(options: Options) -> Options:
-    """Leave out of options what does not change how a network is opened."""
-    return replace(
-        options,
-        area=None,
-        at=None,
-        confidence="top" if outputs_of(options).needed else None,
-        grid="model",
-        level=0,
-        memory=None,
-        min_confidence=None,
-        nodata=None,
-        resolution=None,
-        scores=None,
-        skip=None,
-        unscale=False,
-    )
 
 
 def _states(model: Any) -> list[tuple[str, int, int]]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.counted import counted
 from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.compile import ArrayFunction, compile_function
@@ -109,7 +110,8 @@ def with_settings(spec: ModelSpec, normalisation: Normalisation, precision: str)
     """
     if normalisation.bands not in (None, spec.bands):
         raise SettingsError(
-            f"the normalisation is for {normalisation.bands} bands and {spec.name} takes "
+            "the normalisation is for "
+            f"{counted(normalisation.bands, 'band')} and {spec.name} takes "
             f"{spec.bands or 'any number'}; give one offset and one scale per band, or one for all"
         )
     settings = (("normalisation", repr(normalisation)), ("precision", precision))

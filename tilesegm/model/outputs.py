@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.counted import counted
 from tilesegm.errors import ModelError, SettingsError
 from tilesegm.model.base import ModelSpec
 
@@ -98,7 +99,7 @@ def refuse_several(name: str, outputs: Any, names: Sequence[str], head: Any = No
     """Return the refusal that asks for one of several outputs by name."""
     kind = "a dict of " if isinstance(outputs, Mapping) else ""
     wrong = "" if head is None else f" and none is {head!r}"
-    count = f"{len(names)} output{'' if len(names) == 1 else 's'}"
+    count = counted(len(names), "output")
     return ModelError(
         f"{name} has {kind}{count}{wrong}: {', '.join(names)}; choose one: --head {names[0]}"
     )

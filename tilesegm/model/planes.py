@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.counted import counted
 from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
 from tilesegm.model.normalisation import Normalisation
@@ -35,8 +36,9 @@ def check_tiles(spec: ModelSpec, tiles: NDArray[Any]) -> None:
         raise ModelError(f"{spec.name} takes real numbers; the image has {tiles.dtype} values")
     if spec.bands is not None and tiles.shape[3] != spec.bands:
         raise ModelError(
-            f"{spec.name} expects {spec.bands} bands and the tiles have {tiles.shape[3]}; "
-            f"choose the {spec.bands} bands that it was trained on"
+            f"{spec.name} expects "
+            f"{counted(spec.bands, 'band')} and the tiles have {tiles.shape[3]}; "
+            f"choose the {counted(spec.bands, 'band')} that it was trained on"
         )
     size = (tiles.shape[1], tiles.shape[2])
     if spec.tile is not None and size != spec.tile:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from tilesegm.classes import ClassInfo
+from tilesegm.counted import counted
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.pictures.fonts import Font, font_for
 from tilesegm.pictures.png import write_png
@@ -102,7 +103,7 @@ def write_sheet(path: Path, sheet: Sheet, on_event: OnEvent = ignore) -> Path:
 
 
 def _count(names: Sequence[str]) -> str:
-    return "1 name" if len(names) == 1 else f"{len(names)} names"
+    return counted(len(names), "name")
 
 
 def _draw(sheet: Sheet) -> NDArray[np.uint8]:

@@ -27,6 +27,7 @@ from tilesegm.products.majority import SmoothMap
 from tilesegm.products.objects import Objects, find_objects
 from tilesegm.products.selection import Selection, classes_of, without_small
 from tilesegm.products.workplace import put, workplace
+from tilesegm.sink.tiff_check import file_beside
 
 __all__ = ["CleanOptions", "Cleaned", "clean"]
 
@@ -94,7 +95,7 @@ def clean(
 
     Args:
         image: a class map, as `open_source` takes it.
-        output: a GeoTIFF, ``.tif``.
+        output: a GeoTIFF, ``.tif``, or an OME-Zarr, ``.zarr``.
         options: what is done.
         on_event: called with progress and notes.
 
@@ -130,6 +131,7 @@ def clean(
             file = CleanFile(work / path.name, class_map, classes, steps)
             changed = file.write(_rows(class_map, smooth, objects), progress)
             put(work, path, (), states)
+        file_beside(path).unlink(missing_ok=True)  # names of what stood there before
     return Cleaned(
         image=class_map.info.uri,
         output=path,

@@ -1,8 +1,9 @@
-"""The GeoTIFF of a cleaned map."""
+"""The file of a cleaned map: a GeoTIFF, or an OME-Zarr."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +20,36 @@ from tilesegm.classes import ClassInfo
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.files import remove
 from tilesegm.products.class_map import ClassMap
+from tilesegm.products.clean_zarr import write_zarr
 from tilesegm.products.workplace import check_target
 from tilesegm.shown import line_of
-from tilesegm.sink.provenance import CLEANED, MapFacts
+from tilesegm.sink.layer import Layer
+from tilesegm.sink.provenance import MapFacts
 from tilesegm.sink.standing import check_ours
+from tilesegm.sink.tiff_check import check_whole, file_beside
+from tilesegm.sink.tiff_seal import BLANK, DIGEST_TAG, seal_tiff
 from tilesegm.source.gdal import without_warnings
 from tilesegm.version import __version__
 
 __all__ = ["CleanFile", "check_clean_output"]
 
 _BLOCK = 512
+Strip = tuple[NDArray[np.int32], int]
+"""Rows of ids, -1 where there is none, and how many of their pixels have changed."""
 
 
 def check_clean_output(output: Path, class_map: ClassMap) -> None:
     """Refuse an output that cannot be written, or would replace what is not ours or is read.
 
     Raises:
-        SettingsError: it is no ``.tif``.
+        SettingsError: it is neither a ``.tif`` nor a ``.zarr``.
         OutputError: with what is wrong and how to mend it.
     """
-    if output.suffix.lower() not in (".tif", ".tiff"):
-        raise SettingsError(f"output {output} is a GeoTIFF; expected a name that ends in .tif")
+    if output.suffix.lower() not in (".tif", ".tiff", ".zarr"):
+        raise SettingsError(
+            f"output {output} is a GeoTIFF or an OME-Zarr; expected a name that ends in .tif or "
+            ".zarr"
+        )
     check_target(output, class_map.reads)
     check_ours(output)
 
@@ -68,13 +78,15 @@ class CleanFile:
             image=facts.image,
             resolution=facts.resolution,
             original=facts.original,
+            cleaned=steps,
         )
-        self._tags = {**own.raster_tags(), "LAYER": "classes", CLEANED: steps}
+        self._facts = own
+        self._palette = facts.palette
         self._dtype, self._nodata = _type_for(class_map, len(classes))
 
     def write(
         self,
-        strips: Iterable[tuple[NDArray[np.int32], int]],
+        strips: Iterable[Strip],
         progress: Callable[[float], None],
     ) -> int:
         """Write rows of ids, -1 where there is none, and return the sum of their numbers.
@@ -82,10 +94,13 @@ class CleanFile:
         Raises:
             OutputError: the file cannot be written.
         """
+        if self._path.suffix.lower() == ".zarr":
+            return self._write_zarr(strips, progress)
         draft = self._path.with_name("rows.tif")
+        rows = _Rows(strips, self._info.height, self._dtype, self._nodata)
         try:
             with without_warnings(UserWarning), rasterio.Env(GDAL_CACHEMAX=64 << 20):
-                changed = self._write_rows(draft, strips, progress)
+                self._write_rows(draft, rows, progress)
                 rasterio.shutil.copy(
                     str(draft),
                     str(self._path),
@@ -96,20 +111,35 @@ class CleanFile:
                     BIGTIFF="IF_SAFER",
                     OVERVIEW_RESAMPLING="MODE",
                 )
+            check_whole(self._path)
+            seal_tiff(self._path, file_beside(self._path))
         except (OSError, RasterioError) as error:
             raise OutputError(
                 f"cannot write {self._path.name}: {line_of(error)}; free space there"
             ) from error
         remove(draft)
-        return changed
+        return rows.changed
 
-    def _write_rows(
-        self, draft: Path, strips: Iterable[tuple[NDArray[np.int32], int]], progress: Any
-    ) -> int:
-        info, changed, top = self._info, 0, 0
-        waiting = np.zeros((0, info.width), self._dtype)
+    def _write_zarr(self, strips: Iterable[Strip], progress: Callable[[float], None]) -> int:
+        if self._dtype.itemsize > 2:
+            raise SettingsError(
+                f"{self._info.uri} has {len(self._classes):,} ids, and a .zarr holds up to 65,535; "
+                "write a .tif"
+            )
+        rows = _Rows(strips, self._info.height, self._dtype, self._nodata)
+        # Colours of a Zarr belong to names; without any they are named by their numbers.
+        named = self._facts.classes or (self._classes if self._palette else ())
+        facts = replace(self._facts, classes=named, georeference=self._info.georeference)
+        layer = Layer("classes", self._dtype, nodata=self._nodata, overview="mode")
+        size = self._info.height, self._info.width
+        write_zarr(self._path, layer, facts, size, rows, progress)
+        return rows.changed
+
+    def _write_rows(self, draft: Path, rows: _Rows, progress: Callable[[float], None]) -> None:
+        info = self._info
         with rasterio.open(draft, "w", **self._profile()) as file:
-            file.update_tags(**self._tags, **_resolution(info))
+            tags = {**self._facts.raster_tags(), "LAYER": "classes", DIGEST_TAG: BLANK}
+            file.update_tags(**tags, **_resolution(info))
             if self._classes:
                 table = {n: (*one.colour, 255) for n, one in enumerate(self._classes)}
                 file.write_colormap(1, table)
@@ -117,17 +147,9 @@ class CleanFile:
             if gcps:
                 points = [GroundControlPoint(r, c, x, y, z) for r, c, x, y, z in gcps]
                 file.gcps = points, info.georeference.gcp_crs
-            for ids, count in strips:
-                changed += count
-                new = np.where(ids < 0, self._nodata, ids).astype(self._dtype)
-                waiting = np.concatenate([waiting, new])
-                last = top + len(waiting) == info.height
-                rows = len(waiting) if last else len(waiting) // _BLOCK * _BLOCK
-                if rows:
-                    file.write(waiting[:rows], 1, window=Window(0, top, info.width, rows))
-                    waiting, top = waiting[rows:], top + rows
-                progress((top + len(waiting)) / info.height)
-        return changed
+            for top, ids in rows.whole(_BLOCK):
+                file.write(ids, 1, window=Window(0, top, info.width, len(ids)))
+                progress((top + len(ids)) / info.height)
 
     def _profile(self) -> dict[str, Any]:
         info = self._info
@@ -150,6 +172,31 @@ class CleanFile:
         if info.georeference.transform:
             profile["transform"] = Affine(*info.georeference.transform)
         return profile
+
+
+@dataclass
+class _Rows:
+    """Rows of ids as they are stored, in pieces that hold whole blocks."""
+
+    strips: Iterable[Strip]
+    height: int
+    dtype: np.dtype[Any]
+    nodata: int
+    changed: int = 0
+    """Sum of the numbers of the strips that were taken."""
+
+    def whole(self, block: int) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield the number of a first row, and rows of as many blocks as there are."""
+        top, waiting = 0, None
+        for ids, count in self.strips:
+            self.changed += count
+            new = np.where(ids < 0, self.nodata, ids).astype(self.dtype)
+            waiting = new if waiting is None else np.concatenate([waiting, new])
+            last = top + len(waiting) == self.height
+            rows = len(waiting) if last else len(waiting) // block * block
+            if rows:
+                yield top, waiting[:rows]
+                waiting, top = waiting[rows:], top + rows
 
 
 def _type_for(class_map: ClassMap, count: int) -> tuple[np.dtype[Any], int]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tilesegm.classes import ClassInfo
+from tilesegm.counted import counted
 from tilesegm.errors import OutputError, SourceError, TilesegmError
 from tilesegm.events import Noted, OnEvent, StageProgress, StageStarted, ignore
 from tilesegm.ownership import state_of
@@ -64,7 +65,8 @@ class Polygonized:
         told = [f"{one.name} {count:,}" for one, count in pairs if count]
         more = f" and {len(told) - _TOLD} more classes" if len(told) > _TOLD else ""
         return (
-            f"{self.output}: {sum(self.counts):,} polygons ({', '.join(told[:_TOLD])}{more}), "
+            f"{self.output}: "
+            f"{counted(sum(self.counts), 'polygon')} ({', '.join(told[:_TOLD])}{more}), "
             f"{self.format}, {self.seconds:.1f} s"
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tilesegm.counted import counted
 from tilesegm.engine.plan import Plan
 from tilesegm.engine.seam_check import check_seams
 from tilesegm.errors import SettingsError
@@ -56,7 +57,7 @@ class Audit:
             if self.samples
             else "no seams"
         )
-        return f"Audit({Path(self.plan.info.uri).name}, {self.samples} places, {rates})"
+        return f"Audit({Path(self.plan.info.uri).name}, {counted(self.samples, 'place')}, {rates})"
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tilesegm.counted import counted
 from tilesegm.errors import ModelError
 from tilesegm.model.base import ModelSpec
 from tilesegm.source.band_names import bands_by_name, is_reordered
@@ -25,7 +26,7 @@ def check_bands(spec: ModelSpec, info: ImageInfo, chosen: Sequence[int] | None) 
     """
     if spec.bands not in (None, info.bands):
         raise ModelError(
-            f"{spec.name} expects {spec.bands} bands and {info.uri} has {info.bands}; "
+            f"{spec.name} expects {counted(spec.bands, 'band')} and {info.uri} has {info.bands}; "
             + _advice(spec.bands or 1, spec, info)
         )
     if chosen is None and is_reordered(spec.band_names, info):

@@ -155,7 +155,7 @@ class Batch:
 
     def _one(self, number: int, opener: _Opener, pool: Pool | None, on_event: OnEvent) -> BatchItem:
         """Segment one image; its errors are its own, unless they would meet the others too."""
-        entry = self.entries[number]
+        entry, before = self.entries[number], self._before(number)
         try:
             return self._segment(number, opener, pool, on_event)
         except Exception as error:
@@ -166,7 +166,7 @@ class Batch:
             own = _own(error, entry)
             lost = isinstance(error, ClusterError) and pool is not None and not pool.alive
             stops = lost or (self.folder.stops if self.folder else stops_all)(error)
-            self._note_failure(number, own, stops)
+            self._note_failure(number, own, stops, before)
             if stops:
                 raise _stopped(own, number, len(self.entries)) from error
             return BatchItem(image=entry.name, error=own)
@@ -183,12 +183,20 @@ class Batch:
             return BatchItem(image=entry.name, result=result)
         return segment_recorded(entry, opener, output, request, self.manifest, on_event)
 
-    def _note_failure(self, number: int, error: TilesegmError, stops: bool) -> None:
+    def _before(self, number: int) -> dict[str, Any] | None:
+        """Return what the manifest says of an image."""
+        output = self.outputs[number]
+        if self.manifest is None or output is None:
+            return None
+        return self.manifest.records.get(os.path.basename(output))
+
+    def _note_failure(
+        self, number: int, error: TilesegmError, stops: bool, before: dict[str, Any] | None
+    ) -> None:
         """Write a failure into the manifest, if that can be written."""
         output = self.outputs[number]
         if self.manifest is None or output is None:
             return
-        before = self.manifest.records.get(os.path.basename(output))
         try:
             self.manifest.add(failed(self.entries[number], output, error, before))
         except OutputError:

@@ -21,6 +21,8 @@ __all__ = [
 
 RUNNING, DONE, FAILED = "running", "done", "failed"
 
+_REASONS = {FAILED: "failed before", RUNNING: "interrupted before", DONE: "done before"}
+"""What an image was that has failed now, by its line in the manifest."""
 _FIGURES = (
     *("height", "width", "classes", "tiles", "skipped", "infinite_pixels", "empty_pixels"),
     *("redundancy", "read_amplification", "decision", "exact", "seconds"),
@@ -39,12 +41,23 @@ def running(entry: Entry, output: Path | str, before: Mapping[str, Any] | None) 
 def failed(
     entry: Entry, output: Path | str, error: BaseException, before: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Say why an image has no result."""
+    """Say why an image has no result; fields that results have are empty.
+
+    Args:
+        entry: the image.
+        output: where its map would be.
+        error: why it is not.
+        before: what the manifest said when the image was looked at.
+    """
     kind = (
         type(error.__cause__ or error) if type(error).__name__ == "TilesegmError" else type(error)
     )
+    status = before.get("status", "") if before else ""
+    empty: dict[str, Any] = {"digests": {}, "figures": {}, "extras": {}, "notes": []}
     told = {"error": {"type": kind.__name__, "message": str(error)}}
-    return _record(entry, output, FAILED, before) | told
+    record = _record(entry, output, FAILED, before)
+    reason = _REASONS.get(status, "new")
+    return record | {"reason": reason, "fingerprint": record.get("fingerprint")} | empty | told
 
 
 def done(entry: Entry, result: Segmentation, reason: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tilesegm.counted import counted
 from tilesegm.engine.batches import Reading, read_tiles
 from tilesegm.engine.needed import NeededTiles, find_needed
 from tilesegm.engine.plan import CHUNK, Plan
@@ -87,8 +88,10 @@ class Forecast:
         seconds = "" if self.seconds is None else f", {self.seconds:.0f} s"
         flips = "" if self.flips is None else f", {100 * self.flips:.2g} % flips"
         return (
-            f"Forecast({Path(info.uri).name}, {info.height} x {info.width} px, {classes} classes, "
-            f"{self.tiles} tiles, {self.plan.memory.peak / 1e6:.0f} MB{seconds}{flips})"
+            f"Forecast({Path(info.uri).name}, {info.height} x {info.width} px, "
+            f"{counted(classes, 'class', 'classes')}, "
+            f"{counted(self.tiles, 'tile')}, "
+            f"{self.plan.memory.peak / 1e6:.0f} MB{seconds}{flips})"
         )
 
     def summary(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def segment_many(
         >>> import numpy as np
         >>> import tilesegm as ts
         >>> ts.segment(np.zeros((60, 80, 3), np.uint8), lambda pixels: pixels, "image.tif")
-        Segmentation(image.tif, 60 x 80 px, 3 classes, 1 tiles, ... MP/s)
+        Segmentation(image.tif, 60 x 80 px, 3 classes, 1 tile, ... MP/s)
         >>> def two_classes(pixels):
         ...     return np.concatenate([pixels, 1 - pixels], axis=-1)
         >>> ts.segment_many(["image.tif", "absent.tif"], two_classes, "maps")

@@ -15,6 +15,7 @@ from tilesegm.engine.stream import Job
 from tilesegm.errors import ClusterError, SettingsError
 from tilesegm.events import ignore
 from tilesegm.model.base import Predictor
+from tilesegm.segmentation.opening import Opening
 from tilesegm.segmentation.setup import open_predictor
 from tilesegm.segmentation.work import Request, Work, open_work
 from tilesegm.sink.fingerprint import differences, plain
@@ -105,8 +106,8 @@ class RunOrder:
 
     def _predictor(self, info: ImageInfo) -> Predictor:
         """Return the network, which stays open for the next image."""
-        options = replace(self.request.options, area=None, memory=None)
-        key = repr((self.model, self.fingerprint.get("model"), options, info.bands))
+        opening = Opening.of(self.request.options)
+        key = repr((self.model, self.fingerprint.get("model"), opening, info.bands))
         if key not in _predictors:
             _predictors.clear()
             unpack = getattr(self.model, "unpack", partial(_itself, self.model))

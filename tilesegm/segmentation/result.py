@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tilesegm.counted import counted
 from tilesegm.engine.plan import Plan
 from tilesegm.segmentation.decision import decision_tag
 from tilesegm.segmentation.setup import notes_of
@@ -52,8 +53,9 @@ class Segmentation:
     def __repr__(self) -> str:
         info, classes = self.plan.info, len(self.plan.spec.classes)
         return (
-            f"Segmentation({self.name}, {info.height} x {info.width} px, {classes} classes, "
-            f"{self.tiles} tiles, {self.megapixels_per_second:.1f} MP/s)"
+            f"Segmentation({self.name}, {info.height} x {info.width} px, "
+            f"{counted(classes, 'class', 'classes')}, "
+            f"{counted(self.tiles, 'tile')}, {self.megapixels_per_second:.1f} MP/s)"
         )
 
     def summary(self) -> dict[str, Any]:

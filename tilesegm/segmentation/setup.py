@@ -19,10 +19,10 @@ from tilesegm.model.bundle import is_bundle
 from tilesegm.model.checked_predictor import CheckedPredictor
 from tilesegm.model.ensemble import EnsemblePredictor, join_specs
 from tilesegm.model.named_predictor import NamedPredictor
-from tilesegm.model.outputs import Outputs
 from tilesegm.segmentation.bands import band_note, check_bands
 from tilesegm.segmentation.decision import decision_note, make_decision
 from tilesegm.segmentation.models import check_models, models_of, names_of
+from tilesegm.segmentation.opening import Opening, outputs_of
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import UNSURE
 from tilesegm.segmentation.result_grid import grid_note, image_grid
@@ -37,7 +37,6 @@ __all__ = [
     "open_predictor",
     "open_scaled",
     "open_whole",
-    "outputs_of",
     "plan_for",
     "read_specs",
 ]
@@ -125,29 +124,30 @@ def open_predictor(model: Any, info: ImageInfo, options: Options) -> Predictor:
     """
     models = models_of(model)
     check_models(models, options)
-    opened = [_open_one(one, info, options, several=len(models) > 1) for one in models]
+    opening = Opening.of(options)
+    opened = [_open_one(one, info, opening, several=len(models) > 1) for one in models]
     if len(opened) == 1:
         return opened[0]
     return EnsemblePredictor(opened, names_of(models, [one.spec for one in opened]))
 
 
-def _open_one(model: Any, info: ImageInfo, options: Options, several: bool) -> Predictor:
+def _open_one(model: Any, info: ImageInfo, opening: Opening, several: bool) -> Predictor:
     from tilesegm.model.open import open_model
 
     # Beside bare networks, a bundle keeps what it brings.
     bundle = isinstance(model, str | Path) and is_bundle(Path(model))
     kept = several and bundle
-    outputs = replace(outputs_of(options), needed=several or outputs_of(options).needed)
+    outputs = replace(opening.outputs, needed=several or opening.outputs.needed)
     predictor = open_model(
         model,
-        normalisation=None if kept else options.normalisation,
-        precision=options.precision,
-        augment=options.augment,
+        normalisation=None if kept else opening.normalisation,
+        precision=opening.precision,
+        augment=opening.augment,
         outputs=outputs,
         bands=info.bands,
     )
-    if options.classes is not None and not kept:
-        predictor = NamedPredictor(predictor, options.classes)
+    if opening.classes is not None and not kept:
+        predictor = NamedPredictor(predictor, opening.classes)
     return CheckedPredictor(predictor) if outputs.needed and predictor.spec.probed else predictor
 
 
@@ -165,14 +165,6 @@ def read_specs(model: Any, options: Options) -> ModelSpec | None:
     if len(known) < len(models):
         return None
     return known[0] if len(known) == 1 else join_specs(known, names_of(models, known))
-
-
-def outputs_of(options: Options) -> Outputs:
-    """Return what the options say of the network's outputs, and whether results depend on it."""
-    needed = any(
-        value is not None for value in (options.confidence, options.scores, options.min_confidence)
-    )
-    return Outputs(options.network_outputs, options.head, needed)
 
 
 def _check_tile(spec: ModelSpec, tiling: Tiling) -> None:

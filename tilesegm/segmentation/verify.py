@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from tilesegm.errors import InputError, ModelError
+from tilesegm.counted import counted
+from tilesegm.errors import InputError, ModelError, TilesegmError
 from tilesegm.events import OnEvent, StageStarted, ignore
 from tilesegm.model.bundle import is_bundle, read_bundle
 from tilesegm.segmentation.outputs import output_paths
@@ -43,9 +44,8 @@ class Verification:
     """Tiles that were computed again, if that was asked for."""
     seconds: float
 
-    def moved(self, folder: Path, uri: str) -> Verification:
-        """Say of a copy in a folder what it is of: results beside an address in a store."""
-        place = uri.rstrip("/").rpartition("/")[0]
+    def moved(self, folder: Path, place: str) -> Verification:
+        """Say of copies in a folder what they are of: results at a place in a store."""
 
         def said(lines: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(line.replace(str(folder), place) for line in lines)
@@ -54,13 +54,18 @@ class Verification:
         return replace(self, files=files, damage=said(self.damage), notes=said(self.notes))
 
     @property
+    def names(self) -> str:
+        """Names of the files, and addresses of those in a store."""
+        return ", ".join(file if isinstance(file, str) else file.name for file in self.files)
+
+    @property
     def whole(self) -> bool:
         """Whether nothing wrong was found."""
         return not self.damage
 
     def __repr__(self) -> str:
-        found = f"{len(self.damage)} findings" if self.damage else "whole"
-        return f"Verification({', '.join(Path(file).name for file in self.files)}: {found})"
+        found = counted(len(self.damage), "finding") if self.damage else "whole"
+        return f"Verification({self.names}: {found})"
 
     def summary(self) -> dict[str, Any]:
         """Plain values for a table or JSON."""
@@ -129,14 +134,18 @@ def verify(
         >>> open("classes.tif", "wb").write(data) > 0
         True
         >>> ts.verify("classes.tif")
-        Verification(classes.tif: 1 findings)
+        Verification(classes.tif: 1 finding)
     """
     sampling = Sampling(fraction=recompute, image=image, model=model, rounding=rounding, seed=seed)
     if not is_s3(str(result)):
         return _verify(Path(result), sampling, on_event)
     on_event(StageStarted(f"fetching {result}"))
+    place = str(result).rstrip("/").rpartition("/")[0]
     with fetched(str(result)) as copy:
-        return _verify(copy, sampling, on_event).moved(copy.parent, str(result))
+        try:
+            return _verify(copy, sampling, on_event).moved(copy.parent, place)
+        except TilesegmError as error:
+            raise type(error)(str(error).replace(str(copy.parent), place)) from None
 
 
 def _verify(path: Path, sampling: Sampling, on_event: OnEvent) -> Verification:
@@ -178,11 +187,13 @@ def _check(path: Path) -> dict[Path, Findings]:
     if found[path].damage:
         return found  # what it says of others may be wrong
     facts = read_map_facts(path)
-    if facts.cleaned is not None:
+    if facts.cleaned is not None and not found[path].sealed:
         raise InputError(
-            f"{path} was cleaned after it was predicted, and cleaned maps hold no digests; verify "
+            f"{path} was cleaned by an earlier version, whose cleaned maps hold no digests; verify "
             "the map that `tilesegm clean` was given, and clean it again"
         )
+    if facts.cleaned is not None:
+        return found
     if facts.fingerprint is None:
         raise InputError(f"{path} was not written by tilesegm, so nothing tells what it should be")
     if facts.run is None or path.is_dir() or facts.layer != "classes":
@@ -213,7 +224,7 @@ def _recompute(path: Path, sampling: Sampling, on_event: OnEvent) -> Recomputed:
     facts = None if is_bundle(path) else read_map_facts(path)
     if facts is None or facts.run is None or facts.layer != "classes":
         raise InputError(
-            f"{path} does not tell how it was made, as bundles, extra outputs and results of "
-            "earlier versions: give a class map, or leave --recompute out"
+            f"{path} does not tell how it was made, as bundles, extra outputs, cleaned maps and "
+            "results of earlier versions: give a class map, or leave --recompute out"
         )
     return recompute(path, Recipe.parse(facts.run), sampling, on_event)

@@ -163,7 +163,11 @@ def _variable(layer: Layer, facts: MapFacts) -> dict[str, Any]:
 def _attributes(staging: Staging, layer: Layer, facts: MapFacts) -> dict[str, Any]:
     ome: dict[str, Any] = {"version": "0.5", "multiscales": [_multiscale(staging, layer, facts)]}
     if layer.overview == "mode":
-        labels = [(i, [*info.colour, 255], info.name) for i, info in enumerate(facts.classes)]
+        labels = [
+            (i, [*info.colour, 255], info.name)
+            for i, info in enumerate(facts.classes)
+            if i != layer.nodata
+        ]
         if layer.nodata is not None:
             labels.append((int(layer.nodata), [0, 0, 0, 0], "no result"))
         # NGFF wants the same values in both.

@@ -27,7 +27,6 @@ from tilesegm.source.options import DEFAULT_CACHE_BYTES
 from tilesegm.source.zarr import open_zarr
 
 __all__ = [
-    "CLEANED",
     "MapFacts",
     "OtherResultError",
     "check_finished",
@@ -36,8 +35,7 @@ __all__ = [
     "read_map_facts",
 ]
 
-CLEANED = "TILESEGM_CLEANED"
-"""Tag of what `products.clean` did, as JSON."""
+_CLEANED = "TILESEGM_CLEANED"
 _FINGERPRINT = "TILESEGM_FINGERPRINT"
 _RUN = "TILESEGM_RUN"
 _INPUTS = "TILESEGM_INPUTS"
@@ -90,7 +88,7 @@ class MapFacts:
     layer: str = "classes"
     """Read only: layers are told what they are when they are written."""
     cleaned: str | None = None
-    """Read only: what `products.clean` did to it, as JSON."""
+    """What `products.clean` did to it, as JSON."""
     run: str | None = None
     """How it was made, as JSON; see `segmentation.recipe`."""
     inputs: str | None = None
@@ -137,6 +135,7 @@ class MapFacts:
             _FINGERPRINT: self.fingerprint,
             _RUN: self.run,
             _INPUTS: self.inputs,
+            _CLEANED: self.cleaned,
         }
         return {name: text for name, text in texts.items() if text is not None}
 
@@ -185,7 +184,7 @@ def read_map_facts(image: Any) -> MapFacts:
         original=_size(tags.get(_IMAGE_SIZE, "")),
         fingerprint=tags.get(_FINGERPRINT),
         layer=tags.get("LAYER", "classes"),
-        cleaned=tags.get(CLEANED),
+        cleaned=tags.get(_CLEANED),
         run=tags.get(_RUN),
         inputs=tags.get(_INPUTS),
     )

@@ -24,7 +24,7 @@ from tilesegm.source.vector.calls import vector_calls
 from tilesegm.source.vector.layers import read_layers
 from tilesegm.source.vector.miss import explain_miss
 from tilesegm.source.vector.pixels import in_pixels, may_count_pixels
-from tilesegm.source.vector.reading import Reading
+from tilesegm.source.vector.reading import CUT_OFF, OUTSIDE, Reading
 from tilesegm.source.vector.shapes import parts_in
 
 __all__ = ["PlacedPolygons", "Polygons", "read_polygons"]
@@ -206,15 +206,23 @@ class _Reader:
         shapes: list[NDArray[Any]] = []
         values: list[int | str | None] = []
         features: list[tuple[str, int]] = []
+        outside: set[tuple[str, int]] = set()
+        cut: set[tuple[str, int]] = set()
         whole = shapely.box(0, 0, info.width, info.height)
         with vector_calls(address.path):
             for layer in layers:
                 placed, origins = footprint(layer.crs).place(layer.polygons, layer.features)
+                over = _beyond(placed, info)
                 placed = _near(buffer.drawn(placed, info) if buffer else placed, info)
                 inside = shapely.intersects(placed, whole)
                 shapes.append(placed[inside])
                 numbers = layer.features[origins[inside]].tolist()
                 features += [(layer.name, number) for number in numbers]
+                if layer.crs == PIXELS:
+                    missed = np.setdiff1d(layer.features, layer.features[origins[inside]])
+                    outside |= {(layer.name, number) for number in missed.tolist()}
+                    reaching = layer.features[origins[inside & over]]
+                    cut |= {(layer.name, number) for number in reaching.tolist()}
                 if self.attribute is not None:
                     known = layer.values(self.attribute)
                     values += [known[origin] for origin in origins[inside]]
@@ -227,7 +235,19 @@ class _Reader:
             touching=len(found),
             elsewhere=elsewhere,
         )
+        outside |= reading.findings.get(OUTSIDE, frozenset())
+        reading = reading.adding(OUTSIDE, outside).adding(CUT_OFF, cut)
         return PlacedPolygons(Polygons(found), tuple(values), tuple(features), reading)
+
+
+def _beyond(shapes: NDArray[Any], info: ImageInfo) -> NDArray[np.bool_]:
+    """Tell which shapes reach beyond the image by more than a pixel, as no hand is steadier."""
+    import shapely
+
+    bounds = shapely.bounds(shapes).reshape(-1, 4)
+    far = np.array([info.width + 1, info.height + 1])
+    beyond: NDArray[np.bool_] = (bounds[:, :2] < -1).any(1) | (bounds[:, 2:] > far).any(1)
+    return beyond
 
 
 def _near(shapes: NDArray[Any], info: ImageInfo) -> NDArray[Any]:

@@ -12,8 +12,9 @@ from tilesegm.errors import InputError, SettingsError
 from tilesegm.training.settings.config import TrainingConfig
 from tilesegm.training.settings.settings_file import load_document, read_config
 from tilesegm.training.settings.yaml_positions import Document, key_text
+from tilesegm.trust import check_trusted
 
-__all__ = ["check_losses", "load_checked_config"]
+__all__ = ["check_losses", "load_checked_config", "load_trusted_config"]
 
 
 def load_checked_config(path: str | Path, changes: Sequence[str] = ()) -> TrainingConfig:
@@ -28,10 +29,39 @@ def load_checked_config(path: str | Path, changes: Sequence[str] = ()) -> Traini
     Raises:
         SettingsError: something cannot be used; the message names its line.
     """
-    document = load_document(path, changes)
-    config = read_config(document, Path(path).parent)
+    config, document = _load_trusted(path, changes)
     check_losses(config, document)
     return config
+
+
+def load_trusted_config(path: str | Path, changes: Sequence[str] = ()) -> TrainingConfig:
+    """Read a file of settings as `load_config` does, and refuse code that is not trusted.
+
+    Unlike `load_checked_config` it never imports Keras, so it answers at once.
+
+    Args:
+        path: the file.
+        changes: ``key.path=value`` each; later ones win.
+
+    Raises:
+        SettingsError: something cannot be used; the message names its line.
+    """
+    return _load_trusted(path, changes)[0]
+
+
+def _load_trusted(path: str | Path, changes: Sequence[str]) -> tuple[TrainingConfig, Document]:
+    document = load_document(path, changes)
+    config = read_config(document, Path(path).parent)
+    for number, term in enumerate(config.loss.terms):
+        name = str(term.get("name"))
+        if ":" in name:  # as `tilesegm.losses.own.is_own` tells, whose room imports Keras
+            try:
+                check_trusted(name)
+            except SettingsError as error:
+                key = key_text(("loss", "terms", number))
+                place = document.place(("loss", "terms", number))
+                raise SettingsError(f"{place}: {key}: {error}") from None
+    return config, document
 
 
 def check_losses(config: TrainingConfig, document: Document | None = None) -> None:

@@ -134,7 +134,7 @@ def averaged_weights(optimizer: Any, network: Any) -> list[NDArray[np.float32]]:
     """Return the weights of a network with its trained ones replaced by their averages.
 
     Args:
-        optimizer: what `make_optimizer` made, or any other, which has no averages.
+        optimizer: what `make_optimizer` made, or any other or none, which have no averages.
         network: a model whose trained variables are among those of the optimizer.
 
     Returns:
@@ -144,7 +144,7 @@ def averaged_weights(optimizer: Any, network: Any) -> list[NDArray[np.float32]]:
     averages = {
         variable.path: average
         for variable, average in zip(
-            inner._trainable_variables, getattr(inner, "averages", ()), strict=False
+            getattr(inner, "_trainable_variables", ()), getattr(inner, "averages", ()), strict=False
         )
     }
     return [np.array(averages.get(v.path, v).numpy()) for v in network.weights]

@@ -143,7 +143,7 @@ def save_model(
     Where settings ask for a moving average of the weights (``optimizer.ema``), that is saved.
 
     Args:
-        model: what `build` returned.
+        model: what `build` returned, or what Keras opens of a bundle of these settings.
         config: the settings that it was built from, or the file of them.
         path: folder of the bundle.
         folder: where relative paths of ``config`` begin; the working directory when not given.
@@ -156,15 +156,17 @@ def save_model(
     config, base = _read(config, folder)
     setup = unwritten_setup(config, base, ignore)
     with setup.data.scenes as scenes:
-        network = setup.network
-        trained = model.inference_network if isinstance(model, WeightedModel) else None
-        shapes = [[w.shape for w in each.weights] for each in (network, trained) if each]
-        if len(shapes) < 2 or shapes[0] != shapes[1]:
+        trained = model.inference_network if isinstance(model, WeightedModel) else model
+        inference = inference_model(setup.network)
+        # A bundle holds the finest of several outputs, with the layers that this one needs.
+        alike = [each for each in (setup.network, inference) if _weights(each) == _weights(trained)]
+        if not alike:
             raise InputError(
                 f"{getattr(model, 'name', model)!r} is no network of these settings; pass what "
-                "build returned for them"
+                "build returned for them, or what keras.saving.load_model opens of a bundle of "
+                "theirs (BUNDLE/model.keras)"
             )
-        network.set_weights(averaged_weights(model.optimizer, trained))
+        alike[0].set_weights(averaged_weights(getattr(model, "optimizer", None), trained))
         info = BundleInfo(
             classes=scenes.classes,
             normalisation=setup.normalisation,
@@ -178,7 +180,13 @@ def save_model(
             },
             resolution=learnt_resolution(config.data.resolution, scenes.images),
         )
-        return save_bundle(path, inference_model(network), info, overwrite=overwrite)
+        return save_bundle(path, inference, info, overwrite=overwrite)
+
+
+def _weights(network: Any) -> list[tuple[str, tuple[int, ...]]] | None:
+    """Return what the weights are and their shapes, in their order; None for no network."""
+    weights = network.weights if isinstance(network, keras.Model) else None
+    return weights and [(weight.name, tuple(weight.shape)) for weight in weights]
 
 
 def _read(

@@ -13,7 +13,7 @@ from tilesegm.losses import get
 from tilesegm.losses.contract import broken_clauses
 from tilesegm.losses.own import is_own, source_of
 from tilesegm.training.settings.config import TrainingConfig
-from tilesegm.trust import HOW_TO_TRUST, trusted
+from tilesegm.trust import check_trusted
 
 __all__ = ["SOURCE", "check_source", "with_sources"]
 
@@ -35,8 +35,7 @@ def check_source(name: str, recorded: str | None = None) -> str:
         InputError: there is no such file or module.
         SettingsError: settings name code and are not trusted, or the code has changed.
     """
-    if not trusted():
-        raise SettingsError(f"{name} is Python code, which settings may not run; {HOW_TO_TRUST}")
+    check_trusted(name)
     path, found = source_of(name)
     if recorded not in (None, found):
         raise SettingsError(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tilesegm.classes import ClassInfo
+from tilesegm.counted import counted
 from tilesegm.files import write_file
 from tilesegm.metrics.confusion import Scores
 from tilesegm.networks.start_weights import StartWeights
@@ -34,7 +35,7 @@ def write_report(data: ResultData) -> None:
     result = data.result
     page = Page(
         "Training report",
-        f"{result.epochs} epochs; the network of epoch {result.best_epoch} was kept.",
+        f"{counted(result.epochs, 'epoch')}; the network of epoch {result.best_epoch} was kept.",
     )
     for note in data.notes:
         page.text(f"Note: {note}")
@@ -147,7 +148,7 @@ def _add_start(page: Page, start: StartWeights | None) -> None:
         return
     page.section(
         "Start weights",
-        f"{len(start.copied)} layers started with the weights of another network, and "
+        f"{counted(len(start.copied), 'layer')} started with the weights of another network, and "
         f"{len(start.from_scratch)} from scratch{': ' if start.from_scratch else ''}"
         f"{', '.join(start.from_scratch)}.",
     )

@@ -74,8 +74,8 @@ def check_size(found: Annotated, height: int, width: int, scale: float = 1.0) ->
     if max(abs(there.height * scale - height), abs(there.width * scale - width)) < max(1.0, scale):
         return ""
     return (
-        f"{there.name or 'the image'} was annotated with {there.width} x {there.height} pixels and "
-        f"has {width} x {height}"
+        f"{there.name or 'the image'} was annotated with {there.height} x {there.width} pixels and "
+        f"has {height} x {width}"
     )
 
 

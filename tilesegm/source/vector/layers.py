@@ -28,7 +28,7 @@ from tilesegm.source.vector.features import (
 )
 from tilesegm.source.vector.layer import VectorLayer
 from tilesegm.source.vector.listing import ListedLayer, find_column, list_layers
-from tilesegm.source.vector.reading import Findings, Reading
+from tilesegm.source.vector.reading import OUTSIDE, Findings, Reading
 from tilesegm.source.vector.shapes import repaired, usable_shapes
 
 __all__ = ["VectorLayer", "read_layers"]
@@ -140,7 +140,7 @@ def _read(
     crs = info["crs"]
     reaches = None if within is None else within(crs)
     near = None
-    if reaches is not None and info["capabilities"]["fast_spatial_filter"]:
+    if reaches is not None and crs != PIXELS and info["capabilities"]["fast_spatial_filter"]:
         near = load_near(entry, columns, reaches)
     features = load_all(entry, columns) if near is None else near
     count = len(features.numbers) if near is None else info["features"]
@@ -185,7 +185,10 @@ def _usable(
     kept = ~shapely.is_missing(shapes)
     usable = int(kept.sum())
     if reaches is not None:
-        kept &= np.any([reach.touched_by(shapes) for reach in reaches], axis=0)
+        near = np.any([reach.touched_by(shapes) for reach in reaches], axis=0)
+        if crs == PIXELS:  # of one image, unlike shapes on the ground, of which many are elsewhere
+            report(OUTSIDE, kept & ~near)
+        kept &= near
     features, shapes = features.take(kept), shapes[kept]
     shapes = repaired(shapes, report)
     kept = ~shapely.is_missing(shapes)

@@ -8,7 +8,11 @@ from typing import Self
 
 from tilesegm.errors import SourceError
 
-__all__ = ["Findings", "Reading", "tell", "tell_bare"]
+__all__ = ["CUT_OFF", "OUTSIDE", "Findings", "Reading", "tell", "tell_bare"]
+
+OUTSIDE = "shapes outside of the image left out"
+"""What is said of shapes that count pixels which the image does not have."""
+CUT_OFF = "shapes cut off at the edge of the image"
 
 Feature = tuple[str, int]
 """Name of a layer and number of a feature in it."""
@@ -43,6 +47,11 @@ class Reading:
         """Add what was done to features of the image."""
         more = frozenset(features)
         return replace(self, findings={**self.findings, text: more}) if more else self
+
+    def only(self, *texts: str) -> Self:
+        """Keep of what was done to features that which some texts say, and nothing else."""
+        findings = {text: which for text, which in self.findings.items() if text in texts}
+        return type(self)(file=self.file, findings=findings)
 
     def joined(self, other: Self) -> Self:
         """Take what was read of the same file for another image too."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tilesegm.counted import counted
 from tilesegm.data.file_names import find_path
 from tilesegm.data.scene_notes import scene_notes
 from tilesegm.errors import OutputError, SettingsError
@@ -15,6 +16,7 @@ from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.files import write_file
 from tilesegm.ownership import carries, check_place, check_unread, free_name, state_of
 from tilesegm.shown import without_secrets
+from tilesegm.source.vector.reading import CUT_OFF, OUTSIDE, tell, tell_bare
 from tilesegm.training.init.entries import make_entries, relative_to, scenes_of_patterns
 from tilesegm.training.init.gather import Gathered, gather, listed
 from tilesegm.training.init.hold_out import are_slices, hold_outs
@@ -101,8 +103,11 @@ def write_start(
         on_event(Noted(assumed))
     with open_as_training(choices.chosen, folder) as opened:
         way = first_that_works(opened, ways, on_event)
-        for note in scene_notes(opened):
+        outside = tell(reading.only(OUTSIDE, CUT_OFF) for reading in opened.readings)
+        missed = (*outside, *tell_bare(opened.readings))
+        for note in (*missed, *scene_notes(opened)):
             on_event(Noted(note))
+        notes = (*notes, *missed)
     if way is not ways[0]:
         choices = choose(entries, surveys, surveyed, way, buffer)
     text = commented_yaml(choices.chosen, choices.remarks, _head(surveys, surveyed, notes))
@@ -198,9 +203,9 @@ def _head(
     images: Sequence[ImageSurvey], labels: LabelSurvey, notes: Sequence[str]
 ) -> tuple[str, ...]:
     """Say what was found."""
-    sizes = sorted({(image.width, image.height) for image in images})
+    sizes = sorted({(image.height, image.width) for image in images})
     size = " to ".join(
-        f"{width} x {height}" for width, height in dict.fromkeys((sizes[0], sizes[-1]))
+        f"{height} x {width}" for height, width in dict.fromkeys((sizes[0], sizes[-1]))
     )
     first = images[0]
     bands = f"Bands: {', '.join(first.band_names)}" if first.band_names else ""
@@ -209,10 +214,10 @@ def _head(
         _MARK.decode(),
         "Keys behind a # have their defaults. Paths are relative to this file.",
         "",
-        f"Images: {len(images)} of {size} px, {first.bands} bands of {first.dtype}, "
+        f"Images: {len(images)} of {size} px, {counted(first.bands, 'band')} of {first.dtype}, "
         f"{', '.join(systems)}" + (", some pixels missing" if first.masked else ""),
         *textwrap.wrap(bands, 97, break_on_hyphens=False),
-        f"Labels: {labels.kind}, {len(labels.counts)} values",
+        f"Labels: {labels.kind}, {counted(len(labels.counts), 'value')}",
         *(line for note in notes for line in textwrap.wrap(note, 97, break_on_hyphens=False)),
         "",
         "Train by: tilesegm train FILE (with --dry-run to see first what would happen)",

@@ -47,7 +47,7 @@ def test_a_damaged_result_is_not_said_to_be_finished(tmp_path: Path, name: str, 
     outcome = run.start()
     assert isinstance(outcome.error, OutputError)
     assert f"{run.folder / name} is not as it was written" in str(outcome.error)
-    assert "--overwrite" in str(outcome.error)
+    assert "--overwrite, or another name to keep it" in str(outcome.error)
     again = run.start(overwrite=True)
     assert again.error is None
     assert again.files == expected
@@ -85,6 +85,7 @@ def test_a_batch_tells_the_damaged_one(tmp_path: Path) -> None:
     assert second.result.tiles == 0
     # What it advises works, and costs that map alone.
     assert f"remove {damaged} and give the same command again" in str(first.error)
+    assert "all maps of the batch" in str(first.error)
     damaged.unlink()
     again = segment_many(images, network, tmp_path / "maps", tiling=TILING)
     assert [item.reason for item in again] == ["failed before", "finished before"]

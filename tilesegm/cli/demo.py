@@ -45,7 +45,10 @@ def demo(
     from tilesegm.demo.run import run_demo
 
     if not (quiet or as_json):
-        say(f"the demo takes one to three minutes on two cores; its files: {folder}", err=True)
+        say(
+            f"the demo takes one to three minutes on two cores; its files go into {folder}",
+            err=True,
+        )
     with EpochProgress(quiet or as_json) as progress:
         result = run_demo(folder, size=size, seed=seed, on_event=progress)
     if as_json:
@@ -58,7 +61,7 @@ def demo(
         }
         typer.echo(json.dumps(facts))
     elif not quiet:
-        table = Table("class", "IoU", title="on the half that training never saw")
+        table = Table("class", "IoU", title="eastern half, which training never saw")
         for name, value in (*result.class_iou, ("mean", result.mean_iou)):
             table.add_row(name, f"{value:.3f}")
         console = PlainConsole()

@@ -77,8 +77,8 @@ class DemoResult:
         weakest = min(self.class_iou, key=lambda pair: pair[1])
         return (
             f"Open {self.quicklook}: training saw only the pixels to the left of the line. Most "
-            f"errors should be thin lines along edges; a whole parcel among the errors was taken "
-            f"for another class, and tiles should leave no trace. The hardest class is "
+            f"errors should be thin lines along edges; where a whole patch is one, it was taken "
+            f"for another class. Edges of tiles should not show. The hardest class is "
             f"{weakest[0]} (IoU {weakest[1]:.2f}). {self.class_map} opens in any GIS, on top of "
             f"{self.image}; {self.report} shows how training went."
         )

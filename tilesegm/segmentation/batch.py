@@ -250,6 +250,7 @@ def _request(entry: Entry, request: Request) -> Request:
     Raises:
         SettingsError: those that a table gives are out of range.
     """
+    request = replace(request, of_batch=True)
     if not entry.changes:
         return request
     try:

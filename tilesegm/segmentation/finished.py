@@ -49,9 +49,13 @@ def _is_finished(paths: dict[str, Path], work: Work, on_event: OnEvent) -> bool:
     for path in there:
         found = check_result(path)
         for damage in found.damage[:1]:
+            advice = (
+                "--overwrite, which makes all maps of the batch again, or another folder to keep it"
+                if work.request.of_batch
+                else "--overwrite, or another name to keep it"
+            )
             raise OutputError(
-                f"{damage}; remove {path} and give the same command again, or --overwrite, which "
-                "makes all maps of a batch again, or another name to keep it"
+                f"{damage}; remove {path} and give the same command again, or {advice}"
             )
         for note in found.notes:
             on_event(Noted(note))

@@ -51,6 +51,8 @@ class Request:
     """The network as it was given, for workers that open it themselves."""
     pool: Pool | None = None
     """Workers that compute; None for this process."""
+    of_batch: bool = False
+    """Whether other images have the same settings."""
 
     @classmethod
     def of(

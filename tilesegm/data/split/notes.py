@@ -54,7 +54,8 @@ def find_notes(
         if held_out[fold].any() and absent.any():
             yield (
                 f"fold {fold} does not show {_listed(names[absent])}: no part of the score "
-                "that chooses the best epoch, and IoU 0 in final scores if predicted there"
+                "that chooses the best epoch when it is held out, and IoU 0 in final scores if "
+                "predicted there"
             )
         views = split.views(fold)
         learnt = class_counts(statistics, views)

@@ -225,6 +225,21 @@ def test_a_store_that_fails_stops_the_batch_and_the_same_command_goes_on(
     assert not [name for name in store.names() if SECRET.encode() in store.get(name)]
 
 
+def test_a_store_of_unfinished_work_that_fails_stops_the_batch(
+    store: Store, tmp_path: Path
+) -> None:
+    paths = images(tmp_path / "in", 0, 1, 2)
+    options = ts.Options(staging=f"s3://{BUCKET}/work")
+    # Head, notes and region of the first image come and go in two requests; then comes one head.
+    store.line.broken_puts = 3 + 2 + 1
+    with pytest.raises(OutputError, match=r"stops at image 2 of 3[^\n]*$"):
+        segment(paths, "maps", options=options)
+    store.line.broken_puts = None
+    items = segment(paths, "maps", options=options)
+    assert reasons(items) == ["finished before", "failed before", "new"]
+    assert not store.names()
+
+
 def test_lines_of_several_machines_come_together(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,8 @@ class DiskFolder:
     """A folder on a disk."""
 
     path: Path
+    staging: str | None = None
+    """Address of unfinished work in a store."""
 
     def manifest(self) -> Manifest:
         """Read what is known of the images whose outputs lie there."""
@@ -61,7 +63,7 @@ class DiskFolder:
 
     def stops(self, error: BaseException) -> bool:
         """Tell whether an error would meet all images that follow."""
-        return stops_all(error, self.path)
+        return stops_all(error, self.path) or _out_of_reach(self.staging, error)
 
 
 @dataclass(frozen=True)
@@ -101,18 +103,11 @@ class StoreFolder:
         Raises:
             OutputError: with what is wrong and how to mend it.
         """
-        StoredFile(f"{self.uri}/{MANIFEST}").check_taken()
+        _check_taken(self.uri)
 
     def stops(self, error: BaseException) -> bool:
         """Tell whether an error would meet all images that follow, as the store is out of reach."""
-        if stops_all(error, self.staging):
-            return True
-        try:
-            if isinstance(error, OutputError):
-                self.make()
-        except OutputError:
-            return True
-        return False
+        return stops_all(error, self.staging) or _out_of_reach(self.uri, error)
 
 
 def folder_of(place: Path | str, options: Options) -> DiskFolder | StoreFolder:
@@ -137,10 +132,27 @@ def folder_of(place: Path | str, options: Options) -> DiskFolder | StoreFolder:
         return StoreFolder(place, Path(local or "."))
     if staging is not None and not is_s3(str(staging)):
         raise SettingsError(
-            f"staging {staging} is for outputs in a store (s3://...); unfinished work of images "
-            f"in {place} lies there: leave staging out"
+            f"staging {staging} is a folder, which outputs in a store (s3://...) take; unfinished "
+            f"work of images in {place} lies there: leave staging out, or name a place in a store, "
+            "s3://BUCKET/FOLDER"
         )
-    return DiskFolder(place)
+    return DiskFolder(place, None if staging is None else str(staging).rstrip("/"))
+
+
+def _check_taken(folder: str) -> None:
+    """Refuse a folder in a store that takes nothing; see `StoredFile.check_taken`."""
+    StoredFile(f"{folder}/{MANIFEST}").check_taken()
+
+
+def _out_of_reach(folder: str | None, error: BaseException) -> bool:
+    """Tell whether a folder in a store, if there is one, takes nothing any more."""
+    if folder is None or not isinstance(error, OutputError):
+        return False
+    try:
+        _check_taken(folder)
+    except OutputError:
+        return True
+    return False
 
 
 def results_of(output: Path | str, options: Options) -> Iterable[Path | str]:

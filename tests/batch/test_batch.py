@@ -21,6 +21,8 @@ from tests.images import GEO, blobs, file_state, read, write
 from tilesegm.errors import OutputError
 from tilesegm.events import Event, RunStarted
 from tilesegm.grid.tiling import Tiling
+from tilesegm.products.clean import CleanOptions, clean
+from tilesegm.products.extent import Extent
 
 TILING = Tiling(tile=32, overlap=8)
 
@@ -141,6 +143,20 @@ def test_what_the_manifest_does_not_know_is_not_replaced(tmp_path: Path) -> None
     ts.segment_many(arrays, brightest, maps)
     (item,) = ts.segment_many([blobs(40, 30, seed=2)], brightest, maps)
     assert isinstance(item.error, OutputError)
+
+
+def test_a_cleaned_map_stays_where_an_image_failed(tmp_path: Path) -> None:
+    path, maps = tmp_path / "a.tif", tmp_path / "maps"
+    path.write_bytes(b"no image")
+    ts.segment_many([path], brightest, maps, tiling=TILING)
+    write(path, blobs(40, 30), **GEO)
+    ts.segment(path, brightest, tmp_path / "raw.tif", tiling=TILING)
+    three = Extent.length("3", "--majority")
+    clean(tmp_path / "raw.tif", maps / "a_classes.tif", CleanOptions(majority=three))
+    before = file_state(maps / "a_classes.tif")
+    (item,) = ts.segment_many([path], brightest, maps, tiling=TILING)
+    assert isinstance(item.error, OutputError)
+    assert file_state(maps / "a_classes.tif") == before
 
 
 def test_an_output_of_another_image_stays_however_often_it_is_asked_for(tmp_path: Path) -> None:

@@ -70,8 +70,10 @@ def segment_recorded(
             changed = changes_of(updated, read_run(output)[1])
     except OtherResultError:
         digest, old = read_run(output)
-        status = before.get("status") if before else None
-        if not known or not (status == RUNNING or (before or {}).get("fingerprint") == digest):
+        told = before or {}
+        # A cleaned map tells no fingerprint, nor does the line of an image that failed.
+        ours = digest is not None and told.get("fingerprint") == digest
+        if not known or not (ours or told.get("status") == RUNNING):
             raise
         result = run(replace(request, overwrite=True))
         changed = changes_of(old, read_run(output)[1])

@@ -25,6 +25,9 @@ _EACH = 2
 _LOOK = 5.0
 """Seconds after which it is asked again how many workers there are."""
 
+_MESSAGES = 50
+"""Messages to and from a worker that Dask keeps, to be looked at after an error."""
+
 _STOPPED = "the run was stopped; the same command goes on with it"
 
 _CONNECT = 30.0
@@ -220,13 +223,16 @@ class Pool:
         client.register_plugin(plugin, name=plugin.name)
 
     def _connect(self) -> Any:
+        import dask
         from distributed import Client
 
         if self._cluster.client is not None:
             return self._cluster.client
         if self._cluster.workers:
-            self._local = start_workers(self._cluster.workers)
-            return Client(self._local)
+            # This scheduler is in our process, and each message that it keeps holds a whole task.
+            with dask.config.set({"distributed.admin.low-level-log-length": _MESSAGES}):
+                self._local = start_workers(self._cluster.workers)
+                return Client(self._local)
         try:
             return Client(self._cluster.address, timeout=_CONNECT)
         except (OSError, ValueError, ImportError) as error:

@@ -30,7 +30,7 @@ def client() -> Iterator[Client]:
     """Return the client of two workers, which are threads of this process."""
     with (
         LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
         ) as cluster,
         Client(cluster) as client,
     ):

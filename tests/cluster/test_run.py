@@ -33,7 +33,7 @@ SMALL = ts.Tiling(tile=128, overlap=32)
 def cluster() -> Iterator[Cluster]:
     """Return two workers that are threads of this process."""
     with Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as client:
         yield Cluster(client=client)
 

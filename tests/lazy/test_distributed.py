@@ -49,7 +49,7 @@ def test_a_cluster_of_processes() -> None:
         return classes, confidence
 
     with (
-        distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None) as here,
+        distributed.LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=":0") as here,
         distributed.Client(here) as client,
     ):
         for image in (pixels, da.from_array(pixels, chunks=(130, 170, 3)).persist()):

@@ -16,7 +16,13 @@ from tests.images import blobs, read, write
 from tests.source.store import BUCKET, SECRET, Line, Store, serving_store
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import PixelsDone
+from tilesegm.grid.window import Window
+from tilesegm.sink.finished_region import FinishedRegion
+from tilesegm.sink.layer import Layer
 from tilesegm.sink.run_file import OtherWorkError
+from tilesegm.sink.staging import Staging
+from tilesegm.sink.staging_prefix import StagingPrefix
+from tilesegm.sink.stored_staging import StoredStaging
 
 IMAGE = blobs(2500, 300)
 TILING = ts.Tiling(tile=256, overlap=64)
@@ -239,6 +245,32 @@ def test_a_place_without_a_bucket_is_refused(store: Store) -> None:
         segment("map.tif", options=ts.Options(staging="s3://nowhere/work"))
 
 
+def test_what_lies_in_the_folder_never_counts_more_than_the_store(
+    store: Store, tmp_path: Path
+) -> None:
+    window, layer = Window(0, 0, 1024, 300), Layer("classes", np.dtype("u1"))
+    run: dict[str, Any] = {"size": (1024, 300), "layers": [layer], "fingerprint": {"a": 1}}
+    prefix = StagingPrefix(f"{WORK}/map.tif.partial")
+    with Staging.open(tmp_path / "map.tif.partial", **run) as folder:
+        stored = StoredStaging.open(prefix, **run)
+        for number, place in enumerate((folder, stored)):
+            place.write("classes", window, np.full((1024, 300), number, np.uint8))
+            place.commit(0, {"computed": number})
+            place.note("batch", number)
+        stored.move_to(folder, lambda fraction: None)
+        assert (folder.levels("classes")[0].read(window) == 1).all()
+        assert (folder.facts[0], folder.notes["batch"]) == ({"computed": 1}, 1)
+        assert not folder.findings
+        folder.write("classes", window, np.zeros((1024, 300), np.uint8))
+        folder.commit(0, {"computed": 2})
+        tags = {"tilesegm-region": json.dumps(FinishedRegion(0, {}, window, "00").entry())}
+        key = "work/map.tif.partial/regions/0.zip"
+        store.client.put_object(Bucket=BUCKET, Key=key, Body=store.get(key), Metadata=tags)
+        StoredStaging.open(prefix, **run).move_to(folder, lambda fraction: None)
+        assert not folder.done
+        assert "1 of 1 finished regions did not read back" in folder.findings[0]
+
+
 def test_workers_need_no_disk_of_this_machine(store: Store, tmp_path: Path, plain: Path) -> None:
     write(tmp_path / "city.tif", IMAGE)
     store.put(tmp_path / "city.tif", "in/city.tif")
@@ -249,7 +281,7 @@ def test_workers_need_no_disk_of_this_machine(store: Store, tmp_path: Path, plai
             on_disk.extend(tmp_path.glob("map.tif.partial/*/*/*/[0-9]*"))
 
     with Client(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as client:
         options = ts.Options(confidence="top", staging=WORK, cluster=ts.Cluster(client=client))
         segment("map.tif", f"s3://{BUCKET}/in/city.tif", options=options, on_event=look)

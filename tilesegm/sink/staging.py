@@ -176,6 +176,15 @@ class Staging(Closing):
         for region in regions:
             self._regions.add(region)
 
+    def forget(self, region: int) -> None:
+        """Let the region of a number count as unfinished, so that it is computed again."""
+        if region in self._regions:
+            self._regions.forget(region)
+
+    def holds(self, region: FinishedRegion) -> bool:
+        """Tell whether a region is finished here, of just these facts and chunks."""
+        return self._regions.get(region.number) == region
+
     def take(self, region: FinishedRegion, chunks: Mapping[str, bytes]) -> bool:
         """Write the chunks of a region that was finished elsewhere; `record` it afterwards.
 

@@ -166,7 +166,7 @@ class StoredStaging(Closing):
         self._tell_lost(before - len(self._regions))
 
     def move_to(self, staging: Staging, report: Callable[[float], None]) -> None:
-        """Copy what is finished into the folder of the same run, which lacks some of it.
+        """Copy what is finished into the folder of the same run, which has none of it or some.
 
         Regions whose bytes are not those of their digest are left out, with a finding there.
 
@@ -185,16 +185,19 @@ class StoredStaging(Closing):
             region = self._regions[number]
             return region if staging.take(region, fetch_region(self.prefix, region)) else None
 
-        lacking = [number for number in self._regions if number not in staging.done]
+        lacking = [number for number, one in self._regions.items() if not staging.holds(one)]
         with ThreadPoolExecutor(_FETCHED, "tilesegm-fetch") as threads:
             for start in range(0, len(lacking), _TOGETHER):
                 some = lacking[start : start + _TOGETHER]
                 staging.record([region for region in threads.map(move, some) if region])
                 report((start + len(some)) / len(lacking))
-        if lost := sum(number not in staging.done for number in lacking):
+        lost = [number for number in lacking if not staging.holds(self._regions[number])]
+        for number in lost:
+            staging.forget(number)
+        if lost:
             staging.findings.append(
-                f"{self.place}: {lost} of {len(self._regions)} finished regions did not read back "
-                "as they were written; they are computed again"
+                f"{self.place}: {len(lost)} of {len(self._regions)} finished regions did not read "
+                "back as they were written; they are computed again"
             )
 
     def discard(self) -> None:

@@ -241,6 +241,7 @@ def test_a_scheduler_that_is_gone_is_told(
         run(image, output, networks.slow, cluster=cluster, on_event=stop)
     with pytest.raises(ClusterError, match=r"no scheduler answers at tcp://127\.0\.0\.1"):
         run(image, output, networks.slow, cluster=cluster)
+    scheduler.communicate()
     assert run(image, output, networks.slow).resumed >= 1024 * 130
     assert same(alone, output)
 

@@ -376,6 +376,24 @@ def test_folders_and_patterns_in_a_store_stand_for_images(store: Store, tmp_path
     assert [row["image"] for row in records(store)] == [f"s3://{BUCKET}/in/x/y/f.tif"]
 
 
+def test_an_image_that_may_not_be_read_is_a_failed_image(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in images(tmp_path / "in", 0, 1):
+        store.put(path, f"in/{path.name}")
+    passed = store.line.next_fault
+
+    def archived(method: str, path: str) -> str:
+        fault = passed(method, path)
+        return "denied" if method == "GET" and path.endswith("/in/0.tif") else fault
+
+    monkeypatch.setattr(store.line, "next_fault", archived)
+    first, second = segment([f"s3://{BUCKET}/in/"])
+    assert first.image.endswith("in/0.tif")
+    assert first.error is not None
+    assert second.reason == "new"
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

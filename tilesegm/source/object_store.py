@@ -29,6 +29,7 @@ __all__ = [
     "probe_remote",
     "s3_parts",
     "store_errors",
+    "unopened_name",
 ]
 
 T = TypeVar("T")
@@ -52,6 +53,14 @@ def s3_parts(uri: str) -> tuple[str, str]:
     """Return bucket and key of an address, without a slash at the end."""
     bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
     return bucket, key.strip("/")
+
+
+def unopened_name(uri: str) -> str:
+    """Return why GDAL opens no object of this name; an empty text where it does."""
+    key = s3_parts(uri)[1]
+    if "#" in key or (key and {"", ".", ".."} & set(key.split("/"))):
+        return "GDAL opens no object with '#' or an empty folder in its name"
+    return ""
 
 
 def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
@@ -188,8 +197,12 @@ def _advice(error: Exception) -> str | None:
     absent = name == "NotFoundError" or "<Code>NoSuchBucket</Code>" in str(error)
     if absent or isinstance(error, FileNotFoundError):
         return "no such object or bucket; check the address and AWS_ENDPOINT_URL"
-    if name in ("PermissionDeniedError", "UnauthenticatedError"):
+    # What a list of objects meets has no kind of its own, and only the text tells.
+    denied = any(f"status code: {code}" in str(error) for code in (401, 403))
+    if denied or name in ("PermissionDeniedError", "UnauthenticatedError"):
         return "the store denies access; check the credentials (AWS_*) and what they may do"
+    if "Could not parse path" in str(error):
+        return "no object of this name can be read; copy it to one without empty folders"
     return None
 
 

@@ -72,6 +72,12 @@ def test_what_is_not_there_is_one_line(store: Store, name: str) -> None:
         open_source(f"s3://{BUCKET}/{name}")
 
 
+@pytest.mark.parametrize("name", ["in/", "in/*.tif"])
+def test_who_takes_folders_and_patterns_is_said(store: Store, name: str) -> None:
+    with pytest.raises(SourceError, match="folders and patterns of a store are taken by predict"):
+        open_source(f"s3://{BUCKET}/{name}")
+
+
 @pytest.mark.parametrize("name", ["in/a#1.tif", "in#1/a.tif"])
 def test_a_name_that_gdal_opens_not_is_said_to_be_the_trouble(store: Store, name: str) -> None:
     store.client.put_object(Bucket=BUCKET, Key=name, Body=b"any")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
+from glob import has_magic
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +36,7 @@ __all__ = [
 T = TypeVar("T")
 
 _SCHEME = "s3://"
+_ABSENT = "no such object or bucket; check the address and AWS_ENDPOINT_URL"
 _LONGEST = 300
 """Characters that are shown of what a store says."""
 
@@ -185,6 +187,8 @@ def _explained(uri: str, error: Exception) -> SourceError:
             f"{uri}: the store does not answer as it should; check AWS_ENDPOINT_URL and the "
             f"network ({said})"
         )
+    if advice == _ABSENT and (uri.endswith("/") or has_magic(uri)):
+        advice += "; folders and patterns of a store are taken by predict, folders by areas too"
     return SourceError(f"{uri}: {advice} ({said})")
 
 
@@ -196,7 +200,7 @@ def _advice(error: Exception) -> str | None:
     # Of a list of objects only the text tells that there is no bucket.
     absent = name == "NotFoundError" or "<Code>NoSuchBucket</Code>" in str(error)
     if absent or isinstance(error, FileNotFoundError):
-        return "no such object or bucket; check the address and AWS_ENDPOINT_URL"
+        return _ABSENT
     # What a list of objects meets has no kind of its own, and only the text tells.
     denied = any(f"status code: {code}" in str(error) for code in (401, 403))
     if denied or name in ("PermissionDeniedError", "UnauthenticatedError"):

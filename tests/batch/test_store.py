@@ -21,6 +21,7 @@ from tilesegm.batch.names import OutputNames
 from tilesegm.batch.stored_manifest import StoredManifest
 from tilesegm.errors import InputError, OutputError, SettingsError
 from tilesegm.events import Event, Noted, PixelsDone, RunStarted
+from tilesegm.products.area_files import find_maps
 from tilesegm.sink.stored_text import StoredText
 
 TILING = ts.Tiling(tile=32, overlap=8)
@@ -105,6 +106,18 @@ def test_a_batch_in_a_store_does_what_is_missing_failed_or_changed(
     assert reasons(segment(paths[:1], tiling=ts.Tiling(16, 4))) == ["options changed"]
     assert len(records(store)) == 3
     assert not [*Path.cwd().iterdir()]
+
+
+def test_areas_of_a_folder_are_those_of_the_maps_in_it(store: Store, tmp_path: Path) -> None:
+    paths = images(tmp_path / "in", 0, 1)
+    segment(paths, options=ts.Options(confidence="margin"))
+    segment(paths[:1], f"{MAPS}/{{name}}.zarr")
+    maps = [f"{MAPS}/{name}" for name in ("0.zarr", "0_classes.tif", "1_classes.tif")]
+    assert "maps/0_classes_confidence.tif" in store.names()
+    for folder in (MAPS, f"{MAPS}/"):
+        assert find_maps([folder, maps[1]]) == (maps, "")
+    with pytest.raises(InputError, match="holds no class maps"):
+        find_maps([f"s3://{BUCKET}/none/"])
 
 
 def test_objects_of_others_stay(store: Store, tmp_path: Path) -> None:
@@ -374,6 +387,24 @@ def test_folders_and_patterns_in_a_store_stand_for_images(store: Store, tmp_path
     (item,) = segment([f"s3://{BUCKET}/in/x/y/"])
     assert item.reason == "new"
     assert [row["image"] for row in records(store)] == [f"s3://{BUCKET}/in/x/y/f.tif"]
+
+
+def test_an_image_that_may_not_be_read_is_a_failed_image(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in images(tmp_path / "in", 0, 1):
+        store.put(path, f"in/{path.name}")
+    passed = store.line.next_fault
+
+    def archived(method: str, path: str) -> str:
+        fault = passed(method, path)
+        return "denied" if method == "GET" and path.endswith("/in/0.tif") else fault
+
+    monkeypatch.setattr(store.line, "next_fault", archived)
+    first, second = segment([f"s3://{BUCKET}/in/"])
+    assert first.image.endswith("in/0.tif")
+    assert first.error is not None
+    assert second.reason == "new"
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ import zarr
 from tests.images import GEO, blobs, write
 from tilesegm.errors import SourceError
 from tilesegm.grid.window import Window
-from tilesegm.source.object_store import find_session
+from tilesegm.source.object_store import ask, find_session, open_store
 from tilesegm.source.open import open_source
+from tilesegm.source.remote import FetchError
 
 from .store import BUCKET, Line, Store, serving_store
 
@@ -69,6 +70,38 @@ def test_what_is_not_there_is_one_line(store: Store, name: str) -> None:
         SourceError, match=rf"^s3://{BUCKET}/{name}: [^\n]*check the address[^\n]*$"
     ):
         open_source(f"s3://{BUCKET}/{name}")
+
+
+@pytest.mark.parametrize("name", ["in/", "in/*.tif"])
+def test_who_takes_folders_and_patterns_is_said(store: Store, name: str) -> None:
+    with pytest.raises(SourceError, match="folders and patterns of a store are taken by predict"):
+        open_source(f"s3://{BUCKET}/{name}")
+
+
+@pytest.mark.parametrize("name", ["in/a#1.tif", "in#1/a.tif"])
+def test_a_name_that_gdal_opens_not_is_said_to_be_the_trouble(store: Store, name: str) -> None:
+    store.client.put_object(Bucket=BUCKET, Key=name, Body=b"any")
+    with pytest.raises(SourceError, match="opens no object with '#' or an empty folder") as caught:
+        open_source(f"s3://{BUCKET}/{name}")
+    assert not isinstance(caught.value, FetchError)
+
+
+@pytest.mark.parametrize("name", ["in//city.tif", "in/../city.tif", "in//city.zarr"])
+def test_an_empty_folder_is_no_trouble_of_the_network(store: Store, name: str) -> None:
+    with pytest.raises(SourceError, match="copy it to one without empty folders") as caught:
+        open_source(f"s3://{BUCKET}/{name}")
+    assert not isinstance(caught.value, FetchError)
+
+
+def test_a_list_of_objects_that_is_denied_is_no_trouble_of_the_network(store: Store) -> None:
+    import obstore
+
+    listed = open_store(f"s3://{BUCKET}")
+    store.line.every, store.line.faults = 1, ("denied",)
+    with pytest.raises(SourceError, match="the store denies access") as caught:
+        ask(f"s3://{BUCKET}", lambda: obstore.list_with_delimiter(listed, "in"))
+    assert not isinstance(caught.value, FetchError)
+    assert sum("list-type" in one for one in store.line.seen) == 1  # asking again is of no use
 
 
 @pytest.mark.parametrize("name", ["in/city.tif", "in/city.zarr"])

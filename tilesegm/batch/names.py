@@ -16,7 +16,7 @@ from tilesegm.batch.entry import Entry, is_there
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.ownership import check_local, place_key
 from tilesegm.sink.check import STORED, SUFFIXES
-from tilesegm.source.object_store import is_s3, place_of, s3_parts
+from tilesegm.source.object_store import is_s3, place_of, s3_parts, unopened_name
 
 __all__ = ["OutputNames"]
 
@@ -48,11 +48,8 @@ class OutputNames:
         else:
             folder = folder.rstrip("/")
             above, _, last = folder.rpartition("/")
-            if "#" in folder or "//" in s3_parts(folder)[1]:
-                raise OutputError(
-                    f"output {folder}: GDAL opens no object with '#' or an empty folder in its "
-                    "name; give another one"
-                )
+            if why := unopened_name(folder):
+                raise OutputError(f"output {folder}: {why}; give another one")
         if _NAME not in str(folder):
             return cls(_checked(folder), _USUAL)
         if last.count(_NAME) != 1 or _NAME in above:

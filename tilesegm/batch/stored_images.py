@@ -12,11 +12,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tilesegm.batch.folders import IMAGE_SUFFIXES, MAP_MARK, is_named_as_result
-from tilesegm.errors import SettingsError
+from tilesegm.errors import SettingsError, SourceError
 from tilesegm.events import Noted, OnEvent, ignore
 from tilesegm.sink.stored_file import MARK
 from tilesegm.source.names import DOCUMENTS, is_zarr
 from tilesegm.source.object_store import ask, open_store, s3_parts
+from tilesegm.source.remote import FetchError
 
 __all__ = ["images_of_store"]
 
@@ -171,7 +172,12 @@ class _Objects:
         if not files.get(name):
             return False
         start: Any = {"range": (0, _START)}
-        found = ask(self.address(name), lambda: obstore.get(self._store, name, options=start))
+        try:
+            found = ask(self.address(name), lambda: obstore.get(self._store, name, options=start))
+        except FetchError:
+            raise
+        except (SourceError, FileNotFoundError):
+            return False  # denied, archived or gone by now: a failed image, and not all of them
         return MARK in found.attributes or MAP_MARK in bytes(found.bytes())
 
     def _inside(self, folder: str) -> tuple[dict[str, int], list[str]]:

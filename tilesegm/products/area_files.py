@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tilesegm.errors import InputError, OutputError, SettingsError
+from tilesegm.errors import InputError, OutputError, SettingsError, SourceError
 from tilesegm.files import write_file
 from tilesegm.ownership import carries, check_place, check_unread_objects
 from tilesegm.pictures.png import PNG_MARK
 from tilesegm.products.areas import FIRST_COLUMNS, ClassAreas, areas_csv
 from tilesegm.products.workplace import check_target
+from tilesegm.sink.check import STORED
 from tilesegm.sink.provenance import is_map, read_map_facts
 from tilesegm.sink.stored_file import StoredFile
 from tilesegm.sink.stored_text import StoredText
 from tilesegm.source.names import is_zarr
+from tilesegm.source.object_store import ask, is_s3, open_store, s3_parts, store_errors
 
 __all__ = ["check_csv", "find_maps", "write_csv"]
 
@@ -28,13 +30,20 @@ def find_maps(given: Iterable[str]) -> tuple[list[str], str]:
 
     Pictures that tilesegm drew of maps are left out too, and named in the text.
 
+    Args:
+        given: paths and addresses. A folder of a store is told by a slash at the end, or by a name
+            without a suffix.
+
     Raises:
-        InputError: a folder holds none.
+        InputError: a folder holds none, or the store cannot be reached.
     """
     paths: list[str] = []
     drawn: list[str] = []
     for name in given:
         folder = Path(name)
+        if is_s3(name) and not is_zarr(name) and (name.endswith("/") or not folder.suffix):
+            paths += _maps_in_store(name.rstrip("/"))
+            continue
         if not folder.is_dir() or is_zarr(name):
             paths.append(name)
             continue
@@ -51,6 +60,23 @@ def find_maps(given: Iterable[str]) -> tuple[list[str], str]:
     more = f" and {len(drawn) - 3} more" if len(drawn) > 3 else ""
     left = f"{', '.join(drawn[:3])}{more}: pictures of maps are left out" if drawn else ""
     return list(dict.fromkeys(paths)), left
+
+
+def _maps_in_store(folder: str) -> list[str]:
+    import obstore
+
+    bucket, key = s3_parts(folder)
+    store = open_store(f"s3://{bucket}")
+    with store_errors(folder, SourceError):
+        found = ask(folder, lambda: obstore.list_with_delimiter(store, key or None))
+    keys = sorted([*(one["path"] for one in found["objects"]), *found["common_prefixes"]])
+    files = [f"s3://{bucket}/{one}" for one in keys if one.lower().endswith(STORED)]
+    maps = [file for file in files if read_map_facts(file).layer == "classes"]
+    if not maps:
+        raise InputError(
+            f"{folder}/ holds no class maps; expected objects that end in {', '.join(STORED)}"
+        )
+    return maps
 
 
 def check_csv(output: Path | str, read: Iterable[str]) -> None:

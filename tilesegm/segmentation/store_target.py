@@ -21,7 +21,7 @@ from tilesegm.sink.staging import has_unfinished
 from tilesegm.sink.stored_file import StoredFile
 from tilesegm.sink.stored_zarr import StoredZarr
 from tilesegm.sink.tiff_check import file_beside
-from tilesegm.source.object_store import is_s3, s3_parts
+from tilesegm.source.object_store import is_s3, s3_parts, unopened_name
 
 __all__ = ["StoreTarget"]
 
@@ -66,11 +66,8 @@ class StoreTarget:
                 f"cannot tell the format of output {uri}; expected s3://BUCKET/NAME with a name "
                 f"that ends in {', '.join(STORED)}, or s3://BUCKET/FOLDER/ for several images"
             )
-        if "#" in key or "//" in key:
-            raise OutputError(
-                f"output {uri}: GDAL opens no object with '#' or an empty folder in its name; give "
-                "another one"
-            )
+        if why := unopened_name(uri):
+            raise OutputError(f"output {uri}: {why}; give another one")
         # Another address is made in another folder, whatever its last name.
         code = hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()[:8]
         name = f"{key.rpartition('/')[2]}.{code}.unsent"

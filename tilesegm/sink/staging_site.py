@@ -43,7 +43,8 @@ class StagingSite:
         except OSError as error:
             raise OutputError(
                 f"{self.folder} cannot be reached ({error.strerror}); results must lie on a disk "
-                "that all workers have under the same path"
+                "that all workers have under the same path, or in a store (--staging "
+                "s3://BUCKET/FOLDER)"
             ) from error
         if seal != self.seal:
             raise OutputError(f"{self.folder} belongs to another run by now")

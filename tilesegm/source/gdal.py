@@ -31,7 +31,7 @@ from tilesegm.source.decoded import decoded_bytes
 from tilesegm.source.drivers import DRIVERS
 from tilesegm.source.mosaic import check_beside, check_links, check_mosaic_text
 from tilesegm.source.names import file_of
-from tilesegm.source.object_store import find_session, gdal_endpoint, is_s3
+from tilesegm.source.object_store import find_session, gdal_endpoint, is_s3, unopened_name
 from tilesegm.source.options import Nodata
 from tilesegm.source.remote import FetchError, is_http, is_remote, remote_settings
 from tilesegm.source.vector.address import is_vector
@@ -121,12 +121,15 @@ def open_quietly(uri: str, **options: Any) -> Any:
     This is where everything that GDAL reads is opened, so this is where it is looked at first.
 
     Raises:
-        SourceError: it is no file, leads to others elsewhere, or unpacks to far more than it holds.
+        SourceError: it is no file, GDAL knows no object of its name, it leads to others elsewhere,
+            or unpacks to far more than it holds.
         RasterioError: GDAL cannot open it.
     """
     file = file_of(uri)
     if not is_remote(file):
         check_input(file, SourceError)
+    elif is_s3(file) and (why := unopened_name(file)):
+        raise SourceError(f"{uri}: {why}; copy it to another one")
     local = os.path.isfile(file)
     if local and not trusted():
         check_links(Path(file))

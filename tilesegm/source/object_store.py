@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
+from glob import has_magic
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,11 +30,13 @@ __all__ = [
     "probe_remote",
     "s3_parts",
     "store_errors",
+    "unopened_name",
 ]
 
 T = TypeVar("T")
 
 _SCHEME = "s3://"
+_ABSENT = "no such object or bucket; check the address and AWS_ENDPOINT_URL"
 _LONGEST = 300
 """Characters that are shown of what a store says."""
 
@@ -52,6 +55,14 @@ def s3_parts(uri: str) -> tuple[str, str]:
     """Return bucket and key of an address, without a slash at the end."""
     bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
     return bucket, key.strip("/")
+
+
+def unopened_name(uri: str) -> str:
+    """Return why GDAL opens no object of this name; an empty text where it does."""
+    key = s3_parts(uri)[1]
+    if "#" in key or (key and {"", ".", ".."} & set(key.split("/"))):
+        return "GDAL opens no object with '#' or an empty folder in its name"
+    return ""
 
 
 def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
@@ -176,6 +187,8 @@ def _explained(uri: str, error: Exception) -> SourceError:
             f"{uri}: the store does not answer as it should; check AWS_ENDPOINT_URL and the "
             f"network ({said})"
         )
+    if advice == _ABSENT and (uri.endswith("/") or has_magic(uri)):
+        advice += "; folders and patterns of a store are taken by predict, folders by areas too"
     return SourceError(f"{uri}: {advice} ({said})")
 
 
@@ -187,9 +200,13 @@ def _advice(error: Exception) -> str | None:
     # Of a list of objects only the text tells that there is no bucket.
     absent = name == "NotFoundError" or "<Code>NoSuchBucket</Code>" in str(error)
     if absent or isinstance(error, FileNotFoundError):
-        return "no such object or bucket; check the address and AWS_ENDPOINT_URL"
-    if name in ("PermissionDeniedError", "UnauthenticatedError"):
+        return _ABSENT
+    # What a list of objects meets has no kind of its own, and only the text tells.
+    denied = any(f"status code: {code}" in str(error) for code in (401, 403))
+    if denied or name in ("PermissionDeniedError", "UnauthenticatedError"):
         return "the store denies access; check the credentials (AWS_*) and what they may do"
+    if "Could not parse path" in str(error):
+        return "no object of this name can be read; copy it to one without empty folders"
     return None
 
 

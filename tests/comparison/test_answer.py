@@ -50,6 +50,11 @@ def test_only_three_repeats_and_more_speak_of_training_without_a_warning() -> No
     rows = {"ce": [[10, 50], [20, 60], [30, 70]], "dice": [[11, 51], [21, 61], [31, 71]]}
     assert not any("--seeds" in text for text in compared(rows).sentences())
     one = compared({name: found[:1] for name, found in rows.items()})
+    assert one.sentences()[:-1] == [
+        "dice is best.",
+        "ce is worse than dice, beyond the chance of which pixels are scored.",
+        "The probability that dice is on more such pixels the best of these runs is >99%.",
+    ]
     assert "With 1 repeat this knows little" in one.sentences()[-1]
 
 

@@ -291,6 +291,22 @@ def test_a_folder_of_others_and_a_file_in_the_way_are_left(cli: Cli, config: Pat
     assert config.with_name("city.best.yaml").read_text() == "mine: 1\n"
 
 
+def test_an_edited_file_of_best_settings_is_kept(config: Path) -> None:
+    plan = plan_of(config)
+    best = config.with_name("city.best.yaml")
+    assert write_best(plan, "dice_ce") is None
+    assert write_best(plan, "cross_entropy") is None
+    assert not config.with_name("city.best.edited.yaml").exists()
+    edited = best.read_text().replace("name: cross_entropy", "name: focal")
+    best.write_text(edited)
+    assert write_best(plan, "cross_entropy") == config.with_name("city.best.edited.yaml")
+    assert config.with_name("city.best.edited.yaml").read_text() == edited
+    best.write_text(best.read_text() + "seed: 3\n")
+    assert write_best(plan, "dice_ce") == config.with_name("city.best.edited2.yaml")
+    # Both stay settings files that open.
+    assert load_config(best).loss.terms == ({"name": "dice_ce"},)
+
+
 def test_a_budget_that_is_too_small_says_what_is_needed(
     cli: Cli, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

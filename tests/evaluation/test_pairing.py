@@ -78,6 +78,18 @@ def test_a_truth_is_found_by_the_name_of_the_image(tmp_path: Path, path: str, tr
     assert note == f"1 files of {truths} belong to no map: unrelated.png"
 
 
+def test_truths_in_folders_of_parts_and_sites_are_found(tmp_path: Path) -> None:
+    maps = fill(tmp_path / "p", "ulm_1_leftImg8bit_classes.tif", "manifest.jsonl")
+    there = tmp_path / "t" / "val" / "ulm"
+    there.parent.mkdir(parents=True)
+    fill(there, "ulm_1_gtFine_labelIds.png", "ulm_1_gtFine_color.png")
+    (there / "loop").symlink_to(tmp_path / "t", target_is_directory=True)
+    found = match_folders(maps, tmp_path / "t")
+    assert [Path(pair.truth).name for pair in found.pairs] == ["ulm_1_gtFine_labelIds.png"]
+    # What `segment_many` writes beside its maps is no file to tell about.
+    assert found.notes == (f"1 files of {tmp_path / 't'} belong to no map: ulm_1_gtFine_color.png",)
+
+
 def test_the_closest_name_wins(tmp_path: Path) -> None:
     maps = fill(tmp_path / "p", "a_classes.tif")
     truths = fill(tmp_path / "t", "a_mask.png", "a.png")

@@ -100,9 +100,13 @@ class Answer:
             said.append(f"{self.best} is best.")
         if worse:
             verb = "is" if len(worse) == 1 else "are"
-            said.append(f"{_listed(worse)} {verb} worse than {self.best}, beyond chance.")
+            # Of a single run each, only the pixels are drawn again: training may be luck.
+            beyond = "chance" if self.repeats > 1 else "the chance of which pixels are scored"
+            said.append(f"{_listed(worse)} {verb} worse than {self.best}, beyond {beyond}.")
+        really = "really the" if self.repeats > 1 else "on more such pixels the"
+        runs = "them" if self.repeats > 1 else "these runs"
         said.append(
-            f"The probability that {self.best} is really the best of them is "
+            f"The probability that {self.best} is {really} best of {runs} is "
             f"{chance_words(self.chances[best])}."
         )
         if self.repeats < _FEW:

@@ -73,7 +73,7 @@ def compare(
             runner.work()
         tell(StageStarted("comparing"))
         with folder.lock("report", wait=True):
-            return _conclude(runner)
+            return _conclude(runner, tell)
 
 
 @contextmanager
@@ -145,7 +145,7 @@ def _once(on_event: OnEvent) -> OnEvent:
     return tell
 
 
-def _conclude(runner: Runner) -> ComparisonResult:
+def _conclude(runner: Runner, tell: OnEvent) -> ComparisonResult:
     """Compare all whole runs, and write the page and the best settings."""
     plan, folder, scored = runner.plan, runner.folder, runner.scored
     standing, rows = runner.standing(), read_rows(folder.rows)
@@ -179,7 +179,9 @@ def _conclude(runner: Runner) -> ComparisonResult:
         rows=rows,
     )
     write_page(findings, folder.report)
-    write_best(plan, found.best)
+    aside = write_best(plan, found.best)
+    if aside is not None:
+        tell(Noted(f"{best_file(plan).name} was edited, and is kept as {aside}"))
     return ComparisonResult(
         folder=folder.path,
         answer=found,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ __all__ = [
 
 _MAPS = (".tif", ".tiff", ".png", ".zarr", ".bmp", ".gif", ".jp2", ".img", ".vrt")
 _TRUTHS = (*_MAPS, ".jpg", ".jpeg")
+
+_MANIFEST = "manifest.jsonl"
+"""What `segment_many` writes beside the maps."""
 
 _EXTRAS = ("_confidence", "_scores")
 """What `segment` adds to the name of a map for the results beside it."""
@@ -68,7 +72,7 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
     of the map's image, ``a`` for ``a_classes.tif``; else if only words such as ``mask`` or
     ``label`` stand beside the image's name, as in ``a_mask.png``. A file of annotations
     that lists images, such as COCO, is the truth of the maps of these; one of a single image goes
-    before the photo beside it.
+    before the photo beside it. Truths may lie in folders of a folder that holds nothing else.
     """
     predictions, truths = Path(predictions), Path(truths)
     if not is_folder_of_maps(predictions):
@@ -85,6 +89,9 @@ def match_folders(predictions: str | Path, truths: str | Path) -> FolderPairs:
     if lists_images(truths):
         return _of_listing(maps, others, predictions, truths)
     files = _sorted(truths)
+    if all(path.is_dir() and is_folder_of_maps(path) for path in files):
+        # A folder for each part and site, as the ground truth of Cityscapes has.
+        files = [path for folder in _folders_below(truths) for path in _sorted(folder)]
     annotated = {stem_of(path.name): path for path in files if is_annotation_file(path)}
     candidates = [
         path
@@ -191,7 +198,11 @@ def _maps(folder: Path) -> tuple[list[Path], list[str]]:
         and not any(path.stem.removesuffix(end) in stems - {path.stem} for end in _EXTRAS)
     ]
     beside = tuple(f"{path.name}." for path in maps)
-    others = [p.name for p in files if p not in maps and not p.name.startswith(beside)]
+    others = [
+        p.name
+        for p in files
+        if p not in maps and not p.name.startswith(beside) and p.name != _MANIFEST
+    ]
     return maps, others
 
 
@@ -228,6 +239,17 @@ def stem_of(name: str) -> str:
 def _sorted(folder: Path) -> list[Path]:
     visible = (path for path in folder.iterdir() if not path.name.startswith("."))
     return sorted(visible, key=lambda path: natural(path.name))
+
+
+def _folders_below(folder: Path) -> list[Path]:
+    """Return the folders below one, at any depth, but Zarr stores and those behind links."""
+    found = []
+    for parent, names, _ in os.walk(folder):
+        inner = (Path(parent, name) for name in names if not name.startswith("."))
+        maps = [path for path in inner if is_folder_of_maps(path) and not path.is_symlink()]
+        names[:] = [path.name for path in maps]
+        found += maps
+    return sorted(found, key=lambda path: natural(str(path)))
 
 
 def _listed(names: Sequence[str]) -> str:

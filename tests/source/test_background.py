@@ -133,6 +133,18 @@ def test_still_water_stays() -> None:
     assert not covered[:, :290].any()
 
 
+@pytest.mark.parametrize(("colour", "nearly"), [(0, (0, 4)), (255, (252, 256))])
+def test_water_and_snow_beside_a_margin_of_nearly_their_colour_stay(
+    colour: int, nearly: tuple[int, int]
+) -> None:
+    image = framed(blobs(240, 240) // 2 + 60, 60, 60, (320, 320), colour)
+    image[60:180, 60:300] = np.random.default_rng(0).integers(*nearly, (120, 240, 3))
+    _, covered = look(image)
+    assert covered[:50, :].all()
+    # Those within two cells of 8 pixels and a rim of as many may be what JPEG smeared.
+    assert not covered[60 + 32 : 180, 60 + 32 : 300 - 32].any()
+
+
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
 def test_deeper_pixels_are_of_one_colour_when_they_are_equal(dtype: str) -> None:
     content = (blobs(160, 200).astype(dtype) * 20 + 100).astype(dtype)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,17 @@ def test_jpeg_around_a_margin_costs_a_rim_and_no_content(tmp_path: Path) -> None
     shown[100:400, 120:420] = True
     far = ~ndimage.binary_dilation(shown, np.ones((3, 3)), iterations=32)
     assert covered[far].all()
+
+
+def test_a_wide_image_of_large_blocks_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    image = np.zeros((1024, 12_000, 3), np.uint8)
+    path = write(tmp_path / "wide.tif", image, tiled=True, blockxsize=1024, blockysize=1024)
+    with open_source(path) as source:
+        tracemalloc.start()
+        read_cells(source, levels(path))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 128 << 20  # cells, and sums in float32 of 4 million pixels of three bands
 
 
 @pytest.mark.parametrize("way", [Resampling.nearest, Resampling.average])

@@ -148,6 +148,14 @@ def test_an_empty_map_is_said_to_be_empty(tmp_path: Path, lost: str) -> None:
     ]
 
 
+def test_only_reasons_that_an_image_can_have_are_told_of_an_empty_map(tmp_path: Path) -> None:
+    white = np.full((64, 64, 3), 255, np.uint8)
+    *_, note = events(white, tmp_path / "a.tif", skip="background")
+    assert note.endswith("no pixel gets a class; all of them are skipped as background")
+    *_, note = events(white, tmp_path / "b.tif", skip="background", area=white[..., 0], nodata=7)
+    assert note.endswith("are skipped as background or missing or outside the area of interest")
+
+
 def test_pixels_without_a_class_are_counted(tmp_path: Path) -> None:
     image = blobs(1300, 200)  # two regions
     image[1000:1100] = 0

@@ -199,6 +199,22 @@ def test_a_larger_area_of_interest(small_chunks: int, tmp_path: Path) -> None:
     assert again.empty == done.empty
 
 
+@pytest.mark.parametrize("skip", [None, "background"])
+def test_an_area_alone_where_the_map_had_none(
+    skip: str | None, small_chunks: int, tmp_path: Path
+) -> None:
+    image = write(tmp_path / "image.tif", blobs(256, 90), **GEO)
+    mask = np.zeros((256, 90), np.uint8)
+    mask[10:140, 20:60] = 1
+    area = write(tmp_path / "area.tif", mask, **GEO)
+    earlier = area if skip else None
+    run(image, tmp_path / "map.tif", options=ts.Options(update=True, skip=skip, area=earlier))
+    options = ts.Options(update=True, area=area)
+    run(image, tmp_path / "map.tif", options=options)
+    with from_scratch(tmp_path / "map.tif"):
+        run(image, tmp_path / "map.tif", options=options)
+
+
 def test_an_image_that_grew(small_chunks: int, tmp_path: Path) -> None:
     image, output = blobs(320, 120), tmp_path / "map.tif"
     path = write(tmp_path / "image.tif", image[:200, :90])

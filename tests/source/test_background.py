@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,18 @@ def test_still_water_stays() -> None:
     assert not covered[:, :290].any()
 
 
+@pytest.mark.parametrize(("colour", "nearly"), [(0, (0, 4)), (255, (252, 256))])
+def test_water_and_snow_beside_a_margin_of_nearly_their_colour_stay(
+    colour: int, nearly: tuple[int, int]
+) -> None:
+    image = framed(blobs(240, 240) // 2 + 60, 60, 60, (320, 320), colour)
+    image[60:180, 60:300] = np.random.default_rng(0).integers(*nearly, (120, 240, 3))
+    _, covered = look(image)
+    assert covered[:50, :].all()
+    # Those within two cells of 8 pixels and a rim of as many may be what JPEG smeared.
+    assert not covered[60 + 32 : 180, 60 + 32 : 300 - 32].any()
+
+
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "float32"])
 def test_deeper_pixels_are_of_one_colour_when_they_are_equal(dtype: str) -> None:
     content = (blobs(160, 200).astype(dtype) * 20 + 100).astype(dtype)
@@ -170,6 +183,17 @@ def test_jpeg_around_a_margin_costs_a_rim_and_no_content(tmp_path: Path) -> None
     shown[100:400, 120:420] = True
     far = ~ndimage.binary_dilation(shown, np.ones((3, 3)), iterations=32)
     assert covered[far].all()
+
+
+def test_a_wide_image_of_large_blocks_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    image = np.zeros((1024, 12_000, 3), np.uint8)
+    path = write(tmp_path / "wide.tif", image, tiled=True, blockxsize=1024, blockysize=1024)
+    with open_source(path) as source:
+        tracemalloc.start()
+        read_cells(source, levels(path))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peak < 128 << 20  # cells, and sums in float32 of 4 million pixels of three bands
 
 
 @pytest.mark.parametrize("way", [Resampling.nearest, Resampling.average])

@@ -92,7 +92,8 @@ def _tiles(facts: dict[str, Any]) -> str:
     assumed, skipped = facts["tiles_assume"], facts["skipped"]
     told = f"{'about ' if assumed else ''}{facts['tiles']} in batches of {facts['batch']}"
     if skipped:
-        told += f"; {skipped} others hold no pixel to classify and are skipped"
+        others = "1 other holds" if skipped == 1 else f"{skipped} others hold"
+        told += f"; {others} no pixel to classify and {'is' if skipped == 1 else 'are'} skipped"
     if assumed:
         told += f"; counted without reading the image, as if {assumed}"
     return told

@@ -91,8 +91,8 @@ Tile = Annotated[
 Overlap = Annotated[
     str | None,
     typer.Option(
-        help="Overlap of neighbouring tiles in pixels: 128, or a quarter of smaller tiles; 'exact' "
-        "makes the result equal to one pass over the whole image.",
+        help="Overlap of neighbouring tiles in pixels: 128, or a quarter of tiles of at most 128; "
+        "'exact' makes the result equal to one pass over the whole image.",
         metavar="PX|exact",
     ),
 ]

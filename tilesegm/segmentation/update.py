@@ -39,7 +39,7 @@ class EarlierMap:
     paths: Mapping[str, Path]
     inputs: RegionInputs
     shrinks: bool
-    """Whether batches shrank beside an area alone."""
+    """Whether batches shrink beside an area alone, as in a new run."""
 
     def keep(self, work: Work, staging: DurableStore, on_event: OnEvent) -> int:
         """Stage all regions that the map holds already, and say and return how many they are.
@@ -141,7 +141,9 @@ def find_earlier(paths: Mapping[str, Path], work: Work, on_event: OnEvent) -> Ea
                 "of it is computed again"
             )
         )
-    return EarlierMap(dict(paths), inputs, recipe.shrinks)
+    # Only a map of an area alone had batches that earlier versions filled up.
+    by_area = recipe.options.area is not None and recipe.options.skip is None
+    return EarlierMap(dict(paths), inputs, recipe.shrinks or not by_area)
 
 
 def _kept_note(kept: int, plan: Plan, output: Path) -> str:

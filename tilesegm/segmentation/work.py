@@ -141,11 +141,14 @@ def tell_counts(work: Work, tiles: TileCounts, on_event: OnEvent) -> None:
         on_event(Noted(f"{info.uri}: {infinite_note(tiles.infinite)}"))
     if tiles.empty == info.pixels:
         name = area if isinstance(area, str | os.PathLike) else "the area of interest"
-        where = "missing: `tilesegm info` tells why" if area is None else f"outside {name}"
-        if work.request.options.skip is not None:
-            where = "skipped as background, missing" + (f" or {where}" if area is not None else "")
-        elif area is not None and info.masked:
-            where = f"missing or {where}"
+        reasons = {
+            "skipped as background": work.request.options.skip is not None,
+            "missing": info.masked,
+            f"outside {name}": area is not None,
+        }
+        where = " or ".join(reason for reason, holds in reasons.items() if holds)
+        if where == "missing":
+            where += ": `tilesegm info` tells why"
         on_event(Noted(f"{info.uri}: no pixel gets a class; all of them are {where}"))
 
 

@@ -26,7 +26,7 @@ _SIDE, _FEWEST = 8, 32
 smaller for it."""
 _PARTS = 1 << 21
 """Most parts of cells."""
-_READ = 1 << 22
+_READ = 1 << 20
 """Pixels that are read together, as far as blocks allow."""
 
 

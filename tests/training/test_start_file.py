@@ -303,6 +303,8 @@ def test_doubtful_values_of_polygons_are_noted(tmp_path: Path) -> None:
         "['Wood ', 'wood'])",
         "each of 4 polygons has a value of its own in kind, and makes a class of its own: take "
         "another --attribute if this is none",
+        "Pixels outside of all polygons are not learnt from; if they are of a class, name it as "
+        "data.labels.background, and add it to data.labels.classes if it has no polygons.",
         "no pixel of an image is labelled 'rock': not to be learnt",
     ]
     assert "'Wood ' and 'wood'" in (tmp_path / "start.yaml").read_text()

@@ -88,6 +88,11 @@ def choose(
             else "There is one class of polygons, so what lies outside is taken for another; where "
             "not everything was drawn, draw polygons of it instead."
         )
+    elif labels.kind == "polygons":
+        remarks["data", "labels", "background"] = (
+            "Pixels outside of all polygons are not learnt from; if they are of a class, name it as "
+            "data.labels.background, and add it to data.labels.classes if it has no polygons."
+        )
     if hold_out.depth is not None:
         chosen["model"] = {"depth": hold_out.depth}
     if labels.attribute is not None:

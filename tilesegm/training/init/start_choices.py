@@ -90,8 +90,8 @@ def choose(
         )
     elif labels.kind == "polygons":
         remarks["data", "labels", "background"] = (
-            "Pixels outside of all polygons are not learnt from; if they are of a class, name it as "
-            "data.labels.background, and add it to data.labels.classes if it has no polygons."
+            "Pixels outside of all polygons are not learnt from; if they are of a class, name it "
+            "as data.labels.background, and add it to data.labels.classes if it has no polygons."
         )
     if hold_out.depth is not None:
         chosen["model"] = {"depth": hold_out.depth}

@@ -36,6 +36,7 @@ def test_a_network_is_opened_again_only_for_options_that_it_depends_on(
             model="model",
             request=Request(ts.Tiling(), asked, False, "model"),
             fingerprint={"model": "same"},
+            shrinks=False,
             folder=".",
             trusted=False,
             key="",

@@ -224,7 +224,13 @@ def test_the_precision_of_several_models_is_not_left_to_workers(
     assert equal(*(one.output for one in both))
 
 
-@pytest.mark.parametrize("address", ["folder/file", "10.0.0.1", "tcp://10.0.0.1", "a b:1", ":8786"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("folder/file", "10.0.0.1", "tcp://10.0.0.1", "a b:1", ":8786"),
+        *("host:0", "host:65536", f"0:{'9' * 400}"),
+    ],
+)
 def test_what_is_no_address_is_refused_before_anything_waits_for_it(address: str) -> None:
     with pytest.raises(SettingsError, match="expected HOST:PORT"):
         Cluster(address=address)

@@ -11,7 +11,8 @@ from tilesegm.errors import SettingsError
 
 __all__ = ["Cluster"]
 
-_ADDRESS = re.compile(r"(\w+://)?[^\s:/]+:\d+(/\S*)?|(\w+://)?\[[0-9a-fA-F:]+\]:\d+|inproc://\S+")
+_ADDRESS = re.compile(r"(?:\w+://)?(?:[^\s:/]+|\[[0-9a-fA-F:]+\]):(\d{1,5})(?:/\S*)?|inproc://\S+")
+_PORTS = 65_535
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Cluster:
                 f"a cluster is given by {' and '.join(given) or 'nothing'}; give one: the number "
                 "of workers to start here, the address of a scheduler, or a client"
             )
-        if self.address and not _ADDRESS.fullmatch(self.address):
+        if self.address and not _is_address(self.address):
             raise SettingsError(
                 f"the scheduler's address is {self.address!r}; expected HOST:PORT, or with a "
                 "protocol before it, such as tcp://10.0.0.1:8786"
@@ -59,3 +60,8 @@ class Cluster:
         fields = ("workers", "address", "client", "resource")
         told = (f"{name}={getattr(self, name)!r}" for name in fields if getattr(self, name))
         return f"Cluster({', '.join(told)})"
+
+
+def _is_address(text: str) -> bool:
+    found = _ADDRESS.fullmatch(text)
+    return found is not None and (found[1] is None or 0 < int(found[1]) <= _PORTS)

@@ -158,5 +158,7 @@ def _wanted() -> bool:
 
 
 def _placed(error: TilesegmError) -> TilesegmError:
-    """Return the error with the machine where it happened."""
-    return type(error)(f"{error} (on worker {socket.gethostname()})")
+    """Return the error with the worker where it happened."""
+    from distributed import get_worker
+
+    return type(error)(f"{error} (on worker {get_worker().name} of {socket.gethostname()})")

@@ -15,7 +15,7 @@ import pytest
 
 import tilesegm as ts
 from tests.images import blobs, write
-from tests.source.store import BUCKET, SECRET, Line, Store, serving_store
+from tests.source.store import BUCKET, SECRET, Store, serving_store
 from tilesegm.batch.find import find_entries
 from tilesegm.batch.names import OutputNames
 from tilesegm.batch.stored_manifest import StoredManifest
@@ -40,9 +40,7 @@ def store(served: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     yield served
-    vars(served.line).update(vars(Line()))
-    for name in served.names():
-        served.client.delete_object(Bucket=BUCKET, Key=name)
+    served.clear()
 
 
 def brightest(pixels: np.ndarray) -> np.ndarray:

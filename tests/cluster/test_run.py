@@ -135,7 +135,9 @@ def test_a_batch_that_does_not_fit_is_halved_for_all(cluster: Cluster, tmp_path:
 def test_a_network_that_fails_is_told_in_one_line(
     cluster: Cluster, image: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelError, match=r"gives NaN or infinite scores.*\(on worker [01] of \S+\)$"):
+    with pytest.raises(
+        ModelError, match=r"gives NaN or infinite scores.*\(on worker [01] of \S+\)$"
+    ):
         run(image, tmp_path / "out.tif", networks.broken, cluster=cluster)
     assert not staging_folder(tmp_path / "out.tif").exists()
 

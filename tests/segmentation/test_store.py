@@ -13,7 +13,7 @@ import pytest
 
 import tilesegm as ts
 from tests.images import GEO, blobs, write
-from tests.source.store import BUCKET, SECRET, Line, Store, serving_store
+from tests.source.store import BUCKET, SECRET, Store, serving_store
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import Noted, PixelsDone
 from tilesegm.files import write_file
@@ -35,9 +35,7 @@ def store(served: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     """An empty bucket behind a line that behaves."""
     monkeypatch.chdir(tmp_path)
     yield served
-    vars(served.line).update(vars(Line()))
-    for name in served.names():
-        served.client.delete_object(Bucket=BUCKET, Key=name)
+    served.clear()
 
 
 def network(pixels: Any) -> Any:

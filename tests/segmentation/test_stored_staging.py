@@ -13,7 +13,7 @@ from distributed import Client
 
 import tilesegm as ts
 from tests.images import blobs, read, write
-from tests.source.store import BUCKET, SECRET, Line, Store, serving_store
+from tests.source.store import BUCKET, SECRET, Store, serving_store
 from tilesegm.errors import OutputError, SettingsError
 from tilesegm.events import PixelsDone
 from tilesegm.grid.window import Window
@@ -42,9 +42,7 @@ def store(served: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     yield served
-    vars(served.line).update(vars(Line()))
-    for name in served.names():
-        served.client.delete_object(Bucket=BUCKET, Key=name)
+    served.clear()
 
 
 def network(pixels: Any) -> Any:

@@ -128,6 +128,12 @@ class Store:
     client: Any
     """A client of boto3 that passes the proxy by."""
 
+    def clear(self) -> None:
+        """Remove all objects, and let the line behave."""
+        vars(self.line).update(vars(Line()))
+        for name in self.names():
+            self.client.delete_object(Bucket=BUCKET, Key=name)
+
     def names(self, under: str = "") -> list[str]:
         """Keys of objects, sorted."""
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=under)

@@ -14,23 +14,20 @@ A region whose chunks are not those of its digest is not finished: it is compute
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, KeysView, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
-from numpy.typing import NDArray
-
-from tilesegm.closing import Closing
 from tilesegm.files import flush_all, flush_new, output_errors, write_file
 from tilesegm.grid.window import Window
 from tilesegm.sink.chunk_digest import digest_of
 from tilesegm.sink.finished_region import FinishedRegion, is_count, sum_up
-from tilesegm.sink.finished_regions import FinishedRegions
 from tilesegm.sink.journal import Journal
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.region_writer import RegionWriter
 from tilesegm.sink.run_file import goes_on, read_run, run_of, run_text
+from tilesegm.sink.run_record import RunRecord
 from tilesegm.sink.staged_array import StagedArray, StagedDamageError
 from tilesegm.sink.staged_layers import StagedLayers
 from tilesegm.sink.staging_folder import StagingFolder
@@ -54,32 +51,19 @@ def has_unfinished(output: Path) -> bool:
     return StagingFolder(staging_folder(output)).head.exists()
 
 
-class Staging(Closing):
+class Staging(RunRecord):
     """Durable, resumable storage of a run's results. Used from one thread at a time.
 
     Attributes:
         folder: the staging folder.
-        size: height and width of the image.
-        layers: rasters that are stored.
-        chunk: side of the unit that is written; windows start and end on its multiples.
-        facts: what was noted of each finished region, by its number.
-        notes: facts of the whole run, see `note`.
-        findings: damage that was found and what was done about it, a sentence each.
     """
 
     def __init__(
         self, folder: Path, size: tuple[int, int], layers: Sequence[Layer], chunk: int = 1024
     ) -> None:
         self.folder = folder
-        self.size = size
-        self.layers = tuple(layers)
-        self.chunk = chunk
-        self._regions = FinishedRegions()
-        self.facts = self._regions.facts
-        self.notes: dict[str, Any] = {}
-        self.findings: list[str] = []
         self._stored = StagedLayers(folder, size, layers, chunk)
-        self._writer = RegionWriter(folder, self._stored)
+        super().__init__(size, layers, chunk, RegionWriter(folder, self._stored))
         self._overviews: dict[str, bytes] = {}
         self._claim = StagingFolder(folder, [layer.name for layer in layers])
 
@@ -135,35 +119,9 @@ class Staging(Closing):
             seal=seal_of(self.folder),
         )
 
-    @property
-    def done(self) -> KeysView[int]:
-        """Numbers of the regions whose results are safe; a view that grows with them."""
-        return self.facts.keys()
-
     def levels(self, layer: str, plane: int = 0) -> tuple[StagedArray, ...]:
         """Arrays of a plane: the result and its overviews."""
         return self._stored.levels(layer, plane)
-
-    def write(self, layer: str, window: Window, values: NDArray[Any]) -> None:
-        """Write finished pixels and their overviews; see `StagedLayers.write`.
-
-        Raises:
-            OutputError: the disk is full or gone.
-            ValueError: the window does not hold whole chunks, or the values do not fill it.
-        """
-        self._writer.write(layer, window, values)
-
-    def commit(self, region: int, facts: Mapping[str, Any] | None = None) -> None:
-        """Declare a region finished: all that was written since the last commit is safe after this.
-
-        Args:
-            region: its number.
-            facts: small facts to keep with it.
-
-        Raises:
-            OutputError: the disk is full or gone; the region does not count as finished.
-        """
-        self.record([self._writer.finish(region, facts)])
 
     def record(self, regions: Sequence[FinishedRegion]) -> None:
         """Declare regions finished whose chunks are safe already, wherever they were written.

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, KeysView, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-from numpy.typing import NDArray
-
-from tilesegm.closing import Closing
 from tilesegm.errors import OutputError
 from tilesegm.grid.window import Window
 from tilesegm.sink.fingerprint import plain
 from tilesegm.sink.finished_region import FinishedRegion, is_count
-from tilesegm.sink.finished_regions import FinishedRegions
 from tilesegm.sink.layer import Layer
 from tilesegm.sink.run_file import goes_on, parse_run, run_of, run_text
+from tilesegm.sink.run_record import RunRecord
 from tilesegm.sink.staged_layers import StagedLayers
 from tilesegm.sink.staging import Staging
 from tilesegm.sink.staging_prefix import HEAD, NOTES, REGIONS, StagingPrefix
@@ -55,26 +52,19 @@ def discard_staged(prefix: StagingPrefix, fingerprint: Mapping[str, Any]) -> Non
         prefix.clear()
 
 
-class StoredStaging(Closing):
+class StoredStaging(RunRecord):
     """Durable, resumable storage of a run's results in a store. Used from one thread at a time.
 
     Attributes:
         prefix: where it lies.
-        facts: what was noted of each finished region, by its number.
-        notes: facts of the whole run.
-        findings: what was found to be damaged and what was done about it, a sentence each.
     """
 
     def __init__(
         self, prefix: StagingPrefix, size: tuple[int, int], layers: Sequence[Layer], chunk: int
     ) -> None:
         self.prefix = prefix
-        self._regions = FinishedRegions()
-        self.facts = self._regions.facts
-        self.notes: dict[str, Any] = {}
-        self.findings: list[str] = []
-        self._size, self._layers, self._chunk = size, tuple(layers), chunk
-        self._writer = StoredRegionWriter(prefix, StagedLayers(Path(), size, layers, chunk))
+        writer = StoredRegionWriter(prefix, StagedLayers(Path(), size, layers, chunk))
+        super().__init__(size, layers, chunk, writer)
         self._seal = ""
 
     @classmethod
@@ -121,34 +111,17 @@ class StoredStaging(Closing):
         """What other processes need to write regions here."""
         return StoredSite(
             uri=self.prefix.uri,
-            size=self._size,
-            layers=self._layers,
-            chunk=self._chunk,
+            size=self.size,
+            layers=self.layers,
+            chunk=self.chunk,
             seal=self._seal,
         )
-
-    @property
-    def done(self) -> KeysView[int]:
-        """Numbers of the regions whose results are safe; a view that grows with them."""
-        return self.facts.keys()
 
     def note(self, key: str, value: Any) -> None:
         """Remember a small fact of the whole run, such as a choice that must not change later."""
         notes = {**self.notes, key: value}
         self.prefix.put(NOTES, json.dumps(notes).encode())
         self.notes[key] = value
-
-    def write(self, layer: str, window: Window, values: NDArray[Any]) -> None:
-        """Take finished pixels of a layer; see `StoredRegionWriter.write`."""
-        self._writer.write(layer, window, values)
-
-    def commit(self, region: int, facts: Mapping[str, Any] | None = None) -> None:
-        """Store what was written since the last region: it is finished after this.
-
-        Raises:
-            OutputError: the store does not take it; the region does not count as finished.
-        """
-        self.record([self._writer.finish(region, facts)])
 
     def record(self, regions: Sequence[FinishedRegion]) -> None:
         """Take up regions that are in the store already, whoever wrote them."""

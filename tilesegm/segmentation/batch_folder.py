@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from tilesegm.ownership import check_apart, check_unread_objects
 from tilesegm.segmentation.options import Options
 from tilesegm.segmentation.outputs import check_inputs, named_inputs, output_paths
 from tilesegm.sink.stored_file import StoredFile
-from tilesegm.source.object_store import is_s3, s3_parts
+from tilesegm.source.object_store import code_of, is_s3, s3_parts
 
 __all__ = ["DiskFolder", "StoreFolder", "folder_of", "results_of"]
 
@@ -81,7 +80,7 @@ class StoreFolder:
         """
         # The names of maps that are not sent are made alike.
         bucket, key = s3_parts(self.uri)
-        code = hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()[:8]
+        code = code_of(f"{bucket}/{key}")
         name = f"{key.rpartition('/')[2] or bucket}.{code}.unsent"
         place = self.staging.absolute()
         if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):

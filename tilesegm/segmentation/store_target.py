@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +20,7 @@ from tilesegm.sink.staging import has_unfinished
 from tilesegm.sink.stored_file import StoredFile
 from tilesegm.sink.stored_zarr import StoredZarr
 from tilesegm.sink.tiff_check import file_beside
-from tilesegm.source.object_store import is_s3, s3_parts, unopened_name
+from tilesegm.source.object_store import code_of, is_s3, s3_parts, unopened_name
 
 __all__ = ["StoreTarget"]
 
@@ -69,7 +68,7 @@ class StoreTarget:
         if why := unopened_name(uri):
             raise OutputError(f"output {uri}: {why}; give another one")
         # Another address is made in another folder, whatever its last name.
-        code = hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()[:8]
+        code = code_of(f"{bucket}/{key}")
         name = f"{key.rpartition('/')[2]}.{code}.unsent"
         if is_s3(str(staging)):
             staging = tempfile.gettempdir()  # nothing is lost with it

@@ -9,7 +9,6 @@ An object appears whole or not at all, so a region needs no journal: its object 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property, partial
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from tilesegm.errors import OutputError, SettingsError
-from tilesegm.source.object_store import ask, is_s3, open_store, s3_parts, store_errors
+from tilesegm.source.object_store import ask, code_of, is_s3, open_store, s3_parts, store_errors
 
 __all__ = ["StagingPrefix"]
 
@@ -57,7 +56,7 @@ class StagingPrefix:
             raise SettingsError(f"staging {staging}: expected s3://BUCKET or s3://BUCKET/FOLDER")
         place = str(output) if is_s3(str(output)) else str(Path(output).absolute())
         # Outputs of one name that lie in different places have unfinished results of their own.
-        code = hashlib.sha256(place.encode()).hexdigest()[:8]
+        code = code_of(place)
         folder = f"s3://{bucket}/{key}".rstrip("/")
         return cls(f"{folder}/{Path(place).name}.{code}.partial")
 

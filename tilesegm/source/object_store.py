@@ -6,6 +6,7 @@ machine), found by boto3. They stay in its hands and in those of the client: non
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from tilesegm.source.remote import FetchError, is_http, patiently, probe, second
 
 __all__ = [
     "ask",
+    "code_of",
     "find_session",
     "gdal_endpoint",
     "is_s3",
@@ -63,6 +65,11 @@ def unopened_name(uri: str) -> str:
     if "#" in key or (key and {"", ".", ".."} & set(key.split("/"))):
         return "GDAL opens no object with '#' or an empty folder in its name"
     return ""
+
+
+def code_of(place: str) -> str:
+    """Return what tells places of one last name apart in names of unfinished work."""
+    return hashlib.sha256(place.encode()).hexdigest()[:8]
 
 
 def open_store(uri: str, error: type[TilesegmError] = SourceError) -> Any:
